@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The public face of a CPU. A CPU executes guest instructions until its budget is spent or its machine stops it, and
+ * calls out through struct cpu_ops for everything that is not an instruction's own business.
+ */
+#ifndef CPU_CPU_H
+#define CPU_CPU_H
+
+#include "base/log.h"
+#include "cpu/x86/state.h"
+#include "mmu/mmu.h"
+
+struct cpu;
+struct insn;
+struct block;
+struct code_cache;
+
+/* An exception on its way to the guest. */
+struct cpu_trap {
+	u8 vector;
+	bool has_error;
+	bool soft;  /* int n, int3, into: rip is already behind the instruction */
+	u32 error;
+	u64 cr2;    /* for #PF */
+	u64 rip;    /* of the instruction at fault, or the next one for traps */
+	u64 dr6;    /* for #DB: the bits to set */
+};
+
+/* Instructions that an unprivileged CPU hands to its machine before raising #GP. */
+enum cpu_priv {
+	PRIV_RDMSR,   /* ECX -> EDX:EAX */
+	PRIV_WRMSR,
+	PRIV_MOV_FROM_CR, /* reg: control register; value in *val */
+	PRIV_MOV_TO_CR,
+	PRIV_MOV_FROM_DR,
+	PRIV_MOV_TO_DR,
+	PRIV_CLTS,
+	PRIV_LMSW,
+	PRIV_CLI,
+	PRIV_STI,
+	PRIV_HLT,
+	PRIV_INVLPG,
+	PRIV_WBINVD,
+	PRIV_RDTSC,
+	PRIV_RDPMC,
+	PRIV_XSETBV,
+	PRIV_IN,  /* reg: bytes, val: in rax form; port in port */
+	PRIV_OUT,
+	PRIV_SWAPGS,
+	PRIV_OTHER /* LGDT, LIDT, LLDT, LTR, MONITOR, ...: nobody emulates these */
+};
+
+struct cpu_ops {
+	/*
+	 * Delivers an exception, int n included. Returns true when the guest goes on (at c->rip), false to stop the CPU.
+	 * NULL: the CPU delivers through the guest's own IDT.
+	 */
+	bool (*trap)(struct cpu *c, const struct cpu_trap *t);
+	/* SYSCALL; rip is behind the instruction. Returns as trap(). NULL: as the SDM has it. */
+	bool (*syscall)(struct cpu *c);
+	/* SYSENTER, when non-NULL. */
+	bool (*sysenter)(struct cpu *c);
+	/*
+	 * A privileged instruction at a CPL that may not execute it. Returns -1 when done, else the vector to raise (X86_GP
+	 * gets error code 0). NULL: #GP(0).
+	 */
+	int (*priv)(struct cpu *c, enum cpu_priv what, u32 reg, u64 *val);
+	/* CPUID: fills out[EAX, EBX, ECX, EDX]. */
+	void (*cpuid)(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4]);
+	/* The time stamp counter at this very instruction. */
+	u64 (*tsc)(struct cpu *c);
+	/* Port input and output of 1, 2 or 4 bytes at sufficient privilege. */
+	u32 (*in)(struct cpu *c, u16 port, u32 size);
+	void (*out)(struct cpu *c, u16 port, u32 size, u32 v);
+	/* MSRs the CPU does not know itself: 0, or -1 for #GP. */
+	int (*rdmsr)(struct cpu *c, u32 msr, u64 *v);
+	int (*wrmsr)(struct cpu *c, u32 msr, u64 v);
+	/*
+	 * Called at each boundary where something outside may want in: after a trap, a system call, and at the start of a
+	 * run. Returns false to stop the CPU (it blocked, or the domain is gone).
+	 */
+	bool (*boundary)(struct cpu *c);
+	/* VMCALL and VMMCALL: true when handled, else #UD. */
+	bool (*vmcall)(struct cpu *c);
+	/*
+	 * The eight bytes of a descriptor, when the machine keeps its own idea of where the tables are. False: the selector
+	 * names none. NULL: read from GDTR and LDTR.
+	 */
+	bool (*descriptor)(struct cpu *c, u16 sel, u64 *raw);
+};
+
+/* Why cpu_run() came back. */
+enum cpu_exit {
+	CPU_BUDGET,  /* all instructions of the budget are done */
+	CPU_STOPPED, /* a callback said so, or cpu_stop() */
+	CPU_HALTED,  /* HLT with nothing pending */
+	CPU_YIELD,   /* PAUSE: others could use the time */
+	CPU_SHUTDOWN /* triple fault */
+};
+
+#define CPU_BRANCHES 16
+
+/* How arithmetic flags are to be made from cc_dst and cc_src. See cpu/x86/flags.h. */
+struct cpu {
+	/* Hot: what handlers touch at every instruction. */
+	u64 r[28]; /* 0-15 the general registers; then REG_ZERO, REG_PAGE, REG_ES.. (segment bases as registers) */
+	u64 cc_dst, cc_src;
+	u32 cc_op;
+	u32 eflags; /* RFLAGS without the arithmetic flags, bit 1 set */
+	i64 budget; /* instructions left, those of the current block already taken off */
+	u64 rip;    /* valid outside of blocks */
+	const struct insn *cur; /* the instruction whose handler is calling out, for an exact count; else NULL */
+	u64 tmp[4]; /* what a slow load brought (up to 32 bytes) */
+	u8 exit;    /* what made the block loop end (enum block_exit) */
+	bool stop;  /* leave cpu_run() at the next boundary */
+	bool yield_on_pause; /* PAUSE ends a run: set when others wait for the execution thread */
+	bool singlestep;     /* no cache: one instruction a block */
+	bool in_block;       /* a block is being executed */
+	bool jumps_stale;    /* the table of jumps must be emptied before it is used */
+	struct cpu_trap trap;
+	u64 slice;   /* the budget cpu_run() was given */
+	u64 retired; /* instructions retired before this run */
+
+	struct x86_state s; /* gpr, rip and rflags only after cpu_sync() */
+	struct mmu mmu;
+
+	struct code_cache *code;
+	struct code_jump *jumps; /* address -> block */
+	struct cpu *next_in_cache;
+	const struct insn *link_from; /* a record whose link waits to be made */
+	u64 link_generation;
+	u32 keys[16]; /* mode keys seen lately; mode_tag is an index here */
+	u32 nkeys;
+	u64 features; /* BIT(enum x86_feature) of what may be executed */
+	const struct cpu_ops *ops;
+	void (*log_asm)(struct cpu *c, u32 off, u32 bytes); /* LOG_IN_ASM: a block at c->rip was decoded */
+	void (*log_exec)(struct cpu *c);                    /* LOG_EXEC, LOG_CPU: the block at c->rip is entered */
+	struct log *log;
+	const struct cpuid_model *model;
+	u32 id;
+	u32 mode_key; /* what decoding depends on: see block.h */
+	u64 mode_tag; /* its short name in tags of jumps */
+	u64 branch_from[CPU_BRANCHES], branch_to[CPU_BRANCHES]; /* the last traps and far transfers, for reports */
+	u32 nbranch;
+};
+
+/* Readies a CPU in the SDM's reset state over mem. 0 or -ENOMEM. */
+int cpu_init(struct cpu *c, struct mem *mem, struct code_cache *code, struct log *log);
+void cpu_exit(struct cpu *c);
+/* The state of SDM 3A table 9-1 (after RESET). */
+void cpu_reset(struct cpu *c);
+
+/* Executes up to n instructions. */
+enum cpu_exit cpu_run(struct cpu *c, u64 n);
+/* Makes cpu_run() return at the next boundary; for callbacks. */
+INLINE void cpu_stop(struct cpu *c)
+{
+	c->stop = true;
+}
+
+/* Makes c->s whole from the working registers, and back. */
+void cpu_sync(struct cpu *c);
+void cpu_load(struct cpu *c);
+/* Call after changing segments, control registers, EFER or CPL in c->s by hand: derived facts are made anew. */
+void cpu_mode_changed(struct cpu *c);
+
+/* RFLAGS whole; and set (arithmetic flags included). Outside of blocks or in a callback. */
+u64 cpu_rflags(struct cpu *c);
+void cpu_set_rflags(struct cpu *c, u64 v);
+
+/* Mappings of code changed: memory's code_unmapped hook leads here, for each CPU. */
+void cpu_code_unmapped(struct cpu *c);
+/* Ends the current run at most left instructions from now; for callbacks between blocks. */
+void cpu_limit(struct cpu *c, u64 left);
+
+/* Instructions retired since reset, exact inside callbacks too. */
+u64 cpu_icount(const struct cpu *c);
+
+/* The bytes at an address as the decoder would read them: how many of up to 15 could be had. */
+u32 cpu_fetch_bytes(struct cpu *c, u64 va, u8 out[15]);
+
+/* Loads a segment register with a descriptor's meaning; used by machines that set segments themselves. */
+void cpu_set_seg(struct cpu *c, enum x86_segreg sr, u16 sel, u64 base, u32 limit, u16 attr);
+/*
+ * Loads DS, ES, FS or GS from a selector as MOV does. Returns 0, or the vector that would be raised with *err.
+ */
+int cpu_load_data_seg(struct cpu *c, enum x86_segreg sr, u16 sel, u32 *err);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Blocks of decoded instructions, the cache that holds them, and how control goes from one to the next.
+ *
+ * A block is keyed by the frame its bytes lie in, its offset there and the mode; never by address. So decoded code
+ * survives address-space switches and is shared by every address, process and domain that maps the frame. Blocks link
+ * directly within a page; across pages control goes through a CPU's table of jumps, tagged by address and context.
+ */
+#ifndef CPU_X86_BLOCK_H
+#define CPU_X86_BLOCK_H
+
+#include "cpu/x86/insn.h"
+
+#define BLOCK_MAX_INSNS 48u
+#define JUMP_BITS 12
+#define JUMP_SIZE (1u << JUMP_BITS)
+#define NO_LINK 0xffffu
+
+/* What decoding depends on besides the bytes: struct cpu's mode_key. */
+enum {
+	KEY_CS32 = 1,   /* 32-bit default size */
+	KEY_CS64 = 2,   /* 64-bit mode */
+	KEY_SS32 = 4,   /* stack addresses are 32 bits */
+	KEY_CPL = 3 << 3,
+	KEY_TS = 1 << 5,
+	KEY_EM = 1 << 6,
+	KEY_MP = 1 << 7,
+	KEY_OSFXSR = 1 << 8,
+	KEY_OSXSAVE = 1 << 9,
+	KEY_LMA = 1 << 10,
+	KEY_PE = 1 << 11,
+	KEY_VM = 1 << 12,
+	KEY_SEGCHECK = 1 << 13, /* some segment is not flat: each access is checked */
+	KEY_CPL_SHIFT = 3
+};
+
+struct block {
+	struct block *hash_next; /* in its bucket */
+	struct block *page_next; /* of the same frame */
+	struct frame *frame;
+	u32 key;
+	u16 off;     /* of the first byte */
+	u16 bytes;
+	u16 ninsns, nrecs;
+	u16 links[2]; /* records whose imm may point at another block, or NO_LINK */
+	bool dead;
+	bool cross;  /* one instruction that runs into the next page: checked at every lookup */
+	u8 tail_len; /* its bytes there */
+	u8 tail[15];
+	struct insn rec[];
+};
+
+/* Decoded code of one frame. */
+struct code_page {
+	struct frame *frame;
+	struct code_page *next, **prev;
+	struct block *blocks;
+	u64 lines; /* a bit for each 64 bytes that some block covers */
+};
+
+struct code_jump {
+	u64 tag;
+	struct block *b;
+};
+
+struct code_cache {
+	u8 *arena;
+	size_t size, used;
+	struct block **buckets;
+	u32 nbuckets;
+	struct code_page *pages;
+	struct cpu *cpus; /* every CPU with a table of jumps into this cache (linked by cpu->next_in_cache) */
+	u64 generation;   /* raised when the arena is emptied */
+	struct block *scratch; /* the block being executed when it is not in the cache */
+	u64 translated;   /* blocks, for statistics */
+};
+
+/* 0 or -ENOMEM. */
+struct code_cache *code_cache_new(size_t bytes);
+void code_cache_free(struct code_cache *cc);
+/* Everything goes. Not while a block runs. */
+void code_cache_flush(struct code_cache *cc);
+struct block *code_find(struct code_cache *cc, const struct frame *f, u32 off, u32 key);
+/* Room for a block of n records, perhaps after a flush; NULL when it cannot fit at all. */
+struct block *code_alloc(struct code_cache *cc, u32 nrecs);
+/* Makes a block (its key fields filled) findable. */
+void code_insert(struct code_cache *cc, struct block *b, struct mem *mem, u64 mfn);
+/* Bytes of f change: blocks over them die, also the one that runs. */
+void code_written(struct code_cache *cc, struct frame *f, u32 off, u32 len);
+/* The frame is going away. */
+void code_drop_frame(struct frame *f, void *cache);
+/* Forgets where addresses lead. */
+void cpu_wipe_jumps(struct cpu *c);
+
+INLINE u64 jump_tag(const struct cpu *c, u64 va)
+{
+	return va ^ (c->mmu.ctx[va >> 63] << 48) ^ c->mode_tag;
+}
+
+INLINE struct code_jump *jump_slot(const struct cpu *c, u64 va)
+{
+	return &c->jumps[(va ^ va >> JUMP_BITS) & (JUMP_SIZE - 1)];
+}
+
+/* Leaves the block loop with c->rip set. */
+INLINE const struct insn *leave(struct cpu *c, u64 rip, enum block_exit why)
+{
+	c->rip = rip;
+	c->exit = (u8)why;
+	return NULL;
+}
+
+/* Goes on with block b; REG_PAGE is its page already. */
+#define ENTER(b)                                                                                                     \
+	do {                                                                                                         \
+		struct block *enter_ = (b);                                                                          \
+		if (UNLIKELY((c->budget -= enter_->ninsns) < 0)) {                                                   \
+			c->budget += enter_->ninsns;                                                                 \
+			return leave(c, c->r[REG_PAGE] + enter_->off, BX_NONE);                                      \
+		}                                                                                                    \
+		GO(enter_->rec);                                                                                     \
+	} while (0)
+
+/* Goes on at any address. */
+#define JUMP(target)                                                                                                 \
+	do {                                                                                                         \
+		u64 to_ = (target);                                                                                  \
+		struct code_jump *j_ = jump_slot(c, to_);                                                            \
+		if (UNLIKELY(j_->tag != jump_tag(c, to_)))                                                           \
+			return leave(c, to_, BX_LOOKUP);                                                             \
+		c->r[REG_PAGE] = PAGE_BASE(to_);                                                                     \
+		ENTER(j_->b);                                                                                        \
+	} while (0)
+
+/* Follows a direct link of record rec (op_goto form: disp is the target's offset from the page). */
+#define FOLLOW(rec_)                                                                                                 \
+	do {                                                                                                         \
+		const struct insn *l_ = (rec_);                                                                      \
+		if (UNLIKELY(!l_->imm))                                                                              \
+			return link_slow(c, l_);                                                                     \
+		ENTER((struct block *)(uintptr_t)l_->imm);                                                           \
+	} while (0)
+const struct insn *link_slow(struct cpu *c, const struct insn *i);
+
+HANDLER(op_stale);
+HANDLER(op_goto);     /* to disp in this page, linked */
+HANDLER(op_goto_far); /* to disp beyond this page */
+
+/*
+ * Decodes a block of at most limit instructions from c->rip, which lies in frame f. keep: into the cache, else into the
+ * scratch block. NULL: c->trap says why.
+ */
+struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit, bool keep);
+
+#endif

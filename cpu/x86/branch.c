@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Near branches: JMP Jcc CALL RET LOOP JCXZ, SDM 2A and 2B; and the fusion of compares with the branch behind them.
+ * Far transfers are in far.c.
+ */
+#include "cpu/x86/flags.h"
+#include "cpu/x86/opcodes.h"
+#include "cpu/x86/stack.h"
+#include "cpu/x86/xlat.h"
+
+/* Outside of 64-bit mode EIP wraps at 32 bits (or 16 with that operand size). */
+static i64 target_of(const struct xi *d)
+{
+	return (i64)d->ip + d->len + (i64)d->imm;
+}
+
+/*
+ * Relative targets outside the mode's address range need the full address at run time: 32-bit code that wraps. It is
+ * rare; op_goto_wrap masks.
+ */
+static HANDLER(op_goto_wrap)
+{
+	u64 cs = c->r[REG_CS];
+	u64 mask = i->aux == 2 ? 0xffff : 0xffffffff;
+
+	JUMP(((c->r[REG_PAGE] + (u64)(i64)i->disp - cs) & mask) + cs);
+}
+
+/* The record that goes to target: linked within the page, else looked up. */
+static struct insn *emit_goto(struct xlat *x, const struct xi *d, i64 target)
+{
+	struct insn *r;
+
+	if (target >= 0 && target < (i64)PAGE_SIZE && !(d->mode != 8 && d->opsz == 2)) {
+		r = emit(x, d, op_goto);
+		xlat_link(x, r, target);
+		return r;
+	}
+	r = emit(x, d, d->mode == 8 ? op_goto_far : op_goto_wrap);
+	r->aux = d->opsz;
+	xlat_link(x, r, target);
+	return r;
+}
+
+/* ---- conditional jumps ----------------------------------------------------------------------------------------- */
+
+/*
+ * A Jcc is three records: this one, then the way on when not taken, then the way when taken.
+ */
+#define BRANCH(jcc, cond)                                                                                            \
+	do {                                                                                                         \
+		const struct insn *way_ = (jcc) + ((cond) ? 2 : 1);                                                  \
+		if (LIKELY(way_->imm != 0))                                                                          \
+			ENTER((struct block *)(uintptr_t)way_->imm);                                                 \
+		GO(way_);                                                                                            \
+	} while (0)
+
+static HANDLER(op_jcc)
+{
+	BRANCH(i, flags_cond(c, i->aux));
+}
+
+#define GEN_JCC(name, expr)                                                                                          \
+	static HANDLER(op_j##name)                                                                                   \
+	{                                                                                                            \
+		BRANCH(i, expr);                                                                                     \
+	}
+GEN_JCC(b, flag_cf(c))
+GEN_JCC(ae, !flag_cf(c))
+GEN_JCC(e, flag_zf(c))
+GEN_JCC(ne, !flag_zf(c))
+GEN_JCC(be, flag_cf(c) || flag_zf(c))
+GEN_JCC(a, !(flag_cf(c) || flag_zf(c)))
+GEN_JCC(s, flag_sf(c))
+GEN_JCC(ns, !flag_sf(c))
+static const insn_fn jcc_fns[16] = { op_jcc, op_jcc, op_jb, op_jae, op_je, op_jne, op_jbe, op_ja,
+				     op_js,  op_jns, op_jcc, op_jcc, op_jcc, op_jcc, op_jcc, op_jcc };
+
+/*
+ * Fused pairs: the compare's record takes over and decides from its operands; the Jcc's record behind it is only passed
+ * over. Flags are noted all the same.
+ */
+#define COND_SUB(T, I, cc)                                                                                           \
+	((cc) == 2 ? a < b : (cc) == 3 ? a >= b : (cc) == 4 ? a == b : (cc) == 5 ? a != b : (cc) == 6 ? a <= b :      \
+	 (cc) == 7 ? a > b : (cc) == 8 ? (I)(T)(a - b) < 0 : (cc) == 9 ? (I)(T)(a - b) >= 0 :                         \
+	 (cc) == 12 ? (I)a < (I)b : (cc) == 13 ? (I)a >= (I)b : (cc) == 14 ? (I)a <= (I)b : (I)a > (I)b)
+#define COND_LOGIC(T, I, cc)                                                                                         \
+	((cc) == 2 ? false : (cc) == 3 ? true : (cc) == 4 || (cc) == 6 ? r == 0 : (cc) == 5 || (cc) == 7 ? r != 0 :   \
+	 (cc) == 8 || (cc) == 12 ? (I)r < 0 : (cc) == 9 || (cc) == 13 ? (I)r >= 0 : (cc) == 14 ? (I)r <= 0 : (I)r > 0)
+
+#define FUSE_CMP(form, bits, lg, cc, getb)                                                                           \
+	static HANDLER(op_cmp##bits##form##_j##cc)                                                                   \
+	{                                                                                                            \
+		u##bits a = G##bits(c, i->dst), b = getb;                                                            \
+		c->cc_op = CC_SUB + (lg);                                                                            \
+		c->cc_dst = (u##bits)(a - b);                                                                        \
+		c->cc_src = b;                                                                                       \
+		BRANCH(i + 1, COND_SUB(u##bits, i##bits, cc));                                                       \
+	}
+#define FUSE_TEST(form, bits, lg, cc, getb)                                                                          \
+	static HANDLER(op_test##bits##form##_j##cc)                                                                  \
+	{                                                                                                            \
+		u##bits a = G##bits(c, i->dst), b = getb;                                                            \
+		u##bits r = a & b;                                                                                   \
+		c->cc_op = CC_LOGIC + (lg);                                                                          \
+		c->cc_dst = r;                                                                                       \
+		BRANCH(i + 1, COND_LOGIC(u##bits, i##bits, cc));                                                     \
+	}
+/* Memory forms: the compare may fault, so it is a plain one until its operand is there. */
+#define FUSE_CMPM(bits, lg, cc)                                                                                      \
+	static HANDLER(op_cmp##bits##mi_j##cc)                                                                       \
+	{                                                                                                            \
+		u##bits a, b = (u##bits)i->imm;                                                                      \
+		LOAD_N(a, ea_full(c, i), bits);                                                                      \
+		c->cc_op = CC_SUB + (lg);                                                                            \
+		c->cc_dst = (u##bits)(a - b);                                                                        \
+		c->cc_src = b;                                                                                       \
+		BRANCH(i + 1, COND_SUB(u##bits, i##bits, cc));                                                       \
+	}
+#define FUSE_TESTM(bits, lg, cc)                                                                                     \
+	static HANDLER(op_test##bits##mi_j##cc)                                                                      \
+	{                                                                                                            \
+		u##bits a, r;                                                                                        \
+		LOAD_N(a, ea_full(c, i), bits);                                                                      \
+		r = a & (u##bits)i->imm;                                                                             \
+		c->cc_op = CC_LOGIC + (lg);                                                                          \
+		c->cc_dst = r;                                                                                       \
+		BRANCH(i + 1, COND_LOGIC(u##bits, i##bits, cc));                                                     \
+	}
+#define FUSE_ONE(bits, lg, cc)                                                                                       \
+	FUSE_CMP(rr, bits, lg, cc, G##bits(c, i->src))                                                               \
+	FUSE_CMP(ri, bits, lg, cc, (u##bits)i->imm)                                                                  \
+	FUSE_TEST(rr, bits, lg, cc, G##bits(c, i->src))                                                              \
+	FUSE_TEST(ri, bits, lg, cc, (u##bits)i->imm)                                                                 \
+	FUSE_CMPM(bits, lg, cc)                                                                                      \
+	FUSE_TESTM(bits, lg, cc)
+#define CONDS(M, bits, lg)                                                                                           \
+	M(bits, lg, 2) M(bits, lg, 3) M(bits, lg, 4) M(bits, lg, 5) M(bits, lg, 6) M(bits, lg, 7) M(bits, lg, 8)      \
+	M(bits, lg, 9) M(bits, lg, 12) M(bits, lg, 13) M(bits, lg, 14) M(bits, lg, 15)
+CONDS(FUSE_ONE, 8, 0)
+CONDS(FUSE_ONE, 16, 1)
+CONDS(FUSE_ONE, 32, 2)
+CONDS(FUSE_ONE, 64, 3)
+
+#define SIX(bits, cc)                                                                                                \
+	{                                                                                                            \
+		op_cmp##bits##rr_j##cc, op_cmp##bits##ri_j##cc, op_cmp##bits##mi_j##cc, op_test##bits##rr_j##cc,       \
+			op_test##bits##ri_j##cc, op_test##bits##mi_j##cc                                             \
+	}
+#define TABLE(bits)                                                                                                  \
+	{                                                                                                            \
+		[2] = SIX(bits, 2), [3] = SIX(bits, 3), [4] = SIX(bits, 4), [5] = SIX(bits, 5), [6] = SIX(bits, 6),    \
+		[7] = SIX(bits, 7), [8] = SIX(bits, 8), [9] = SIX(bits, 9), [12] = SIX(bits, 12),                    \
+		[13] = SIX(bits, 13), [14] = SIX(bits, 14), [15] = SIX(bits, 15),                                    \
+	}
+static const insn_fn fused[4][16][6] = { TABLE(8), TABLE(16), TABLE(32), TABLE(64) };
+
+/* Turns the record before the Jcc into a fused one when it is a compare that alone makes up its instruction. */
+static void fuse(struct xlat *x, u32 cc)
+{
+	u32 n = x->nrecs - 1;
+	struct insn *r = &x->rec[n];
+	insn_fn f;
+
+	if (!x->nrecs || !x->cmp_kind || x->of_insn[n] + 1u != x->ninsns)
+		return;
+	f = fused[x->cmp_size][cc][x->cmp_kind - 1];
+	if (f) {
+		r->fn = f;
+		x->noflags[n] = NULL;
+	}
+}
+
+bool x86_emit_jcc(struct xlat *x, const struct xi *d)
+{
+	u32 cc = d->opcode & 15;
+	struct xi next = *d;
+	struct insn *r;
+
+	fuse(x, cc);
+	r = emit(x, d, jcc_fns[cc]);
+	r->aux = (u8)cc;
+	r->imm = 0;
+	next.imm = 0;
+	emit_goto(x, &next, d->ip + d->len);
+	emit_goto(x, d, target_of(d));
+	x->end = true;
+	return true;
+}
+
+/* ---- unconditional --------------------------------------------------------------------------------------------- */
+
+/* Near targets in registers and memory; outside of 64-bit mode CS.base is added. */
+#define NEAR(v) ((v) + c->r[i->src])
+
+#define GEN_JMP(bits)                                                                                                \
+	static HANDLER(op_jmp##bits##_r)                                                                             \
+	{                                                                                                            \
+		JUMP(NEAR((u64)G##bits(c, i->dst)));                                                                 \
+	}                                                                                                            \
+	static HANDLER(op_jmp##bits##_m)                                                                             \
+	{                                                                                                            \
+		u##bits v;                                                                                           \
+		LOAD_N(v, EA(c, i), bits);                                                                           \
+		JUMP(NEAR((u64)v));                                                                                  \
+	}
+GEN_JMP(16)
+GEN_JMP(32)
+GEN_JMP(64)
+
+bool x86_emit_jmp(struct xlat *x, const struct xi *d)
+{
+	static const insn_fn f[3][2] = { { op_jmp16_r, op_jmp16_m }, { op_jmp32_r, op_jmp32_m },
+					 { op_jmp64_r, op_jmp64_m } };
+	struct insn *r;
+
+	if (d->row->op[0][0] == 'J') {
+		emit_goto(x, d, target_of(d));
+		return true;
+	}
+	r = emit(x, d, f[d->opsz == 2 ? 0 : d->opsz == 4 ? 1 : 2][d->mem]);
+	r->dst = xi_off(d, d->rm, d->opsz);
+	r->src = d->mode == 8 ? REG_ZERO : REG_CS;
+	return true;
+}
+
+/* CALL pushes, then goes: the next record leads to the target when it is relative. */
+static HANDLER(op_call64)
+{
+	u64 sp = c->r[RSP] - 8;
+
+	STORE64(sp, NEXT_IP(c, i));
+	c->r[RSP] = sp;
+	if (LIKELY(i[1].imm != 0))
+		ENTER((struct block *)(uintptr_t)i[1].imm);
+	GO(i + 1);
+}
+
+/* ... beyond the page, where most functions are. */
+static HANDLER(op_call64_far)
+{
+	u64 sp = c->r[RSP] - 8;
+
+	STORE64(sp, NEXT_IP(c, i));
+	c->r[RSP] = sp;
+	JUMP(c->r[REG_PAGE] + (u64)(i64)i->disp);
+}
+
+static HANDLER(op_call64_r)
+{
+	u64 sp = c->r[RSP] - 8;
+	u64 to = G64(c, i->dst);
+
+	STORE64(sp, NEXT_IP(c, i));
+	c->r[RSP] = sp;
+	JUMP(to);
+}
+
+static HANDLER(op_call64_m)
+{
+	u64 sp = c->r[RSP] - 8;
+	u64 to;
+
+	LOAD64(to, EA(c, i));
+	STORE64(sp, NEXT_IP(c, i));
+	c->r[RSP] = sp;
+	JUMP(to);
+}
+
+/* 16- and 32-bit code: aux is the operand size. */
+static HANDLER(op_call_legacy)
+{
+	u64 cs = c->r[REG_CS];
+	u32 size = i->aux;
+	u64 mask = size == 2 ? 0xffff : 0xffffffff;
+	u64 to = G64(c, i->dst) & mask;
+
+	if (!push_legacy(c, (NEXT_IP(c, i) - cs) & mask, size))
+		return raise_fault(c, i);
+	JUMP(to + cs);
+}
+
+static HANDLER(op_call_legacy_rel)
+{
+	u64 cs = c->r[REG_CS];
+	u32 size = i->aux;
+	u64 mask = size == 2 ? 0xffff : 0xffffffff;
+
+	if (!push_legacy(c, (NEXT_IP(c, i) - cs) & mask, size))
+		return raise_fault(c, i);
+	JUMP(((c->r[REG_PAGE] + (u64)(i64)i->disp - cs) & mask) + cs);
+}
+
+static HANDLER(op_call_legacy_m)
+{
+	u64 cs = c->r[REG_CS];
+	u32 size = i->aux;
+	u64 mask = size == 2 ? 0xffff : 0xffffffff;
+	u64 to;
+
+	if (!slow_load(c, EA(c, i), size))
+		return raise_fault(c, i);
+	to = c->tmp[0];
+	if (!push_legacy(c, (NEXT_IP(c, i) - cs) & mask, size))
+		return raise_fault(c, i);
+	JUMP(to + cs);
+}
+
+bool x86_emit_call(struct xlat *x, const struct xi *d)
+{
+	bool rel = d->row->op[0][0] == 'J';
+	i64 target = target_of(d);
+	struct insn *r;
+
+	if (d->mode != 8) {
+		r = emit(x, d, rel ? op_call_legacy_rel : d->mem ? op_call_legacy_m : op_call_legacy);
+		r->aux = d->opsz;
+		if (rel)
+			r->disp = (i32)target;
+		if (!rel && !d->mem)
+			r->dst = OFF64(d->rm);
+		return true;
+	}
+	if (!rel) {
+		r = emit(x, d, d->mem ? op_call64_m : op_call64_r);
+		r->dst = OFF64(d->rm);
+		return true;
+	}
+	if (target >= 0 && target < (i64)PAGE_SIZE) {
+		emit(x, d, op_call64);
+		emit_goto(x, d, target);
+	} else {
+		r = emit(x, d, op_call64_far);
+		r->disp = (i32)target;
+	}
+	return true;
+}
+
+static HANDLER(op_ret64)
+{
+	u64 to;
+
+	LOAD64(to, c->r[RSP]);
+	c->r[RSP] += 8 + i->imm;
+	JUMP(to);
+}
+
+static HANDLER(op_ret_legacy)
+{
+	u32 size = i->aux;
+
+	if (!peek_legacy(c, 0, size, &c->tmp[1]))
+		return raise_fault(c, i);
+	adjust_legacy(c, (i64)(size + i->imm));
+	JUMP(c->tmp[1] + c->r[REG_CS]);
+}
+
+bool x86_emit_ret(struct xlat *x, const struct xi *d)
+{
+	struct insn *r = emit(x, d, d->mode == 8 ? op_ret64 : op_ret_legacy);
+
+	r->imm = d->row->op[0][0] == 'I' ? d->imm : 0;
+	r->aux = d->opsz;
+	return true;
+}
+
+/* LOOPNE, LOOPE, LOOP, JCXZ: aux is the opcode's low bits. The ways are as for Jcc. */
+static HANDLER(op_loop)
+{
+	u64 mask = c->r[i->asz];
+	u64 n = c->r[RCX] & mask;
+	bool go;
+
+	if (i->aux == 3) {
+		go = !n;
+	} else {
+		n = (n - 1) & mask;
+		if (i->asz == REG_M16)
+			SET16(c, OFF16(RCX), n);
+		else
+			c->r[RCX] = n;
+		go = n && (i->aux == 2 || flag_zf(c) == (i->aux == 1));
+	}
+	GO(i + (go ? 2 : 1));
+}
+
+bool x86_emit_loop(struct xlat *x, const struct xi *d)
+{
+	struct xi next = *d;
+	struct insn *r = emit(x, d, op_loop);
+
+	r->aux = d->opcode & 3;
+	next.imm = 0;
+	emit_goto(x, &next, d->ip + d->len);
+	emit_goto(x, d, target_of(d));
+	return true;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A CPU's life, its state table, and the facts derived from control registers and segments.
+ */
+#include "cpu/cpu.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/x86/block.h"
+#include "cpu/x86/decode.h"
+#include "cpu/x86/flags.h"
+
+static const struct state_field seg_fields[] = {
+	STATE_INT(struct x86_seg, base),
+	STATE_INT(struct x86_seg, limit),
+	STATE_INT(struct x86_seg, sel),
+	STATE_INT(struct x86_seg, attr),
+};
+static STATE_DESC(seg_desc, "seg", 1, struct x86_seg, seg_fields);
+
+static const struct state_field dtr_fields[] = {
+	STATE_INT(struct x86_dtr, base),
+	STATE_INT(struct x86_dtr, limit),
+	STATE_INT(struct x86_dtr, pad),
+};
+static STATE_DESC(dtr_desc, "dtr", 1, struct x86_dtr, dtr_fields);
+
+static const struct state_field fpr_fields[] = {
+	STATE_INT(struct x86_fpr, mant),
+	STATE_INT(struct x86_fpr, se),
+	STATE_INTS(struct x86_fpr, pad),
+};
+static STATE_DESC(fpr_desc, "fpr", 1, struct x86_fpr, fpr_fields);
+
+static const struct state_field fpu_fields[] = {
+	STATE_SUBS(struct x86_fpu, st, &fpr_desc),
+	STATE_INT(struct x86_fpu, cw),
+	STATE_INT(struct x86_fpu, sw),
+	STATE_INT(struct x86_fpu, top),
+	STATE_INT(struct x86_fpu, tag),
+	STATE_INT(struct x86_fpu, fop),
+	STATE_INT(struct x86_fpu, fip),
+	STATE_INT(struct x86_fpu, fdp),
+	STATE_INT(struct x86_fpu, fcs),
+	STATE_INT(struct x86_fpu, fds),
+	STATE_INT(struct x86_fpu, mxcsr),
+};
+static STATE_DESC(fpu_desc, "fpu", 1, struct x86_fpu, fpu_fields);
+
+static const struct state_field vec_fields[] = {
+	STATE_INTS(union x86_vec, q),
+};
+static STATE_DESC(vec_desc, "vec", 1, union x86_vec, vec_fields);
+
+static const struct state_field x86_fields[] = {
+	STATE_INTS(struct x86_state, gpr),
+	STATE_INT(struct x86_state, rip),
+	STATE_INT(struct x86_state, rflags),
+	STATE_SUBS(struct x86_state, seg, &seg_desc),
+	STATE_SUB(struct x86_state, gdt, &dtr_desc),
+	STATE_SUB(struct x86_state, idt, &dtr_desc),
+	STATE_INT(struct x86_state, cr0),
+	STATE_INT(struct x86_state, cr2),
+	STATE_INT(struct x86_state, cr3),
+	STATE_INT(struct x86_state, cr4),
+	STATE_INT(struct x86_state, cr8),
+	STATE_INT(struct x86_state, xcr0),
+	STATE_INTS(struct x86_state, dr),
+	STATE_INT(struct x86_state, efer),
+	STATE_INT(struct x86_state, star),
+	STATE_INT(struct x86_state, lstar),
+	STATE_INT(struct x86_state, cstar),
+	STATE_INT(struct x86_state, sfmask),
+	STATE_INT(struct x86_state, kernel_gs_base),
+	STATE_INT(struct x86_state, tsc_aux),
+	STATE_INT(struct x86_state, sysenter_cs),
+	STATE_INT(struct x86_state, sysenter_esp),
+	STATE_INT(struct x86_state, sysenter_eip),
+	STATE_INT(struct x86_state, pat),
+	STATE_INT(struct x86_state, apic_base),
+	STATE_INT(struct x86_state, misc_enable),
+	STATE_INT(struct x86_state, tsc_offset),
+	STATE_INT(struct x86_state, rng),
+	STATE_SUB(struct x86_state, fpu, &fpu_desc),
+	STATE_SUBS(struct x86_state, vec, &vec_desc),
+	STATE_INT(struct x86_state, cpl),
+	STATE_INT(struct x86_state, halted),
+	STATE_INT(struct x86_state, shadow),
+	STATE_INTS(struct x86_state, pad),
+};
+STATE_DESC(x86_state_desc, "x86", 1, struct x86_state, x86_fields);
+
+/* What this CPU implements; models take away from it. */
+static const u8 implemented[] = {
+	F_BASE, F_X87, F_MMX, F_SSE, F_SSE2, F_SSE3, F_SSSE3, F_SSE41, F_SSE42, F_POPCNT, F_CX16, F_FSGSBASE,
+	F_RDTSCP, F_RDRAND, F_RDSEED, F_XSAVE, F_SYSCALL, F_FXSR, F_CLFLUSH, F_3DNOWPREFETCH
+};
+
+int cpu_init(struct cpu *c, struct mem *mem, struct code_cache *code, struct log *log)
+{
+	u32 i;
+	int rc;
+
+	memset(c, 0, sizeof *c);
+	c->jumps = calloc(JUMP_SIZE, sizeof *c->jumps);
+	if (!c->jumps)
+		return -ENOMEM;
+	rc = mmu_init(&c->mmu, mem);
+	if (rc) {
+		free(c->jumps);
+		return rc;
+	}
+	c->code = code;
+	c->log = log;
+	c->next_in_cache = code->cpus;
+	code->cpus = c;
+	for (i = 0; i < ARRAY_SIZE(implemented); i++)
+		c->features |= BIT(implemented[i]);
+	cpu_wipe_jumps(c);
+	cpu_reset(c);
+	return 0;
+}
+
+void cpu_exit(struct cpu *c)
+{
+	struct cpu **p;
+
+	if (!c->jumps)
+		return;
+	for (p = &c->code->cpus; *p; p = &(*p)->next_in_cache)
+		if (*p == c) {
+			*p = c->next_in_cache;
+			break;
+		}
+	mmu_exit(&c->mmu);
+	free(c->jumps);
+	c->jumps = NULL;
+}
+
+void cpu_reset(struct cpu *c)
+{
+	struct x86_state *s = &c->s;
+	u32 i;
+
+	memset(s, 0, sizeof *s);
+	s->rip = 0xfff0;
+	s->rflags = FL_FIXED1;
+	s->gpr[RDX] = 0x600;
+	for (i = 0; i < SEG_COUNT; i++)
+		s->seg[i] = (struct x86_seg){ .limit = 0xffff, .attr = SEGA_P | SEGA_S | SEGA_RW | SEGA_ACCESSED };
+	s->seg[SEG_CS].sel = 0xf000;
+	s->seg[SEG_CS].base = 0xffff0000;
+	s->seg[SEG_CS].attr |= SEGA_CODE;
+	s->seg[SEG_LDTR].attr = SEGA_P | 2;
+	s->seg[SEG_TR].attr = SEGA_P | 11;
+	s->gdt.limit = s->idt.limit = 0xffff;
+	s->cr0 = 0x60000000 | CR0_ET;
+	s->xcr0 = 1;
+	s->dr[6] = 0xffff0ff0;
+	s->dr[7] = 0x400;
+	s->pat = 0x0007040600070406ULL;
+	s->misc_enable = 1;
+	s->fpu.cw = 0x40;
+	s->fpu.mxcsr = 0x1f80;
+	s->rng = 0x853c49e6748fea9bULL + c->id;
+	cpu_load(c);
+}
+
+void cpu_sync(struct cpu *c)
+{
+	memcpy(c->s.gpr, c->r, sizeof c->s.gpr);
+	c->s.rip = c->rip;
+	c->s.rflags = cpu_rflags(c);
+}
+
+void cpu_load(struct cpu *c)
+{
+	memcpy(c->r, c->s.gpr, sizeof c->s.gpr);
+	c->r[REG_ZERO] = 0;
+	c->r[REG_M16] = 0xffff;
+	c->r[REG_M32] = 0xffffffff;
+	c->r[REG_M64] = ~0ULL;
+	c->rip = c->s.rip;
+	cpu_set_rflags(c, c->s.rflags);
+	cpu_mode_changed(c);
+}
+
+u64 cpu_rflags(struct cpu *c)
+{
+	return c->eflags | flags_eval(c);
+}
+
+void cpu_set_rflags(struct cpu *c, u64 v)
+{
+	flags_set_all(c, (u32)v);
+	c->eflags = ((u32)v & ~(u32)FL_ARITH & 0x3f7fd7) | FL_FIXED1;
+}
+
+static bool flat(const struct x86_seg *s, bool code)
+{
+	return s->base == 0 && s->limit == 0xffffffff && (s->attr & SEGA_P) && (code || (s->attr & SEGA_RW)) &&
+	       (code || !(s->attr & (SEGA_CODE | SEGA_CONFORM)));
+}
+
+static u32 make_key(const struct cpu *c)
+{
+	const struct x86_state *s = &c->s;
+	bool lma = s->efer & EFER_LMA;
+	u32 key = 0;
+
+	if (lma && (s->seg[SEG_CS].attr & SEGA_L))
+		key |= KEY_CS64;
+	else if (s->seg[SEG_CS].attr & SEGA_DB)
+		key |= KEY_CS32;
+	if (s->seg[SEG_SS].attr & SEGA_DB)
+		key |= KEY_SS32;
+	key |= (u32)s->cpl << KEY_CPL_SHIFT;
+	key |= s->cr0 & CR0_TS ? KEY_TS : 0;
+	key |= s->cr0 & CR0_EM ? KEY_EM : 0;
+	key |= s->cr0 & CR0_MP ? KEY_MP : 0;
+	key |= s->cr4 & CR4_OSFXSR ? KEY_OSFXSR : 0;
+	key |= s->cr4 & CR4_OSXSAVE ? KEY_OSXSAVE : 0;
+	key |= lma ? KEY_LMA : 0;
+	key |= s->cr0 & CR0_PE ? KEY_PE : 0;
+	key |= c->eflags & FL_VM ? KEY_VM : 0;
+	if (!(key & KEY_CS64)) {
+		u32 i;
+
+		for (i = SEG_ES; i <= SEG_GS; i++) {
+			/* An unusable FS or GS is only a matter for those who name it; they are rare enough to check all. */
+			if (!flat(&s->seg[i], i == SEG_CS) && !(i >= SEG_FS && !s->seg[i].sel))
+				key |= KEY_SEGCHECK;
+		}
+		if (s->seg[SEG_FS].attr & SEGA_P ? !flat(&s->seg[SEG_FS], false) : false)
+			key |= KEY_SEGCHECK;
+	}
+	return key;
+}
+
+void cpu_mode_changed(struct cpu *c)
+{
+	struct x86_state *s = &c->s;
+	struct mmu *m = &c->mmu;
+	enum mmu_mode mode;
+	u32 key, i;
+
+	for (i = SEG_ES; i <= SEG_GS; i++)
+		c->r[REG_ES + i] = s->seg[i].base;
+	if (!(s->cr0 & CR0_PG))
+		mode = MMU_OFF;
+	else if (s->efer & EFER_LMA)
+		mode = s->cr4 & CR4_LA57 ? MMU_LONG5 : MMU_LONG4;
+	else
+		mode = s->cr4 & CR4_PAE ? MMU_PAE : MMU_LEGACY32;
+	if (m->mode != mode || m->user != (s->cpl == 3) || (!m->pv && m->root != s->cr3) ||
+	    m->wp != !!(s->cr0 & CR0_WP) || m->nxe != !!(s->efer & EFER_NXE) || m->pse != !!(s->cr4 & CR4_PSE) ||
+	    m->smep != !!(s->cr4 & CR4_SMEP) || m->smap != !!(s->cr4 & CR4_SMAP)) {
+		bool flags_differ = m->wp != !!(s->cr0 & CR0_WP) || m->nxe != !!(s->efer & EFER_NXE) ||
+				    m->smep != !!(s->cr4 & CR4_SMEP) || m->smap != !!(s->cr4 & CR4_SMAP);
+
+		m->mode = mode;
+		m->user = s->cpl == 3;
+		if (!m->pv)
+			m->root = s->cr3;
+		m->wp = s->cr0 & CR0_WP;
+		m->nxe = s->efer & EFER_NXE;
+		m->pse = s->cr4 & CR4_PSE;
+		m->smep = s->cr4 & CR4_SMEP;
+		m->smap = s->cr4 & CR4_SMAP;
+		if (flags_differ)
+			mmu_flush(m);
+		mmu_update(m);
+	}
+	key = make_key(c);
+	if (key == c->mode_key && c->nkeys)
+		return;
+	c->mode_key = key;
+	for (i = 0; i < c->nkeys; i++)
+		if (c->keys[i] == key)
+			break;
+	if (i == c->nkeys) {
+		if (i == ARRAY_SIZE(c->keys)) {
+			cpu_wipe_jumps(c);
+			i = c->nkeys = 0;
+		}
+		c->keys[c->nkeys++] = key;
+	}
+	c->mode_tag = (u64)i << 60;
+}
+
+void cpu_set_seg(struct cpu *c, enum x86_segreg sr, u16 sel, u64 base, u32 limit, u16 attr)
+{
+	c->s.seg[sr] = (struct x86_seg){ .base = base, .limit = limit, .sel = sel, .attr = attr };
+	if (sr <= SEG_GS)
+		c->r[REG_ES + sr] = base;
+}

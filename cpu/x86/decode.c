@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The decoder: prefixes, opcode maps, ModRM, displacement and immediates, in 16-, 32- and 64-bit mode. SDM 2A chapter 2.
+ * Leaves out VEX and EVEX.
+ */
+#include <string.h>
+
+#include "cpu/x86/opcodes.h"
+#include "cpu/x86/xlat.h"
+
+struct cursor {
+	const u8 *p;
+	u32 n, at;
+	bool short_of; /* a byte beyond the given ones was wanted */
+};
+
+static u64 take(struct cursor *k, u32 bytes)
+{
+	u64 v = 0;
+	u32 i;
+
+	if (k->at + bytes > k->n) {
+		k->short_of = true;
+		return 0;
+	}
+	for (i = 0; i < bytes; i++)
+		v |= (u64)k->p[k->at + i] << (8 * i);
+	k->at += bytes;
+	return v;
+}
+
+static u64 take_signed(struct cursor *k, u32 bytes)
+{
+	u64 v = take(k, bytes);
+
+	return bytes == 8 ? v : (u64)((i64)(v << (64 - 8 * bytes)) >> (64 - 8 * bytes));
+}
+
+/* Segment bases are zero by definition in 64-bit mode, but for FS and GS. */
+static u8 segment(const struct xi *d, u8 def)
+{
+	u8 s = d->segovr != REG_ZERO ? d->segovr : def;
+
+	if (d->mode == 8)
+		return s == REG_FS || s == REG_GS ? s : REG_ZERO;
+	return s;
+}
+
+static void modrm16(struct xi *d, struct cursor *k)
+{
+	static const u8 bases[8] = { RBX, RBX, RBP, RBP, RSI, RDI, RBP, RBX };
+	static const u8 indexes[8] = { RSI, RDI, RSI, RDI, REG_ZERO, REG_ZERO, REG_ZERO, REG_ZERO };
+	u8 rm = d->modrm & 7;
+
+	d->base = bases[rm];
+	d->index = indexes[rm];
+	if (d->mod == 0 && rm == 6) {
+		d->base = REG_ZERO;
+		d->disp = (i32)take_signed(k, 2);
+	} else if (d->mod) {
+		d->disp = (i32)take_signed(k, d->mod == 1 ? 1 : 2);
+	}
+	d->seg = segment(d, d->base == RBP ? REG_SS : REG_DS);
+}
+
+static void modrm32(struct xi *d, struct cursor *k)
+{
+	u8 rm = d->modrm & 7;
+	bool stack = false;
+
+	if (rm == 4) {
+		u8 sib = (u8)take(k, 1);
+		u8 idx = (sib >> 3 & 7) | (d->rex & 2 ? 8 : 0);
+
+		d->scale = sib >> 6;
+		d->index = idx == 4 ? REG_ZERO : idx;
+		rm = sib & 7;
+		if (rm == 5 && d->mod == 0) {
+			d->base = REG_ZERO;
+			d->disp = (i32)take_signed(k, 4);
+			d->seg = segment(d, REG_DS);
+			return;
+		}
+		d->base = rm | (d->rex & 1 ? 8 : 0);
+	} else if (rm == 5 && d->mod == 0) {
+		d->disp = (i32)take_signed(k, 4);
+		/* Relative to the next instruction: the caller adds its offset in the page. */
+		d->base = d->mode == 8 ? REG_PAGE : REG_ZERO;
+		d->seg = segment(d, REG_DS);
+		return;
+	} else {
+		d->base = rm | (d->rex & 1 ? 8 : 0);
+	}
+	stack = d->base == RSP || d->base == RBP;
+	if (d->mod)
+		d->disp = (i32)take_signed(k, d->mod == 1 ? 1 : 4);
+	d->seg = segment(d, stack ? REG_SS : REG_DS);
+}
+
+/* True when an operand letter of the row is one that ModRM encodes. */
+static bool wants_modrm(const struct oprow *r)
+{
+	int i;
+
+	if (r->reg >= 0 || r->modrm >= 0)
+		return true;
+	for (i = 0; i < 3; i++)
+		if (strchr("EGMSCDPQVWUNR", r->op[i][0]) && r->op[i][0] && r->op[i][1] != 'S' &&
+		    strcmp(r->op[i], "DX") && strcmp(r->op[i], "CL") && strcmp(r->op[i], "CS"))
+			return true;
+	return false;
+}
+
+/* ModRM decides which row it is, so it must be known whether an opcode has one before there is a row. */
+static bool map_has_modrm(u32 map, u32 pfx, u8 op)
+{
+	u32 i;
+
+	if (map >= 2)
+		return true;
+	for (i = 0; i < 16; i++) {
+		const struct oprow *r = x86_row(map, pfx, op, (u8)((i & 7) << 3 | (i & 8 ? 0 : 0xc0)));
+
+		if (r)
+			return wants_modrm(r);
+	}
+	/* Rows by exact ModRM only, or undefined: both are known by their opcode. */
+	return (map == 0 && op >= 0xd8 && op <= 0xdf) || (map == 1 && op != 0x0b);
+}
+
+static void immediates(struct xi *d, struct cursor *k)
+{
+	bool second = false;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		const char *o = d->row->op[i];
+		u64 v;
+
+		if (o[0] == 'I') {
+			switch (o[1]) {
+			case 'b':
+				v = take_signed(k, 1);
+				break;
+			case 'w':
+				v = take(k, 2);
+				break;
+			case 'v':
+				v = take_signed(k, d->opsz);
+				break;
+			default:
+				v = take_signed(k, MIN(d->opsz, 4));
+				break;
+			}
+		} else if (o[0] == 'J') {
+			v = take_signed(k, o[1] == 'b' ? 1 : d->opsz == 2 ? 2 : 4);
+		} else if (o[0] == 'O') {
+			v = take(k, d->adsz);
+			d->mem = true;
+			d->seg = segment(d, REG_DS);
+		} else if (o[0] == 'A' && o[1] == 'p') {
+			d->imm = take(k, MIN(d->opsz, 4));
+			d->imm2 = take(k, 2);
+			continue;
+		} else {
+			continue;
+		}
+		if (second)
+			d->imm2 = v;
+		else
+			d->imm = v;
+		second = true;
+	}
+}
+
+int x86_decode(struct xi *d, const u8 *bytes, u32 n, u32 key, u16 ip)
+{
+	struct cursor k = { .p = bytes, .n = MIN(n, 15u) };
+	u32 map = 0, pfx, i;
+	u8 op;
+
+	memset(d, 0, sizeof *d);
+	d->ip = ip;
+	d->bytes = bytes;
+	d->mode = key & KEY_CS64 ? 8 : key & KEY_CS32 ? 4 : 2;
+	d->segovr = d->seg = REG_ZERO;
+	d->base = d->index = REG_ZERO;
+	for (;;) {
+		op = (u8)take(&k, 1);
+		if (k.short_of)
+			goto shortage;
+		if (op == 0x66) {
+			d->p66 = true;
+		} else if (op == 0x67) {
+			d->p67 = true;
+		} else if (op == 0xf0) {
+			d->lock = true;
+		} else if (op == 0xf2 || op == 0xf3) {
+			d->rep = op;
+		} else if (op == 0x2e || op == 0x36 || op == 0x3e || op == 0x26) {
+			/* In 64-bit mode these are ignored and do not undo FS or GS. */
+			if (d->mode != 8)
+				d->segovr = op == 0x2e ? REG_CS : op == 0x36 ? REG_SS : op == 0x3e ? REG_DS : REG_ES;
+		} else if (op == 0x64 || op == 0x65) {
+			d->segovr = op == 0x64 ? REG_FS : REG_GS;
+		} else if (d->mode == 8 && (op & 0xf0) == 0x40) {
+			d->rex = op;
+			continue;
+		} else {
+			break;
+		}
+		d->rex = 0; /* a REX that is not the last prefix counts for nothing */
+	}
+	if (op == 0x0f) {
+		map = 1;
+		op = (u8)take(&k, 1);
+		if (op == 0x38 || op == 0x3a) {
+			map = op == 0x38 ? 2 : 3;
+			op = (u8)take(&k, 1);
+		}
+	}
+	if (k.short_of)
+		goto shortage;
+	d->opcode = op;
+	pfx = d->rep == 0xf3 ? 2 : d->rep == 0xf2 ? 3 : d->p66 ? 1 : 0;
+	d->has_modrm = map_has_modrm(map, pfx, op);
+	if (d->has_modrm) {
+		if (k.at >= k.n)
+			goto shortage;
+		d->modrm = k.p[k.at++];
+		d->mod = d->modrm >> 6;
+		d->reg3 = d->modrm >> 3 & 7;
+		d->reg = d->reg3 | (d->rex & 4 ? 8 : 0);
+		d->rm = (d->modrm & 7) | (d->rex & 1 ? 8 : 0);
+	}
+	d->row = x86_row(map, pfx, op, d->modrm);
+	if (!d->row && pfx == 1 && d->rep)
+		d->row = x86_row(map, 1, op, d->modrm);
+	d->adsz = d->mode == 8 ? (d->p67 ? 4 : 8) : (d->mode == 4) != d->p67 ? 4 : 2;
+	if (d->mode == 8)
+		d->opsz = d->rex & 8 ? 8 : d->p66 ? 2 : 4;
+	else
+		d->opsz = (d->mode == 4) != d->p66 ? 4 : 2;
+	if (d->row && d->mode == 8 && ((d->row->flags & F64) || ((d->row->flags & D64) && d->opsz == 4)))
+		d->opsz = 8;
+	/* Moves of control and debug registers look like registers whatever mod says. */
+	if (map == 1 && op >= 0x20 && op <= 0x23)
+		d->mod = 3;
+	if (d->has_modrm && d->mod != 3) {
+		d->mem = true;
+		if (d->adsz == 2)
+			modrm16(d, &k);
+		else
+			modrm32(d, &k);
+	}
+	if (d->row)
+		immediates(d, &k);
+	if (k.short_of)
+		goto shortage;
+	d->len = (u8)k.at;
+	if (d->base == REG_PAGE)
+		d->disp = (i32)((u32)d->disp + d->ip + d->len);
+	if (!d->row)
+		return -X86_UD;
+	if (d->row->flags & (d->mode == 8 ? I64 : O64))
+		return -X86_UD;
+	if (d->lock) {
+		const char *dst = d->row->op[0];
+
+		if (!(d->row->flags & LOCK) || !d->mem || (dst[0] != 'E' && dst[0] != 'M'))
+			return -X86_UD;
+	}
+	for (i = 0; i < 3; i++)
+		if (d->row->op[i][0] == 'M' && d->has_modrm && !d->mem)
+			return -X86_UD;
+	return d->len;
+shortage:
+	/* Fifteen bytes and still not whole: too long, whatever follows. */
+	return n >= 15 ? -X86_GP : 0;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Decoded instructions: the record a handler executes, and how handlers are written.
+ *
+ * A handler is a function of the CPU and its record. It does its work and ends with NEXT, which goes straight on to the
+ * handler of the following record. Where the compiler turns that into a jump (x86-64 and AArch64 with optimisation) a
+ * block runs without a dispatch loop; elsewhere the same handlers return the next record and a loop calls them.
+ *
+ *	HANDLER(op_bswap32)
+ *	{
+ *		SET32(c, i->dst, __builtin_bswap32(G32(c, i->dst)));
+ *		NEXT;
+ *	}
+ *
+ * Memory goes through the LOAD and STORE macros, which leave the handler through its return path on a fault, before
+ * anything of the instruction is visible:
+ *
+ *	HANDLER(op_paddb_rm)
+ *	{
+ *		u64 ea = EA(c, i);
+ *		union x86_vec s;
+ *		LOAD128(s, ea);
+ *		...
+ *	}
+ */
+#ifndef CPU_X86_INSN_H
+#define CPU_X86_INSN_H
+
+#include "base/endian.h"
+#include "cpu/cpu.h"
+
+struct insn;
+typedef const struct insn *(*insn_fn)(struct cpu *c, const struct insn *i);
+
+/* Registers beyond the sixteen that addressing can name. */
+enum { REG_ZERO = 16, REG_PAGE = 17, REG_ES = 18, REG_CS, REG_SS, REG_DS, REG_FS, REG_GS, REG_M16, REG_M32, REG_M64 };
+
+struct insn {
+	insn_fn fn;
+	u8 dst, src;    /* operands: byte offset into c->r for general registers (OFF8.. below), number for others */
+	u8 base, index; /* effective address: register numbers (REG_ZERO for none, REG_PAGE for rip-relative) */
+	u8 scale;       /* 0-3 */
+	u8 seg;         /* REG_ZERO or REG_ES.. whose base is added */
+	u8 asz;         /* REG_M16, REG_M32 or REG_M64: the mask of the address size */
+	u8 n;           /* instructions of the block before this one */
+	i32 disp;
+	u16 ip;  /* offset in its page of the instruction's first byte */
+	u8 len;  /* bytes */
+	u8 aux;  /* small operand: a condition, an imm8, a segment register */
+	u64 imm; /* immediate, sign-extended; or a pointer for block exits */
+};
+
+/* ---- general registers -------------------------------------------------------------------------------------- */
+
+/* Byte offset of a 8-, 16-, 32- or 64-bit general register from c->r, for struct insn's dst and src. */
+#define OFF64(n) ((u8)((n) * 8))
+#define OFF32(n) ((u8)((n) * 8 + (HOST_BIG_ENDIAN ? 4 : 0)))
+#define OFF16(n) ((u8)((n) * 8 + (HOST_BIG_ENDIAN ? 6 : 0)))
+#define OFF8(n) ((u8)((n) * 8 + (HOST_BIG_ENDIAN ? 7 : 0)))
+/* AH, CH, DH, BH: n is 0-3. */
+#define OFF8H(n) ((u8)((n) * 8 + (HOST_BIG_ENDIAN ? 6 : 1)))
+
+#define RP(c, off) ((char *)(c)->r + (off))
+#define G8(c, off) (*(u8 *)RP(c, off))
+#define G16(c, off) (*(u16 *)(void *)RP(c, off))
+#define G32(c, off) (*(u32 *)(void *)RP(c, off))
+#define G64(c, off) (*(u64 *)(void *)RP(c, off))
+#define SET8(c, off, v) (*(u8 *)RP(c, off) = (u8)(v))
+#define SET16(c, off, v) (*(u16 *)(void *)RP(c, off) = (u16)(v))
+/* A 32-bit result clears the upper half: the offset is that of the whole register on little-endian hosts. */
+#define SET32(c, off, v) (*(u64 *)(void *)RP(c, (off) & ~7) = (u32)(v))
+#define SET64(c, off, v) (*(u64 *)(void *)RP(c, off) = (u64)(v))
+
+/* ---- flow ---------------------------------------------------------------------------------------------------- */
+
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(NO_TAIL_CALLS) && \
+	(defined(__x86_64__) || defined(__aarch64__) || defined(__s390x__))
+#define TAIL_CALLS 1
+#else
+#define TAIL_CALLS 0
+#endif
+
+#if defined(__clang__) && TAIL_CALLS
+#define MUSTTAIL __attribute__((musttail))
+#else
+#define MUSTTAIL
+#endif
+
+#define HANDLER(name) const struct insn *name(struct cpu *c, const struct insn *i)
+#if TAIL_CALLS
+#define GO(rec)                                                                                                      \
+	do {                                                                                                         \
+		const struct insn *go_ = (rec);                                                                      \
+		MUSTTAIL return go_->fn(c, go_);                                                                     \
+	} while (0)
+#else
+#define GO(rec) return (rec)
+#endif
+#define NEXT GO(i + 1)
+
+/* Why a handler returned NULL. */
+enum block_exit {
+	BX_NONE,    /* budget is spent: c->rip is the next instruction */
+	BX_LOOKUP,  /* go on at c->rip: no direct link */
+	BX_TRAP,    /* c->trap, c->rip is set by trap_at() */
+	BX_SYSCALL, /* c->rip is behind the instruction */
+	BX_SYSENTER,
+	BX_VMCALL,
+	BX_HALT,
+	BX_YIELD,
+	BX_STOP
+};
+
+/*
+ * Ends the block at i with an exception whose rip is i itself. "return raise(c, i, X86_GP, 0);" is the idiom. The
+ * instruction is not retired. Vectors without an error code ignore err.
+ */
+const struct insn *raise_trap(struct cpu *c, const struct insn *i, u8 vector, u32 err) COLD;
+#define RAISE(vector, err) return raise_trap(c, i, vector, err)
+/* #PF (or what the memory reported) after a slow access failed. */
+const struct insn *raise_fault(struct cpu *c, const struct insn *i) COLD;
+/* Ends the block after i, retired, with c->rip = next and this exit. For instructions that change what decoding depends on. */
+const struct insn *leave_after(struct cpu *c, const struct insn *i, enum block_exit why);
+/* Address of instruction i, and of the one behind it. */
+#define IP(c, i) ((c)->r[REG_PAGE] + (i)->ip)
+#define NEXT_IP(c, i) ((c)->r[REG_PAGE] + (i)->ip + (i)->len)
+
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
+
+/* Effective address, any form. */
+INLINE u64 ea_full(const struct cpu *c, const struct insn *i)
+{
+	return ((c->r[i->base] + (c->r[i->index] << i->scale) + (u64)(i64)i->disp) & c->r[i->asz]) + c->r[i->seg];
+}
+/* Effective address of a record that the decoder found to be [base + disp] with 64-bit addressing and no segment base. */
+INLINE u64 ea_simple(const struct cpu *c, const struct insn *i)
+{
+	return c->r[i->base] + (u64)(i64)i->disp;
+}
+#define EA(c, i) ea_full(c, i)
+
+/*
+ * The slow ways: page ends, TLB misses, watched frames, faults. Loads put up to 32 bytes into c->tmp as little-endian
+ * words in host order. False: a fault is noted, leave with "return raise_fault(c, i)".
+ */
+bool slow_load(struct cpu *c, u64 va, u32 size) NOINLINE;
+bool slow_store(struct cpu *c, u64 va, u32 size, u64 v) NOINLINE;
+/* n 64-bit words. */
+bool slow_store_vec(struct cpu *c, u64 va, const u64 *v, u32 n) NOINLINE;
+/* Load with the intent to store: faults as a write. */
+bool slow_load_rmw(struct cpu *c, u64 va, u32 size) NOINLINE;
+/* Faults as a read or write of n bytes would, without doing it. */
+bool slow_probe(struct cpu *c, u64 va, u32 n, bool write) NOINLINE;
+/* Bytes of any number, for FXSAVE-like images. */
+bool load_bytes(struct cpu *c, u64 va, void *dst, u32 n);
+bool store_bytes(struct cpu *c, u64 va, const void *src, u32 n);
+
+#define LOAD_N(var, ea, bits)                                                                                        \
+	do {                                                                                                         \
+		u64 ea_ = (ea);                                                                                      \
+		struct tlb_entry *e_ = tlb_slot(&c->mmu, ea_);                                                       \
+		if (LIKELY(e_->rd == tlb_tag(&c->mmu, ea_, (bits) / 8)))                                             \
+			(var) = ld##bits(tlb_host(e_, ea_));                                                         \
+		else if (LIKELY(slow_load(c, ea_, (bits) / 8)))                                                      \
+			(var) = (u##bits)c->tmp[0];                                                                  \
+		else                                                                                                 \
+			return raise_fault(c, i);                                                                    \
+	} while (0)
+#define LOAD8(var, ea) LOAD_N(var, ea, 8)
+#define LOAD16(var, ea) LOAD_N(var, ea, 16)
+#define LOAD32(var, ea) LOAD_N(var, ea, 32)
+#define LOAD64(var, ea) LOAD_N(var, ea, 64)
+
+#define STORE_N(ea, v, bits)                                                                                         \
+	do {                                                                                                         \
+		u64 ea_ = (ea);                                                                                      \
+		struct tlb_entry *e_ = tlb_slot(&c->mmu, ea_);                                                       \
+		if (LIKELY(e_->wr == tlb_tag(&c->mmu, ea_, (bits) / 8)))                                             \
+			st##bits(tlb_host(e_, ea_), (u##bits)(v));                                                   \
+		else if (UNLIKELY(!slow_store(c, ea_, (bits) / 8, (u##bits)(v))))                                    \
+			return raise_fault(c, i);                                                                    \
+	} while (0)
+#define STORE8(ea, v) STORE_N(ea, v, 8)
+#define STORE16(ea, v) STORE_N(ea, v, 16)
+#define STORE32(ea, v) STORE_N(ea, v, 32)
+#define STORE64(ea, v) STORE_N(ea, v, 64)
+
+/* 16 bytes into the two low words of a union x86_vec (or anything with a q[]). Alignment is the caller's business. */
+#define LOAD128(vec, ea)                                                                                             \
+	do {                                                                                                         \
+		u64 ea_ = (ea);                                                                                      \
+		struct tlb_entry *e_ = tlb_slot(&c->mmu, ea_);                                                       \
+		if (LIKELY(e_->rd == tlb_tag(&c->mmu, ea_, 16))) {                                                   \
+			const u8 *p_ = tlb_host(e_, ea_);                                                            \
+			(vec).q[0] = ld64(p_);                                                                       \
+			(vec).q[1] = ld64(p_ + 8);                                                                   \
+		} else if (LIKELY(slow_load(c, ea_, 16))) {                                                          \
+			(vec).q[0] = c->tmp[0];                                                                      \
+			(vec).q[1] = c->tmp[1];                                                                      \
+		} else {                                                                                             \
+			return raise_fault(c, i);                                                                    \
+		}                                                                                                    \
+	} while (0)
+#define STORE128(ea, vec)                                                                                            \
+	do {                                                                                                         \
+		u64 ea_ = (ea);                                                                                      \
+		struct tlb_entry *e_ = tlb_slot(&c->mmu, ea_);                                                       \
+		if (LIKELY(e_->wr == tlb_tag(&c->mmu, ea_, 16))) {                                                   \
+			u8 *p_ = tlb_host(e_, ea_);                                                                  \
+			st64(p_, (vec).q[0]);                                                                        \
+			st64(p_ + 8, (vec).q[1]);                                                                    \
+		} else if (UNLIKELY(!slow_store_vec(c, ea_, (vec).q, 2))) {                                          \
+			return raise_fault(c, i);                                                                    \
+		}                                                                                                    \
+	} while (0)
+
+#endif

@@ -1,0 +1,645 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * MMX, and what SSE, SSE2 and SSSE3 added on MMX registers. SDM 1 chapter 9, 10.4.4, 10.6.3, 12.6; SDM 2.
+ * An MMX register is the significand of a physical x87 register; each use makes TOP 0 and all tags valid (SDM 1 9.5.1).
+ */
+#include "cpu/x86/x87.h"
+
+#define MM(n) c->s.fpu.st[n].mant
+
+/* From here on the instruction cannot fail. */
+INLINE void mmx_enter(struct cpu *c)
+{
+	c->s.fpu.top = 0;
+	c->s.fpu.tag = 0xff;
+}
+
+INLINE void mmx_set(struct cpu *c, unsigned n, u64 v)
+{
+	c->s.fpu.st[n].mant = v;
+	c->s.fpu.st[n].se = 0xffff;
+}
+
+static struct insn *mmx_emit(struct xlat *x, const struct xi *d, insn_fn fn)
+{
+	if (x->key & (KEY_EM | KEY_TS)) {
+		emit_trap(x, d, x->key & KEY_EM ? X86_UD : X86_NM, 0);
+		return NULL;
+	}
+	struct insn *r = emit(x, d, fn);
+	r->dst = d->reg3;
+	r->src = d->modrm & 7;
+	r->aux = (u8)d->imm;
+	return r;
+}
+#define MMX_ROW(name, choice)                                                                                        \
+	bool x86_emit_mmx_##name(struct xlat *x, const struct xi *d)                                                 \
+	{                                                                                                            \
+		mmx_emit(x, d, choice);                                                                              \
+		return true;                                                                                         \
+	}
+
+/* ---- mm, mm/m64 ---------------------------------------------------------------------------------------------- */
+
+/* A function of the two operands, a the destination. bits: of the memory operand. */
+#define MMX_FORMS(name, bits, ...)                                                                                   \
+	INLINE u64 do_##name(u64 a, u64 b, u8 imm)                                                                   \
+	{                                                                                                            \
+		__VA_ARGS__                                                                                           \
+	}                                                                                                            \
+	static HANDLER(op_##name##_rr)                                                                               \
+	{                                                                                                            \
+		X87_WAIT;                                                                                            \
+		mmx_enter(c);                                                                                        \
+		mmx_set(c, i->dst, do_##name(MM(i->dst), MM(i->src), i->aux));                                        \
+		NEXT;                                                                                                \
+	}                                                                                                            \
+	static HANDLER(op_##name##_rm)                                                                               \
+	{                                                                                                            \
+		u##bits v;                                                                                           \
+		X87_WAIT;                                                                                            \
+		LOAD##bits(v, EA(c, i));                                                                             \
+		mmx_enter(c);                                                                                        \
+		mmx_set(c, i->dst, do_##name(MM(i->dst), v, i->aux));                                                \
+		NEXT;                                                                                                \
+	}
+#define MMX_OP_N(name, bits, ...)                                                                                    \
+	MMX_FORMS(name, bits, __VA_ARGS__)                                                                           \
+	MMX_ROW(name, d->mem ? op_##name##_rm : op_##name##_rr)
+#define MMX_OP(name, ...) MMX_OP_N(name, 64, __VA_ARGS__)
+/* The same for each element: x and y of type T (bits wide), k its number. */
+#define MMX_EACH(name, T, bits, expr)                                                                                \
+	MMX_OP(name, u64 r = 0; for (unsigned k = 0; k < 64 / bits; k++) {                                           \
+		T x = (T)(a >> k * bits), y = (T)(b >> k * bits);                                                    \
+		(void)x, (void)y, (void)imm;                                                                         \
+		r |= (u64)(u##bits)(expr) << k * bits;                                                               \
+	} return r;)
+
+INLINE u8 sat_u8(i32 v)
+{
+	return v < 0 ? 0 : v > 255 ? 255 : (u8)v;
+}
+INLINE u16 sat_u16(i32 v)
+{
+	return v < 0 ? 0 : v > 65535 ? 65535 : (u16)v;
+}
+INLINE i8 sat_i8(i32 v)
+{
+	return v < -128 ? -128 : v > 127 ? 127 : (i8)v;
+}
+INLINE i16 sat_i16(i32 v)
+{
+	return v < -32768 ? -32768 : v > 32767 ? 32767 : (i16)v;
+}
+INLINE u16 word(u64 v, unsigned k)
+{
+	return (u16)(v >> 16 * k);
+}
+INLINE u8 byte(u64 v, unsigned k)
+{
+	return (u8)(v >> 8 * k);
+}
+
+MMX_EACH(paddb, u8, 8, x + y)
+MMX_EACH(paddw, u16, 16, x + y)
+MMX_EACH(paddd, u32, 32, x + y)
+MMX_OP(paddq, return a + b;)
+MMX_EACH(psubb, u8, 8, x - y)
+MMX_EACH(psubw, u16, 16, x - y)
+MMX_EACH(psubd, u32, 32, x - y)
+MMX_OP(psubq, return a - b;)
+MMX_EACH(paddsb, i8, 8, sat_i8(x + y))
+MMX_EACH(paddsw, i16, 16, sat_i16(x + y))
+MMX_EACH(paddusb, u8, 8, sat_u8(x + y))
+MMX_EACH(paddusw, u16, 16, sat_u16(x + y))
+MMX_EACH(psubsb, i8, 8, sat_i8(x - y))
+MMX_EACH(psubsw, i16, 16, sat_i16(x - y))
+MMX_EACH(psubusb, u8, 8, sat_u8(x - y))
+MMX_EACH(psubusw, u16, 16, sat_u16(x - y))
+MMX_EACH(pmullw, i16, 16, x * y)
+MMX_EACH(pmulhw, i16, 16, x * y >> 16)
+MMX_EACH(pmulhuw, u16, 16, (u32)x * y >> 16)
+MMX_OP(pmuludq, return (u64)(u32)a * (u32)b;)
+MMX_OP(pmaddwd, u64 r = 0; for (unsigned k = 0; k < 4; k += 2) {
+	u32 s = (u32)((i16)word(a, k) * (i16)word(b, k)) + (u32)((i16)word(a, k + 1) * (i16)word(b, k + 1));
+	r |= (u64)s << 16 * k;
+} return r;)
+MMX_OP(psadbw, u64 s = 0; for (unsigned k = 0; k < 8; k++) {
+	u8 x = byte(a, k), y = byte(b, k);
+	s += x > y ? (u64)(x - y) : (u64)(y - x);
+} return s;)
+MMX_EACH(pavgb, u8, 8, (x + y + 1) >> 1)
+MMX_EACH(pavgw, u16, 16, (x + y + 1) >> 1)
+MMX_EACH(pminub, u8, 8, x < y ? x : y)
+MMX_EACH(pmaxub, u8, 8, x > y ? x : y)
+MMX_EACH(pminsw, i16, 16, x < y ? x : y)
+MMX_EACH(pmaxsw, i16, 16, x > y ? x : y)
+MMX_EACH(pcmpeqb, u8, 8, x == y ? -1 : 0)
+MMX_EACH(pcmpeqw, u16, 16, x == y ? -1 : 0)
+MMX_EACH(pcmpeqd, u32, 32, x == y ? -1 : 0)
+MMX_EACH(pcmpgtb, i8, 8, x > y ? -1 : 0)
+MMX_EACH(pcmpgtw, i16, 16, x > y ? -1 : 0)
+MMX_EACH(pcmpgtd, i32, 32, x > y ? -1 : 0)
+MMX_OP(pand, return a & b;)
+MMX_OP(pandn, return ~a & b;)
+MMX_OP(por, return a | b;)
+MMX_OP(pxor, return a ^ b;)
+
+/* Packs: four from a, then four from b. */
+MMX_OP(packsswb, u64 r = 0; for (unsigned k = 0; k < 8; k++)
+	r |= (u64)(u8)sat_i8((i16)word(k < 4 ? a : b, k & 3)) << 8 * k;
+	return r;)
+MMX_OP(packuswb, u64 r = 0; for (unsigned k = 0; k < 8; k++)
+	r |= (u64)sat_u8((i16)word(k < 4 ? a : b, k & 3)) << 8 * k;
+	return r;)
+MMX_OP(packssdw, u64 r = 0; for (unsigned k = 0; k < 4; k++)
+	r |= (u64)(u16)sat_i16((i32)((k < 2 ? a : b) >> 32 * (k & 1))) << 16 * k;
+	return r;)
+
+/* Interleaving; the low forms read 32 bits of memory. */
+INLINE u64 interleave(u64 a, u64 b, unsigned bits)
+{
+	u64 r = 0, mask = (1ull << bits) - 1;
+
+	for (unsigned k = 0; k < 32 / bits; k++)
+		r |= (a >> k * bits & mask) << 2 * k * bits | (b >> k * bits & mask) << (2 * k + 1) * bits;
+	return r;
+}
+MMX_OP_N(punpcklbw, 32, return interleave(a, b, 8);)
+MMX_OP_N(punpcklwd, 32, return interleave(a, b, 16);)
+MMX_OP_N(punpckldq, 32, return interleave(a, b, 32);)
+MMX_OP(punpckhbw, return interleave(a >> 32, b >> 32, 8);)
+MMX_OP(punpckhwd, return interleave(a >> 32, b >> 32, 16);)
+MMX_OP(punpckhdq, return interleave(a >> 32, b >> 32, 32);)
+
+/* ---- shifts: the count is all 64 bits of the source, or an immediate -------------------------------------------- */
+
+#define MMX_SHIFT(name, T, bits, left, expr)                                                                         \
+	INLINE u64 shift_##name(u64 a, u64 count)                                                                    \
+	{                                                                                                            \
+		u64 r = 0;                                                                                           \
+		unsigned n = count > bits - 1 ? bits - 1 : (unsigned)count;                                          \
+		if (count > bits - 1 && (left || (T)-1 > 0))                                                         \
+			return 0;                                                                                    \
+		for (unsigned k = 0; k < 64 / bits; k++) {                                                           \
+			T x = (T)(a >> k * bits);                                                                    \
+			r |= (u64)(u##bits)(expr) << k * bits;                                                       \
+		}                                                                                                    \
+		return r;                                                                                            \
+	}                                                                                                            \
+	MMX_FORMS(name##_by, 64, return shift_##name(a, b);)                                               \
+	static HANDLER(op_##name##_imm)                                                                              \
+	{                                                                                                            \
+		X87_WAIT;                                                                                            \
+		mmx_enter(c);                                                                                        \
+		mmx_set(c, i->src, shift_##name(MM(i->src), i->aux));                                                \
+		NEXT;                                                                                                \
+	}                                                                                                            \
+	MMX_ROW(name, (d->opcode & 0xf0) == 0x70 ? op_##name##_imm : d->mem ? op_##name##_by_rm : op_##name##_by_rr)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wtype-limits"
+MMX_SHIFT(psllw, u16, 16, true, x << n)
+MMX_SHIFT(pslld, u32, 32, true, x << n)
+MMX_SHIFT(psllq, u64, 64, true, x << n)
+MMX_SHIFT(psrlw, u16, 16, false, x >> n)
+MMX_SHIFT(psrld, u32, 32, false, x >> n)
+MMX_SHIFT(psrlq, u64, 64, false, x >> n)
+MMX_SHIFT(psraw, i16, 16, false, x >> n)
+MMX_SHIFT(psrad, i32, 32, false, x >> n)
+#pragma GCC diagnostic pop
+
+/* ---- shuffles and SSSE3 --------------------------------------------------------------------------------------- */
+
+MMX_OP(pshufw, u64 r = 0; for (unsigned k = 0; k < 4; k++)
+	r |= (u64)word(b, imm >> 2 * k & 3) << 16 * k;
+	return r;)
+MMX_OP(pshufb, u64 r = 0; for (unsigned k = 0; k < 8; k++)
+	r |= byte(b, k) & 0x80 ? 0 : (u64)byte(a, byte(b, k) & 7) << 8 * k;
+	return r;)
+/* Neighbours of a, then of b. */
+#define MMX_PAIRS(name, T, bits, expr)                                                                               \
+	MMX_OP(name, u64 r = 0; for (unsigned k = 0; k < 64 / bits; k++) {                                           \
+		u64 from = k < 32 / bits ? a : b;                                                                    \
+		unsigned n = (2 * k) % (64 / bits);                                                                  \
+		T x = (T)(from >> n * bits), y = (T)(from >> (n + 1) * bits);                                        \
+		r |= (u64)(u##bits)(expr) << k * bits;                                                               \
+	} return r;)
+MMX_PAIRS(phaddw, u16, 16, x + y)
+MMX_PAIRS(phaddd, u32, 32, x + y)
+MMX_PAIRS(phaddsw, i16, 16, sat_i16(x + y))
+MMX_PAIRS(phsubw, u16, 16, x - y)
+MMX_PAIRS(phsubd, u32, 32, x - y)
+MMX_PAIRS(phsubsw, i16, 16, sat_i16(x - y))
+MMX_OP(pmaddubsw, u64 r = 0; for (unsigned k = 0; k < 4; k++) {
+	i32 s = byte(a, 2 * k) * (i8)byte(b, 2 * k) + byte(a, 2 * k + 1) * (i8)byte(b, 2 * k + 1);
+	r |= (u64)(u16)sat_i16(s) << 16 * k;
+} return r;)
+MMX_EACH(psignb, i8, 8, y < 0 ? -x : y ? x : 0)
+MMX_EACH(psignw, i16, 16, y < 0 ? -x : y ? x : 0)
+MMX_EACH(psignd, i32, 32, y < 0 ? 0u - (u32)x : y ? (u32)x : 0u)
+MMX_EACH(pmulhrsw, i16, 16, ((x * y >> 14) + 1) >> 1)
+MMX_EACH(pabsb, i8, 8, y < 0 ? -y : y)
+MMX_EACH(pabsw, i16, 16, y < 0 ? -y : y)
+MMX_EACH(pabsd, i32, 32, y < 0 ? 0u - (u32)y : (u32)y)
+MMX_OP(palignr, return imm >= 16 ? 0 : imm >= 8 ? a >> 8 * (imm - 8) : !imm ? b : a << (64 - 8 * imm) | b >> 8 * imm;)
+
+/* ---- moves ---------------------------------------------------------------------------------------------------- */
+
+MMX_FORMS(movq_load, 64, return b;)
+
+static HANDLER(op_movq_store_rr)
+{
+	X87_WAIT;
+	mmx_enter(c);
+	mmx_set(c, i->src, MM(i->dst));
+	NEXT;
+}
+
+static HANDLER(op_movq_store)
+{
+	X87_WAIT;
+	STORE64(EA(c, i), MM(i->dst));
+	mmx_enter(c);
+	NEXT;
+}
+MMX_ROW(movq, d->opcode == 0x6f ? (d->mem ? op_movq_load_rm : op_movq_load_rr)
+				 : (d->mem ? op_movq_store : op_movq_store_rr))
+MMX_ROW(movntq, op_movq_store)
+
+/* MOVD and MOVQ with a general register, or 32 bits of memory. src: the offset of the register. */
+static HANDLER(op_movd_from32)
+{
+	X87_WAIT;
+	mmx_enter(c);
+	mmx_set(c, i->dst, G32(c, i->src));
+	NEXT;
+}
+
+static HANDLER(op_movd_from64)
+{
+	X87_WAIT;
+	mmx_enter(c);
+	mmx_set(c, i->dst, G64(c, i->src));
+	NEXT;
+}
+
+static HANDLER(op_movd_from_mem)
+{
+	u32 v;
+
+	X87_WAIT;
+	LOAD32(v, EA(c, i));
+	mmx_enter(c);
+	mmx_set(c, i->dst, v);
+	NEXT;
+}
+
+static HANDLER(op_movd_to32)
+{
+	X87_WAIT;
+	mmx_enter(c);
+	SET32(c, i->src, MM(i->dst));
+	NEXT;
+}
+
+static HANDLER(op_movd_to64)
+{
+	X87_WAIT;
+	mmx_enter(c);
+	SET64(c, i->src, MM(i->dst));
+	NEXT;
+}
+
+static HANDLER(op_movd_to_mem)
+{
+	X87_WAIT;
+	STORE32(EA(c, i), MM(i->dst));
+	mmx_enter(c);
+	NEXT;
+}
+
+bool x86_emit_mmx_movd(struct xlat *x, const struct xi *d)
+{
+	bool to = d->opcode == 0x7e, wide = d->opsz == 8;
+	insn_fn fn;
+	struct insn *r;
+
+	if (d->mem)
+		fn = to ? (wide ? op_movq_store : op_movd_to_mem) : (wide ? op_movq_load_rm : op_movd_from_mem);
+	else
+		fn = to ? (wide ? op_movd_to64 : op_movd_to32) : (wide ? op_movd_from64 : op_movd_from32);
+	r = mmx_emit(x, d, fn);
+	if (r && !d->mem)
+		r->src = wide ? OFF64(d->rm) : OFF32(d->rm);
+	return true;
+}
+
+static HANDLER(op_pinsrw_reg)
+{
+	unsigned at = (i->aux & 3) * 16;
+	X87_WAIT;
+	mmx_enter(c);
+	mmx_set(c, i->dst, (MM(i->dst) & ~(0xffffull << at)) | (u64)G16(c, i->src) << at);
+	NEXT;
+}
+
+static HANDLER(op_pinsrw_mem)
+{
+	unsigned at = (i->aux & 3) * 16;
+	u16 v;
+
+	X87_WAIT;
+	LOAD16(v, EA(c, i));
+	mmx_enter(c);
+	mmx_set(c, i->dst, (MM(i->dst) & ~(0xffffull << at)) | (u64)v << at);
+	NEXT;
+}
+
+bool x86_emit_mmx_pinsrw(struct xlat *x, const struct xi *d)
+{
+	struct insn *r = mmx_emit(x, d, d->mem ? op_pinsrw_mem : op_pinsrw_reg);
+
+	if (r && !d->mem)
+		r->src = OFF16(d->rm);
+	return true;
+}
+
+/* dst: the offset of the general register. */
+static HANDLER(op_pextrw)
+{
+	X87_WAIT;
+	mmx_enter(c);
+	SET32(c, i->dst, word(MM(i->src), i->aux & 3));
+	NEXT;
+}
+
+static HANDLER(op_pmovmskb)
+{
+	X87_WAIT;
+	mmx_enter(c);
+	SET32(c, i->dst, (MM(i->src) >> 7 & 0x0101010101010101ull) * 0x0102040810204080ull >> 56);
+	NEXT;
+}
+
+static bool emit_to_reg(struct xlat *x, const struct xi *d, insn_fn fn)
+{
+	struct insn *r = mmx_emit(x, d, fn);
+
+	if (r)
+		r->dst = OFF32(d->reg);
+	return true;
+}
+
+bool x86_emit_mmx_pextrw(struct xlat *x, const struct xi *d)
+{
+	return emit_to_reg(x, d, op_pextrw);
+}
+
+bool x86_emit_mmx_pmovmskb(struct xlat *x, const struct xi *d)
+{
+	return emit_to_reg(x, d, op_pmovmskb);
+}
+
+/* MASKMOVQ: the bytes the mask selects, to DS:rDI. All are checked before the first is written. */
+static HANDLER(op_maskmovq)
+{
+	u64 ea = EA(c, i), v = MM(i->dst), mask = MM(i->src) & 0x8080808080808080ull;
+	u64 m;
+
+	X87_WAIT;
+	for (m = mask; m; m &= m - 1)
+		if (!slow_probe(c, ea + ((u32)__builtin_ctzll(m) >> 3), 1, true))
+			return raise_fault(c, i);
+	for (m = mask; m; m &= m - 1) {
+		u32 k = (u32)__builtin_ctzll(m) >> 3;
+		STORE8(ea + k, v >> 8 * k);
+	}
+	mmx_enter(c);
+	NEXT;
+}
+
+bool x86_emit_mmx_maskmovq(struct xlat *x, const struct xi *d)
+{
+	struct insn *r = mmx_emit(x, d, op_maskmovq);
+
+	if (!r)
+		return true;
+	r->base = RDI;
+	r->index = REG_ZERO;
+	r->scale = 0;
+	r->disp = 0;
+	r->asz = d->adsz == 8 ? REG_M64 : d->adsz == 4 ? REG_M32 : REG_M16;
+	if (d->segovr == REG_FS || d->segovr == REG_GS || (d->mode != 8 && d->segovr != REG_ZERO))
+		r->seg = d->segovr;
+	else
+		r->seg = d->mode == 8 ? REG_ZERO : REG_DS;
+	return true;
+}
+
+static HANDLER(op_emms)
+{
+	X87_WAIT;
+	c->s.fpu.top = 0;
+	c->s.fpu.tag = 0;
+	NEXT;
+}
+MMX_ROW(emms, op_emms)
+
+/* ---- between MMX and XMM registers ---------------------------------------------------------------------------- */
+
+#define XMM(n) (&c->s.vec[n])
+
+static HANDLER(op_movdq2q)
+{
+	X87_WAIT;
+	mmx_enter(c);
+	mmx_set(c, i->dst, VQ(XMM(i->src), 0));
+	NEXT;
+}
+
+static HANDLER(op_movq2dq)
+{
+	X87_WAIT;
+	mmx_enter(c);
+	VQ(XMM(i->dst), 0) = MM(i->src);
+	VQ(XMM(i->dst), 1) = 0;
+	NEXT;
+}
+
+bool x86_emit_movdq2q(struct xlat *x, const struct xi *d)
+{
+	struct insn *r = mmx_emit(x, d, op_movdq2q);
+
+	if (r)
+		r->src = d->rm;
+	return true;
+}
+
+bool x86_emit_movq2dq(struct xlat *x, const struct xi *d)
+{
+	struct insn *r = mmx_emit(x, d, op_movq2dq);
+
+	if (r)
+		r->dst = d->reg;
+	return true;
+}
+
+/* Ends an instruction that met an unmasked exception; MXCSR has the flags already. */
+#define XMM_FAULT RAISE(c->s.cr4 & CR4_OSXMMEXCPT ? X86_XM : X86_UD, 0)
+
+/* CVTPI2PS: the result into c->tmp[0]. */
+static NOINLINE bool ints_to_singles(struct cpu *c, u64 v)
+{
+	struct fp_env e = fp_env_mxcsr(c->s.fpu.mxcsr);
+	u32 lo = i32_to_f32((i32)v, &e), hi = i32_to_f32((i32)(v >> 32), &e);
+
+	c->tmp[0] = (u64)hi << 32 | lo;
+	bool due = fp_settle(&e) != 0;
+	c->s.fpu.mxcsr |= e.flags;
+	return !due;
+}
+
+/* CVT(T)PS2PI and CVT(T)PD2PI, from one or two words in c->tmp, into c->tmp[0]. */
+static NOINLINE bool floats_to_ints(struct cpu *c, bool dbl, bool trunc)
+{
+	struct fp_env e = fp_env_mxcsr(c->s.fpu.mxcsr);
+	u64 v = c->tmp[0], w = c->tmp[1];
+	i32 lo, hi;
+
+	if (dbl) {
+		lo = trunc ? f64_to_i32_trunc(v, &e) : f64_to_i32(v, &e);
+		hi = trunc ? f64_to_i32_trunc(w, &e) : f64_to_i32(w, &e);
+	} else {
+		lo = trunc ? f32_to_i32_trunc((f32)v, &e) : f32_to_i32((f32)v, &e);
+		hi = trunc ? f32_to_i32_trunc((f32)(v >> 32), &e) : f32_to_i32((f32)(v >> 32), &e);
+	}
+	c->tmp[0] = (u64)(u32)hi << 32 | (u32)lo;
+	bool due = fp_settle(&e) != 0;
+	c->s.fpu.mxcsr |= e.flags;
+	return !due;
+}
+
+static HANDLER(op_cvtpi2ps_rr)
+{
+	X87_WAIT;
+	if (!ints_to_singles(c, MM(i->src)))
+		XMM_FAULT;
+	mmx_enter(c);
+	VQ(XMM(i->dst), 0) = c->tmp[0];
+	NEXT;
+}
+
+/* With a memory operand the x87 is left alone, but for a pending exception. */
+static HANDLER(op_cvtpi2ps_rm)
+{
+	u64 v;
+
+	X87_WAIT;
+	LOAD64(v, EA(c, i));
+	if (!ints_to_singles(c, v))
+		XMM_FAULT;
+	VQ(XMM(i->dst), 0) = c->tmp[0];
+	NEXT;
+}
+
+static HANDLER(op_cvtpi2pd_rr)
+{
+	X87_WAIT;
+	mmx_enter(c);
+	u64 v = MM(i->src);
+	VQ(XMM(i->dst), 0) = i32_to_f64((i32)v);
+	VQ(XMM(i->dst), 1) = i32_to_f64((i32)(v >> 32));
+	NEXT;
+}
+
+static HANDLER(op_cvtpi2pd_rm)
+{
+	u64 v;
+
+	LOAD64(v, EA(c, i));
+	VQ(XMM(i->dst), 0) = i32_to_f64((i32)v);
+	VQ(XMM(i->dst), 1) = i32_to_f64((i32)(v >> 32));
+	NEXT;
+}
+
+/* aux: bit 0 truncates, bit 1 doubles. */
+static HANDLER(op_cvt2pi_rr)
+{
+	X87_WAIT;
+	c->tmp[0] = VQ(XMM(i->src), 0);
+	c->tmp[1] = VQ(XMM(i->src), 1);
+	if (!floats_to_ints(c, i->aux & 2, i->aux & 1))
+		XMM_FAULT;
+	mmx_enter(c);
+	mmx_set(c, i->dst, c->tmp[0]);
+	NEXT;
+}
+
+static HANDLER(op_cvt2pi_rm)
+{
+	u64 ea = EA(c, i), v, w = 0;
+
+	X87_WAIT;
+	if (i->aux & 2 && ea & 15)
+		RAISE(X86_GP, 0);
+	LOAD64(v, ea);
+	if (i->aux & 2)
+		LOAD64(w, ea + 8);
+	c->tmp[0] = v;
+	c->tmp[1] = w;
+	if (!floats_to_ints(c, i->aux & 2, i->aux & 1))
+		XMM_FAULT;
+	mmx_enter(c);
+	mmx_set(c, i->dst, c->tmp[0]);
+	NEXT;
+}
+
+static bool emit_from_ints(struct xlat *x, const struct xi *d, insn_fn fn)
+{
+	struct insn *r = mmx_emit(x, d, fn);
+
+	if (r)
+		r->dst = d->reg;
+	return true;
+}
+
+bool x86_emit_cvtpi2ps(struct xlat *x, const struct xi *d)
+{
+	return emit_from_ints(x, d, d->mem ? op_cvtpi2ps_rm : op_cvtpi2ps_rr);
+}
+
+bool x86_emit_cvtpi2pd(struct xlat *x, const struct xi *d)
+{
+	return emit_from_ints(x, d, d->mem ? op_cvtpi2pd_rm : op_cvtpi2pd_rr);
+}
+
+static bool emit_to_ints(struct xlat *x, const struct xi *d, u8 aux)
+{
+	struct insn *r = mmx_emit(x, d, d->mem ? op_cvt2pi_rm : op_cvt2pi_rr);
+
+	if (r) {
+		r->src = d->rm;
+		r->aux = aux;
+	}
+	return true;
+}
+
+bool x86_emit_cvtps2pi(struct xlat *x, const struct xi *d)
+{
+	return emit_to_ints(x, d, 0);
+}
+
+bool x86_emit_cvttps2pi(struct xlat *x, const struct xi *d)
+{
+	return emit_to_ints(x, d, 1);
+}
+
+bool x86_emit_cvtpd2pi(struct xlat *x, const struct xi *d)
+{
+	return emit_to_ints(x, d, 2);
+}
+
+bool x86_emit_cvttpd2pi(struct xlat *x, const struct xi *d)
+{
+	return emit_to_ints(x, d, 3);
+}

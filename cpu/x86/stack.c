@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PUSH POP PUSHF POPF PUSHA POPA ENTER LEAVE, SDM 2A and 2B. Limit checks of the stack segment are made only where
+ * segments are not flat.
+ */
+#include "cpu/x86/stack.h"
+
+#include "cpu/x86/flags.h"
+#include "cpu/x86/opcodes.h"
+#include "cpu/x86/xlat.h"
+
+void adjust_legacy(struct cpu *c, i64 n)
+{
+	u64 m = stack_mask(c);
+	u64 sp = (c->r[RSP] + (u64)n) & m;
+
+	c->r[RSP] = m == 0xffff ? (c->r[RSP] & ~m) | sp : sp;
+}
+
+/* #SS when the stack segment does not hold size bytes at off. */
+static bool stack_ok(struct cpu *c, u64 off, u32 size)
+{
+	const struct x86_seg *s = &c->s.seg[SEG_SS];
+	u64 last = off + size - 1;
+	bool ok;
+
+	if (!(c->mode_key & KEY_SEGCHECK))
+		return true;
+	if (s->attr & SEGA_CONFORM)
+		ok = off > s->limit && last <= stack_mask(c);
+	else
+		ok = last <= s->limit;
+	if (!ok || !(s->attr & SEGA_P)) {
+		c->trap.vector = X86_SS;
+		c->trap.error = 0;
+		return false;
+	}
+	return true;
+}
+
+bool push_legacy(struct cpu *c, u64 v, u32 size)
+{
+	u64 off = (c->r[RSP] - size) & stack_mask(c);
+
+	if (!stack_ok(c, off, size) || !slow_store(c, c->r[REG_SS] + off, size, v))
+		return false;
+	adjust_legacy(c, -(i64)size);
+	return true;
+}
+
+bool peek_legacy(struct cpu *c, u32 off, u32 size, u64 *v)
+{
+	u64 at = (c->r[RSP] + off) & stack_mask(c);
+
+	if (!stack_ok(c, at, size) || !slow_load(c, c->r[REG_SS] + at, size))
+		return false;
+	*v = c->tmp[0];
+	return true;
+}
+
+bool push_any(struct cpu *c, u64 v, u32 size)
+{
+	if (!(c->mode_key & KEY_CS64))
+		return push_legacy(c, v, size);
+	if (!slow_store(c, c->r[RSP] - size, size, v))
+		return false;
+	c->r[RSP] -= size;
+	return true;
+}
+
+bool pop_any(struct cpu *c, u32 size, u64 *v)
+{
+	if (!(c->mode_key & KEY_CS64)) {
+		if (!peek_legacy(c, 0, size, v))
+			return false;
+		adjust_legacy(c, size);
+		return true;
+	}
+	if (!slow_load(c, c->r[RSP], size))
+		return false;
+	*v = c->tmp[0];
+	c->r[RSP] += size;
+	return true;
+}
+
+/* ---- 64-bit fast forms ----------------------------------------------------------------------------------------- */
+
+static HANDLER(op_push64_r)
+{
+	u64 sp = c->r[RSP] - 8;
+
+	STORE64(sp, G64(c, i->dst));
+	c->r[RSP] = sp;
+	NEXT;
+}
+
+static HANDLER(op_push64_i)
+{
+	u64 sp = c->r[RSP] - 8;
+
+	STORE64(sp, i->imm);
+	c->r[RSP] = sp;
+	NEXT;
+}
+
+static HANDLER(op_push64_m)
+{
+	u64 sp = c->r[RSP] - 8;
+	u64 v;
+
+	LOAD64(v, EA(c, i));
+	STORE64(sp, v);
+	c->r[RSP] = sp;
+	NEXT;
+}
+
+static HANDLER(op_pop64_r)
+{
+	u64 v;
+
+	LOAD64(v, c->r[RSP]);
+	c->r[RSP] += 8;
+	SET64(c, i->dst, v);
+	NEXT;
+}
+
+/* ---- any size and mode: aux is the size ------------------------------------------------------------------------ */
+
+static HANDLER(op_push_r)
+{
+	if (!push_any(c, G64(c, i->dst), i->aux))
+		return raise_fault(c, i);
+	NEXT;
+}
+
+static HANDLER(op_push_i)
+{
+	if (!push_any(c, i->imm, i->aux))
+		return raise_fault(c, i);
+	NEXT;
+}
+
+static HANDLER(op_push_m)
+{
+	if (!slow_load(c, EA(c, i), i->aux) || !push_any(c, c->tmp[0], i->aux))
+		return raise_fault(c, i);
+	NEXT;
+}
+
+static void set_sized(struct cpu *c, u32 n, u32 size, u64 v)
+{
+	if (size == 2)
+		SET16(c, OFF16(n), v);
+	else
+		c->r[n] = size == 4 ? (u32)v : v;
+}
+
+static HANDLER(op_pop_r)
+{
+	u64 v;
+
+	if (!pop_any(c, i->aux, &v))
+		return raise_fault(c, i);
+	set_sized(c, i->dst / 8, i->aux, v);
+	NEXT;
+}
+
+/* POP to memory computes its address with the stack pointer already moved, SDM 2B. */
+static HANDLER(op_pop_m)
+{
+	u64 old = c->r[RSP];
+	u64 v;
+
+	if (!pop_any(c, i->aux, &v))
+		return raise_fault(c, i);
+	if (!slow_store(c, EA(c, i), i->aux, v)) {
+		c->r[RSP] = old;
+		return raise_fault(c, i);
+	}
+	NEXT;
+}
+
+bool x86_emit_push(struct xlat *x, const struct xi *d)
+{
+	bool wide = d->mode == 8 && d->opsz == 8;
+	char o = d->row->op[0][0];
+	struct insn *r;
+
+	if (o == 'I')
+		r = emit(x, d, wide ? op_push64_i : op_push_i);
+	else if (o == 'E' && d->mem)
+		r = emit(x, d, wide ? op_push64_m : op_push_m);
+	else
+		r = emit(x, d, wide ? op_push64_r : op_push_r);
+	r->dst = OFF64(o == 'Z' ? (d->opcode & 7u) | (d->rex & 1 ? 8 : 0) : d->rm);
+	r->aux = d->opsz;
+	return true;
+}
+
+bool x86_emit_pop(struct xlat *x, const struct xi *d)
+{
+	bool wide = d->mode == 8 && d->opsz == 8;
+	char o = d->row->op[0][0];
+	struct insn *r;
+
+	if (o == 'E' && d->mem)
+		r = emit(x, d, op_pop_m);
+	else
+		r = emit(x, d, wide ? op_pop64_r : op_pop_r);
+	r->dst = OFF64(o == 'Z' ? (d->opcode & 7u) | (d->rex & 1 ? 8 : 0) : d->rm);
+	r->aux = d->opsz;
+	return true;
+}
+
+/* ---- flags ----------------------------------------------------------------------------------------------------- */
+
+static HANDLER(op_pushf)
+{
+	u64 fl = cpu_rflags(c) & ~(u64)(FL_RF | FL_VM);
+
+	if ((c->eflags & FL_VM) && (c->eflags & FL_IOPL) != FL_IOPL)
+		RAISE(X86_GP, 0);
+	if (!push_any(c, fl, i->aux))
+		return raise_fault(c, i);
+	NEXT;
+}
+
+static HANDLER(op_popf)
+{
+	u32 can = FL_ARITH | FL_TF | FL_DF | FL_NT;
+	u64 old = cpu_rflags(c);
+	u64 v;
+
+	if ((c->eflags & FL_VM) && (c->eflags & FL_IOPL) != FL_IOPL)
+		RAISE(X86_GP, 0);
+	if (!pop_any(c, i->aux, &v))
+		return raise_fault(c, i);
+	if (i->aux != 2)
+		can |= FL_AC | FL_ID;
+	if (!(c->mode_key & KEY_PE) || c->s.cpl == 0)
+		can |= FL_IF | FL_IOPL;
+	else if (c->s.cpl <= (c->eflags >> 12 & 3))
+		can |= FL_IF;
+	cpu_set_rflags(c, (old & ~(u64)(can | FL_RF)) | (v & can));
+	return leave_after(c, i, BX_LOOKUP);
+}
+
+/* The common case: user or paravirtual code without TF just changes flags. */
+static HANDLER(op_popf64)
+{
+	u64 v;
+
+	LOAD64(v, c->r[RSP]);
+	if (UNLIKELY((v | c->eflags) & FL_TF) || c->s.cpl != 3 || (c->eflags & FL_IOPL) == FL_IOPL)
+		return op_popf(c, i);
+	c->r[RSP] += 8;
+	cpu_set_rflags(c, (c->eflags & ~(u32)(FL_DF | FL_NT | FL_AC | FL_ID)) |
+				  (v & (FL_ARITH | FL_DF | FL_NT | FL_AC | FL_ID)));
+	NEXT;
+}
+
+bool x86_emit_pushf(struct xlat *x, const struct xi *d)
+{
+	emit(x, d, op_pushf)->aux = d->opsz;
+	return true;
+}
+
+bool x86_emit_popf(struct xlat *x, const struct xi *d)
+{
+	bool wide = d->mode == 8 && d->opsz == 8;
+
+	emit(x, d, wide ? op_popf64 : op_popf)->aux = d->opsz;
+	return true;
+}
+
+/* ---- ENTER, LEAVE, PUSHA, POPA --------------------------------------------------------------------------------- */
+
+static HANDLER(op_leave64)
+{
+	u64 v;
+
+	LOAD64(v, c->r[RBP]);
+	c->r[RSP] = c->r[RBP] + 8;
+	c->r[RBP] = v;
+	NEXT;
+}
+
+static HANDLER(op_leave)
+{
+	u64 old = c->r[RSP];
+	u64 v;
+
+	if (c->mode_key & KEY_CS64)
+		c->r[RSP] = c->r[RBP];
+	else if (stack_mask(c) == 0xffff)
+		SET16(c, OFF16(RSP), c->r[RBP]);
+	else
+		c->r[RSP] = (u32)c->r[RBP];
+	if (!pop_any(c, i->aux, &v)) {
+		c->r[RSP] = old;
+		return raise_fault(c, i);
+	}
+	set_sized(c, RBP, i->aux, v);
+	NEXT;
+}
+
+bool x86_emit_leave(struct xlat *x, const struct xi *d)
+{
+	emit(x, d, d->mode == 8 && d->opsz == 8 ? op_leave64 : op_leave)->aux = d->opsz;
+	return true;
+}
+
+static HANDLER(op_enter)
+{
+	u32 size = i->aux;
+	u32 level = i->dst & 31;
+	u64 mask = c->mode_key & KEY_CS64 ? ~0ULL : stack_mask(c);
+	u64 ss = c->mode_key & KEY_CS64 ? 0 : c->r[REG_SS];
+	u64 old = c->r[RSP];
+	u64 frame, bp = c->r[RBP];
+	u32 k;
+
+	if (!push_any(c, bp, size))
+		return raise_fault(c, i);
+	frame = c->r[RSP];
+	for (k = 1; k < level; k++) {
+		bp -= size;
+		if (!slow_load(c, ss + (bp & mask), size) || !push_any(c, c->tmp[0], size))
+			goto fault;
+	}
+	if (level && !push_any(c, frame, size))
+		goto fault;
+	if (c->mode_key & KEY_CS64)
+		c->r[RSP] -= i->imm & 0xffff;
+	else
+		adjust_legacy(c, -(i64)(i->imm & 0xffff));
+	/* The new top of the stack must be writable, SDM 2A. */
+	if (!slow_probe(c, ss + (c->r[RSP] & mask), size, true))
+		goto fault;
+	set_sized(c, RBP, size, frame);
+	NEXT;
+fault:
+	c->r[RSP] = old;
+	return raise_fault(c, i);
+}
+
+bool x86_emit_enter(struct xlat *x, const struct xi *d)
+{
+	struct insn *r = emit(x, d, op_enter);
+
+	r->aux = d->opsz;
+	r->dst = (u8)d->imm2;
+	return true;
+}
+
+static HANDLER(op_pusha)
+{
+	u64 old = c->r[RSP];
+	u32 k;
+
+	for (k = RAX; k <= RDI; k++)
+		if (!push_legacy(c, k == RSP ? old : c->r[k], i->aux)) {
+			c->r[RSP] = old;
+			return raise_fault(c, i);
+		}
+	NEXT;
+}
+
+static HANDLER(op_popa)
+{
+	u64 v[8];
+	u32 k;
+
+	for (k = 0; k < 8; k++)
+		if (!peek_legacy(c, k * i->aux, i->aux, &v[7 - k]))
+			return raise_fault(c, i);
+	adjust_legacy(c, 8 * (i64)i->aux);
+	for (k = RAX; k <= RDI; k++)
+		if (k != RSP)
+			set_sized(c, k, i->aux, v[k]);
+	NEXT;
+}
+
+bool x86_emit_pusha(struct xlat *x, const struct xi *d)
+{
+	emit(x, d, op_pusha)->aux = d->opsz;
+	return true;
+}
+
+bool x86_emit_popa(struct xlat *x, const struct xi *d)
+{
+	emit(x, d, op_popa)->aux = d->opsz;
+	return true;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From bytes to blocks of records: availability checks, emission, and the pass that drops flags nobody can see.
+ */
+#include <string.h>
+
+#include "cpu/x86/opcodes.h"
+#include "cpu/x86/xlat.h"
+
+static HANDLER(op_trap)
+{
+	RAISE(i->aux, (u32)i->imm);
+}
+
+/* A memory operand in a segment that is not flat: type, limit and presence. SDM 3A 5.3. */
+static HANDLER(op_segcheck)
+{
+	u64 off = (c->r[i->base] + (c->r[i->index] << i->scale) + (u64)(i64)i->disp) & c->r[i->asz];
+	u32 sr = i->seg - REG_ES;
+	const struct x86_seg *s = &c->s.seg[sr];
+	u64 last = off + i->aux - 1;
+	bool data = !(s->attr & SEGA_CODE);
+	bool ok = s->attr & SEGA_P;
+
+	if (ok && data && (s->attr & SEGA_CONFORM)) {
+		u64 top = s->attr & SEGA_DB ? 0xffffffff : 0xffff;
+
+		ok = off > s->limit && last <= top;
+	} else if (ok) {
+		ok = last <= s->limit;
+	}
+	if (ok && i->dst) /* a write */
+		ok = data && (s->attr & SEGA_RW);
+	else if (ok && !data)
+		ok = s->attr & SEGA_RW;
+	if (!ok)
+		RAISE(sr == SEG_SS ? X86_SS : X86_GP, 0);
+	NEXT;
+}
+
+struct insn *emit(struct xlat *x, const struct xi *d, insn_fn fn)
+{
+	struct insn *r = &x->rec[x->nrecs];
+
+	memset(r, 0, sizeof *r);
+	x->of_insn[x->nrecs] = (u8)x->ninsns;
+	x->xf[x->nrecs] = 0;
+	x->noflags[x->nrecs] = NULL;
+	x->nrecs++;
+	r->fn = fn;
+	r->base = d->base;
+	r->index = d->index;
+	r->scale = d->scale;
+	r->seg = d->seg;
+	r->asz = d->adsz == 8 ? REG_M64 : d->adsz == 4 ? REG_M32 : REG_M16;
+	r->disp = d->disp;
+	r->ip = d->ip;
+	r->len = d->len;
+	r->imm = d->imm;
+	return r;
+}
+
+bool xi_simple(const struct xi *d)
+{
+	return d->adsz == 8 && d->index == REG_ZERO && d->seg == REG_ZERO;
+}
+
+bool emit_trap(struct xlat *x, const struct xi *d, u8 vector, u32 err)
+{
+	struct insn *r = emit(x, d, op_trap);
+
+	r->aux = vector;
+	r->imm = err;
+	x->end = true;
+	return true;
+}
+
+bool emit_ud(struct xlat *x, const struct xi *d)
+{
+	return emit_trap(x, d, X86_UD, 0);
+}
+
+u8 xi_off(const struct xi *d, u32 n, u32 size)
+{
+	switch (size) {
+	case 1:
+		return !d->rex && n >= 4 && n < 8 ? OFF8H(n - 4) : OFF8(n);
+	case 2:
+		return OFF16(n);
+	case 4:
+		return OFF32(n);
+	default:
+		return OFF64(n);
+	}
+}
+
+void xlat_link(struct xlat *x, struct insn *r, i64 target)
+{
+	r->imm = 0;
+	r->disp = (i32)target;
+	if (target >= 0 && target < (i64)PAGE_SIZE && x->nlinks < 2)
+		x->links[x->nlinks++] = (u16)(r - x->rec);
+}
+
+static bool touches_vectors(const struct oprow *r)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		if (r->op[i][0] && strchr("VWUPQN", r->op[i][0]))
+			return true;
+	return false;
+}
+
+/* -1, or the vector that an instruction of this row raises in this mode before anything else. */
+static int availability(const struct xlat *x, const struct oprow *r)
+{
+	u32 feat = r->flags >> FEAT_SHIFT;
+	u32 key = x->key;
+
+	if (feat && !(x->c->features >> feat & 1))
+		return X86_UD;
+	switch (feat) {
+	case F_X87:
+	case F_FXSR:
+		return key & (KEY_EM | KEY_TS) ? X86_NM : -1;
+	case F_MMX:
+		return key & KEY_EM ? X86_UD : key & KEY_TS ? X86_NM : -1;
+	case F_XSAVE:
+	case F_XSAVEOPT:
+	case F_XSAVEC:
+		if (!(key & KEY_OSXSAVE) && strcmp(r->name, "xsetbv"))
+			return X86_UD;
+		return (key & KEY_TS) && r->name[1] == 's' && strcmp(r->name, "xsetbv") ? X86_NM : -1;
+	case F_SSE:
+	case F_SSE2:
+	case F_SSE3:
+	case F_SSSE3:
+	case F_SSE41:
+	case F_SSE42:
+	case F_AES:
+	case F_PCLMUL:
+	case F_SHA:
+		if (!touches_vectors(r) && strcmp(r->name, "ldmxcsr") && strcmp(r->name, "stmxcsr"))
+			return -1;
+		if ((key & KEY_EM) || !(key & KEY_OSFXSR))
+			return X86_UD;
+		return key & KEY_TS ? X86_NM : -1;
+	default:
+		return -1;
+	}
+}
+
+/* Bytes a row's memory operand takes, for limit checks; 16 is the widest the table's letters promise. */
+static u8 operand_bytes(const struct xi *d)
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		const char *o = d->row->op[i];
+
+		if (!strchr("EMQW", o[0]) || !o[0])
+			continue;
+		switch (o[1]) {
+		case 'b':
+			return 1;
+		case 'w':
+			return 2;
+		case 'd':
+			return 4;
+		case 'q':
+			return 8;
+		case 'v':
+		case 'y':
+			return d->opsz;
+		case 'p':
+			return (u8)(MIN(d->opsz, 4) + 2);
+		case '_':
+			return 1;
+		default:
+			return 16;
+		}
+	}
+	return d->opsz;
+}
+
+static void emit_insn(struct xlat *x, const struct xi *d)
+{
+	int v = availability(x, d->row);
+	bool jcc = d->row->emit == x86_emit_jcc;
+
+	if (!jcc)
+		x->cmp_kind = 0;
+
+	if (v < 0 && (d->row->flags & PRIV) && (x->key & KEY_CPL))
+		v = X86_GP;
+	if (v >= 0) {
+		emit_trap(x, d, (u8)v, 0);
+		return;
+	}
+	if ((x->key & KEY_SEGCHECK) && d->mem && d->seg != REG_ZERO && strcmp(d->row->name, "lea") &&
+	    strcmp(d->row->name, "nop")) {
+		struct insn *r = emit(x, d, op_segcheck);
+		char first = d->row->op[0][0];
+
+		r->aux = operand_bytes(d);
+		r->dst = (first == 'E' || first == 'M' || first == 'W' || first == 'Q') &&
+			 (d->row->flags & LOCK || !strcmp(d->row->name, "mov"));
+		xlat_pure(x);
+		x->xf[x->nrecs - 1] = 0;
+	}
+	if (d->row->flags & END)
+		x->end = true;
+	if (!d->row->emit(x, d))
+		emit_ud(x, d);
+}
+
+/* From the back: flags that are written again before anyone could look at them need not be made. */
+static void drop_dead_flags(struct xlat *x)
+{
+	bool dead = false;
+	u32 n;
+
+	for (n = x->nrecs; n-- > 0;) {
+		u8 xf = x->xf[n];
+
+		if (dead && (xf & XF_WRITES_ALL) && x->noflags[n])
+			x->rec[n].fn = x->noflags[n];
+		if (!(xf & XF_PURE))
+			dead = false;
+		if (xf & XF_WRITES_ALL)
+			dead = true;
+	}
+}
+
+/* Ends the block with a jump to the instruction that follows. */
+static void emit_fall(struct xlat *x, u32 off)
+{
+	struct xi d = { .ip = (u16)off, .adsz = 8, .base = REG_ZERO, .index = REG_ZERO, .seg = REG_ZERO };
+	struct insn *r = emit(x, &d, off < PAGE_SIZE ? op_goto : op_goto_far);
+
+	xlat_link(x, r, off);
+}
+
+/* What could not be decoded at all: the exception, as an instruction. */
+static void emit_bad(struct xlat *x, struct xi *d, u8 vector)
+{
+	d->base = d->index = d->seg = REG_ZERO;
+	d->len = 1;
+	emit_trap(x, d, vector, 0);
+}
+
+/* The bytes at c->rip where an instruction runs over the page end. NULL: c->trap. */
+static bool fetch_cross(struct cpu *c, u64 rip, const u8 *page, u8 *buf, u32 *n)
+{
+	u32 head = PAGE_SIZE - PAGE_OFFSET(rip);
+	struct mmu_fault f;
+	u64 mfn;
+
+	memcpy(buf, page + PAGE_OFFSET(rip), head);
+	*n = head;
+	if (mmu_translate(&c->mmu, PAGE_BASE(rip) + PAGE_SIZE, MMU_EXEC, &mfn, &f)) {
+		c->trap = (struct cpu_trap){ .vector = f.kind == MMU_PF ? X86_PF : X86_GP, .has_error = true,
+					     .error = f.kind == MMU_PF ? f.code : 0, .cr2 = f.va, .rip = rip };
+		return false;
+	}
+	memcpy(buf + head, tlb_host(tlb_slot(&c->mmu, PAGE_BASE(rip) + PAGE_SIZE), PAGE_BASE(rip) + PAGE_SIZE), 15 - head);
+	*n = 15;
+	return true;
+}
+
+static struct block *finish(struct cpu *c, struct xlat *x, struct frame *f, u64 mfn, u32 off, u32 bytes, bool keep,
+			    bool cross, const u8 *buf)
+{
+	struct block *b = keep ? code_alloc(c->code, x->nrecs) : c->code->scratch;
+	u32 n;
+
+	memset(b, 0, sizeof *b);
+	b->frame = f;
+	b->key = x->key;
+	b->off = (u16)off;
+	b->bytes = (u16)MIN(bytes, PAGE_SIZE - off);
+	b->ninsns = (u16)x->ninsns;
+	b->nrecs = (u16)x->nrecs;
+	b->links[0] = x->links[0];
+	b->links[1] = x->links[1];
+	b->cross = cross;
+	if (cross) {
+		b->tail_len = (u8)(bytes - b->bytes);
+		memcpy(b->tail, buf + b->bytes, b->tail_len);
+	}
+	for (n = 0; n < x->nrecs; n++)
+		x->rec[n].n = (u8)(x->ninsns - x->of_insn[n]);
+	memcpy(b->rec, x->rec, x->nrecs * sizeof x->rec[0]);
+	if (keep)
+		code_insert(c->code, b, c->mmu.mem, mfn);
+	return b;
+}
+
+/* Decodes from c->rip on: at most limit instructions; keep: into the cache. */
+struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit, bool keep)
+{
+	struct xlat x;
+	u32 start = PAGE_OFFSET(c->rip);
+	u32 off = start;
+	bool cross = false;
+	u8 buf[16];
+
+	x.c = c;
+	x.key = c->mode_key;
+	x.nrecs = x.ninsns = x.nlinks = 0;
+	x.links[0] = x.links[1] = NO_LINK;
+	x.end = false;
+	x.cmp_kind = 0;
+	while (!x.end && off < PAGE_SIZE && x.ninsns < limit) {
+		struct xi d;
+		int len = x86_decode(&d, f->data + off, PAGE_SIZE - off, x.key, (u16)off);
+
+		if (len == 0) {
+			u32 n;
+
+			if (x.ninsns)
+				break; /* it gets a block of its own */
+			if (!fetch_cross(c, c->rip, f->data, buf, &n))
+				return NULL;
+			cross = true;
+			len = x86_decode(&d, buf, n, x.key, (u16)off);
+		}
+		if (len <= 0) {
+			emit_bad(&x, &d, (u8)-len);
+			x.ninsns++;
+			off += 1;
+			break;
+		}
+		emit_insn(&x, &d);
+		x.ninsns++;
+		off += (u32)len;
+	}
+	if (!x.end)
+		emit_fall(&x, off);
+	drop_dead_flags(&x);
+	return finish(c, &x, f, mfn, start, off - start, keep, cross, buf);
+}

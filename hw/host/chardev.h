@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Character devices on the host: where a guest's console goes (QEMU's -serial spelling: stdio, mon:stdio, pty, file:,
+ * unix:, tcp:, null). Left out: telnet, udp, pipe:, reconnecting clients, TLS.
+ *
+ * Output never loses a byte while a peer is there (the host waits, guest time stands still); with no peer it is
+ * dropped. Input comes by callback in poll_wait(), and the client carries it to the guest through the one door.
+ */
+#ifndef HW_HOST_CHARDEV_H
+#define HW_HOST_CHARDEV_H
+
+#include "base/log.h"
+#include "base/poll.h"
+#include "base/types.h"
+
+struct chardev;
+struct signals;
+
+#define CHARDEV_QUEUE_MAX (1024u * 1024) /* bytes queued before the host waits for the peer */
+#define CHARDEV_BACKLOG_MAX (64u * 1024) /* bytes a pty keeps for the peer to come; input kept for a slow guest */
+
+/* What the opener provides. Everything must outlive the device. */
+struct chardev_env {
+	struct poll_set *poll;
+	struct signals *signals;    /* guards the terminal of stdio; NULL: its mode is left alone */
+	const char *label;          /* e.g. "serial0"; for messages */
+	void (*quit)(void *opaque); /* Ctrl-A x was typed; NULL: the key is not offered */
+	void *opaque;
+};
+
+/* Who reads what comes in. */
+struct chardev_client {
+	/* How many bytes the client can take now; chardev_accept_input() must follow when a 0 grows. */
+	size_t (*can_receive)(void *opaque);
+	/* Never more than can_receive() said. */
+	void (*receive)(void *opaque, const u8 *p, size_t n);
+};
+
+/*
+ * Opens a device. A server with wait=on returns when its first peer is there. NULL with a sentence in e (it names
+ * spec, not the option) on failure.
+ */
+struct chardev *chardev_open(const char *spec, const struct chardev_env *env, struct error *e);
+/* Writes out what is queued (within limits for a peer that does not read) and closes. NULL is allowed. */
+void chardev_close(struct chardev *cd);
+
+/* Sets who gets the input; NULL for nobody, then input stays unread. */
+void chardev_set_client(struct chardev *cd, const struct chardev_client *client, void *opaque);
+/* Tells the device that the client may have room again. */
+void chardev_accept_input(struct chardev *cd);
+
+/* Sends bytes to the peer. May wait while more than CHARDEV_QUEUE_MAX bytes are unsent; poll_wake() ends the wait. */
+void chardev_write(struct chardev *cd, const void *p, size_t n);
+
+/* True while a person or a peer could still send something: then an idle guest sleeps in real time. */
+bool chardev_is_live(const struct chardev *cd);
+/* The path of a pty or socket file, "host:port" of a TCP server, else NULL. */
+const char *chardev_path(const struct chardev *cd);
+
+#endif

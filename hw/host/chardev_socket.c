@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Unix and TCP sockets as character devices, as server or client (POSIX sockets; QEMU's server, wait and nodelay).
+ * One peer at a time; a server takes the next one when a peer has left. Left out: telnet, reconnect, TLS, Windows.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/host/chardev_impl.h"
+
+#ifdef _WIN32
+static int unix_open(struct chardev *cd, const char *arg, struct error *e)
+{
+	return error_set(e, -ENOSYS, "%.200s: sockets are not built in on this system: use stdio or file:PATH",
+			 cd->spec);
+}
+
+#define tcp_open unix_open
+
+static ssize_t socket_send(struct chardev *cd, const u8 *p, size_t n)
+{
+	return -ENOSYS;
+}
+
+static void socket_hangup(struct chardev *cd, bool output)
+{
+}
+
+static void socket_close(struct chardev *cd)
+{
+}
+#else
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* SIGPIPE is ignored anyway */
+#endif
+
+struct options {
+	bool server, wait, nodelay;
+	bool wait_given;
+};
+
+static void prepare_fd(int fd)
+{
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/* One option word after the address. */
+static int parse_option(const struct chardev *cd, const char *word, struct options *o, struct error *e)
+{
+	size_t len = strcspn(word, "=");
+	const char *value = word[len] ? word + len + 1 : NULL;
+	bool on = !value || !strcmp(value, "on") || !strcmp(value, "yes");
+
+	bool known = (len == 6 && !memcmp(word, "server", len)) || (len == 4 && !memcmp(word, "wait", len)) ||
+		     (len == 7 && !memcmp(word, "nodelay", len)) || (len == 5 && !memcmp(word, "delay", len));
+
+	if (known && value && !on && strcmp(value, "off") && strcmp(value, "no"))
+		return error_set(e, -EINVAL, "%.200s: '%.40s' must be on or off, as in %.*s=on", cd->spec, word,
+				 (int)MIN(len, 40), word);
+	if (len == 6 && !memcmp(word, "server", len)) {
+		o->server = on;
+	} else if (len == 8 && !memcmp(word, "noserver", len) && !value) {
+		o->server = false;
+	} else if (len == 4 && !memcmp(word, "wait", len)) {
+		o->wait = on;
+		o->wait_given = true;
+	} else if (len == 6 && !memcmp(word, "nowait", len) && !value) {
+		o->wait = false;
+		o->wait_given = true;
+	} else if ((len == 7 && !memcmp(word, "nodelay", len)) || (len == 5 && !memcmp(word, "delay", len))) {
+		o->nodelay = on == (word[0] == 'n');
+	} else {
+		return error_set(e, -EINVAL,
+				 "%.200s: '%.40s' is no option of it: use server=on|off, wait=on|off or nodelay=on|off",
+				 cd->spec, word);
+	}
+	return 0;
+}
+
+/* Splits "ADDRESS,opt,opt=..." in place; ",," in the address stands for one comma. */
+static int parse_spec(const struct chardev *cd, char *arg, struct options *o, struct error *e)
+{
+	char *d = arg, *s = arg, *next;
+
+	while (*s && (*s != ',' || s[1] == ',')) {
+		if (*s == ',')
+			s++;
+		*d++ = *s++;
+	}
+	next = *s ? s + 1 : NULL;
+	*d = 0;
+	while (next) {
+		char *word = next;
+		size_t len = strcspn(word, ",");
+		int rc;
+
+		next = word[len] ? word + len + 1 : NULL;
+		word[len] = 0;
+		rc = parse_option(cd, word, o, e);
+		if (rc)
+			return rc;
+	}
+	if (!o->wait_given)
+		o->wait = o->server;
+	else if (o->wait && !o->server)
+		return error_set(e, -EINVAL, "%.200s: wait=on is for servers: add server=on, or leave it out",
+				 cd->spec);
+	return 0;
+}
+
+static void on_connection(void *opaque, u32 events)
+{
+	struct chardev *cd = opaque;
+	int fd = accept(cd->listen_fd, NULL, NULL), one = 1;
+
+	if (fd < 0)
+		return;
+	prepare_fd(fd);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* no harm where it is no TCP */
+	if (chardev_start(cd, fd, fd)) {
+		close(fd);
+		return;
+	}
+	poll_change(cd->env.poll, cd->listen_it, 0, true);
+}
+
+static int start_server(struct chardev *cd, int fd, const struct options *o, struct error *e)
+{
+	cd->listen_it = poll_add(cd->env.poll, fd, POLL_READABLE, on_connection, cd);
+	if (!cd->listen_it)
+		return error_set(e, -ENOMEM, "%.200s: the host is out of memory", cd->spec);
+	if (!o->wait)
+		return 0;
+	msg_info("waiting for a connection on %.200s", cd->spec);
+	while (!cd->connected) {
+		if (chardev_wait(cd, fd, POLL_READABLE) == -EINTR)
+			return error_set(e, -EINTR,
+					 "%.200s: interrupted while waiting for a connection (wait=off does not wait)",
+					 cd->spec);
+		if (!cd->connected)
+			on_connection(cd, 0);
+	}
+	return 0;
+}
+
+/* Connects without losing the ear for signals. 0 or -errno. */
+static int connect_to(struct chardev *cd, int fd, const struct sockaddr *sa, socklen_t len)
+{
+	int err = 0;
+	socklen_t errlen = sizeof err;
+
+	prepare_fd(fd);
+	if (!connect(fd, sa, len))
+		return 0;
+	if (errno != EINPROGRESS && errno != EINTR)
+		return -errno; /* EAGAIN: a unix server with a full queue */
+	if (chardev_wait(cd, fd, POLL_WRITABLE) == -EINTR)
+		return -EINTR;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &errlen))
+		return -errno;
+	return -err;
+}
+
+static int start_client(struct chardev *cd, int fd, struct error *e)
+{
+	int rc = chardev_start(cd, fd, fd);
+
+	if (rc) {
+		close(fd);
+		return error_set(e, rc, "%.200s: the host is out of memory", cd->spec);
+	}
+	return 0;
+}
+
+/* Removes the socket file of a server that is no more; one that answers is left alone. */
+static int clear_stale(struct chardev *cd, const struct sockaddr_un *sa, struct error *e)
+{
+	struct stat st;
+	int fd, rc;
+
+	if (lstat(sa->sun_path, &st))
+		return 0; /* bind() will say what is wrong, if anything */
+	if (!S_ISSOCK(st.st_mode))
+		return error_set(e, -EEXIST,
+				 "%.200s: a file that is no socket is there already: remove it or name another path",
+				 cd->spec);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (fd < 0)
+		return 0;
+	rc = connect(fd, (const struct sockaddr *)sa, sizeof *sa);
+	close(fd);
+	if (!rc)
+		return error_set(e, -EADDRINUSE,
+				 "%.200s: another program serves this socket: stop it or name another path", cd->spec);
+	unlink(sa->sun_path);
+	return 0;
+}
+
+static int unix_go(struct chardev *cd, const char *path, const struct options *o, struct error *e)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd, rc;
+
+	if (!*path)
+		return error_set(e, -EINVAL, "%.200s: needs a path, as in unix:/tmp/console.sock,server=on,wait=off",
+				 cd->spec);
+	if (strlen(path) >= sizeof sa.sun_path)
+		return error_set(
+			e, -ENAMETOOLONG,
+			"unix:%.60s...: the path is %zu bytes long and a socket's may have %zu: use a shorter one",
+			path, strlen(path), sizeof sa.sun_path - 1);
+	strcpy(sa.sun_path, path);
+	cd->path = strdup(path);
+	if (!cd->path)
+		return error_set(e, -ENOMEM, "%.200s: the host is out of memory", cd->spec);
+	if (o->server && (rc = clear_stale(cd, &sa, e)))
+		return rc;
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (fd < 0)
+		return error_set(e, -errno, "%.200s: no socket to be had (%s)", cd->spec, strerror(errno));
+	if (o->server) {
+		cd->listen_fd = fd;
+		prepare_fd(fd);
+		if (bind(fd, (const struct sockaddr *)&sa, sizeof sa) || listen(fd, 1)) {
+			rc = -errno;
+			return error_set(e, rc,
+					 "%.200s: cannot serve there (%s): name a path in a directory you may write to",
+					 cd->spec, strerror(-rc));
+		}
+		cd->unlink_path = true;
+		return start_server(cd, fd, o, e);
+	}
+	rc = connect_to(cd, fd, (const struct sockaddr *)&sa, sizeof sa);
+	if (rc) {
+		close(fd);
+		return error_set(e, rc,
+				 "%.200s: nobody answers (%s): start the server first, or add server=on to be it",
+				 cd->spec, strerror(-rc));
+	}
+	return start_client(cd, fd, e);
+}
+
+/* Splits "HOST:PORT" or "[V6]:PORT" in place and checks the port. */
+static int split_host(struct chardev *cd, char *arg, bool server, char **host, char **port, struct error *e)
+{
+	char *colon = strrchr(arg, ':'), *end;
+	unsigned long n;
+
+	if (!colon || !colon[1])
+		return error_set(e, -EINVAL, "%.200s: needs a host and a port, as in tcp:127.0.0.1:4444", cd->spec);
+	*colon = 0;
+	*host = arg;
+	*port = colon + 1;
+	if (arg[0] == '[' && colon > arg + 1 && colon[-1] == ']') {
+		colon[-1] = 0;
+		*host = arg + 1;
+	}
+	n = strtoul(*port, &end, 10);
+	if (**port < '0' || **port > '9' || *end || n > 65535 || (!n && !server))
+		return error_set(e, -EINVAL, "%.200s: '%.20s' is no port: use a number from 1 to 65535", cd->spec,
+				 *port);
+	return 0;
+}
+
+/* Port 0 let the system choose: keep and tell what it chose. */
+static void note_address(struct chardev *cd, bool chosen)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof ss;
+	char host[64], port[16], text[96];
+
+	if (getsockname(cd->listen_fd, (struct sockaddr *)&ss, &len) ||
+	    getnameinfo((struct sockaddr *)&ss, len, host, sizeof host, port, sizeof port,
+			NI_NUMERICHOST | NI_NUMERICSERV))
+		return;
+	snprintf(text, sizeof text, ss.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+	cd->path = strdup(text);
+	if (chosen)
+		msg_info("%.200s: listening on %s", cd->spec, text);
+}
+
+/* One address of those the name has. 0 or -errno; *fd is open on success. */
+static int try_address(struct chardev *cd, const struct addrinfo *a, bool server, int *fd)
+{
+	int one = 1, rc;
+
+	*fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
+	if (*fd < 0)
+		return -errno;
+	if (server) {
+		prepare_fd(*fd);
+		setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+		rc = bind(*fd, a->ai_addr, a->ai_addrlen) || listen(*fd, 1) ? -errno : 0;
+	} else {
+		rc = connect_to(cd, *fd, a->ai_addr, a->ai_addrlen);
+	}
+	if (rc)
+		close(*fd);
+	return rc;
+}
+
+static int tcp_go(struct chardev *cd, char *arg, const struct options *o, struct error *e)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = o->server ? AI_PASSIVE : 0 }, *list = NULL,
+			*a;
+	int rc, fd = -1, one = 1;
+	char *host = NULL, *port = NULL;
+
+	rc = split_host(cd, arg, o->server, &host, &port, e);
+	if (rc)
+		return rc;
+	rc = getaddrinfo(*host ? host : NULL, port, &hints, &list);
+	if (rc)
+		return error_set(e, -EINVAL,
+				 "%.200s: the host '%.100s' is not known (%s): use a name that resolves, or an address",
+				 cd->spec, host, gai_strerror(rc));
+	rc = -EADDRNOTAVAIL;
+	for (a = list; a && rc && rc != -EINTR; a = a->ai_next)
+		rc = try_address(cd, a, o->server, &fd);
+	freeaddrinfo(list);
+	if (rc && o->server)
+		return error_set(
+			e, rc,
+			"%.200s: cannot listen there (%s): choose another port or one of this machine's addresses",
+			cd->spec, strerror(-rc));
+	if (rc)
+		return error_set(e, rc,
+				 "%.200s: nobody answers (%s): start the server first, or add server=on to be it",
+				 cd->spec, strerror(-rc));
+	if (o->server) {
+		cd->listen_fd = fd;
+		note_address(cd, !strcmp(port, "0"));
+		return start_server(cd, fd, o, e);
+	}
+	if (o->nodelay)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	return start_client(cd, fd, e);
+}
+
+static int socket_open(struct chardev *cd, const char *arg, bool tcp, struct error *e)
+{
+	struct options o = { .nodelay = true };
+	char *copy = strdup(arg);
+	int rc;
+
+	if (!copy)
+		return error_set(e, -ENOMEM, "%.200s: the host is out of memory", cd->spec);
+	rc = parse_spec(cd, copy, &o, e);
+	cd->server = o.server;
+	if (!rc)
+		rc = tcp ? tcp_go(cd, copy, &o, e) : unix_go(cd, copy, &o, e);
+	free(copy);
+	return rc;
+}
+
+static int unix_open(struct chardev *cd, const char *arg, struct error *e)
+{
+	return socket_open(cd, arg, false, e);
+}
+
+static int tcp_open(struct chardev *cd, const char *arg, struct error *e)
+{
+	return socket_open(cd, arg, true, e);
+}
+
+static ssize_t socket_send(struct chardev *cd, const u8 *p, size_t n)
+{
+	ssize_t done = send(cd->wfd, p, n, MSG_NOSIGNAL);
+
+	if (done < 0 && (errno == EWOULDBLOCK || errno == ENOBUFS))
+		return -EAGAIN;
+	return done < 0 ? -errno : done;
+}
+
+static void socket_hangup(struct chardev *cd, bool output)
+{
+	int fd = cd->wfd;
+
+	/* The end of its input may come before it has read all output; but a peer that leaves looks the same. */
+	chardev_stop(cd);
+	if (fd >= 0)
+		close(fd);
+	if (cd->listen_it)
+		poll_change(cd->env.poll, cd->listen_it, POLL_READABLE, false);
+}
+
+static void socket_close(struct chardev *cd)
+{
+	if (cd->wfd >= 0)
+		close(cd->wfd);
+	if (cd->listen_fd >= 0)
+		close(cd->listen_fd);
+	if (cd->unlink_path)
+		unlink(cd->path);
+}
+#endif
+
+static bool socket_is_live(const struct chardev *cd)
+{
+	return cd->connected || cd->listen_it;
+}
+
+const struct chardev_kind chardev_unix = {
+	.open = unix_open,
+	.hangup = socket_hangup,
+	.close = socket_close,
+	.is_live = socket_is_live,
+	.send = socket_send,
+	.close_wait = 5000000000,
+};
+
+const struct chardev_kind chardev_tcp = {
+	.open = tcp_open,
+	.hangup = socket_hangup,
+	.close = socket_close,
+	.is_live = socket_is_live,
+	.send = socket_send,
+	.close_wait = 5000000000,
+};

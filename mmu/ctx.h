@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Contexts: short names for halves of address spaces. See mmu.h.
+ */
+#ifndef MMU_CTX_H
+#define MMU_CTX_H
+
+#include "mmu/mmu.h"
+
+#define CTX_HALF_ENTRIES 256u
+#define CTX_SLOTS 64u      /* halves remembered */
+#define CTX_ROOTS 256u     /* roots remembered, by a hash of their address */
+#define CTX_IDS 0x7fdu     /* names 1..CTX_IDS; bit 11 says user */
+#define CTX_USER 0x800u
+
+struct ctx_half {
+	u64 hash;
+	u64 used; /* tick of last use; 0: free */
+	u32 id;
+	bool high;
+	u64 content[CTX_HALF_ENTRIES];
+};
+
+struct ctx_root {
+	u64 root; /* machine address | mode; 0: free */
+	u32 half[2]; /* slot numbers */
+};
+
+struct mmu_ctx_table {
+	u32 refs;
+	u32 next_id;
+	u64 tick;
+	struct ctx_half halves[CTX_SLOTS];
+	struct ctx_root roots[CTX_ROOTS];
+};
+
+struct mmu_ctx_table *ctx_table_new(void);
+/* Contexts of both halves for m's root and mode, as ids. */
+void ctx_resolve(struct mmu *m, u32 id[2]);
+/* Gives every context of a half a new name, so that nothing cached under it is found; both halves share names in modes without halves. */
+void ctx_rename(struct mem *mem, bool low, bool high);
+/* The top-level table at mfn changes: whoever derived a context from it must look again. */
+void ctx_root_written(struct mem *mem, u64 mfn);
+
+#endif

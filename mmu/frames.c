@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory as a tree of shared frames.
+ */
+#include "mmu/frames.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/endian.h"
+#include "base/hash.h"
+#include "mmu/mmu.h"
+
+#define SLAB_FRAMES 256u
+
+struct frame_slab {
+	struct frame_slab *next;
+	u8 *raw; /* what to free */
+	struct frame frames[SLAB_FRAMES];
+};
+
+static int slab_grow(struct frame_pool *p)
+{
+	struct frame_slab *s = calloc(1, sizeof *s);
+	u8 *base;
+	u32 i;
+
+	if (!s)
+		return -ENOMEM;
+	s->raw = malloc((SLAB_FRAMES + 1) * (size_t)PAGE_SIZE);
+	if (!s->raw) {
+		free(s);
+		return -ENOMEM;
+	}
+	base = (u8 *)ALIGN_UP((uintptr_t)s->raw, PAGE_SIZE);
+	for (i = 0; i < SLAB_FRAMES; i++) {
+		s->frames[i].data = base + (size_t)i * PAGE_SIZE;
+		/* A free frame's code field links the free list; its data stays its own. */
+		s->frames[i].code = (struct code_page *)(void *)p->free;
+		p->free = &s->frames[i];
+	}
+	s->next = p->slabs;
+	p->slabs = s;
+	return 0;
+}
+
+static struct frame *frame_new(struct frame_pool *p)
+{
+	struct frame *f;
+
+	if (p->limit && p->live >= p->limit)
+		return NULL;
+	if (!p->free && slab_grow(p))
+		return NULL;
+	f = p->free;
+	p->free = (struct frame *)(void *)f->code;
+	f->code = NULL;
+	f->refs = 1;
+	p->live++;
+	return f;
+}
+
+int frame_pool_init(struct frame_pool *p)
+{
+	memset(p, 0, sizeof *p);
+	p->zero = frame_new(p);
+	if (!p->zero)
+		return -ENOMEM;
+	memset(p->zero->data, 0, PAGE_SIZE);
+	p->live = 0;
+	return 0;
+}
+
+void frame_pool_free(struct frame_pool *p)
+{
+	struct frame_slab *s, *next;
+
+	for (s = p->slabs; s; s = next) {
+		next = s->next;
+		free(s->raw);
+		free(s);
+	}
+	memset(p, 0, sizeof *p);
+}
+
+struct frame *frame_get(struct frame *f)
+{
+	f->refs++;
+	return f;
+}
+
+void frame_put(struct frame_pool *p, struct frame *f)
+{
+	if (--f->refs)
+		return;
+	if (f->code && p->code_dropped)
+		p->code_dropped(f, p->opaque);
+	f->code = (struct code_page *)(void *)p->free;
+	p->free = f;
+	p->live--;
+}
+
+int mem_init(struct mem *m, struct frame_pool *pool, u64 limit)
+{
+	memset(m, 0, sizeof *m);
+	m->pool = pool;
+	m->limit = ALIGN_UP(limit, LEAF_FRAMES);
+	m->root = calloc(m->limit / LEAF_FRAMES, sizeof *m->root);
+	return m->root ? 0 : -ENOMEM;
+}
+
+static void leaf_put(struct mem *m, struct mem_leaf *l)
+{
+	u32 i;
+
+	if (--l->refs)
+		return;
+	for (i = 0; i < LEAF_FRAMES; i++)
+		if (l->frames[i])
+			frame_put(m->pool, l->frames[i]);
+	free(l);
+}
+
+void mem_free(struct mem *m)
+{
+	u64 i;
+
+	if (!m->root)
+		return;
+	for (i = 0; i < m->limit / LEAF_FRAMES; i++)
+		if (m->root[i])
+			leaf_put(m, m->root[i]);
+	free(m->root);
+	free(m->dirty);
+	m->root = NULL;
+	m->dirty = NULL;
+	m->limit = 0;
+}
+
+/* The leaf of mfn, created or unshared as needed; NULL when memory is short. */
+static struct mem_leaf *leaf_own(struct mem *m, u64 mfn)
+{
+	struct mem_leaf **slot = &m->root[mfn / LEAF_FRAMES];
+	struct mem_leaf *l = *slot;
+	struct mem_leaf *n;
+	u32 i;
+
+	if (l && l->refs == 1)
+		return l;
+	n = calloc(1, sizeof *n);
+	if (!n)
+		return NULL;
+	n->refs = 1;
+	if (l) {
+		memcpy(n->frames, l->frames, sizeof n->frames);
+		memcpy(n->watch, l->watch, sizeof n->watch);
+		for (i = 0; i < LEAF_FRAMES; i++)
+			if (n->frames[i])
+				frame_get(n->frames[i]);
+		l->refs--;
+	}
+	*slot = n;
+	return n;
+}
+
+static int dirty_append(struct mem *m, struct mem_leaf *l, u64 mfn)
+{
+	u32 i = mfn % LEAF_FRAMES;
+	u32 cap;
+	u32 *p;
+
+	if (l->dirty[i / 64] >> (i % 64) & 1)
+		return 0;
+	if (m->ndirty == m->capdirty) {
+		cap = m->capdirty ? m->capdirty * 2 : 1024;
+		p = realloc(m->dirty, cap * sizeof *p);
+		if (!p)
+			return -ENOMEM;
+		m->dirty = p;
+		m->capdirty = cap;
+	}
+	m->dirty[m->ndirty++] = (u32)mfn;
+	l->dirty[i / 64] |= BIT(i % 64);
+	return 0;
+}
+
+static int mem_place(struct mem *m, u64 mfn, struct frame *f)
+{
+	struct mem_leaf *l;
+
+	if (mfn >= m->limit)
+		return -EINVAL;
+	if (mem_frame(m, mfn))
+		return -EEXIST;
+	l = leaf_own(m, mfn);
+	if (!l || dirty_append(m, l, mfn))
+		return -ENOMEM;
+	l->frames[mfn % LEAF_FRAMES] = frame_get(f);
+	l->watch[mfn % LEAF_FRAMES] = 0;
+	return 0;
+}
+
+int mem_add(struct mem *m, u64 mfn)
+{
+	return mem_place(m, mfn, m->pool->zero);
+}
+
+int mem_alias(struct mem *m, u64 mfn, struct frame *f)
+{
+	return mem_place(m, mfn, f);
+}
+
+void mem_remove(struct mem *m, u64 mfn)
+{
+	struct frame *f = mem_frame(m, mfn);
+	struct mem_leaf *l;
+
+	if (!f)
+		return;
+	mmu_frame_written(m, mfn, 0, PAGE_SIZE);
+	mmu_frame_moved(m, mfn);
+	l = leaf_own(m, mfn);
+	if (!l)
+		return; /* keeps the frame: the only harm is memory we could not free */
+	dirty_append(m, l, mfn);
+	l->frames[mfn % LEAF_FRAMES] = NULL;
+	l->watch[mfn % LEAF_FRAMES] = 0;
+	frame_put(m->pool, f);
+}
+
+int mem_fork(struct mem *dst, struct mem *src)
+{
+	u64 i;
+
+	if (dst->limit != src->limit)
+		return -EINVAL;
+	for (i = 0; i < src->limit / LEAF_FRAMES; i++) {
+		dst->root[i] = src->root[i];
+		if (dst->root[i])
+			dst->root[i]->refs++;
+	}
+	mmu_drop_writes(src);
+	return 0;
+}
+
+void mem_clear_dirty(struct mem *m)
+{
+	u32 i;
+
+	for (i = 0; i < m->ndirty; i++) {
+		struct mem_leaf *l = m->root[m->dirty[i] / LEAF_FRAMES];
+		u32 n = m->dirty[i] % LEAF_FRAMES;
+
+		if (l && l->refs == 1)
+			l->dirty[n / 64] &= ~BIT(n % 64);
+	}
+	m->ndirty = 0;
+	mmu_drop_writes(m);
+}
+
+u8 *mem_unshare(struct mem *m, u64 mfn)
+{
+	struct frame *f = mem_frame(m, mfn);
+	struct mem_leaf *l;
+	struct frame *n;
+	u32 i = mfn % LEAF_FRAMES;
+
+	if (!f)
+		return NULL;
+	l = leaf_own(m, mfn);
+	if (!l || dirty_append(m, l, mfn))
+		return NULL;
+	if (f->refs > 1) {
+		n = frame_new(m->pool);
+		if (!n)
+			return NULL;
+		memcpy(n->data, f->data, PAGE_SIZE);
+		if (l->watch[i] & WATCH_RO_CACHED)
+			mmu_frame_moved(m, mfn);
+		if (f->code && m->hooks)
+			m->hooks->code_unmapped(m->opaque);
+		l->frames[i] = n;
+		frame_put(m->pool, f);
+		f = n;
+	}
+	return f->data;
+}
+
+u8 *mem_rw(struct mem *m, u64 mfn, u32 off, u32 len)
+{
+	struct frame *f = mem_frame(m, mfn);
+
+	if (!f)
+		return NULL;
+	if (UNLIKELY(f->code) && m->hooks)
+		m->hooks->code_written(m->opaque, f, off, len);
+	if (UNLIKELY(*mem_watch(m, mfn) & WATCH_ANY_TABLE))
+		mmu_frame_written(m, mfn, off, len);
+	if (LIKELY(mem_is_private_dirty(m, mfn)))
+		return f->data;
+	return mem_unshare(m, mfn);
+}
+
+int mem_read(const struct mem *m, u64 maddr, void *dst, size_t n)
+{
+	u8 *d = dst;
+
+	while (n) {
+		const u8 *p = mem_ro(m, maddr >> PAGE_SHIFT);
+		size_t k = MIN(n, (size_t)(PAGE_SIZE - PAGE_OFFSET(maddr)));
+
+		if (!p)
+			return -EFAULT;
+		memcpy(d, p + PAGE_OFFSET(maddr), k);
+		d += k;
+		maddr += k;
+		n -= k;
+	}
+	return 0;
+}
+
+int mem_write(struct mem *m, u64 maddr, const void *src, size_t n)
+{
+	const u8 *s = src;
+
+	while (n) {
+		size_t k = MIN(n, (size_t)(PAGE_SIZE - PAGE_OFFSET(maddr)));
+		u8 *p = mem_rw(m, maddr >> PAGE_SHIFT, PAGE_OFFSET(maddr), (u32)k);
+
+		if (!p)
+			return -EFAULT;
+		memcpy(p + PAGE_OFFSET(maddr), s, k);
+		s += k;
+		maddr += k;
+		n -= k;
+	}
+	return 0;
+}
+
+u32 mem_read_u32(const struct mem *m, u64 maddr)
+{
+	const u8 *p = mem_ro(m, maddr >> PAGE_SHIFT);
+
+	return p ? ld32(p + (PAGE_OFFSET(maddr) & ~3u)) : 0;
+}
+
+u64 mem_read_u64(const struct mem *m, u64 maddr)
+{
+	const u8 *p = mem_ro(m, maddr >> PAGE_SHIFT);
+
+	return p ? ld64(p + (PAGE_OFFSET(maddr) & ~7u)) : 0;
+}
+
+void mem_write_u32(struct mem *m, u64 maddr, u32 v)
+{
+	u8 *p = mem_rw(m, maddr >> PAGE_SHIFT, PAGE_OFFSET(maddr) & ~3u, 4);
+
+	if (p)
+		st32(p + (PAGE_OFFSET(maddr) & ~3u), v);
+}
+
+void mem_write_u64(struct mem *m, u64 maddr, u64 v)
+{
+	u8 *p = mem_rw(m, maddr >> PAGE_SHIFT, PAGE_OFFSET(maddr) & ~7u, 8);
+
+	if (p)
+		st64(p + (PAGE_OFFSET(maddr) & ~7u), v);
+}
+
+u64 mem_count(const struct mem *m)
+{
+	u64 n = 0;
+	u64 i;
+
+	for (i = 0; i < m->limit; i++)
+		n += mem_frame(m, i) != NULL;
+	return n;
+}
+
+u64 mem_hash(const struct mem *m, u64 h)
+{
+	u64 i;
+
+	for (i = 0; i < m->limit; i++) {
+		const struct frame *f;
+
+		if (!m->root[i / LEAF_FRAMES]) {
+			i |= LEAF_FRAMES - 1;
+			continue;
+		}
+		f = mem_frame(m, i);
+		if (!f)
+			continue;
+		h = hash_u64(h, i);
+		if (f != m->pool->zero)
+			h = hash_u64(h, hash_bytes(HASH_SEED, f->data, PAGE_SIZE));
+		else
+			h = hash_u64(h, hash_bytes(HASH_SEED, m->pool->zero->data, PAGE_SIZE));
+	}
+	return h;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory as a tree of shared frames: root -> leaf of 512 -> frame of 4 KiB.
+ *
+ * Frames and leaves carry reference counts, so a fork copies the root and counts the leaves up; the first write to a
+ * shared leaf or frame clones it and appends the frame to the dirty list. A fresh frame is one shared page of zeros.
+ * A frame is named by its machine frame number (mfn); every domain has its own numbering.
+ *
+ * Whoever writes guest memory, CPU or host, goes through mem_rw(): that is what keeps translations and decoded code
+ * that were derived from a frame true to its bytes.
+ */
+#ifndef MMU_FRAMES_H
+#define MMU_FRAMES_H
+
+#include "base/log.h"
+#include "base/types.h"
+
+#define LEAF_FRAMES 512u
+
+struct code_page; /* decoded code of one frame, owned by the CPU */
+struct mem;
+struct mmu;
+
+struct frame {
+	u8 *data; /* PAGE_SIZE bytes, page-aligned on the host */
+	u32 refs;
+	u32 pad;
+	struct code_page *code; /* NULL when nothing in it has been decoded */
+};
+
+/* What the translation caches know of a frame, see mmu/tlb.c. Cached facts only: never saved. */
+enum frame_watch {
+	WATCH_TABLE_LO = 1,  /* walked as a non-leaf table for addresses of the low half */
+	WATCH_TABLE_HI = 2,  /* ... of the high half */
+	WATCH_LEAF = 4,      /* its entries map pages that may be cached */
+	WATCH_RO_CACHED = 8, /* some cache holds a pointer to this frame while it is shared */
+	WATCH_ROOT = 16,     /* a context was derived from it as a top-level table */
+	WATCH_STORES = 0xe0, /* stores seen since the last walk, in units of WATCH_STORE */
+	WATCH_STORE = 0x20,
+	WATCH_ANY_TABLE = WATCH_TABLE_LO | WATCH_TABLE_HI | WATCH_LEAF | WATCH_ROOT
+};
+
+struct mem_leaf {
+	u32 refs;
+	u32 pad;
+	struct frame *frames[LEAF_FRAMES];
+	u64 dirty[LEAF_FRAMES / 64];
+	u8 watch[LEAF_FRAMES];
+};
+
+/* Where frames come from: one per host. */
+struct frame_pool {
+	struct frame *zero; /* the shared page of zeros */
+	struct frame_slab *slabs;
+	struct frame *free;  /* linked through data */
+	u64 live;            /* frames handed out, the zero page apart */
+	u64 limit;           /* at most this many live frames; 0 is no limit */
+	void (*code_dropped)(struct frame *f, void *opaque); /* a frame with decoded code is going away */
+	void *opaque;
+};
+
+/* Calls from memory to those who cache what was in it. */
+struct mem_hooks {
+	/* Bytes [off, off+len) of a frame that holds decoded code are about to change. */
+	void (*code_written)(void *opaque, struct frame *f, u32 off, u32 len);
+	/* A mapping of code may have changed: address-to-code caches of every CPU of this memory are void. */
+	void (*code_unmapped)(void *opaque);
+};
+
+struct mem {
+	struct frame_pool *pool;
+	struct mem_leaf **root;
+	u64 limit; /* frame numbers are below this */
+	u32 *dirty; /* frame numbers written since mem_clear_dirty(), each once */
+	u32 ndirty, capdirty;
+	struct mmu *mmus; /* the translation caches that look at this memory */
+	const struct mem_hooks *hooks;
+	void *opaque;
+};
+
+/* Starts a pool. 0 or -ENOMEM. */
+int frame_pool_init(struct frame_pool *p);
+/* Frees every frame; nobody may hold one any more. */
+void frame_pool_free(struct frame_pool *p);
+struct frame *frame_get(struct frame *f);
+void frame_put(struct frame_pool *p, struct frame *f);
+
+/* An empty memory for frame numbers below limit. 0 or -ENOMEM. */
+int mem_init(struct mem *m, struct frame_pool *pool, u64 limit);
+void mem_free(struct mem *m);
+/* Gives the domain a frame of zeros at mfn. 0, -EEXIST, -EINVAL (out of range) or -ENOMEM. */
+int mem_add(struct mem *m, u64 mfn);
+/* Makes mfn an alias of a frame that belongs elsewhere (a grant, a foreign mapping). Errors as mem_add(). */
+int mem_alias(struct mem *m, u64 mfn, struct frame *f);
+/* Takes the frame at mfn away (nothing happens where there is none). */
+void mem_remove(struct mem *m, u64 mfn);
+/* Makes dst, which must be empty, share every frame of src. 0 or -ENOMEM. */
+int mem_fork(struct mem *dst, struct mem *src);
+/* Forgets the dirty list: frames written from now on are listed anew. */
+void mem_clear_dirty(struct mem *m);
+
+/* The frame at mfn, or NULL. */
+INLINE struct frame *mem_frame(const struct mem *m, u64 mfn)
+{
+	const struct mem_leaf *l;
+
+	if (mfn >= m->limit)
+		return NULL;
+	l = m->root[mfn / LEAF_FRAMES];
+	return l ? l->frames[mfn % LEAF_FRAMES] : NULL;
+}
+
+/* The bytes of a frame for reading, or NULL. Do not keep the pointer across any write to guest memory. */
+INLINE const u8 *mem_ro(const struct mem *m, u64 mfn)
+{
+	const struct frame *f = mem_frame(m, mfn);
+
+	return f ? f->data : NULL;
+}
+
+/*
+ * The bytes of a frame for writing [off, off+len): unshares it, lists it as dirty, and tells the caches that these
+ * bytes change. NULL when there is no such frame or memory is short. Returns the start of the page, not of the range.
+ * Do not keep the pointer.
+ */
+u8 *mem_rw(struct mem *m, u64 mfn, u32 off, u32 len);
+/* As mem_rw() for a whole page, to be kept in a translation cache: the caller has looked at code and watch itself. */
+u8 *mem_unshare(struct mem *m, u64 mfn);
+
+/* Copies n bytes at a machine address, across frames. 0, or -EFAULT when a frame is missing (nothing is promised then). */
+int mem_read(const struct mem *m, u64 maddr, void *dst, size_t n);
+int mem_write(struct mem *m, u64 maddr, const void *src, size_t n);
+/* Little-endian words at aligned machine addresses; reads of a missing frame give 0, writes to one do nothing. */
+u32 mem_read_u32(const struct mem *m, u64 maddr);
+u64 mem_read_u64(const struct mem *m, u64 maddr);
+void mem_write_u32(struct mem *m, u64 maddr, u32 v);
+void mem_write_u64(struct mem *m, u64 maddr, u64 v);
+
+INLINE u8 *mem_watch(const struct mem *m, u64 mfn)
+{
+	return &m->root[mfn / LEAF_FRAMES]->watch[mfn % LEAF_FRAMES];
+}
+
+/* True when the frame may be written in place: neither it nor its leaf is shared, and it is on the dirty list. */
+INLINE bool mem_is_private_dirty(const struct mem *m, u64 mfn)
+{
+	const struct mem_leaf *l = m->root[mfn / LEAF_FRAMES];
+	u32 i = mfn % LEAF_FRAMES;
+
+	return l->refs == 1 && l->frames[i]->refs == 1 && (l->dirty[i / 64] >> (i % 64) & 1);
+}
+
+/* Frames in use by this memory (aliases too). Walks the whole tree. */
+u64 mem_count(const struct mem *m);
+/* A hash over frame numbers and contents; a frame of zeros hashes the same whether or not it was ever written. */
+u64 mem_hash(const struct mem *m, u64 h);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One CPU's view of memory: the page-table walker (SDM 3A chapter 4) and the soft TLB in front of it.
+ *
+ * The TLB is coherent: it always answers as a fresh walk of the tables would, whatever its size and whatever the guest
+ * flushed or forgot to flush. That is what makes a run independent of what the caches held. It costs little, because
+ * every frame a walk passes through is watched (enum frame_watch), and a store to a watched frame drops just what was
+ * derived from it.
+ *
+ * An entry is tagged with the page and a context. A context is the identity of one half (low or high addresses) of an
+ * address space: two top-level tables with equal entries in a half share its context. So a kernel's half stays warm
+ * over process switches, and the user half over the two top-level tables of a paravirtual process.
+ */
+#ifndef MMU_MMU_H
+#define MMU_MMU_H
+
+#include "mmu/frames.h"
+
+#define TLB_BITS 11
+#define TLB_SIZE (1u << TLB_BITS)
+#define TLB_INVALID 0xfffULL /* low 12 bits of a tag that never matches */
+
+enum mmu_access { MMU_READ = 0, MMU_WRITE = 1, MMU_EXEC = 2 };
+
+/* #PF error code bits, SDM 3A 4.7. */
+enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16, PF_PK = 32 };
+
+/* Page-table entry bits, SDM 3A 4.5. */
+#define PTE_P BIT(0)
+#define PTE_W BIT(1)
+#define PTE_U BIT(2)
+#define PTE_PWT BIT(3)
+#define PTE_PCD BIT(4)
+#define PTE_A BIT(5)
+#define PTE_D BIT(6)
+#define PTE_PSE BIT(7)
+#define PTE_G BIT(8)
+#define PTE_NX BIT(63)
+#define PTE_ADDR 0x000ffffffffff000ULL
+#define PTE_MFN(e) (((e) & PTE_ADDR) >> PAGE_SHIFT)
+
+struct tlb_entry {
+	u64 rd, wr, ex;   /* page | context, or TLB_INVALID */
+	uintptr_t addend; /* host pointer = addend + guest virtual address */
+};
+
+enum mmu_mode { MMU_OFF, MMU_LEGACY32, MMU_PAE, MMU_LONG4, MMU_LONG5 };
+
+/* A fault to be raised as #PF: what CR2 and the error code become. */
+struct mmu_fault {
+	u64 va;
+	u32 code;  /* PF_* */
+	enum { MMU_PF, MMU_NONCANONICAL, MMU_NO_MEMORY } kind;
+};
+
+/* Pages that no guest table maps: a paravirtual guest's window on the hypervisor (the M2P). */
+struct mmu_window {
+	u64 start, end;         /* virtual addresses, page-aligned; empty when equal */
+	const struct mem *mem;  /* page i of the window is frame i; a missing frame faults */
+};
+
+struct mmu_hooks {
+	/*
+	 * A store that the tables forbid. The paravirtual host emulates it when it goes to a page table the guest owns:
+	 * size is 1 to 8 bytes within one page, value little-endian in a host integer. Returns true when it was done.
+	 */
+	bool (*ro_store)(void *opaque, struct mmu *mmu, u64 va, u64 mfn, u32 size, u64 value);
+};
+
+struct mmu_ctx_table;
+
+struct mmu {
+	struct tlb_entry tlb[TLB_SIZE];
+	u64 ctx[2];         /* low 12 bits of tags for each half, [va >> 63] */
+	u64 pte[TLB_SIZE];  /* machine address of the entry each TLB slot was derived from */
+	u64 mfn[TLB_SIZE];
+	struct mem *mem;
+	struct mmu_ctx_table *ctxs; /* shared by the CPUs of a domain */
+	struct mmu *next;           /* in mem->mmus */
+	u64 root;                   /* machine address of the top-level table (CR3) */
+	enum mmu_mode mode;
+	bool wp, nxe, pse, smep, smap; /* CR0.WP, EFER.NXE, CR4.PSE/SMEP/SMAP */
+	bool user;                     /* accesses are made with CPL 3 */
+	bool pv;                       /* U/S is not looked at, and the window is */
+	bool ac;                       /* RFLAGS.AC: SMAP is lifted */
+	bool ctx_stale;                /* contexts must be looked up before the next use */
+	struct mmu_window window;
+	const struct mmu_hooks *hooks;
+	void *opaque;
+};
+
+/* Prepares a TLB over mem with translation off and joins mem's list. 0 or -ENOMEM. */
+int mmu_init(struct mmu *m, struct mem *mem);
+void mmu_exit(struct mmu *m);
+/* Call after any change to mode, root, user or the flags above: contexts are looked up again. */
+void mmu_update(struct mmu *m);
+/* Drops everything cached, and the contexts. Never needed for correctness; tests use it. */
+void mmu_flush(struct mmu *m);
+
+INLINE struct tlb_entry *tlb_slot(struct mmu *m, u64 va)
+{
+	return (struct tlb_entry *)(void *)((char *)m->tlb +
+					    ((va >> (PAGE_SHIFT - 5)) & ((u64)(TLB_SIZE - 1) << 5)));
+}
+
+/* The tag an access of size bytes must find: an access across a page end matches no slot and goes the slow way. */
+INLINE u64 tlb_tag(const struct mmu *m, u64 va, u32 size)
+{
+	return ((va + size - 1) & ~4095ULL) | m->ctx[va >> 63];
+}
+
+INLINE u8 *tlb_host(const struct tlb_entry *e, u64 va)
+{
+	return (u8 *)(e->addend + (uintptr_t)va);
+}
+
+/* Host pointer for a read of size bytes when the TLB has it, else NULL. */
+INLINE const u8 *mmu_hit_read(struct mmu *m, u64 va, u32 size)
+{
+	struct tlb_entry *e = tlb_slot(m, va);
+
+	return LIKELY(e->rd == tlb_tag(m, va, size)) ? tlb_host(e, va) : NULL;
+}
+
+INLINE u8 *mmu_hit_write(struct mmu *m, u64 va, u32 size)
+{
+	struct tlb_entry *e = tlb_slot(m, va);
+
+	return LIKELY(e->wr == tlb_tag(m, va, size)) ? tlb_host(e, va) : NULL;
+}
+
+/*
+ * Translates one address. On success the frame number is in *mfn, A (and for writes D) bits are set, and the slot is
+ * filled. Returns 0, or -EFAULT with *f filled.
+ */
+int mmu_translate(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct mmu_fault *f);
+/* As a debugger looks: no A/D bits, no faults, no TLB. 0 or -EFAULT. */
+int mmu_peek(const struct mmu *m, u64 va, u64 *mfn, u64 *pte);
+
+/* Guest virtual memory for the slow path and for hypercalls. Nothing is written unless all of it can be. 0 or -EFAULT with *f. */
+int mmu_read(struct mmu *m, u64 va, void *dst, size_t n, struct mmu_fault *f);
+int mmu_write(struct mmu *m, u64 va, const void *src, size_t n, struct mmu_fault *f);
+/* Faults as a write of n bytes would, without writing. */
+int mmu_probe_write(struct mmu *m, u64 va, size_t n, struct mmu_fault *f);
+/* A debugger's read and write: bypass permissions. 0 or -EFAULT. */
+int mmu_debug_read(const struct mmu *m, u64 va, void *dst, size_t n);
+
+/* From mem_rw() and friends: bytes [off, off+len) of a watched frame change now. */
+void mmu_frame_written(struct mem *mem, u64 mfn, u32 off, u32 len);
+/* Nobody may write the frame through a cached pointer any more: it holds code or page tables now. */
+void mmu_revoke_writes(struct mem *mem, u64 mfn);
+/* The frame behind mfn was replaced (unshared, removed, remapped): pointers to it are void. */
+void mmu_frame_moved(struct mem *mem, u64 mfn);
+/* Every CPU's write permissions are void (a fork or a dirty-list reset just happened). */
+void mmu_drop_writes(struct mem *mem);
+
+#endif

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The soft TLB: filling it, and keeping it true to the page tables.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/endian.h"
+#include "mmu/ctx.h"
+#include "mmu/walk.h"
+
+static void slot_drop(struct mmu *m, u32 i)
+{
+	m->tlb[i].rd = m->tlb[i].wr = m->tlb[i].ex = TLB_INVALID;
+}
+
+void mmu_flush(struct mmu *m)
+{
+	u32 i;
+
+	for (i = 0; i < TLB_SIZE; i++)
+		slot_drop(m, i);
+}
+
+int mmu_init(struct mmu *m, struct mem *mem)
+{
+	memset(m, 0, sizeof *m);
+	m->mem = mem;
+	m->mode = MMU_OFF;
+	if (mem->mmus) {
+		m->ctxs = mem->mmus->ctxs;
+		m->ctxs->refs++;
+	} else {
+		m->ctxs = ctx_table_new();
+		if (!m->ctxs)
+			return -ENOMEM;
+	}
+	m->next = mem->mmus;
+	mem->mmus = m;
+	mmu_flush(m);
+	mmu_update(m);
+	return 0;
+}
+
+void mmu_exit(struct mmu *m)
+{
+	struct mmu **p;
+
+	if (!m->ctxs)
+		return;
+	for (p = &m->mem->mmus; *p; p = &(*p)->next)
+		if (*p == m) {
+			*p = m->next;
+			break;
+		}
+	if (!--m->ctxs->refs)
+		free(m->ctxs);
+	m->ctxs = NULL;
+}
+
+void mmu_update(struct mmu *m)
+{
+	u32 id[2];
+
+	m->ctx_stale = false;
+	ctx_resolve(m, id);
+	m->ctx[0] = id[0] | (m->user && !m->pv ? CTX_USER : 0);
+	m->ctx[1] = id[1] | (m->user && !m->pv ? CTX_USER : 0);
+}
+
+/* Frames a translation was derived from are watched from now on. */
+static void watch_tables(struct mmu *m, const struct walk *w, u64 va)
+{
+	u8 nonleaf = va >> 63 ? WATCH_TABLE_HI : WATCH_TABLE_LO;
+	u32 i;
+
+	if (m->mode != MMU_LONG4)
+		nonleaf = WATCH_TABLE_LO | WATCH_TABLE_HI;
+	for (i = 0; i < w->ntables; i++) {
+		u8 bits = i + 1 == w->ntables && !w->large ? WATCH_LEAF : nonleaf;
+		u8 *p;
+
+		/* The top-level table of 4-level tables is watched as the root of a context instead. */
+		if (i == 0 && m->mode == MMU_LONG4)
+			continue;
+		p = mem_watch(m->mem, w->tables[i]);
+		if ((*p & bits) != bits) {
+			bool fresh = !(*p & WATCH_ANY_TABLE);
+
+			*p |= bits;
+			if (fresh)
+				mmu_revoke_writes(m->mem, w->tables[i]);
+		}
+		*p &= (u8)~WATCH_STORES;
+	}
+}
+
+/* Puts a translation into its slot. The write tag stands only where a store needs nobody's attention. */
+static void fill(struct mmu *m, u64 va, const struct mem *mem, u64 mfn, const struct walk *w, bool window)
+{
+	u32 i = (u32)(va >> PAGE_SHIFT) & (TLB_SIZE - 1);
+	struct tlb_entry *e = &m->tlb[i];
+	struct frame *f = mem_frame(mem, mfn);
+	u64 tag = PAGE_BASE(va) | m->ctx[va >> 63];
+
+	e->addend = (uintptr_t)f->data - (uintptr_t)PAGE_BASE(va);
+	e->rd = tag;
+	e->ex = w->perm_x ? tag : TLB_INVALID;
+	e->wr = TLB_INVALID;
+	m->pte[i] = w->pte_maddr;
+	m->mfn[i] = window ? ~0ULL : mfn;
+	if (window)
+		return;
+	if (mem_is_private_dirty(mem, mfn)) {
+		if (w->perm_w && w->dirty && !f->code && !(*mem_watch(mem, mfn) & WATCH_ANY_TABLE))
+			e->wr = tag;
+	} else {
+		*mem_watch(mem, mfn) |= WATCH_RO_CACHED;
+	}
+}
+
+static int translate_off(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct mmu_fault *f)
+{
+	struct walk w = { .mfn = va >> PAGE_SHIFT, .perm_w = true, .perm_x = true, .dirty = true, .pte_maddr = ~0ULL };
+
+	*mfn = w.mfn;
+	if (!mem_frame(m->mem, w.mfn)) {
+		*f = (struct mmu_fault){ va, 0, MMU_NO_MEMORY };
+		return -EFAULT;
+	}
+	if (acc == MMU_WRITE && !mem_unshare(m->mem, w.mfn)) {
+		*f = (struct mmu_fault){ va, 0, MMU_NO_MEMORY };
+		return -EFAULT;
+	}
+	fill(m, va, m->mem, w.mfn, &w, false);
+	return 0;
+}
+
+int mmu_translate(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct mmu_fault *f)
+{
+	struct walk w = { .ntables = 0 };
+	int rc;
+
+	if (UNLIKELY(m->ctx_stale))
+		mmu_update(m);
+	if (m->mode == MMU_OFF)
+		return translate_off(m, va, acc, mfn, f);
+	if (m->mode >= MMU_LONG4) {
+		u32 bits = m->mode == MMU_LONG4 ? 47 : 56;
+
+		if ((u64)((i64)va >> bits) + 1 > 1) {
+			*f = (struct mmu_fault){ va, 0, MMU_NONCANONICAL };
+			return -EFAULT;
+		}
+		if (va - m->window.start < m->window.end - m->window.start) {
+			w.mfn = (va - m->window.start) >> PAGE_SHIFT;
+			if (acc != MMU_READ || !mem_frame(m->window.mem, w.mfn)) {
+				u32 present = mem_frame(m->window.mem, w.mfn) ? PF_P : 0;
+
+				*f = (struct mmu_fault){ va, present | (acc == MMU_WRITE ? PF_W : 0) |
+							     (acc == MMU_EXEC && m->nxe ? PF_I : 0) |
+							     (m->user ? PF_U : 0), MMU_PF };
+				return -EFAULT;
+			}
+			w.pte_maddr = ~0ULL;
+			fill(m, va, m->window.mem, w.mfn, &w, true);
+			*mfn = ~0ULL;
+			return 0;
+		}
+	} else {
+		va &= 0xffffffff;
+	}
+	rc = mmu_walk(m, va, acc, true, &w, f);
+	if (rc)
+		return rc;
+	*mfn = w.mfn;
+	if (!mem_frame(m->mem, w.mfn) || (acc == MMU_WRITE && !mem_is_private_dirty(m->mem, w.mfn) &&
+					  !mem_unshare(m->mem, w.mfn))) {
+		*f = (struct mmu_fault){ va, 0, MMU_NO_MEMORY };
+		return -EFAULT;
+	}
+	watch_tables(m, &w, va);
+	fill(m, va, m->mem, w.mfn, &w, false);
+	return 0;
+}
+
+int mmu_peek(const struct mmu *m, u64 va, u64 *mfn, u64 *pte)
+{
+	struct mmu copy_flags;
+	struct walk w = { .ntables = 0 };
+	struct mmu_fault f;
+
+	if (m->mode == MMU_OFF) {
+		*mfn = va >> PAGE_SHIFT;
+		*pte = 0;
+		return mem_frame(m->mem, *mfn) ? 0 : -EFAULT;
+	}
+	if (m->mode >= MMU_LONG4 && (u64)((i64)va >> (m->mode == MMU_LONG4 ? 47 : 56)) + 1 > 1)
+		return -EFAULT;
+	/* Only the fields the walker reads; the rest of this large struct is not touched. */
+	copy_flags.mem = m->mem;
+	copy_flags.root = m->root;
+	copy_flags.mode = m->mode;
+	copy_flags.nxe = m->nxe;
+	copy_flags.pse = m->pse;
+	copy_flags.wp = copy_flags.smep = copy_flags.smap = copy_flags.user = copy_flags.ac = false;
+	copy_flags.pv = m->pv;
+	if (mmu_walk(&copy_flags, va, MMU_READ, false, &w, &f))
+		return -EFAULT;
+	*mfn = w.mfn;
+	*pte = w.pte;
+	return mem_frame(m->mem, w.mfn) ? 0 : -EFAULT;
+}
+
+/* ---- coherence ------------------------------------------------------------------------------------------------- */
+
+/* A leaf entry is about to change: what was derived from it goes. Entries never accessed were never cached. */
+static void leaf_entry_written(struct mem *mem, u64 maddr, u64 old, bool wide)
+{
+	struct mmu *m;
+	u32 idx = (u32)(maddr / (wide ? 8 : 4)) & (wide ? 511 : 1023);
+	u32 step = wide ? 512 : 1024;
+	struct frame *f;
+
+	if ((old & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+		return;
+	for (m = mem->mmus; m; m = m->next) {
+		u32 i;
+
+		for (i = idx; i < TLB_SIZE; i += step)
+			if (m->pte[i] == maddr)
+				slot_drop(m, i);
+	}
+	f = mem_frame(mem, wide ? PTE_MFN(old) : (old & 0xfffff000) >> PAGE_SHIFT);
+	if (f && f->code && mem->hooks)
+		mem->hooks->code_unmapped(mem->opaque);
+}
+
+/* Everything derived from any entry of the leaf table at mfn goes, and it is watched no more. */
+static void leaf_table_drop(struct mem *mem, u64 mfn)
+{
+	struct mmu *m;
+	u32 i;
+
+	for (m = mem->mmus; m; m = m->next)
+		for (i = 0; i < TLB_SIZE; i++)
+			if (m->pte[i] >> PAGE_SHIFT == mfn)
+				slot_drop(m, i);
+	if (mem->hooks)
+		mem->hooks->code_unmapped(mem->opaque);
+}
+
+void mmu_frame_written(struct mem *mem, u64 mfn, u32 off, u32 len)
+{
+	u8 *watch = mem_watch(mem, mfn);
+	const u8 *p = mem_frame(mem, mfn)->data;
+	bool wide = !mem->mmus || mem->mmus->mode != MMU_LEGACY32;
+	u32 size = wide ? 8 : 4;
+	u32 first = off & ~(size - 1);
+	u32 last = (off + len + size - 1) & ~(size - 1);
+	u32 i;
+
+	if (*watch & WATCH_ROOT)
+		ctx_root_written(mem, mfn);
+	if (*watch & (WATCH_TABLE_LO | WATCH_TABLE_HI)) {
+		for (i = first; i < last; i += size)
+			if ((wide ? ld64(p + i) : ld32(p + i)) & PTE_P)
+				break;
+		if (i < last) {
+			u8 w = *watch;
+
+			*watch &= (u8)~(WATCH_TABLE_LO | WATCH_TABLE_HI);
+			ctx_rename(mem, w & WATCH_TABLE_LO, w & WATCH_TABLE_HI);
+		}
+	}
+	if (*watch & WATCH_LEAF) {
+		/* A page that is stored to again and again with no walk between is a table no more. */
+		if ((*watch & WATCH_STORES) == WATCH_STORES || last - first > 64) {
+			leaf_table_drop(mem, mfn);
+			*watch &= (u8)~(WATCH_LEAF | WATCH_STORES);
+			return;
+		}
+		*watch += WATCH_STORE;
+		for (i = first; i < last; i += size)
+			leaf_entry_written(mem, (mfn << PAGE_SHIFT) + i, wide ? ld64(p + i) : ld32(p + i), wide);
+	}
+}
+
+void mmu_revoke_writes(struct mem *mem, u64 mfn)
+{
+	struct mmu *m;
+	u32 i;
+
+	for (m = mem->mmus; m; m = m->next)
+		for (i = 0; i < TLB_SIZE; i++)
+			if (m->mfn[i] == mfn)
+				m->tlb[i].wr = TLB_INVALID;
+}
+
+void mmu_frame_moved(struct mem *mem, u64 mfn)
+{
+	struct mmu *m;
+	u32 i;
+
+	*mem_watch(mem, mfn) &= (u8)~WATCH_RO_CACHED;
+	for (m = mem->mmus; m; m = m->next)
+		for (i = 0; i < TLB_SIZE; i++)
+			if (m->mfn[i] == mfn)
+				slot_drop(m, i);
+}
+
+void mmu_drop_writes(struct mem *mem)
+{
+	struct mmu *m;
+	u32 i;
+
+	for (m = mem->mmus; m; m = m->next)
+		for (i = 0; i < TLB_SIZE; i++) {
+			m->tlb[i].wr = TLB_INVALID;
+			/* The frame may be cloned under a slot that was filled while it was private. */
+			if (m->mfn[i] != ~0ULL && mem_frame(mem, m->mfn[i]))
+				*mem_watch(mem, m->mfn[i]) |= WATCH_RO_CACHED;
+		}
+}

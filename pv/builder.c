@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PV64 domain builder. Xen public/xen.h "Start-of-day memory layout", public/elfnote.h; what they leave open is as
+ * Xen's own tools do it. Leaves out 32-bit guests, BSD symbol tables, and what is not the guest's own memory:
+ * shared_info, M2P, event channels, grants.
+ */
+#include "pv/builder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/endian.h"
+#include "mmu/frames.h"
+#include "pv/bootmap.h"
+#include "pv/elf.h"
+
+#define MIB_PAGES 256u
+#define BOOT_ALIGN (4u << 20)
+#define BOOT_PAD_PAGES (512u * 1024 / PAGE_SIZE)
+/* Guests larger than this many pages (256 TiB) make the sums below overflow, and exist nowhere. */
+#define PAGES_MAX BIT(36)
+/* The hypervisor's own slots 256 to 271 of every L4, and where the low half ends. */
+#define LOW_END 0x00007fffffffffffULL
+#define HIGH_START 0xffff880000000000ULL
+#define HYPERCALL_IRET 23
+/* Xen public/features.h: modes that PV guests of 64-bit hypervisors no longer have. */
+#define XENFEAT_AUTO_TRANSLATED_PHYSMAP 2
+#define XENFEAT_SUPERVISOR_MODE_KERNEL 3
+
+#define ULL(x) ((unsigned long long)(x))
+
+/* What lies where, in pfns. */
+struct plan {
+	u64 vbase;
+	u64 kernel_pfn, kernel_end;
+	u64 initrd_pfn, initrd_pages;
+	u64 p2m_va, p2m_pfn, p2m_pages;
+	u64 start_info_pfn, store_pfn, console_pfn, stack_pfn;
+	u64 end_pfn; /* of the boot region */
+	u64 total;
+	bool p2m_apart, initrd_apart;
+	struct bootmap map;
+};
+
+void pv_hypercall_page64(u8 *page)
+{
+	u32 i;
+
+	memset(page, 0xcc, PAGE_SIZE);
+	for (i = 0; i < PAGE_SIZE / 32; i++) {
+		static const u8 call[] = { 0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
+		/* iret takes rcx, r11 and rax from the stack. */
+		static const u8 iret[] = { 0x51, 0x41, 0x53, 0x50, 0xb8, HYPERCALL_IRET, 0, 0, 0, 0x0f, 0x05 };
+		u8 *p = page + i * 32;
+
+		if (i == HYPERCALL_IRET) {
+			memcpy(p, iret, sizeof iret);
+			continue;
+		}
+		memcpy(p, call, sizeof call);
+		st32(p + 4, i);
+	}
+}
+
+/* Is this a kernel we can start at all? */
+static int check_kernel(const struct pv_kernel *k, struct error *e)
+{
+	const struct pv_notes *n = &k->notes;
+	u64 refused = BIT(XENFEAT_AUTO_TRANSLATED_PHYSMAP) | BIT(XENFEAT_SUPERVISOR_MODE_KERNEL);
+
+	if (n->source == PV_NOTES_NONE)
+		return error_set(e, -ENOEXEC,
+				 "%s has no Xen notes, so it cannot start as a Xen guest: give a kernel built with "
+				 "CONFIG_XEN_PV (Debian's linux-image-amd64 is)",
+				 k->name);
+	if (!pv_kernel_has(k, PV_NOTE_ENTRY) && pv_kernel_has(k, PV_NOTE_PHYS32_ENTRY))
+		return error_set(e, -ENOEXEC,
+				 "%s has Xen notes for PVH only (PHYS32_ENTRY, no ENTRY): to start it as a PV guest it "
+				 "must be built with CONFIG_XEN_PV",
+				 k->name);
+	if (strncmp(n->loader, "generic", 7) && strncmp(n->guest_os, "linux", 5))
+		return error_set(e, -ENOEXEC,
+				 "%s asks for the loader \"%s\" (guest \"%s\"); only \"generic\" kernels can be loaded",
+				 k->name, n->loader, n->guest_os);
+	if (strncmp(n->xen_version, "xen-3.0", 7))
+		return error_set(e, -ENOEXEC,
+				 "%s is made for the Xen interface \"%s\", not \"xen-3.0\"; give a newer kernel",
+				 k->name, n->xen_version);
+	if (!k->elf64 || k->machine != ELF_M_X86_64)
+		return error_set(e, -ENOTSUP,
+				 "%s is a 32-bit kernel (ELF%d, PAE %s), and 32-bit PV guests are not supported yet; "
+				 "give a 64-bit one",
+				 k->name, k->elf64 ? 64 : 32, n->pae == PV_PAE_NO ? "no" : "yes");
+	if (n->features_required & refused || n->unknown_required[0])
+		return error_set(e, -ENOTSUP, "%s requires a feature that no PV guest is given: FEATURES \"%s\"%s%s",
+				 k->name, n->features, n->unknown_required[0] ? ", unknown: " : "",
+				 n->unknown_required);
+	return 0;
+}
+
+/* True when [va, va + pages) is the guest's to use: canonical, and clear of the hypervisor's slots. */
+static bool range_usable(u64 va, u64 pages)
+{
+	u64 last = va + (pages << PAGE_SHIFT) - 1;
+
+	return pages && last > va && (last <= LOW_END || va >= HIGH_START);
+}
+
+/*
+ * Lays everything out for a guest of nr_pages pages; whether it fits is not looked at here. The order is that of
+ * public/xen.h: kernel, [initrd], [p2m], start_info, xenstore, console, page tables, stack; then what is not mapped.
+ */
+static int make_plan(const struct pv_kernel *k, size_t initrd_len, u64 nr_pages, struct plan *p, struct error *e)
+{
+	const struct pv_notes *n = &k->notes;
+	u64 at, entry, kstart, kend, pages, last;
+
+	memset(p, 0, sizeof *p);
+	p->vbase = n->virt_base;
+	kstart = k->pstart - n->paddr_offset + p->vbase;
+	kend = k->pend - n->paddr_offset + p->vbase;
+	entry = pv_kernel_has(k, PV_NOTE_ENTRY) ? n->entry : k->elf_entry;
+	if (PAGE_OFFSET(p->vbase))
+		return error_set(e, -EINVAL, "%s: its note VIRT_BASE 0x%llx is not the address of a page", k->name,
+				 ULL(p->vbase));
+	if (kstart < p->vbase || kend <= kstart || kend - p->vbase > PAGES_MAX << PAGE_SHIFT)
+		return error_set(
+			e, -EINVAL,
+			"%s: its segments (physical 0x%llx to 0x%llx) do not lie above its VIRT_BASE 0x%llx with "
+			"PADDR_OFFSET 0x%llx",
+			k->name, ULL(k->pstart), ULL(k->pend), ULL(p->vbase), ULL(n->paddr_offset));
+	if (entry < kstart || entry >= kend)
+		return error_set(e, -EINVAL, "%s: its entry point 0x%llx lies outside of it (0x%llx to 0x%llx)",
+				 k->name, ULL(entry), ULL(kstart), ULL(kend));
+	p->kernel_pfn = (kstart - p->vbase) >> PAGE_SHIFT;
+	p->kernel_end = DIV_UP(kend - p->vbase, PAGE_SIZE);
+	p->initrd_pages = DIV_UP((u64)initrd_len, PAGE_SIZE);
+	p->initrd_apart = n->mod_start_pfn != 0;
+	p->p2m_pages = DIV_UP(nr_pages, PAGE_SIZE / 8);
+	p->p2m_apart = pv_kernel_has(k, PV_NOTE_INIT_P2M) && n->init_p2m < p->vbase && !PAGE_OFFSET(n->init_p2m);
+
+	at = p->kernel_end;
+	if (!p->initrd_apart) {
+		p->initrd_pfn = at;
+		at += p->initrd_pages;
+	}
+	if (!p->p2m_apart) {
+		p->p2m_pfn = at;
+		p->p2m_va = p->vbase + (at << PAGE_SHIFT);
+		at += p->p2m_pages;
+	}
+	p->start_info_pfn = at++;
+	p->store_pfn = at++;
+	p->console_pfn = at++;
+	/* The tables must map themselves, the stack and the pad, up to a boundary of 4 MiB. */
+	pages = 1 + BOOT_PAD_PAGES;
+	if (!range_usable(p->vbase, at + pages + BOOT_ALIGN / PAGE_SIZE))
+		goto unusable;
+	for (;;) {
+		last = (p->vbase + ((at + pages) << PAGE_SHIFT)) | (BOOT_ALIGN - 1);
+		if (last < p->vbase || !range_usable(p->vbase, ((last - p->vbase) >> PAGE_SHIFT) + 1))
+			goto unusable;
+		bootmap_count(&p->map, 0, p->vbase, last);
+		pages = p->map.area[0].npt + 1 + BOOT_PAD_PAGES;
+		if (at + pages <= ((last - p->vbase) >> PAGE_SHIFT) + 1)
+			break;
+	}
+	bootmap_place(&p->map, 0, 0, at);
+	p->stack_pfn = at + p->map.area[0].npt;
+	p->end_pfn = ((last - p->vbase) >> PAGE_SHIFT) + 1;
+	at = p->end_pfn;
+	if (p->initrd_apart) {
+		p->initrd_pfn = at;
+		at += p->initrd_pages;
+	}
+	if (p->p2m_apart) {
+		p->p2m_pfn = at;
+		p->p2m_va = n->init_p2m;
+		at += p->p2m_pages;
+		last = p->p2m_va + (p->p2m_pages << PAGE_SHIFT) - 1;
+		if (!range_usable(p->p2m_va, p->p2m_pages) || last >= p->vbase)
+			return error_set(e, -EINVAL,
+					 "%s: its note INIT_P2M 0x%llx leaves no room for a list of %llu pages",
+					 k->name, ULL(p->p2m_va), ULL(p->p2m_pages));
+		bootmap_count(&p->map, 1, p->p2m_va, last);
+		bootmap_place(&p->map, 1, p->p2m_pfn, at);
+		at += p->map.area[1].npt;
+	}
+	p->total = at;
+	return 0;
+unusable:
+	return error_set(e, -EINVAL, "%s: %llu MiB from its VIRT_BASE 0x%llx are not all addresses a PV guest may use",
+			 k->name, ULL(DIV_UP(at + pages, MIB_PAGES)), ULL(p->vbase));
+}
+
+u64 pv_build_min_mib(const struct pv_kernel *k, size_t initrd_len)
+{
+	struct plan p;
+	u64 mib = 1;
+	int i;
+
+	/* The p2m list grows with the guest, slowly: this settles in a few rounds. */
+	for (i = 0; i < 64; i++) {
+		if (check_kernel(k, NULL) || make_plan(k, initrd_len, mib * MIB_PAGES, &p, NULL))
+			return 0;
+		if (p.total <= mib * MIB_PAGES)
+			break;
+		mib = DIV_UP(p.total, MIB_PAGES);
+	}
+	return mib;
+}
+
+static int too_small(const struct pv_build_in *in, struct error *e)
+{
+	u64 need = pv_build_min_mib(in->kernel, in->initrd_len);
+	/* Room to unpack the initrd and to run something. */
+	u64 good = ALIGN_UP(need + need / 4 + 24 + 3 * ((u64)in->initrd_len >> 20), 32);
+	char initrd[160] = "";
+
+	if (in->initrd_len)
+		snprintf(initrd, sizeof initrd, " with the initrd %.100s (%llu KiB)",
+			 in->initrd_name ? in->initrd_name : "", ULL(DIV_UP(in->initrd_len, 1024)));
+	return error_set(e, -ENOMEM,
+			 "%llu MiB of memory are too little: %s%s needs %llu MiB to be loaded; give it -m %llu or more",
+			 ULL(in->nr_pages / MIB_PAGES), in->kernel->name, initrd, ULL(need), ULL(good));
+}
+
+static bool all_zero(const u8 *p, size_t n)
+{
+	return !n || (!p[0] && !memcmp(p, p + 1, n - 1));
+}
+
+/*
+ * Copies to guest-physical pa, or fills with zeros (src NULL). Frames that are still the shared page of zeros stay so
+ * where zeros are to be written. what names the step.
+ */
+static int put(const struct pv_build_in *in, u64 pa, const u8 *src, u64 len, const char *what, struct error *e)
+{
+	static const u8 zeros[PAGE_SIZE];
+	u64 done = 0;
+
+	while (done < len) {
+		u64 mfn = in->mfn_base + (pa >> PAGE_SHIFT);
+		size_t n = (size_t)MIN(len - done, PAGE_SIZE - PAGE_OFFSET(pa));
+		const u8 *from = src ? src + done : zeros;
+		struct frame *f = mem_frame(in->mem, mfn);
+
+		if (!f || pa >> PAGE_SHIFT >= in->nr_pages)
+			return error_set(e, -EFAULT, "%s: there is no frame for page 0x%llx of the guest",
+					 in->kernel->name, ULL(pa >> PAGE_SHIFT));
+		if (!(f == in->mem->pool->zero && all_zero(from, n)) &&
+		    mem_write(in->mem, (mfn << PAGE_SHIFT) + PAGE_OFFSET(pa), from, n))
+			return error_set(e, -ENOMEM, "not enough memory on this machine to load %s", in->kernel->name);
+		pa += n;
+		done += n;
+		if (src && in->progress && in->progress->step && (done >> 20 != (done - n) >> 20 || done == len))
+			in->progress->step(in->progress->opaque, what, done, len);
+	}
+	return 0;
+}
+
+static int put_kernel(const struct pv_build_in *in, struct error *e)
+{
+	const struct pv_kernel *k = in->kernel;
+	u32 i;
+
+	for (i = 0; i < k->nsegments; i++) {
+		const struct pv_segment *s = &k->segments[i];
+		u64 pa = s->paddr - k->notes.paddr_offset;
+		int rc = put(in, pa, s->data, s->filesz, "kernel", e);
+
+		if (!rc)
+			rc = put(in, pa + s->filesz, NULL, s->memsz - s->filesz, "kernel", e);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int put_hypercall_page(const struct pv_build_in *in, const struct plan *p, struct pv_build_out *out,
+			      struct error *e)
+{
+	const struct pv_kernel *k = in->kernel;
+	u64 va = k->notes.hypercall_page, pfn = (va - p->vbase) >> PAGE_SHIFT;
+	u8 page[PAGE_SIZE];
+
+	if (!pv_kernel_has(k, PV_NOTE_HYPERCALL_PAGE))
+		return 0;
+	if (PAGE_OFFSET(va) || va < p->vbase || pfn < p->kernel_pfn || pfn >= p->kernel_end)
+		return error_set(e, -EINVAL,
+				 "%s: its note HYPERCALL_PAGE 0x%llx is not the address of a page inside the kernel",
+				 k->name, ULL(va));
+	pv_hypercall_page64(page);
+	out->hypercall_page_mfn = in->mfn_base + pfn;
+	out->has_hypercall_page = true;
+	return put(in, pfn << PAGE_SHIFT, page, PAGE_SIZE, "hypercall page", e);
+}
+
+static int put_p2m(const struct pv_build_in *in, const struct plan *p, struct error *e)
+{
+	u8 page[PAGE_SIZE];
+	u64 pfn = 0, i;
+	u32 j;
+	int rc;
+
+	for (i = 0; i < p->p2m_pages; i++) {
+		memset(page, 0, sizeof page);
+		for (j = 0; j < PAGE_SIZE / 8 && pfn < in->nr_pages; j++, pfn++)
+			st64(page + 8 * j, in->mfn_base + pfn);
+		rc = put(in, (p->p2m_pfn + i) << PAGE_SHIFT, page, PAGE_SIZE, "p2m list", e);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int put_start_info(const struct pv_build_in *in, const struct plan *p, struct error *e)
+{
+	const char *cmdline = in->cmdline ? in->cmdline : "";
+	u32 flags = SIF_VIRT_P2M_4TOOLS;
+	u8 si[SI64_SIZE] = { 0 };
+
+	memcpy(si + SI64_MAGIC, "xen-3.0-x86_64", 14);
+	st64(si + SI64_NR_PAGES, in->nr_pages);
+	st64(si + SI64_SHARED_INFO, in->shared_info_mfn << PAGE_SHIFT);
+	st64(si + SI64_STORE_MFN, in->mfn_base + p->store_pfn);
+	st32(si + SI64_STORE_EVTCHN, in->store_evtchn);
+	st64(si + SI64_CONSOLE_MFN, in->mfn_base + p->console_pfn);
+	st32(si + SI64_CONSOLE_EVTCHN, in->console_evtchn);
+	st64(si + SI64_PT_BASE, p->vbase + (p->map.area[0].pt_pfn << PAGE_SHIFT));
+	/* Only the tables of the boot region; first_p2m_pfn and nr_p2m_frames count the list with its own tables. */
+	st64(si + SI64_NR_PT_FRAMES, p->map.area[0].npt);
+	st64(si + SI64_MFN_LIST, p->p2m_va);
+	st64(si + SI64_FIRST_P2M_PFN, p->p2m_pfn);
+	st64(si + SI64_NR_P2M_FRAMES, p->p2m_pages + (p->p2m_apart ? p->map.area[1].npt : 0));
+	if (in->initrd_len) {
+		st64(si + SI64_MOD_START, p->initrd_apart ? p->initrd_pfn : p->vbase + (p->initrd_pfn << PAGE_SHIFT));
+		st64(si + SI64_MOD_LEN, in->initrd_len);
+		if (p->initrd_apart)
+			flags |= SIF_MOD_START_PFN;
+	}
+	st32(si + SI64_FLAGS, flags);
+	memcpy(si + SI64_CMD_LINE, cmdline, strlen(cmdline));
+	return put(in, p->start_info_pfn << PAGE_SHIFT, si, sizeof si, "start_info", e);
+}
+
+int pv_build(const struct pv_build_in *in, struct pv_build_out *out, struct error *e)
+{
+	const struct pv_kernel *k = in->kernel;
+	size_t cmdlen = in->cmdline ? strlen(in->cmdline) : 0;
+	struct plan p;
+	int rc;
+
+	memset(out, 0, sizeof *out);
+	rc = check_kernel(k, e);
+	if (rc)
+		return rc;
+	if (cmdlen > PV_CMDLINE_MAX)
+		return error_set(
+			e, -E2BIG,
+			"the kernel command line has %zu bytes, and a Xen guest takes at most %d; shorten -append",
+			cmdlen, PV_CMDLINE_MAX);
+	if (!in->nr_pages || in->nr_pages > PAGES_MAX)
+		return error_set(e, -EINVAL, "a guest cannot have %llu pages of memory", ULL(in->nr_pages));
+	rc = make_plan(k, in->initrd_len, in->nr_pages, &p, e);
+	if (rc)
+		return rc;
+	if (p.total > in->nr_pages)
+		return too_small(in, e);
+
+	rc = put_kernel(in, e);
+	if (!rc)
+		rc = put_hypercall_page(in, &p, out, e);
+	if (!rc && in->initrd_len)
+		rc = put(in, p.initrd_pfn << PAGE_SHIFT, in->initrd, in->initrd_len, "initrd", e);
+	if (!rc)
+		rc = put_p2m(in, &p, e);
+	if (!rc)
+		rc = put_start_info(in, &p, e);
+	if (rc)
+		return rc;
+	bootmap_write(&p.map, in->mem, in->mfn_base);
+
+	out->rip = pv_kernel_has(k, PV_NOTE_ENTRY) ? k->notes.entry : k->elf_entry;
+	out->rsp = p.vbase + ((p.stack_pfn + 1) << PAGE_SHIFT);
+	out->rsi = p.vbase + (p.start_info_pfn << PAGE_SHIFT);
+	out->l4_mfn = in->mfn_base + p.map.area[0].level[PT_L4].pfn;
+	out->start_info_mfn = in->mfn_base + p.start_info_pfn;
+	out->store_mfn = in->mfn_base + p.store_pfn;
+	out->console_mfn = in->mfn_base + p.console_pfn;
+	out->first_pt_mfn = in->mfn_base + p.map.area[0].pt_pfn;
+	out->nr_pt_frames = p.map.area[0].npt;
+	if (p.p2m_apart) {
+		out->first_p2m_pt_mfn = in->mfn_base + p.map.area[1].pt_pfn;
+		out->nr_p2m_pt_frames = p.map.area[1].npt;
+	}
+	out->virt_base = p.vbase;
+	out->virt_end = p.vbase + (p.end_pfn << PAGE_SHIFT);
+	out->p2m_va = p.p2m_va;
+	out->p2m_pfn = p.p2m_pfn;
+	out->nr_p2m_frames = p.p2m_pages;
+	out->initrd_pfn = p.initrd_pfn;
+	out->used_pages = p.total;
+	return 0;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Back end of the first PV console (Xen public/io/console.h).
+ */
+#include "pv/console.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pv/evtchn.h"
+#include "pv/ring.h"
+
+/* struct xencons_interface: in[1024], out[2048], in_cons, in_prod, out_cons, out_prod. */
+static const struct byte_ring ring_in = { 0, 1024, 3072, 3076 };
+static const struct byte_ring ring_out = { 1024, 2048, 3080, 3084 };
+
+struct pv_console {
+	struct pv_domain *d;
+	struct pv_console_state s;
+	size_t posted; /* bytes before the door; the host's own bookkeeping */
+	void (*out)(void *opaque, const u8 *p, size_t n);
+	void *opaque;
+	void (*room)(void *opaque);
+	void *room_opaque;
+};
+
+static const struct state_field console_fields[] = {
+	STATE_INT(struct pv_console_state, head),   STATE_INT(struct pv_console_state, count),
+	STATE_INT(struct pv_console_state, broken), STATE_INT(struct pv_console_state, pad),
+	STATE_BYTES(struct pv_console_state, queue),
+};
+STATE_DESC(pv_console_state_desc, "pv-console", 1, struct pv_console_state, console_fields);
+
+static void console_broken(struct pv_console *c, i64 rc)
+{
+	if (c->s.broken)
+		return;
+	c->s.broken = 1;
+	log_line(&c->d->d->host->log, LOG_GUEST_ERRORS, "console: %s; the console is ignored from now on",
+		 rc == -EPROTO ? "ring indexes are further apart than the ring is long" : "the ring page is gone");
+}
+
+/* A loaded state may say anything. */
+static void console_check(struct pv_console *c)
+{
+	c->s.head %= PV_CONSOLE_QUEUE;
+	c->s.count = MIN(c->s.count, PV_CONSOLE_QUEUE);
+}
+
+/* Moves queued input into the ring. True when some went in. */
+static bool console_push(struct pv_console *c)
+{
+	bool moved = false;
+
+	console_check(c);
+	while (c->s.count && !c->s.broken) {
+		u32 n = MIN(c->s.count, PV_CONSOLE_QUEUE - c->s.head);
+		i64 done = ring_give(&c->d->d->mem, c->d->s.console_mfn, &ring_in, c->s.queue + c->s.head, n);
+
+		if (done < 0)
+			console_broken(c, done);
+		if (done <= 0)
+			break;
+		c->s.head = (c->s.head + (u32)done) % PV_CONSOLE_QUEUE;
+		c->s.count -= (u32)done;
+		moved = true;
+	}
+	return moved;
+}
+
+static bool console_pull(struct pv_console *c)
+{
+	u8 bytes[2048];
+	i64 n = ring_take(&c->d->d->mem, c->d->s.console_mfn, &ring_out, bytes, sizeof bytes);
+
+	if (n < 0)
+		console_broken(c, n);
+	if (n <= 0)
+		return false;
+	pv_console_emit(c->d, bytes, (size_t)n);
+	return true;
+}
+
+/* The guest says that it wrote or that it read. */
+static void console_event(void *opaque)
+{
+	struct pv_console *c = opaque;
+	bool news;
+
+	if (c->s.broken)
+		return;
+	news = console_pull(c);
+	if (console_push(c)) {
+		news = true;
+		if (c->room)
+			c->room(c->room_opaque);
+	}
+	if (news)
+		pv_evtchn_notify(c->d, c->d->s.console_port);
+}
+
+static void console_typed(void *opaque, const struct door_input *in)
+{
+	struct pv_console *c = opaque;
+	u32 n, i;
+
+	console_check(c);
+	n = MIN(in->len, PV_CONSOLE_QUEUE - c->s.count);
+	c->posted -= MIN(c->posted, (size_t)in->len);
+	if (c->s.broken)
+		return;
+	if (n < in->len)
+		log_line(&c->d->d->host->log, LOG_GUEST_ERRORS, "console: %u bytes of input lost, the guest does not read",
+			 in->len - n);
+	for (i = 0; i < n; i++)
+		c->s.queue[(c->s.head + c->s.count + i) % PV_CONSOLE_QUEUE] = in->data[i];
+	c->s.count += n;
+	if (console_push(c)) {
+		pv_evtchn_notify(c->d, c->d->s.console_port);
+		if (c->room)
+			c->room(c->room_opaque);
+	}
+}
+
+int pv_console_init(struct pv_domain *d, void (*out)(void *opaque, const u8 *p, size_t n), void *opaque)
+{
+	struct pv_console *c = calloc(1, sizeof *c);
+	int rc;
+
+	if (!c)
+		return -ENOMEM;
+	c->d = d;
+	c->out = out;
+	c->opaque = opaque;
+	d->console = c;
+	rc = pv_evtchn_bind_host(d, &d->s.console_port, console_event, c);
+	if (!rc)
+		rc = door_handle(&d->d->door, DOOR_CHAR, PV_CONSOLE_TARGET, console_typed, c);
+	if (!rc)
+		rc = state_add(&d->d->states, "pv-console", 0, &pv_console_state_desc, &c->s, 1);
+	if (rc)
+		pv_console_free(d);
+	return rc;
+}
+
+void pv_console_free(struct pv_domain *d)
+{
+	if (!d->console)
+		return;
+	state_remove(&d->d->states, &d->console->s);
+	free(d->console);
+	d->console = NULL;
+}
+
+int pv_console_input(struct pv_domain *d, const u8 *p, size_t n)
+{
+	struct pv_console *c = d->console;
+	int rc;
+
+	n = MIN(n, pv_console_room(d));
+	if (!n)
+		return 0;
+	rc = door_post(&d->d->door, DOOR_CHAR, PV_CONSOLE_TARGET, p, (u32)n);
+	if (!rc)
+		c->posted += n;
+	return rc;
+}
+
+size_t pv_console_room(const struct pv_domain *d)
+{
+	const struct pv_console *c = d->console;
+	size_t taken = c->s.count + c->posted;
+
+	return taken < PV_CONSOLE_QUEUE ? PV_CONSOLE_QUEUE - taken : 0;
+}
+
+void pv_console_on_room(struct pv_domain *d, void (*room)(void *opaque), void *opaque)
+{
+	d->console->room = room;
+	d->console->room_opaque = opaque;
+}
+
+void pv_console_emit(struct pv_domain *d, const u8 *p, size_t n)
+{
+	if (d->console && d->console->out && n)
+		d->console->out(d->console->opaque, p, n);
+}
+
+int pv_console_attach(struct pv_domain *d)
+{
+	return pv_evtchn_attach_host(d, d->s.console_port, console_event, d->console);
+}

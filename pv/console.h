@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Back end of the first PV console: the ring page of start_info (Xen public/io/console.h). Output is taken at the
+ * guest's event, at that very instruction; input comes through the door. Left out: further consoles (xenstore devices).
+ */
+#ifndef PV_CONSOLE_H
+#define PV_CONSOLE_H
+
+#include "pv/pv.h"
+
+#define PV_CONSOLE_TARGET 0u /* DOOR_CHAR target of this console */
+#define PV_CONSOLE_QUEUE 4096u
+
+struct pv_console_state {
+	u32 head, count; /* of queue: input the ring had no room for */
+	u32 broken;      /* the ring's indexes made no sense: reported once, ignored from then on */
+	u32 pad;
+	u8 queue[PV_CONSOLE_QUEUE];
+};
+extern const struct state_desc pv_console_state_desc;
+
+/*
+ * Allocates the event channel (d->s.console_port) and takes DOOR_CHAR inputs. Needs d->evtchn; the ring page is looked up
+ * in d->s.console_mfn when it is used. out gets the guest's output. 0 or -errno.
+ */
+int pv_console_init(struct pv_domain *d, void (*out)(void *opaque, const u8 *p, size_t n), void *opaque);
+void pv_console_free(struct pv_domain *d);
+/* After a load of state: the event channel calls us again. 0 or -errno. */
+int pv_console_attach(struct pv_domain *d);
+
+/* Leaves typed bytes before the door. Bytes beyond pv_console_room() are lost. 0 or -ENOMEM. */
+int pv_console_input(struct pv_domain *d, const u8 *p, size_t n);
+/* How many bytes pv_console_input() may bring now. */
+size_t pv_console_room(const struct pv_domain *d);
+/* room is called when pv_console_room() has grown. */
+void pv_console_on_room(struct pv_domain *d, void (*room)(void *opaque), void *opaque);
+
+/* Bytes for the same place as the guest's output that do not come over the ring (CONSOLEIO_write). */
+void pv_console_emit(struct pv_domain *d, const u8 *p, size_t n);
+
+#endif

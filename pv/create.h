@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Creates a PV domain: memory, page types, events, grants, xenstore, console, the kernel by the builder, vCPU 0 ready
+ * to run.
+ */
+#ifndef PV_CREATE_H
+#define PV_CREATE_H
+
+#include "pv/decompress.h"
+#include "pv/loader.h"
+#include "pv/pv.h"
+
+struct pv_create_in {
+	const char *name;
+	u64 memory; /* bytes */
+	u32 vcpus, maxvcpus;
+	u32 shift;   /* an instruction takes 2^shift ns */
+	u64 wall_ns; /* the wall clock at start, ns since 1970; goes through the door */
+	const struct pv_kernel *kernel;
+	const u8 *initrd; /* NULL: none */
+	size_t initrd_len;
+	const char *initrd_name, *cmdline;
+	/* Takes the console's output. */
+	void (*console_out)(void *opaque, const u8 *p, size_t n);
+	void *opaque;
+	const struct pv_progress *progress; /* NULL is allowed */
+};
+
+/* 0 with the domain in *out, or -errno with a sentence. kernel and initrd are not needed afterwards. */
+int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out, struct error *e);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Grant tables: pages a guest lets others use (Xen public/grant_table.h). The table's frames are the host's, lent to the
+ * guest; what is in them the guest may change at any time, so every use is checked when it begins and remembered apart.
+ */
+#ifndef PV_GRANT_H
+#define PV_GRANT_H
+
+#include "pv/pv.h"
+
+enum gnt_status {
+	GNTST_okay = 0, GNTST_general_error = -1, GNTST_bad_domain = -2, GNTST_bad_gntref = -3, GNTST_bad_handle = -4,
+	GNTST_bad_virt_addr = -5, GNTST_bad_dev_addr = -6, GNTST_no_device_space = -7, GNTST_permission_denied = -8,
+	GNTST_bad_page = -9, GNTST_bad_copy_arg = -10, GNTST_address_too_big = -11, GNTST_eagain = -12, GNTST_no_space = -13
+};
+enum gnt_flags {
+	GTF_permit_access = 1, GTF_accept_transfer = 2, GTF_transitive = 3, GTF_type_mask = 3,
+	GTF_readonly = 4, GTF_reading = 8, GTF_writing = 16, GTF_sub_page = 256
+};
+
+#define GRANT_MAX_FRAMES 64u  /* Xen's gnttab_max_frames */
+#define GRANT_STATUS_FRAMES 8u
+#define GRANT_MAX_MAPS 4096u
+#define GRANT_RESERVED 8u     /* entries the tool stack owns */
+#define GRANT_REF_CONSOLE 0u
+#define GRANT_REF_XENSTORE 1u
+
+struct pv_grants_state {
+	u32 version; /* 1 or 2 */
+	u32 nframes, nstatus, pad;
+	u64 frames[GRANT_MAX_FRAMES]; /* mfn */
+	u64 status[GRANT_STATUS_FRAMES];
+};
+extern const struct state_desc pv_grants_state_desc;
+
+/* Who uses an entry now. */
+struct pv_grant_act {
+	u64 mfn; /* of the granter */
+	u32 reads, writes;
+};
+
+/* A mapping somebody made of a grant; its index is the handle. */
+struct pv_grant_map {
+	u64 mfn;   /* in the mapper's numbers */
+	u32 ref;
+	u16 domid; /* the granter */
+	u16 flags; /* GNTMAP_* that are in force; 0: free */
+};
+
+struct pv_grants {
+	struct pv_domain *d;
+	struct pv_grants_state s;
+	struct pv_grant_act *acts; /* by reference, nacts of them */
+	u32 nacts;
+	struct pv_grant_map *maps;
+	u32 nmaps;
+};
+
+/* One frame of empty entries, version 1. Needs d->mm. Adds its state. 0 or -XEN_ENOMEM. */
+int pv_grants_init(struct pv_domain *d);
+/* Grants the console and xenstore pages (d->s) to the backend domain, as the tool stack does. After the build. */
+void pv_grants_seed(struct pv_domain *d);
+void pv_grants_free(struct pv_domain *d);
+
+/*
+ * For back ends: begins the use of a page granted to PV_BACKEND_DOMID. The entry says so to the guest until
+ * pv_grant_release() with the same write. Returns GNTST_okay with the frame in *mfn, or another GNTST_*.
+ */
+int pv_grant_access(struct pv_domain *d, u32 ref, bool write, u64 *mfn);
+void pv_grant_release(struct pv_domain *d, u32 ref, bool write);
+/* Copies n bytes from or to a granted page at offset, within the page and the grant. GNTST_*. */
+int pv_grant_copy_from(struct pv_domain *d, u32 ref, u32 offset, void *dst, u32 n);
+int pv_grant_copy_to(struct pv_domain *d, u32 ref, u32 offset, const void *src, u32 n);
+
+/* ---- shared by pv/grant.c (the table) and pv/grant_op.c (the hypercall) ----------------------------------------- */
+
+u32 grant_entries(const struct pv_grants *g);
+/* Begins a use by domain user. GNTST_*. Sub-page and transitive grants are refused. */
+int grant_pin(struct pv_domain *d, u32 ref, u32 user, bool write, u64 *mfn);
+void grant_unpin(struct pv_domain *d, u32 ref, bool write);
+/* What a copy by domain user may touch: bytes [*off, *off + *len) of *mfn. GNTST_*. */
+int grant_copy_window(struct pv_domain *d, u32 ref, u32 user, bool write, u64 *mfn, u32 *off, u32 *len);
+/* Makes the table at least n frames long. 0, -XEN_EINVAL (more than the limit) or -XEN_ENOMEM. */
+int grant_grow(struct pv_grants *g, u32 n);
+/* 0, -XEN_EINVAL, -XEN_EBUSY or -XEN_ENOMEM. */
+int grant_set_version(struct pv_grants *g, u32 version);
+/* Swaps two entries. GNTST_*. */
+int grant_swap(struct pv_grants *g, u32 a, u32 b);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Kernel files: a bzImage or an ELF, packed or not, becomes a struct pv_kernel: its segments and its Xen notes.
+ */
+#ifndef PV_LOADER_H
+#define PV_LOADER_H
+
+#include "base/log.h"
+#include "base/types.h"
+#include "pv/decompress.h"
+
+/* No kernel file, and no unpacked kernel, is larger. */
+#define PV_KERNEL_MAX ((size_t)1 << 30)
+
+/* Note types, as in Xen public/elfnote.h. */
+enum pv_note {
+	PV_NOTE_INFO,
+	PV_NOTE_ENTRY,
+	PV_NOTE_HYPERCALL_PAGE,
+	PV_NOTE_VIRT_BASE,
+	PV_NOTE_PADDR_OFFSET,
+	PV_NOTE_XEN_VERSION,
+	PV_NOTE_GUEST_OS,
+	PV_NOTE_GUEST_VERSION,
+	PV_NOTE_LOADER,
+	PV_NOTE_PAE_MODE,
+	PV_NOTE_FEATURES,
+	PV_NOTE_BSD_SYMTAB,
+	PV_NOTE_HV_START_LOW,
+	PV_NOTE_L1_MFN_VALID,
+	PV_NOTE_SUSPEND_CANCEL,
+	PV_NOTE_INIT_P2M,
+	PV_NOTE_MOD_START_PFN,
+	PV_NOTE_SUPPORTED_FEATURES,
+	PV_NOTE_PHYS32_ENTRY,
+	PV_NOTE_COUNT
+};
+
+/* Where the notes stood, in the order they are looked for. */
+enum pv_note_source { PV_NOTES_NONE, PV_NOTES_SEGMENT, PV_NOTES_SECTION, PV_NOTES_GUEST_STRING };
+
+enum pv_pae { PV_PAE_NO, PV_PAE_YES, PV_PAE_EXTENDED_CR3, PV_PAE_BIMODAL };
+
+struct pv_notes {
+	enum pv_note_source source;
+	u32 have; /* bit PV_NOTE_x: the note was there */
+	u64 entry, virt_base, paddr_offset, init_p2m, hv_start_low, phys32_entry;
+	u64 hypercall_page;	       /* VA; from a __xen_guest string it is already made one */
+	u64 supported_features;	       /* SUPPORTED_FEATURES as it stands */
+	u64 features_required;	       /* XENFEAT bits marked with ! in FEATURES */
+	u64 features_wanted;	       /* all XENFEAT bits of FEATURES */
+	u64 l1_mfn_mask, l1_mfn_value; /* a PTE holds an MFN when (pte & mask) == value */
+	u64 suspend_cancel, mod_start_pfn;
+	enum pv_pae pae;
+	bool bsd_symtab;
+	char features[128], unknown_required[32]; /* the string; the first required feature we do not know */
+	char guest_os[32], guest_version[32], xen_version[32], loader[32];
+};
+
+struct pv_segment {
+	u64 paddr, vaddr;
+	u64 memsz, filesz; /* filesz <= memsz */
+	const u8 *data;	   /* filesz bytes inside the kernel's image */
+};
+
+struct pv_kernel {
+	char name[200];	 /* the file, for messages */
+	char format[64]; /* for people: "bzImage 2.15, xz payload, ELF64 x86-64" */
+	const u8 *image; /* the ELF */
+	size_t image_len;
+	u8 *owned; /* what unpacking allocated, or NULL when image is the caller's memory */
+	bool elf64;
+	u16 machine; /* e_machine: 62 x86-64, 3 i386 */
+	u64 elf_entry;
+	u32 nsegments;
+	struct pv_segment *segments; /* those that are loaded, in file order */
+	u64 pstart, pend;	     /* physical addresses they span (pend is the first one after) */
+	struct pv_notes notes;
+};
+
+INLINE bool pv_kernel_has(const struct pv_kernel *k, enum pv_note n)
+{
+	return k->notes.have >> n & 1;
+}
+
+/*
+ * Reads a kernel from the bytes of a file: unpacks it, checks the ELF, reads the notes. The bytes must stay until
+ * pv_kernel_free(). That a kernel has no Xen notes is not an error here: notes.source says so, and the builder refuses
+ * it. limit bounds what is unpacked (PV_KERNEL_MAX is the usual one). progress may be NULL. Returns 0, or -errno with a
+ * sentence in e; k then holds nothing to free.
+ */
+int pv_kernel_load(struct pv_kernel *k, const u8 *file, size_t len, const char *name, size_t limit,
+		   const struct pv_progress *progress, struct error *e);
+void pv_kernel_free(struct pv_kernel *k);
+
+/*
+ * Reads a whole file of 1 to max bytes into fresh memory (free() it). what names its part in messages ("kernel",
+ * "initrd"). Returns 0, or -errno with a sentence: no such file, a directory, empty, too large, not readable.
+ */
+int pv_file_read(const char *path, const char *what, size_t max, u8 **data, size_t *len, struct error *e);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Frames of a paravirtual guest: numbers, allocation, the machine-to-physical table, and who holds what. Numbers are
+ * its own, so taking the lowest free one is exact under any fork or restore. Left out: superpages, NUMA, address widths.
+ */
+#include "pv/mm.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pv/mm_impl.h"
+
+#define M2P_PER_FRAME (PAGE_SIZE / 8)
+#define M2P_NONE (~0ULL)
+#define SPECIAL_FRAMES 256u
+#define ALIAS_FRAMES 4096u
+#define ORDER_MAX 18u
+
+static const struct state_field page_fields[] = {
+	STATE_INT(struct pv_page, refs), STATE_INT(struct pv_page, types), STATE_INT(struct pv_page, holds),
+	STATE_INT(struct pv_page, type), STATE_INT(struct pv_page, flags), STATE_BYTES(struct pv_page, pad)
+};
+const struct state_desc pv_page_desc = { "pv-page", 1, sizeof(struct pv_page), ARRAY_SIZE(page_fields), page_fields };
+
+static const struct state_field mm_fields[] = {
+	STATE_INT(struct pv_mm_state, total), STATE_INT(struct pv_mm_state, free_from),
+	STATE_INT(struct pv_mm_state, nspecial), STATE_INT(struct pv_mm_state, alias_from)
+};
+const struct state_desc pv_mm_state_desc = { "pv-mm", 1, sizeof(struct pv_mm_state), ARRAY_SIZE(mm_fields), mm_fields };
+
+void mm_refused(const struct pv_mm *mm, const char *fmt, ...)
+{
+	struct host *h = mm->pd->d->host;
+	char text[160];
+	va_list ap;
+
+	if (!h || !log_on(&h->log, LOG_GUEST_ERRORS))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	log_line(&h->log, LOG_GUEST_ERRORS, "mm: %s", text);
+}
+
+/* ---- the M2P ---------------------------------------------------------------------------------------------------- */
+
+void pv_m2p_set(struct pv_domain *p, u64 mfn, u64 pfn)
+{
+	u64 frame = mfn / M2P_PER_FRAME;
+	bool moved;
+	struct mmu *m;
+
+	if (!mm_page(p->mm, mfn))
+		return;
+	/* Windows cache pointers to these frames: one that is about to be cloned must be looked up again. */
+	moved = mem_frame(&p->m2p, frame) && !mem_is_private_dirty(&p->m2p, frame);
+	mem_write_u64(&p->m2p, mfn * 8, pfn);
+	if (moved)
+		for (m = p->d->mem.mmus; m; m = m->next)
+			mmu_flush(m);
+}
+
+u64 pv_m2p_get(const struct pv_domain *p, u64 mfn)
+{
+	if (!mm_page(p->mm, mfn))
+		return M2P_NONE;
+	return mem_read_u64(&p->m2p, mfn * 8);
+}
+
+static void m2p_save(void *opaque, struct buf *out)
+{
+	const struct pv_mm *mm = opaque;
+	u64 i;
+
+	buf_put_u64(out, mm->n);
+	for (i = 0; i < mm->n; i++)
+		buf_put_u64(out, mem_read_u64(&mm->pd->m2p, (PV_MFN_BASE + i) * 8));
+}
+
+static int m2p_load(void *opaque, struct reader *in)
+{
+	struct pv_mm *mm = opaque;
+	u64 i;
+
+	if (reader_u64(in) != mm->n)
+		return -XEN_EINVAL;
+	for (i = 0; i < mm->n; i++) {
+		u64 pfn = reader_u64(in);
+
+		if (pfn != pv_m2p_get(mm->pd, PV_MFN_BASE + i))
+			pv_m2p_set(mm->pd, PV_MFN_BASE + i, pfn);
+	}
+	return in->failed ? -XEN_EINVAL : 0;
+}
+
+static int m2p_init(struct pv_mm *mm)
+{
+	struct mem *m = &mm->pd->m2p;
+	u64 first = PV_MFN_BASE / M2P_PER_FRAME;
+	u64 end = DIV_UP(PV_MFN_BASE + mm->n, M2P_PER_FRAME);
+	u64 i;
+
+	if (mem_init(m, mm->mem->pool, end))
+		return -XEN_ENOMEM;
+	for (i = first; i < end; i++) {
+		u8 *p = mem_add(m, i) ? NULL : mem_rw(m, i, 0, PAGE_SIZE);
+
+		if (!p)
+			return -XEN_ENOMEM;
+		memset(p, 0xff, PAGE_SIZE);
+	}
+	return 0;
+}
+
+/* ---- setting up ------------------------------------------------------------------------------------------------- */
+
+/* Own numbers: more than pages, so that a run of them can be found when the guest asks for one. */
+static u64 own_numbers(u64 max_pages)
+{
+	return ALIGN_UP(max_pages + max_pages / 16 + 2048, M2P_PER_FRAME);
+}
+
+u64 pv_mm_limit(u64 max_pages)
+{
+	return PV_MFN_BASE + own_numbers(max_pages) + SPECIAL_FRAMES + ALIAS_FRAMES;
+}
+
+int pv_mm_init(struct pv_domain *p, u64 nr_pages, u64 max_pages)
+{
+	struct state_list *states = &p->d->states;
+	struct pv_mm *mm;
+	u64 i;
+	int rc;
+
+	max_pages = MAX(max_pages, nr_pages);
+	if (p->d->mem.limit < pv_mm_limit(max_pages))
+		return -XEN_EINVAL;
+	mm = calloc(1, sizeof *mm);
+	if (!mm)
+		return -XEN_ENOMEM;
+	p->mm = mm;
+	mm->pd = p;
+	mm->mem = &p->d->mem;
+	mm->special = own_numbers(max_pages);
+	mm->alias = mm->special + SPECIAL_FRAMES;
+	mm->n = mm->alias + ALIAS_FRAMES;
+	mm->s.alias_from = mm->alias;
+	p->s.nr_pages = nr_pages;
+	p->s.max_pages = max_pages;
+	p->s.mfn_end = PV_MFN_BASE + mm->special;
+	mm->pages = calloc(mm->n, sizeof *mm->pages);
+	rc = mm->pages ? m2p_init(mm) : -XEN_ENOMEM;
+	for (i = 0; !rc && i < nr_pages; i++) {
+		u64 mfn;
+
+		rc = pv_mm_alloc(p, i, &mfn);
+	}
+	if (!rc && (state_add(states, "pv-mm", 0, &pv_mm_state_desc, &mm->s, 1) ||
+		    state_add(states, "pv-page", 0, &pv_page_desc, mm->pages, (u32)mm->n) ||
+		    state_add_custom(states, "pv-m2p", 0, m2p_save, m2p_load, mm)))
+		rc = -XEN_ENOMEM;
+	if (rc)
+		pv_mm_free(p);
+	return rc;
+}
+
+void pv_mm_free(struct pv_domain *p)
+{
+	struct pv_mm *mm = p->mm;
+
+	if (!mm)
+		return;
+	state_remove(&p->d->states, &mm->s);
+	state_remove(&p->d->states, mm->pages);
+	state_remove(&p->d->states, mm);
+	mem_free(&p->m2p);
+	free(mm->pages);
+	free(mm);
+	p->mm = NULL;
+}
+
+int pv_mm_adopt(struct pv_domain *p, u64 l4_mfn)
+{
+	return pv_mm_pin(p, l4_mfn, PG_L4);
+}
+
+/* ---- frames ----------------------------------------------------------------------------------------------------- */
+
+const struct pv_page *pv_mm_page(const struct pv_domain *p, u64 mfn)
+{
+	return mm_page(p->mm, mfn);
+}
+
+bool pv_mm_owned(const struct pv_domain *p, u64 mfn)
+{
+	return mm_owned(p->mm, mfn);
+}
+
+u64 pv_mm_total(const struct pv_domain *p)
+{
+	return p->mm->s.total;
+}
+
+u64 pv_mm_room(const struct pv_domain *p)
+{
+	return p->s.max_pages > p->mm->s.total ? p->s.max_pages - p->mm->s.total : 0;
+}
+
+static bool run_free(const struct pv_mm *mm, u64 i, u64 n)
+{
+	while (n--)
+		if (mm->pages[i + n].refs)
+			return false;
+	return true;
+}
+
+int pv_mm_alloc_order(struct pv_domain *p, u64 pfn, u32 order, u64 *mfn)
+{
+	struct pv_mm *mm = p->mm;
+	u64 n = order <= ORDER_MAX ? BIT(order) : 0;
+	u64 i, k;
+
+	if (!n || n > pv_mm_room(p))
+		return -XEN_ENOMEM;
+	for (i = ALIGN_UP(mm->s.free_from, n); i + n <= mm->special; i += n)
+		if (run_free(mm, i, n))
+			break;
+	if (i + n > mm->special)
+		return -XEN_ENOMEM;
+	for (k = 0; k < n; k++) {
+		if (mem_add(mm->mem, PV_MFN_BASE + i + k))
+			break;
+		mm->pages[i + k] = (struct pv_page){ .refs = 1, .flags = PGF_ALLOCATED };
+		mm->s.total++;
+		pv_m2p_set(p, PV_MFN_BASE + i + k, pfn + k);
+	}
+	if (k < n) {
+		while (k--)
+			mm_unref(mm, &mm->pages[i + k]);
+		return -XEN_ENOMEM;
+	}
+	if (i <= mm->s.free_from)
+		mm->s.free_from = i + n;
+	*mfn = PV_MFN_BASE + i;
+	return 0;
+}
+
+int pv_mm_alloc(struct pv_domain *p, u64 pfn, u64 *mfn)
+{
+	struct pv_mm *mm = p->mm;
+
+	while (mm->s.free_from < mm->special && mm->pages[mm->s.free_from].refs)
+		mm->s.free_from++;
+	return pv_mm_alloc_order(p, pfn, 0, mfn);
+}
+
+void mm_page_free(struct pv_mm *mm, struct pv_page *pg)
+{
+	u64 mfn = mm_mfn(mm, pg);
+	u64 i = mfn - PV_MFN_BASE;
+
+	mem_remove(mm->mem, mfn);
+	memset(pg, 0, sizeof *pg);
+	if (i >= mm->alias) {
+		mm->s.alias_from = MIN(mm->s.alias_from, i);
+		return;
+	}
+	pv_m2p_set(mm->pd, mfn, M2P_NONE);
+	mm->s.free_from = MIN(mm->s.free_from, i);
+	mm->s.total--;
+}
+
+int pv_mm_release(struct pv_domain *p, u64 mfn)
+{
+	struct pv_page *pg = mm_owned(p->mm, mfn);
+
+	if (!pg || !(pg->flags & PGF_ALLOCATED)) {
+		mm_refused(p->mm, "release of frame 0x%llx, which the guest has not", (unsigned long long)mfn);
+		return -XEN_EINVAL;
+	}
+	pg->flags &= (u8)~PGF_ALLOCATED;
+	pv_m2p_set(p, mfn, M2P_NONE);
+	mm_unref(p->mm, pg);
+	return 0;
+}
+
+bool pv_mm_unused(const struct pv_domain *p, u64 mfn)
+{
+	const struct pv_page *pg = mm_owned(p->mm, mfn);
+
+	return pg && (pg->flags & PGF_ALLOCATED) && pg->refs == 1;
+}
+
+u64 pv_mm_special(struct pv_domain *p)
+{
+	struct pv_mm *mm = p->mm;
+	u64 i = mm->special + mm->s.nspecial;
+
+	if (i >= mm->alias || mem_add(mm->mem, PV_MFN_BASE + i))
+		return 0;
+	mm->s.nspecial++;
+	mm->pages[i] = (struct pv_page){ .refs = 1, .types = 1, .type = PG_WRITABLE, .flags = PGF_SPECIAL | PGF_VALIDATED };
+	return PV_MFN_BASE + i;
+}
+
+int pv_mm_alias(struct pv_domain *p, struct frame *f, u64 *mfn)
+{
+	struct pv_mm *mm = p->mm;
+	u64 i = mm->s.alias_from;
+
+	while (i < mm->n && mm->pages[i].refs)
+		i++;
+	if (i >= mm->n || mem_alias(mm->mem, PV_MFN_BASE + i, f))
+		return -XEN_ENOMEM;
+	mm->s.alias_from = i + 1;
+	mm->pages[i] = (struct pv_page){ .refs = 1, .flags = PGF_ALIAS | PGF_ALLOCATED };
+	*mfn = PV_MFN_BASE + i;
+	return 0;
+}
+
+void pv_mm_unalias(struct pv_domain *p, u64 mfn)
+{
+	struct pv_page *pg = mm_page(p->mm, mfn);
+
+	if (!pg || (pg->flags & (PGF_ALIAS | PGF_ALLOCATED)) != (PGF_ALIAS | PGF_ALLOCATED))
+		return;
+	pg->flags &= (u8)~PGF_ALLOCATED;
+	mm_unref(p->mm, pg);
+}
+
+/* ---- holds of the host's services -------------------------------------------------------------------------------- */
+
+int pv_mm_get_page_type(struct pv_domain *p, u64 mfn, enum pv_page_type type)
+{
+	struct pv_page *pg = mm_owned(p->mm, mfn);
+	int rc = pg ? mm_get_type(p->mm, pg, type) : -XEN_EINVAL;
+
+	if (!rc)
+		pg->holds++;
+	return rc;
+}
+
+void pv_mm_put_page_type(struct pv_domain *p, u64 mfn)
+{
+	struct pv_page *pg = mm_owned(p->mm, mfn);
+
+	if (!pg || !pg->holds)
+		return;
+	pg->holds--;
+	mm_put_type(p->mm, pg);
+}
+
+int pv_mm_hold_writable(struct pv_domain *p, u64 mfn)
+{
+	return pv_mm_get_page_type(p, mfn, PG_WRITABLE);
+}
+
+void pv_mm_release_writable(struct pv_domain *p, u64 mfn)
+{
+	pv_mm_put_page_type(p, mfn);
+}

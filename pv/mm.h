@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Memory of a paravirtual guest: which frames it has, what type each is of, and the page tables it builds from them.
+ * A frame is writable, or a page table of one level, or holds descriptors, never two of these at once (Xen public/xen.h,
+ * "MMU requests"). Results are 0 or -XEN_E*, the same that Xen gives.
+ */
+#ifndef PV_MM_H
+#define PV_MM_H
+
+#include "pv/pv.h"
+
+/* What a frame is used as. It changes only while nobody uses the frame as anything. */
+enum pv_page_type { PG_NONE, PG_L1, PG_L2, PG_L3, PG_L4, PG_SEG_DESC, PG_WRITABLE };
+
+enum pv_page_flags {
+	PGF_ALLOCATED = 1, /* the guest (or a grant map, of an alias) has it: counts one reference */
+	PGF_VALIDATED = 2, /* its contents have been checked for its type */
+	PGF_PINNED = 4,    /* counts one reference and one use as its type */
+	PGF_SPECIAL = 8,   /* the host's, lent to the guest for ever: counts one of both */
+	PGF_ALIAS = 16     /* another domain's, granted */
+};
+
+/* What is known of a frame. Guest-visible: it decides what the guest may do next. */
+struct pv_page {
+	u32 refs;  /* whoever names the frame; 0: there is none */
+	u32 types; /* uses as this type */
+	u32 holds; /* of both counts, what services of the host hold */
+	u8 type;   /* enum pv_page_type; PG_NONE when types is 0 */
+	u8 flags;  /* enum pv_page_flags */
+	u8 pad[2];
+};
+
+/* ---- setting up ------------------------------------------------------------------------------------------------ */
+
+/* One more than the highest frame number a guest of at most max_pages pages can have: for domain_create(). */
+u64 pv_mm_limit(u64 max_pages);
+/*
+ * Gives the domain nr_pages frames of zeros, pfn p at PV_MFN_BASE + p, and the M2P. Sets nr_pages, max_pages (raised to
+ * nr_pages if less) and mfn_end of p->s, and adds its state to d->states. 0, -XEN_EINVAL (d->mem is too small) or -XEN_ENOMEM.
+ */
+int pv_mm_init(struct pv_domain *p, u64 nr_pages, u64 max_pages);
+void pv_mm_free(struct pv_domain *p);
+/* Points the MMU of a vCPU at the M2P window and at the emulation of stores to page tables. */
+void pv_mm_vcpu_init(struct vcpu *v);
+/* Checks the builder's page tables as it would the guest's own, and pins the top one. 0 or -XEN_E*. */
+int pv_mm_adopt(struct pv_domain *p, u64 l4_mfn);
+
+/* ---- frames ---------------------------------------------------------------------------------------------------- */
+
+/* True when the frame is the guest's to name: its own, or one the host lent it for ever. */
+bool pv_mm_owned(const struct pv_domain *p, u64 mfn);
+/* Frames the guest has now, and how many more it may have. */
+u64 pv_mm_total(const struct pv_domain *p);
+u64 pv_mm_room(const struct pv_domain *p);
+/* Another frame of zeros, entered in the M2P as pfn. 0, or -XEN_ENOMEM past max_pages. */
+int pv_mm_alloc(struct pv_domain *p, u64 pfn, u64 *mfn);
+/* 2^order frames in a row, aligned, for pfn and those behind it. 0, or -XEN_ENOMEM: then nothing was given. */
+int pv_mm_alloc_order(struct pv_domain *p, u64 pfn, u32 order, u64 *mfn);
+/*
+ * Takes a frame back, as XENMEM_decrease_reservation: a frame that is still mapped or in use stays until the last use is
+ * gone. 0, or -XEN_EINVAL for one the guest has not.
+ */
+int pv_mm_release(struct pv_domain *p, u64 mfn);
+/* True when the frame is the guest's and nothing uses or maps it, so that pv_mm_release() takes it at once (XENMEM_exchange). */
+bool pv_mm_unused(const struct pv_domain *p, u64 mfn);
+/* A frame of the host's that the guest may map and write (shared_info, grant table). Its number, or 0: none left. */
+u64 pv_mm_special(struct pv_domain *p);
+/* A number for another domain's frame, for a grant map; and back. 0 or -XEN_ENOMEM. */
+int pv_mm_alias(struct pv_domain *p, struct frame *f, u64 *mfn);
+void pv_mm_unalias(struct pv_domain *p, u64 mfn);
+
+/*
+ * Holds a frame as a type for a service of the host. 0, or -XEN_E* when it is not the guest's, is of another type now, or
+ * its contents do not pass.
+ */
+int pv_mm_get_page_type(struct pv_domain *p, u64 mfn, enum pv_page_type type);
+void pv_mm_put_page_type(struct pv_domain *p, u64 mfn);
+/* The same for PG_WRITABLE. */
+int pv_mm_hold_writable(struct pv_domain *p, u64 mfn);
+void pv_mm_release_writable(struct pv_domain *p, u64 mfn);
+
+/* The machine-to-physical table. An entry nobody set reads ~0. Sets of other numbers than the guest's do nothing. */
+void pv_m2p_set(struct pv_domain *p, u64 mfn, u64 pfn);
+u64 pv_m2p_get(const struct pv_domain *p, u64 mfn);
+
+/* ---- page tables of a vCPU ------------------------------------------------------------------------------------- */
+
+/* Makes mfn the top-level table of this vCPU, a use of it as PG_L4 that ends with the next call. mfn 0: user only. */
+int pv_mm_set_kernel_root(struct vcpu *v, u64 mfn);
+int pv_mm_set_user_root(struct vcpu *v, u64 mfn);
+/* Gives up both roots, the GDT and the LDT of a vCPU (it is being taken apart). */
+void pv_mm_vcpu_reset(struct vcpu *v);
+
+/* The machine address of the L1 entry for va in the kernel's tables, and the entry. False when a table is missing. */
+bool pv_mm_find_pte(struct vcpu *v, u64 va, u64 *maddr, u64 *pte);
+/*
+ * For grant maps: writes an L1 entry that may name an alias. at is the machine address of the entry, which must lie in one
+ * of the guest's L1 tables. -XEN_EINVAL: it does not, or is not aligned; -XEN_EBUSY: the frame cannot be mapped so.
+ */
+int pv_mm_map_pte(struct pv_domain *p, u64 at, u64 entry);
+/* Replaces an entry that maps mfn, with the same write permission; -XEN_EINVAL when it does not map that. */
+int pv_mm_unmap_pte(struct pv_domain *p, u64 at, u64 mfn, bool writable, u64 entry);
+
+/* ---- page-table updates; what the hypercalls are made of ------------------------------------------------------- */
+
+/* MMU_NORMAL_PT_UPDATE of the word at a machine address, any kind of frame. */
+int pv_mm_update(struct pv_domain *p, u64 maddr, u64 val, bool preserve_ad);
+int pv_mm_pin(struct pv_domain *p, u64 mfn, enum pv_page_type type);
+int pv_mm_unpin(struct pv_domain *p, u64 mfn);
+
+/* ---- descriptors ----------------------------------------------------------------------------------------------- */
+
+/* Checks a descriptor a guest wants in its GDT or LDT, and makes it safe (DPL). False: it may not be there. */
+bool pv_check_descriptor(const struct pv_domain *p, u64 *desc);
+/* HYPERVISOR_set_gdt for a vCPU: entries descriptors in DIV_UP(entries, 512) frames. */
+int pv_mm_set_gdt(struct vcpu *v, const u64 *frames, u32 entries);
+/* MMUEXT_SET_LDT. What it points to is looked at when a selector is used. */
+int pv_mm_set_ldt(struct vcpu *v, u64 base, u32 entries);
+/* The descriptor a selector names, the host's own segments included: for struct cpu_ops. False: none. */
+bool pv_mm_descriptor(struct vcpu *v, u16 sel, u64 *raw);
+
+/* ---- for tests and for debugging ------------------------------------------------------------------------------- */
+
+/* Counts everything again from the tables. NULL when all is right, else what is wrong, with the frame in *mfn. Slow. */
+const char *pv_mm_check(const struct pv_domain *p, u64 *mfn);
+const struct pv_page *pv_mm_page(const struct pv_domain *p, u64 mfn);
+
+/* The vCPU's root or mode has changed: its MMU follows. pv/traps.c. */
+void pv_root_changed(struct vcpu *v);
+
+#endif

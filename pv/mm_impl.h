@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files pv/mm*.c share.
+ */
+#ifndef PV_MM_IMPL_H
+#define PV_MM_IMPL_H
+
+#include "base/endian.h"
+#include "pv/mm.h"
+
+struct pv_mm_state {
+	u64 total;      /* frames the guest has, those on their way out included */
+	u64 free_from;  /* no number of its own below this (an index) is free */
+	u64 nspecial;   /* lent by the host so far */
+	u64 alias_from; /* as free_from, of aliases */
+};
+extern const struct state_desc pv_mm_state_desc;
+extern const struct state_desc pv_page_desc;
+
+struct pv_mm {
+	struct pv_domain *pd;
+	struct mem *mem;
+	struct pv_mm_state s;
+	struct pv_page *pages; /* of frames PV_MFN_BASE and up: own, then special, then aliases */
+	u64 n;                 /* pages */
+	u64 special, alias;    /* index of the first special and the first alias */
+};
+
+/* The bit in which Xen remembers that a guest's PTE had no U (arch/x86 _PAGE_GUEST_KERNEL). Guest-visible. */
+#define PTE_GUEST_KERNEL BIT(52)
+/* Bits that no present entry of a guest without hardware may have. */
+#define TABLE_DISALLOW (PTE_PWT | PTE_PCD | PTE_PSE | PTE_G)
+#define L1_DISALLOW (PTE_PWT | PTE_PCD | PTE_PSE)
+/* Bits that can change without a look at the frame: NX, those for software, G, D, A, U. */
+#define L1_FREE_BITS (PTE_NX | 0x7ff0000000000000ULL | 0xe00 | PTE_G | PTE_D | PTE_A | PTE_U)
+#define TABLE_FREE_BITS (L1_FREE_BITS | PTE_W)
+#define PTES 512u
+
+INLINE struct pv_page *mm_page(const struct pv_mm *mm, u64 mfn)
+{
+	u64 i = mfn - PV_MFN_BASE;
+
+	return LIKELY(i < mm->n) ? &mm->pages[i] : NULL;
+}
+
+INLINE u64 mm_mfn(const struct pv_mm *mm, const struct pv_page *pg)
+{
+	return PV_MFN_BASE + (u64)(pg - mm->pages);
+}
+
+/* The page when the guest may name it, else NULL. */
+INLINE struct pv_page *mm_owned(const struct pv_mm *mm, u64 mfn)
+{
+	struct pv_page *pg = mm_page(mm, mfn);
+
+	return pg && pg->refs && !(pg->flags & PGF_ALIAS) ? pg : NULL;
+}
+
+INLINE bool mm_guest_l4_slot(u64 slot)
+{
+	return slot < PV_HYPER_L4_FIRST || slot > PV_HYPER_L4_LAST;
+}
+
+/* Addresses a guest may pass: not in the hypervisor's hole. */
+INLINE bool mm_addr_ok(u64 va)
+{
+	return va < BIT(47) || va >= 0xffff880000000000ULL;
+}
+
+INLINE bool mm_ref(struct pv_page *pg)
+{
+	if (UNLIKELY(pg->refs > UINT32_MAX - 16))
+		return false;
+	pg->refs++;
+	return true;
+}
+
+/* The last reference to a page is gone: pv/mm.c. */
+void mm_page_free(struct pv_mm *mm, struct pv_page *pg);
+
+INLINE void mm_unref(struct pv_mm *mm, struct pv_page *pg)
+{
+	if (UNLIKELY(!--pg->refs))
+		mm_page_free(mm, pg);
+}
+
+/* A reference and a use as type, or neither. 0 or -XEN_E*. */
+int mm_get_type(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type);
+void mm_put_type(struct pv_mm *mm, struct pv_page *pg);
+
+/* Writes an L1 entry: checks, counts, then drops what the old one counted. alias: it may name an alias. */
+int mm_mod_l1(struct pv_mm *mm, u64 maddr, u64 val, bool preserve_ad, bool alias);
+
+/* Stores 8 bytes to a page. False when memory is short. */
+INLINE bool mm_store(struct pv_mm *mm, u64 maddr, u64 val)
+{
+	u8 *p = mem_rw(mm->mem, maddr >> PAGE_SHIFT, PAGE_OFFSET(maddr), 8);
+
+	if (UNLIKELY(!p))
+		return false;
+	st64(p + PAGE_OFFSET(maddr), val);
+	return true;
+}
+
+/* Checks a page of descriptors and makes them safe: pv/mm_desc.c. */
+int mm_validate_segdesc(struct pv_mm *mm, u64 mfn);
+
+/* One line of -d guest_errors. */
+void mm_refused(const struct pv_mm *mm, const char *fmt, ...) PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a vCPU sees through its page tables: roots, the M2P window, single entries by address, and stores to read-only
+ * page tables, which are emulated as Xen does (VMASST_TYPE_writable_pagetables). Left out: 32-bit PAE guests' roots.
+ */
+#include "pv/mm_impl.h"
+
+#define VMASST_WRITABLE_PAGETABLES 2
+
+/* ---- roots ------------------------------------------------------------------------------------------------------ */
+
+static int root_get(struct pv_mm *mm, u64 mfn)
+{
+	struct pv_page *pg;
+
+	if (!mfn)
+		return 0;
+	pg = mm_owned(mm, mfn);
+	if (!pg) {
+		mm_refused(mm, "new root 0x%llx: not a frame of the guest's", (unsigned long long)mfn);
+		return -XEN_EINVAL;
+	}
+	return mm_get_type(mm, pg, PG_L4);
+}
+
+static void root_put(struct pv_mm *mm, u64 mfn)
+{
+	struct pv_page *pg = mfn ? mm_owned(mm, mfn) : NULL;
+
+	if (pg)
+		mm_put_type(mm, pg);
+}
+
+static int root_set(struct vcpu *v, u64 *root, u64 mfn)
+{
+	struct pv_mm *mm = pv_dom(v->d)->mm;
+	u64 old = *root;
+	int rc;
+
+	if (old == mfn)
+		return 0;
+	rc = root_get(mm, mfn);
+	if (rc)
+		return rc;
+	*root = mfn;
+	pv_root_changed(v);
+	root_put(mm, old);
+	return 0;
+}
+
+int pv_mm_set_kernel_root(struct vcpu *v, u64 mfn)
+{
+	if (!mfn)
+		return -XEN_EINVAL;
+	return root_set(v, &pv_of(v)->s.kernel_root, mfn);
+}
+
+int pv_mm_set_user_root(struct vcpu *v, u64 mfn)
+{
+	return root_set(v, &pv_of(v)->s.user_root, mfn);
+}
+
+void pv_mm_vcpu_reset(struct vcpu *v)
+{
+	struct pv_vcpu_state *s = &pv_of(v)->s;
+
+	pv_mm_set_gdt(v, NULL, 0);
+	pv_mm_set_ldt(v, 0, 0);
+	root_set(v, &s->user_root, 0);
+	root_set(v, &s->kernel_root, 0);
+}
+
+/* ---- entries by address ----------------------------------------------------------------------------------------- */
+
+bool pv_mm_find_pte(struct vcpu *v, u64 va, u64 *maddr, u64 *pte)
+{
+	const struct mem *mem = &v->d->mem;
+	u64 table = pv_of(v)->s.kernel_root;
+	u32 shift;
+
+	if (!table || !mm_addr_ok(va))
+		return false;
+	for (shift = 39;; shift -= 9) {
+		u64 at = (table << PAGE_SHIFT) + (va >> shift & (PTES - 1)) * 8;
+		u64 e = mem_read_u64(mem, at);
+
+		if (shift == PAGE_SHIFT) {
+			*maddr = at;
+			*pte = e;
+			return true;
+		}
+		if (!(e & PTE_P))
+			return false;
+		table = PTE_MFN(e);
+	}
+}
+
+static bool in_l1(const struct pv_mm *mm, u64 at)
+{
+	const struct pv_page *pg = mm_owned(mm, at >> PAGE_SHIFT);
+
+	return pg && pg->type == PG_L1 && !(at & 7);
+}
+
+int pv_mm_map_pte(struct pv_domain *p, u64 at, u64 entry)
+{
+	if (!in_l1(p->mm, at))
+		return -XEN_EINVAL;
+	return mm_mod_l1(p->mm, at, entry, false, true);
+}
+
+int pv_mm_unmap_pte(struct pv_domain *p, u64 at, u64 mfn, bool writable, u64 entry)
+{
+	u64 old;
+
+	if (!in_l1(p->mm, at))
+		return -XEN_EINVAL;
+	old = mem_read_u64(p->mm->mem, at);
+	if (!(old & PTE_P) || PTE_MFN(old) != mfn || !(old & PTE_W) == writable)
+		return -XEN_EINVAL;
+	return mm_mod_l1(p->mm, at, entry, false, true);
+}
+
+/* ---- stores to page tables -------------------------------------------------------------------------------------- */
+
+static bool ro_store(void *opaque, struct mmu *mmu, u64 va, u64 mfn, u32 size, u64 value)
+{
+	struct vcpu *v = opaque;
+	struct pv_domain *p = pv_dom(v->d);
+	struct pv_mm *mm = p->mm;
+	const struct pv_page *pg = mm_owned(mm, mfn);
+	u64 at = (mfn << PAGE_SHIFT) | (PAGE_OFFSET(va) & ~7u);
+
+	if (!pg || pg->type != PG_L1 || !pv_kernel_mode(v) || !(p->s.vm_assist & 1u << VMASST_WRITABLE_PAGETABLES))
+		return false;
+	/* No L1 entry maps a page table writable, so there is no need to look at the one that maps this. */
+	if (!size || size > 8 || (size & (size - 1)) || (va & (size - 1)))
+		return false;
+	if (size < 8) {
+		u64 mask = BIT(size * 8) - 1;
+		u32 shift = (u32)(va & 7) * 8;
+
+		value = (value & mask) << shift | (mem_read_u64(mm->mem, at) & ~(mask << shift));
+	}
+	if (!mm_mod_l1(mm, at, value, false, false))
+		return true;
+	/* The upper half of a PAE entry first: the lower half is expected next. */
+	if (!p->s.is32 || size != 4 || !(va & 4))
+		return false;
+	return !mm_mod_l1(mm, at, value & ~PTE_P, false, false);
+}
+
+static const struct mmu_hooks pv_mmu_hooks = { .ro_store = ro_store };
+
+void pv_mm_vcpu_init(struct vcpu *v)
+{
+	struct pv_domain *p = pv_dom(v->d);
+	struct mmu *m = &v->cpu.mmu;
+
+	m->window.start = PV_M2P_START;
+	m->window.end = PV_M2P_START + (p->m2p.limit << PAGE_SHIFT);
+	m->window.mem = &p->m2p;
+	m->hooks = &pv_mmu_hooks;
+	m->opaque = v;
+	m->pv = true;
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Page types: what may stand in a page table, who uses which frame as what, and updates of single entries. Rules and
+ * error numbers are those of Xen 4.17 (reference: docs, "Page types"); a table is checked whole when its first use begins
+ * and let go when its last one ends. Left out: linear page tables, 32-bit PAE guests' L3, superpages.
+ */
+#include "pv/mm_impl.h"
+
+#define ULL(x) ((unsigned long long)(x))
+
+/* PV64 knows no U/S: both modes run at CPL 3, so U is forced; a bit for software remembers what the guest wrote. */
+static u64 adjust_l1(u64 e)
+{
+	if (!(e & PTE_U))
+		e |= PTE_GUEST_KERNEL | PTE_U;
+	return e & PTE_GUEST_KERNEL ? e : e | PTE_G;
+}
+
+/*
+ * A is set at once in entries of higher tables, as if the processor had walked them speculatively: then the walker has
+ * nothing to write there.
+ */
+static u64 adjust_table(u64 e)
+{
+	return e | PTE_U | PTE_A;
+}
+
+/* ---- L1 entries ------------------------------------------------------------------------------------------------- */
+
+/* Why a frame that is not the guest's may not be mapped: memory of others, or no memory at all. */
+static int foreign_error(const struct pv_mm *mm, u64 mfn)
+{
+	if (mfn == PTE_MFN(~0ULL))
+		return -XEN_EINVAL;
+	/* The first megabyte is a PC's devices. */
+	return mfn < 0x100 || mfn >= PV_MFN_BASE + mm->n ? -XEN_EPERM : -XEN_EBUSY;
+}
+
+/* Counts what a present entry uses. */
+static int l1e_get(struct pv_mm *mm, u64 e, bool alias)
+{
+	struct pv_page *pg;
+
+	if (UNLIKELY(e & L1_DISALLOW)) {
+		mm_refused(mm, "L1 entry %llx: PSE, PWT and PCD are not allowed", ULL(e));
+		return -XEN_EINVAL;
+	}
+	pg = mm_page(mm, PTE_MFN(e));
+	if (UNLIKELY(!pg || !pg->refs || ((pg->flags & PGF_ALIAS) && !alias))) {
+		mm_refused(mm, "L1 entry %llx: not a frame of the guest's", ULL(e));
+		return foreign_error(mm, PTE_MFN(e));
+	}
+	if (UNLIKELY(!mm_ref(pg)))
+		return -XEN_EBUSY;
+	if (e & PTE_W) {
+		if (pg->type == PG_WRITABLE) {
+			pg->types++;
+		} else if (!pg->types) {
+			pg->type = PG_WRITABLE;
+			pg->types = 1;
+			pg->flags |= PGF_VALIDATED;
+		} else {
+			mm_refused(mm, "L1 entry %llx: writable, but the frame is of type %u", ULL(e), pg->type);
+			mm_unref(mm, pg);
+			return -XEN_EBUSY;
+		}
+	}
+	return 0;
+}
+
+static void type_drop(struct pv_page *pg)
+{
+	if (!--pg->types) {
+		pg->type = PG_NONE;
+		pg->flags &= (u8)~PGF_VALIDATED;
+	}
+}
+
+static void l1e_put(struct pv_mm *mm, u64 e)
+{
+	struct pv_page *pg;
+
+	if (!(e & PTE_P))
+		return;
+	pg = mm_page(mm, PTE_MFN(e));
+	if (e & PTE_W)
+		type_drop(pg);
+	mm_unref(mm, pg);
+}
+
+static int l1_validate(struct pv_mm *mm, u64 mfn)
+{
+	const u8 *p = mem_ro(mm->mem, mfn);
+	u8 *rw = NULL;
+	u32 i;
+	int rc = 0;
+
+	for (i = 0; i < PTES; i++) {
+		u64 e = ld64(p + i * 8);
+		u64 want;
+
+		if (!(e & PTE_P))
+			continue;
+		rc = l1e_get(mm, e, false);
+		if (UNLIKELY(rc))
+			break;
+		want = adjust_l1(e);
+		if (want == e)
+			continue;
+		if (!rw) {
+			/* Nothing below writes guest memory, so the pointer may be kept. */
+			rw = mem_rw(mm->mem, mfn, 0, PAGE_SIZE);
+			if (!rw) {
+				l1e_put(mm, e);
+				rc = -XEN_ENOMEM;
+				break;
+			}
+			p = rw;
+		}
+		st64(rw + i * 8, want);
+	}
+	if (UNLIKELY(rc))
+		while (i--)
+			l1e_put(mm, ld64(p + i * 8));
+	return rc;
+}
+
+static void l1_devalidate(struct pv_mm *mm, u64 mfn)
+{
+	u32 i;
+
+	/* Letting go of a page can take it away, but never this one. */
+	for (i = 0; i < PTES; i++)
+		l1e_put(mm, ld64(mem_ro(mm->mem, mfn) + i * 8));
+}
+
+int mm_mod_l1(struct pv_mm *mm, u64 maddr, u64 val, bool preserve_ad, bool alias)
+{
+	u64 old = mem_read_u64(mm->mem, maddr);
+	u64 kept = preserve_ad ? old & (PTE_A | PTE_D) : 0;
+	int rc;
+
+	if (val & PTE_P) {
+		if (UNLIKELY(val & L1_DISALLOW)) {
+			mm_refused(mm, "L1 entry %llx: PSE, PWT and PCD are not allowed", ULL(val));
+			return -XEN_EINVAL;
+		}
+		val = adjust_l1(val);
+		if (!((old ^ val) & ~L1_FREE_BITS))
+			return mm_store(mm, maddr, val | kept) ? 0 : -XEN_ENOMEM;
+		rc = l1e_get(mm, val, alias);
+		if (UNLIKELY(rc))
+			return rc;
+	}
+	if (UNLIKELY(!mm_store(mm, maddr, val | kept))) {
+		l1e_put(mm, val);
+		return -XEN_ENOMEM;
+	}
+	l1e_put(mm, old);
+	return 0;
+}
+
+/* ---- entries of higher tables ------------------------------------------------------------------------------------ */
+
+/* Counts the use of a table of the level below by a present entry. */
+static int table_get(struct pv_mm *mm, u64 e, enum pv_page_type below)
+{
+	struct pv_page *pg;
+
+	if (UNLIKELY(e & TABLE_DISALLOW)) {
+		mm_refused(mm, "L%u entry %llx: PSE, G, PWT and PCD are not allowed", below + 1u, ULL(e));
+		return -XEN_EINVAL;
+	}
+	pg = mm_owned(mm, PTE_MFN(e));
+	if (UNLIKELY(!pg)) {
+		mm_refused(mm, "L%u entry %llx: not a frame of the guest's", below + 1u, ULL(e));
+		return -XEN_EINVAL;
+	}
+	return mm_get_type(mm, pg, below);
+}
+
+static void table_put(struct pv_mm *mm, u64 e)
+{
+	if (e & PTE_P)
+		mm_put_type(mm, mm_page(mm, PTE_MFN(e)));
+}
+
+INLINE bool guest_slot(enum pv_page_type type, u64 slot)
+{
+	return type != PG_L4 || mm_guest_l4_slot(slot);
+}
+
+/* The hypervisor's own slots: nothing that a guest left there may be walked. */
+static int hyper_slots_clear(struct pv_mm *mm, u64 base)
+{
+	u32 i;
+
+	for (i = PV_HYPER_L4_FIRST; i <= PV_HYPER_L4_LAST; i++)
+		if (mem_read_u64(mm->mem, base + i * 8) && !mm_store(mm, base + i * 8, 0))
+			return -XEN_ENOMEM;
+	return 0;
+}
+
+/* Checks a table of level 2 to 4. Recursion ends at level 1: a table's entries are one level below it. */
+static int table_validate(struct pv_mm *mm, u64 mfn, enum pv_page_type type)
+{
+	u64 base = mfn << PAGE_SHIFT;
+	u32 i;
+	int rc = 0;
+
+	for (i = 0; i < PTES; i++) {
+		u64 e = mem_read_u64(mm->mem, base + i * 8);
+
+		if (!(e & PTE_P) || !guest_slot(type, i))
+			continue;
+		rc = table_get(mm, e, type - 1);
+		if (UNLIKELY(rc))
+			break;
+		if (adjust_table(e) != e && UNLIKELY(!mm_store(mm, base + i * 8, adjust_table(e)))) {
+			table_put(mm, e);
+			rc = -XEN_ENOMEM;
+			break;
+		}
+	}
+	if (!rc && type == PG_L4)
+		rc = hyper_slots_clear(mm, base);
+	if (UNLIKELY(rc))
+		while (i--)
+			if (guest_slot(type, i))
+				table_put(mm, mem_read_u64(mm->mem, base + i * 8));
+	return rc;
+}
+
+static void table_devalidate(struct pv_mm *mm, u64 mfn, enum pv_page_type type)
+{
+	u32 i;
+
+	for (i = 0; i < PTES; i++)
+		if (guest_slot(type, i))
+			table_put(mm, mem_read_u64(mm->mem, (mfn << PAGE_SHIFT) + i * 8));
+}
+
+static int mod_table(struct pv_mm *mm, u64 maddr, u64 val, enum pv_page_type type, bool preserve_ad)
+{
+	u64 old = mem_read_u64(mm->mem, maddr);
+	u64 kept = preserve_ad ? old & (PTE_A | PTE_D) : 0;
+	int rc;
+
+	if (UNLIKELY(!guest_slot(type, PAGE_OFFSET(maddr) / 8))) {
+		mm_refused(mm, "L4 slot %u is the hypervisor's", PAGE_OFFSET(maddr) / 8);
+		return -XEN_EINVAL;
+	}
+	if (val & PTE_P) {
+		if (UNLIKELY(val & TABLE_DISALLOW)) {
+			mm_refused(mm, "L%u entry %llx: PSE, G, PWT and PCD are not allowed", type, ULL(val));
+			return -XEN_EINVAL;
+		}
+		val = adjust_table(val);
+		if (!((old ^ val) & ~TABLE_FREE_BITS))
+			return mm_store(mm, maddr, val | kept) ? 0 : -XEN_ENOMEM;
+		rc = table_get(mm, val, type - 1);
+		if (UNLIKELY(rc))
+			return rc;
+	}
+	if (UNLIKELY(!mm_store(mm, maddr, val | kept))) {
+		table_put(mm, val);
+		return -XEN_ENOMEM;
+	}
+	table_put(mm, old);
+	return 0;
+}
+
+/* ---- uses as a type ---------------------------------------------------------------------------------------------- */
+
+int mm_get_type(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type)
+{
+	u64 mfn = mm_mfn(mm, pg);
+	int rc = 0;
+
+	if (UNLIKELY(!mm_ref(pg)))
+		return -XEN_EINVAL;
+	if (pg->types) {
+		if (LIKELY(pg->type == type)) {
+			pg->types++;
+			return 0;
+		}
+		mm_refused(mm, "frame 0x%llx is of type %u, not %u", ULL(mfn), pg->type, type);
+		mm_unref(mm, pg);
+		return -XEN_EINVAL;
+	}
+	pg->type = (u8)type;
+	pg->types = 1;
+	if (type == PG_L1)
+		rc = l1_validate(mm, mfn);
+	else if (type <= PG_L4)
+		rc = table_validate(mm, mfn, type);
+	else if (type == PG_SEG_DESC)
+		rc = mm_validate_segdesc(mm, mfn);
+	if (rc) {
+		type_drop(pg);
+		mm_unref(mm, pg);
+		return rc;
+	}
+	pg->flags |= PGF_VALIDATED;
+	return 0;
+}
+
+void mm_put_type(struct pv_mm *mm, struct pv_page *pg)
+{
+	if (pg->types == 1 && pg->type <= PG_L4) {
+		pg->flags &= (u8)~PGF_VALIDATED;
+		if (pg->type == PG_L1)
+			l1_devalidate(mm, mm_mfn(mm, pg));
+		else
+			table_devalidate(mm, mm_mfn(mm, pg), pg->type);
+	}
+	type_drop(pg);
+	mm_unref(mm, pg);
+}
+
+/* ---- what hypercalls are made of --------------------------------------------------------------------------------- */
+
+int pv_mm_update(struct pv_domain *p, u64 maddr, u64 val, bool preserve_ad)
+{
+	struct pv_mm *mm = p->mm;
+	struct pv_page *pg = mm_owned(mm, maddr >> PAGE_SHIFT);
+
+	if (UNLIKELY(!pg)) {
+		mm_refused(mm, "update at %llx: not a frame of the guest's", ULL(maddr));
+		return -XEN_EINVAL;
+	}
+	switch (pg->type) {
+	case PG_L1:
+		return mm_mod_l1(mm, maddr, val, preserve_ad, false);
+	case PG_L2:
+	case PG_L3:
+	case PG_L4:
+		return mod_table(mm, maddr, val, pg->type, preserve_ad);
+	case PG_NONE:
+	case PG_WRITABLE:
+		return mm_store(mm, maddr, val) ? 0 : -XEN_ENOMEM;
+	default:
+		mm_refused(mm, "update at %llx: the frame holds descriptors", ULL(maddr));
+		return -XEN_EINVAL;
+	}
+}
+
+int pv_mm_pin(struct pv_domain *p, u64 mfn, enum pv_page_type type)
+{
+	struct pv_mm *mm = p->mm;
+	struct pv_page *pg = mm_owned(mm, mfn);
+	int rc;
+
+	if (!pg) {
+		mm_refused(mm, "pin of frame 0x%llx, which is not the guest's", ULL(mfn));
+		return -XEN_EINVAL;
+	}
+	rc = mm_get_type(mm, pg, type);
+	if (rc)
+		return rc;
+	if (pg->flags & PGF_PINNED) {
+		mm_refused(mm, "frame 0x%llx is pinned already", ULL(mfn));
+		mm_put_type(mm, pg);
+		return -XEN_EINVAL;
+	}
+	pg->flags |= PGF_PINNED;
+	return 0;
+}
+
+int pv_mm_unpin(struct pv_domain *p, u64 mfn)
+{
+	struct pv_page *pg = mm_owned(p->mm, mfn);
+
+	if (!pg || !(pg->flags & PGF_PINNED)) {
+		mm_refused(p->mm, "unpin of frame 0x%llx, which is not pinned", ULL(mfn));
+		return -XEN_EINVAL;
+	}
+	pg->flags &= (u8)~PGF_PINNED;
+	mm_put_type(p->mm, pg);
+	return 0;
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How control reaches a paravirtual kernel: bounce frames for exceptions, system calls, events and NMIs, and the way
+ * back by the iret hypercall (Xen public/arch-x86/xen-x86_64.h). Left out: frames of 32-bit kernels, call gates.
+ */
+#include "pv/traps.h"
+
+#include "base/endian.h"
+#include "pv/hypercall.h"
+#include "pv/mm.h"
+
+#define HYPER_START 0xffff800000000000ULL
+#define HYPER_END 0xffff880000000000ULL
+#define VMASST_ARCH_IOPL BIT(4) /* VMASST_TYPE_architectural_iopl */
+#define VGCF_IN_SYSCALL 256u
+/* What a trap clears in RFLAGS. */
+#define TRAP_CLEARS ((u64)(FL_TF | FL_NT | FL_RF | FL_AC | FL_VM))
+
+/* ---- modes ------------------------------------------------------------------------------------------------------ */
+
+void pv_root_changed(struct vcpu *v)
+{
+	const struct pv_vcpu_state *s = &pv_of(v)->s;
+	u64 root = (s->flags & PV_KERNEL_MODE ? s->kernel_root : s->user_root) << PAGE_SHIFT;
+
+	v->cpu.s.cr3 = root;
+	if (v->cpu.mmu.root == root)
+		return;
+	v->cpu.mmu.root = root;
+	mmu_update(&v->cpu.mmu);
+}
+
+void pv_set_mode(struct vcpu *v, bool kernel)
+{
+	struct pv_vcpu_state *s = &pv_of(v)->s;
+	struct cpu *c = &v->cpu;
+
+	if (pv_kernel_mode(v) == kernel)
+		return;
+	/* As SWAPGS: each mode has a GS base of its own, the selector is common. */
+	if (kernel) {
+		s->gs_base_user = c->s.seg[SEG_GS].base;
+		s->flags |= PV_KERNEL_MODE;
+		pv_set_base(v, SEG_GS, s->gs_base_kernel);
+		c->s.kernel_gs_base = s->gs_base_user;
+	} else {
+		s->gs_base_kernel = c->s.seg[SEG_GS].base;
+		s->flags &= ~(u32)PV_KERNEL_MODE;
+		pv_set_base(v, SEG_GS, s->gs_base_user);
+		c->s.kernel_gs_base = s->gs_base_kernel;
+	}
+	pv_root_changed(v);
+}
+
+/* CS and SS of the flat segments: kernel mode, and user mode after a system call. */
+static void flat_segments(struct cpu *c, u16 cs)
+{
+	bool compat = cs == FLAT_KERNEL_CS32;
+
+	cpu_set_seg(c, SEG_CS, cs, 0, 0xffffffff, compat ? 0xc0fb : 0xa0fb);
+	cpu_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
+	cpu_mode_changed(c);
+}
+
+static bool alive(struct vcpu *v)
+{
+	return v->d->end == END_RUNNING;
+}
+
+/* ---- bounce frames ---------------------------------------------------------------------------------------------- */
+
+enum bounce_flags { BOUNCE_ERROR = 1, BOUNCE_MASK = 2, BOUNCE_FAILSAFE = 4 };
+
+/* What happened, in words for a report. */
+struct bounce {
+	u64 ip;    /* the handler */
+	u32 flags; /* enum bounce_flags */
+	u32 error;
+	const char *what;
+	u32 n; /* its number, printed after what */
+};
+
+/* Puts the frame on the kernel's stack and goes to the handler. False: the domain has crashed. */
+static bool bounce(struct vcpu *v, const struct bounce *b)
+{
+	struct pv_vcpu_state *s = &pv_of(v)->s;
+	struct cpu *c = &v->cpu;
+	bool user = !pv_kernel_mode(v);
+	u64 cs = c->s.seg[SEG_CS].sel, ss = c->s.seg[SEG_SS].sel, sp = c->r[RSP];
+	u64 rflags = cpu_rflags(c), frame[12], to;
+	struct mmu_fault f;
+	u8 raw[sizeof frame], mask;
+	u32 i, n = 0;
+
+	if (user)
+		pv_set_mode(v, true);
+	else
+		cs &= ~3ULL; /* tells the guest that it was in its kernel */
+	mask = pv_info_u8(v, VI_MASK);
+	frame[n++] = c->r[RCX];
+	frame[n++] = c->r[R11];
+	if (b->flags & BOUNCE_FAILSAFE) {
+		frame[n++] = c->s.seg[SEG_DS].sel;
+		frame[n++] = c->s.seg[SEG_ES].sel;
+		frame[n++] = c->s.seg[SEG_FS].sel;
+		frame[n++] = c->s.seg[SEG_GS].sel;
+	}
+	if (b->flags & BOUNCE_ERROR)
+		frame[n++] = b->error;
+	frame[n++] = c->rip;
+	frame[n++] = cs | (u64)mask << 32;
+	frame[n] = (rflags & ~(u64)(FL_IF | FL_IOPL)) | (mask ? 0 : FL_IF);
+	if (pv_dom(v->d)->s.vm_assist & VMASST_ARCH_IOPL)
+		frame[n] |= (u64)(s->iopl & 3) << 12;
+	n++;
+	frame[n++] = sp;
+	frame[n++] = ss;
+	for (i = 0; i < n; i++)
+		st64(raw + i * 8, frame[i]);
+	/* What is aligned is the end of the frame. */
+	to = ((user ? s->kernel_sp : sp) & ~15ULL) - n * 8;
+	if (!b->ip) {
+		domain_crash(v->d, v, "%s %u came at %llx, for which the guest has set no handler.", b->what, b->n,
+			     (unsigned long long)c->rip);
+		return false;
+	}
+	if ((to + n * 8 > HYPER_START && to < HYPER_END) || mmu_write(&c->mmu, to, raw, n * 8, &f)) {
+		domain_crash(v->d, v, "%s %u came at %llx, but the guest's kernel stack at %llx cannot be written.",
+			     b->what, b->n, (unsigned long long)c->rip, (unsigned long long)to);
+		return false;
+	}
+	if (b->flags & BOUNCE_MASK)
+		pv_info_set_u8(v, VI_MASK, 1);
+	c->r[RSP] = to;
+	c->rip = b->ip;
+	cpu_set_rflags(c, (rflags & ~TRAP_CLEARS) | FL_IF);
+	flat_segments(c, FLAT_KERNEL_CS64);
+	return true;
+}
+
+/* An exception by the guest's own trap table. */
+static bool bounce_trap(struct vcpu *v, u8 vector, bool has_error, u32 error)
+{
+	const struct pv_trap_entry *t = &pv_of(v)->s.traps[vector];
+	struct bounce b = { .ip = t->address, .error = error, .what = "exception", .n = vector };
+
+	b.flags = (has_error ? BOUNCE_ERROR : 0) | (t->flags & 4 ? BOUNCE_MASK : 0);
+	return bounce(v, &b);
+}
+
+bool pv_inject(struct vcpu *v, u8 vector, bool has_error, u32 error)
+{
+	return bounce_trap(v, vector, has_error, error) && alive(v);
+}
+
+bool pv_failsafe(struct vcpu *v)
+{
+	const struct pv_vcpu_state *s = &pv_of(v)->s;
+	struct bounce b = { .ip = s->failsafe_ip, .flags = BOUNCE_FAILSAFE, .what = "the failsafe callback of vCPU" };
+
+	b.n = v->id;
+	if (s->flags & PV_FAILSAFE_MASK)
+		b.flags |= BOUNCE_MASK;
+	return bounce(v, &b) && alive(v);
+}
+
+/* ---- exceptions --------------------------------------------------------------------------------------------------- */
+
+/* ud2 "xen" cpuid: CPUID that cannot be missed. */
+static bool forced_cpuid(struct cpu *c, u64 rip)
+{
+	static const u8 magic[7] = { 0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2 };
+	u8 bytes[15];
+	u32 out[4];
+
+	if (cpu_fetch_bytes(c, rip, bytes) < sizeof magic || memcmp(bytes, magic, sizeof magic) != 0)
+		return false;
+	pv_cpuid(c, (u32)c->r[RAX], (u32)c->r[RCX], out);
+	c->r[RAX] = out[0];
+	c->r[RBX] = out[1];
+	c->r[RCX] = out[2];
+	c->r[RDX] = out[3];
+	c->rip = rip + sizeof magic;
+	return true;
+}
+
+/* INT n: the guest's gates say who may. The host's own gates for 3 and 4 let everybody through. */
+static bool soft_trap(struct vcpu *v, const struct cpu_trap *t)
+{
+	const struct pv_trap_entry *e = &pv_of(v)->s.traps[t->vector];
+	u32 need = pv_kernel_mode(v) ? 1 : 3;
+
+	if (t->vector != X86_BP && t->vector != X86_OF && (e->flags & 3) < need) {
+		v->cpu.rip = t->rip;
+		return bounce_trap(v, X86_GP, true, t->vector * 8u + 2);
+	}
+	return bounce_trap(v, t->vector, false, 0);
+}
+
+static bool trap_op(struct cpu *c, const struct cpu_trap *t)
+{
+	struct vcpu *v = cpu_vcpu(c);
+	struct pv_vcpu_state *s = &pv_of(v)->s;
+	u32 error = t->error;
+	bool ok;
+
+	if (log_on(&v->d->host->log, LOG_INT))
+		log_line(&v->d->host->log, LOG_INT, "d%u v%u: trap %u error %x at %llx%s cr2 %llx", v->d->id, v->id, t->vector,
+			 t->has_error ? t->error : 0, (unsigned long long)t->rip, pv_kernel_mode(v) ? "" : " (user)",
+			 (unsigned long long)(t->vector == X86_PF ? t->cr2 : 0));
+	if (t->soft)
+		return soft_trap(v, t) && alive(v);
+	switch (t->vector) {
+	case X86_UD:
+		if (forced_cpuid(c, t->rip))
+			return true;
+		break;
+	case X86_PF:
+		s->ctrlreg[2] = t->cr2;
+		c->s.cr2 = t->cr2;
+		pv_info_set_u64(v, VI_CR2, t->cr2);
+		error = (error & ~(u32)PF_U) | (pv_kernel_mode(v) ? 0 : PF_U);
+		break;
+	case X86_NM:
+		/* The host's lazy FPU switching: TS falls as the exception is passed on. */
+		s->ctrlreg[0] &= ~(u64)CR0_TS;
+		s->flags &= ~(u32)PV_FPU_TS;
+		c->s.cr0 &= ~(u64)CR0_TS;
+		cpu_mode_changed(c);
+		break;
+	case X86_DB:
+		c->s.dr[6] |= t->dr6;
+		break;
+	default:
+		break;
+	}
+	c->rip = t->rip;
+	ok = bounce_trap(v, t->vector, t->has_error, error);
+	return ok && alive(v);
+}
+
+/* ---- system calls --------------------------------------------------------------------------------------------------- */
+
+static bool syscall_op(struct cpu *c)
+{
+	struct vcpu *v = cpu_vcpu(c);
+	const struct pv_vcpu_state *s = &pv_of(v)->s;
+	bool compat = !(c->s.seg[SEG_CS].attr & SEGA_L);
+	struct bounce b = { .ip = compat ? s->syscall32_ip : s->syscall_ip, .what = "a system call of vCPU", .n = v->id };
+	u64 rip = c->rip, rflags = cpu_rflags(c);
+
+	if (pv_kernel_mode(v)) {
+		c->r[RCX] = rip;
+		c->r[R11] = rflags;
+		/* SYSRET brings flat segments, whatever was there before. */
+		if (c->s.seg[SEG_CS].sel != FLAT_KERNEL_CS64 || c->s.seg[SEG_SS].sel != FLAT_KERNEL_SS)
+			flat_segments(c, FLAT_KERNEL_CS64);
+		pv_hypercall(v);
+		return alive(v);
+	}
+	if (!b.ip) {
+		c->rip -= 2;
+		return bounce_trap(v, X86_UD, false, 0) && alive(v);
+	}
+	c->r[RCX] = rip;
+	c->r[R11] = rflags;
+	if (s->flags & (compat ? PV_SYSCALL32_MASK : PV_SYSCALL_MASK))
+		b.flags |= BOUNCE_MASK;
+	flat_segments(c, compat ? FLAT_KERNEL_CS32 : FLAT_KERNEL_CS64);
+	if (!bounce(v, &b))
+		return false;
+	cpu_set_rflags(c, cpu_rflags(c) & ~(u64)FL_DF);
+	return alive(v);
+}
+
+/* The instruction tells nobody where it came from: the frame says rip 0, rsp 0, CS 3. */
+static bool sysenter_op(struct cpu *c)
+{
+	struct vcpu *v = cpu_vcpu(c);
+	const struct pv_vcpu_state *s = &pv_of(v)->s;
+	struct bounce b = { .ip = s->sysenter_ip, .what = "a SYSENTER of vCPU", .n = v->id };
+
+	if (!b.ip || pv_kernel_mode(v)) {
+		c->rip -= 2;
+		return bounce_trap(v, X86_GP, true, 0) && alive(v);
+	}
+	if (s->flags & PV_SYSENTER_MASK)
+		b.flags |= BOUNCE_MASK;
+	c->rip = 0;
+	c->r[RSP] = 0;
+	cpu_set_seg(c, SEG_CS, 3, 0, 0xffffffff, 0xa0fb);
+	cpu_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
+	return bounce(v, &b) && alive(v);
+}
+
+/* ---- iret ----------------------------------------------------------------------------------------------------------- */
+
+/* struct iret_context, words. */
+enum { IC_RAX, IC_R11, IC_RCX, IC_FLAGS, IC_RIP, IC_CS, IC_RFLAGS, IC_RSP, IC_SS, IC_WORDS };
+
+i64 hc_iret(struct hc *h)
+{
+	struct vcpu *v = h->v;
+	struct pv_vcpu_state *s = &pv_of(v)->s;
+	struct cpu *c = &v->cpu;
+	u8 raw[IC_WORDS * 8];
+	u64 ic[IC_WORDS], rflags;
+	u32 i, err = 0;
+	int vector;
+
+	if (pv_dom(v->d)->s.is32)
+		return -XEN_ENOSYS;
+	h->no_result = true;
+	if (pv_copy_from(v, raw, c->r[RSP], sizeof raw)) {
+		domain_crash(v->d, v, "The iret frame at %llx cannot be read.", (unsigned long long)c->r[RSP]);
+		return 0;
+	}
+	for (i = 0; i < IC_WORDS; i++)
+		ic[i] = ld64(raw + i * 8);
+	if ((ic[IC_CS] & 3) == 3) {
+		if (!s->user_root) {
+			domain_crash(v->d, v, "The guest went to user mode at %llx without page tables for it.",
+				     (unsigned long long)ic[IC_RIP]);
+			return 0;
+		}
+		pv_set_mode(v, false);
+	}
+	if (pv_dom(v->d)->s.vm_assist & VMASST_ARCH_IOPL)
+		s->iopl = ic[IC_RFLAGS] >> 12 & 3;
+	rflags = (ic[IC_RFLAGS] & ~(u64)(FL_IOPL | FL_VM | FL_NT | FL_VIF | FL_VIP)) | FL_IF | FL_FIXED1;
+	pv_info_set_u8(v, VI_MASK, !(ic[IC_RFLAGS] & FL_IF));
+	s->flags &= ~(u32)PV_NMI_MASKED;
+	c->r[RAX] = ic[IC_RAX];
+	c->r[RSP] = ic[IC_RSP];
+	c->rip = ic[IC_RIP];
+	cpu_set_rflags(c, rflags);
+	if (ic[IC_FLAGS] & VGCF_IN_SYSCALL) {
+		/* Out by SYSRET: the flat segments, and RCX and R11 as that leaves them. */
+		u16 cs = (u16)ic[IC_CS] | 3;
+
+		flat_segments(c, cs == FLAT_KERNEL_CS32 ? cs : FLAT_KERNEL_CS64);
+		c->r[RCX] = c->rip;
+		c->r[R11] = cpu_rflags(c);
+		return (i64)ic[IC_RAX];
+	}
+	c->r[R11] = ic[IC_R11];
+	c->r[RCX] = ic[IC_RCX];
+	/* A selector that does not load faults as in the guest's new place: its own IRET would have. */
+	vector = pv_load_code_stack(v, (u16)ic[IC_CS] | 3, (u16)ic[IC_SS] | 3, &err);
+	if (vector >= 0)
+		pv_inject(v, (u8)vector, true, err);
+	return (i64)ic[IC_RAX];
+}
+
+/* ---- boundaries ------------------------------------------------------------------------------------------------------ */
+
+void pv_deliver_events(struct vcpu *v)
+{
+	struct pv_vcpu_state *s = &pv_of(v)->s;
+
+	if ((s->flags & (PV_NMI_PENDING | PV_NMI_MASKED)) == PV_NMI_PENDING && s->traps[X86_NMI].address) {
+		s->flags = (s->flags & ~(u32)PV_NMI_PENDING) | PV_NMI_MASKED;
+		if (!bounce_trap(v, X86_NMI, false, 0))
+			return;
+	}
+	if (pv_events_deliverable(v)) {
+		struct bounce b = { .ip = s->event_ip, .flags = BOUNCE_MASK, .what = "an event for vCPU", .n = v->id };
+
+		if (log_on(&v->d->host->log, LOG_INT))
+			log_line(&v->d->host->log, LOG_INT, "d%u v%u: event at %llx", v->d->id, v->id,
+				 (unsigned long long)v->cpu.rip);
+		bounce(v, &b);
+	}
+}
+
+static bool boundary_op(struct cpu *c)
+{
+	struct vcpu *v = cpu_vcpu(c);
+
+	if (!alive(v) || v->s.run != VCPU_RUNNABLE)
+		return false;
+	pv_deliver_events(v);
+	return alive(v);
+}
+
+static bool descriptor_op(struct cpu *c, u16 sel, u64 *raw)
+{
+	return pv_mm_descriptor(cpu_vcpu(c), sel, raw);
+}
+
+const struct cpu_ops pv_cpu_ops = {
+	.trap = trap_op,
+	.syscall = syscall_op,
+	.sysenter = sysenter_op,
+	.priv = pv_emulate,
+	.cpuid = pv_cpuid,
+	.tsc = pv_tsc,
+	.boundary = boundary_op,
+	.descriptor = descriptor_op
+};

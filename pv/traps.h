@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the parts of the paravirtual processor (traps, callbacks, emulation, segments, CPUID) share.
+ */
+#ifndef PV_TRAPS_H
+#define PV_TRAPS_H
+
+#include "pv/pv.h"
+
+/*
+ * Delivers an exception at the vCPU's present rip to the guest's handler. False: the domain has crashed.
+ */
+bool pv_inject(struct vcpu *v, u8 vector, bool has_error, u32 error);
+/* Calls the guest's failsafe callback: its frame names DS, ES, FS and GS too. False: the domain has crashed. */
+bool pv_failsafe(struct vcpu *v);
+
+/*
+ * pv/segments.c: loads CS and SS as IRET to ring 3 does. -1, or the vector that is raised with its error code; then only
+ * the selectors are set, for the frame to name.
+ */
+int pv_load_code_stack(struct vcpu *v, u16 cs, u16 ss, u32 *err);
+/* Sets the base of FS or GS, as WRFSBASE and WRGSBASE do. */
+void pv_set_base(struct vcpu *v, enum x86_segreg sr, u64 base);
+INLINE bool pv_canonical(u64 va)
+{
+	return (u64)((i64)(va << 16) >> 16) == va;
+}
+
+/* pv/emulate.c: struct cpu_ops. */
+int pv_emulate(struct cpu *c, enum cpu_priv what, u32 reg, u64 *val);
+u64 pv_tsc(struct cpu *c);
+/* HYPERVISOR_fpu_taskswitch: CR0.TS. */
+void pv_set_ts(struct vcpu *v, bool on);
+/* HYPERVISOR_set/get_debugreg. 0 or -XEN_E*. */
+i64 pv_debugreg_set(struct vcpu *v, u32 reg, u64 val);
+i64 pv_debugreg_get(struct vcpu *v, u32 reg, u64 *val);
+/* CR4 as a guest that asked for this value sees it; and as the processor has it. */
+u64 pv_guest_cr4(u64 want);
+u64 pv_real_cr4(u64 guest);
+
+/* pv/cpuid.c: what CPUID says to a PV guest. */
+void pv_cpuid(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4]);
+
+#endif

@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The xenstore's tree: rights, quotas, and what the operations do to nodes (Xen docs/misc/xenstore.txt). Rights and
+ * errors are those of xenstored 4.17.
+ */
+#include "pv/xenstore.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pv/pv.h"
+#include "pv/xenstore_impl.h"
+
+static bool guest(const struct xs_conn *c)
+{
+	return c && c->domid;
+}
+
+bool xs_path_ok(const char *path)
+{
+	size_t n = strlen(path);
+	size_t i;
+
+	if (path[0] != '/' || n >= XS_ABS_PATH_MAX || (n > 1 && path[n - 1] == '/'))
+		return false;
+	for (i = 0; i < n; i++) {
+		char ch = path[i];
+
+		if (ch == '/' ? i && path[i - 1] == '/'
+			      : !((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
+				  ch == '-' || ch == '_' || ch == '@'))
+			return false;
+	}
+	return true;
+}
+
+size_t xs_parent_len(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash > path ? (size_t)(slash - path) : 1;
+}
+
+u32 xs_rights(const struct xs_conn *c, const struct xs_perm *perms, u32 n)
+{
+	u32 i;
+
+	if (!guest(c) || perms[0].domid == c->domid || perms[0].domid == c->target)
+		return XS_PERM_READ | XS_PERM_WRITE | XS_PERM_OWNER;
+	for (i = 1; i < n; i++)
+		if (perms[i].domid == c->domid || perms[i].domid == c->target)
+			return perms[i].mode;
+	return perms[0].mode;
+}
+
+u32 xs_entry_size(const struct xs_node *n)
+{
+	return 24 + n->nperms * 8 + n->len + n->children_len;
+}
+
+u32 xs_owned(const struct xenstore *s, u32 domid)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < s->nodes.n; i++)
+		n += s->nodes.v[i]->perms[0].domid == domid;
+	return n;
+}
+
+const struct xs_node *xs_look(struct xenstore *s, struct xs_txn *t, const char *path)
+{
+	const struct xs_access *a;
+
+	if (!t)
+		return xs_table_find(&s->nodes, path);
+	a = xs_txn_access(s, t, path);
+	return a ? a->node : NULL;
+}
+
+/* Copies the path of the nearest ancestor that exists into buf (XS_ABS_PATH_MAX bytes). Returns it, or NULL. */
+static const struct xs_node *nearest(struct xenstore *s, struct xs_txn *t, const char *path, char *buf)
+{
+	const struct xs_node *n;
+	size_t len = strlen(path);
+
+	memcpy(buf, path, len + 1);
+	do {
+		len = xs_parent_len(buf);
+		buf[len] = 0;
+		n = xs_look(s, t, buf);
+	} while (!n && len > 1);
+	return n;
+}
+
+const struct xs_node *xs_get(struct xs_conn *c, struct xenstore *s, struct xs_txn *t, const char *path, u32 rights, int *err)
+{
+	char buf[XS_ABS_PATH_MAX];
+	const struct xs_node *n;
+
+	if (!xs_path_ok(path)) {
+		*err = -XEN_EINVAL;
+		return NULL;
+	}
+	n = xs_look(s, t, path);
+	if (n) {
+		*err = (xs_rights(c, n->perms, n->nperms) & rights) == rights ? 0 : -XEN_EACCES;
+		return *err ? NULL : n;
+	}
+	/* Who may not look into the directory is not told that a node is missing. */
+	n = nearest(s, t, path, buf);
+	*err = n && (xs_rights(c, n->perms, n->nperms) & rights) ? -XEN_ENOENT : -XEN_EACCES;
+	if (t && t->poisoned)
+		*err = -XEN_ENOSPC;
+	return NULL;
+}
+
+/* The record for changing. */
+static struct xs_node *node_rw(struct xenstore *s, struct xs_txn *t, const char *path)
+{
+	struct xs_access *a;
+	struct xs_node *n;
+
+	if (!t) {
+		n = xs_table_find(&s->nodes, path);
+		if (n)
+			n->gen = ++s->gen;
+		return n;
+	}
+	a = xs_txn_access(s, t, path);
+	if (!a)
+		return NULL;
+	a->written = true;
+	return a->node;
+}
+
+/* Tells watches, now or at the end of the transaction. */
+static void changed(struct xenstore *s, struct xs_txn *t, const char *path, const struct xs_node *n, bool exact)
+{
+	struct xs_access *a;
+
+	if (!t) {
+		xs_fire(s, path, n, exact);
+		return;
+	}
+	a = xs_txn_access(s, t, path);
+	if (a) {
+		a->exact = exact && (a->exact || !a->event);
+		a->event = true;
+	}
+}
+
+static int insert(struct xenstore *s, struct xs_txn *t, struct xs_node *n)
+{
+	struct xs_access *a;
+
+	if (!t) {
+		n->gen = ++s->gen;
+		return xs_table_put(&s->nodes, n);
+	}
+	a = xs_txn_access(s, t, n->path);
+	if (!a)
+		return -ENOMEM;
+	xs_node_free(a->node);
+	a->node = n;
+	a->written = true;
+	return 0;
+}
+
+static u32 count_missing(struct xenstore *s, struct xs_txn *t, const char *path, const char *top)
+{
+	u32 n = 1;
+	const char *p;
+
+	for (p = path + (top[1] ? strlen(top) : 0) + 1; *p; p++)
+		n += *p == '/';
+	return n;
+}
+
+/* Nodes of the guest, with those its transaction would add. */
+static u32 owned_in(struct xs_conn *c, struct xenstore *s, const struct xs_txn *t)
+{
+	u32 n = xs_owned(s, c->domid);
+	u32 i;
+
+	for (i = 0; t && i < t->n; i++)
+		n += t->v[i]->written && t->v[i]->node && !t->v[i]->gen;
+	return n;
+}
+
+static int create(struct xs_conn *c, struct xenstore *s, struct xs_txn *t, const char *path, const void *p, size_t len)
+{
+	char buf[XS_ABS_PATH_MAX];
+	const struct xs_node *top = nearest(s, t, path, buf);
+	size_t at, end, pathlen = strlen(path);
+	struct xs_node *n, *parent;
+	struct xs_perm *perms;
+	u32 nperms;
+	int rc = 0;
+
+	if (!top)
+		return t && t->poisoned ? -XEN_ENOSPC : -XEN_ENOENT;
+	at = buf[1] ? strlen(buf) : 0;
+	if (guest(c)) {
+		const char *slash = strchr(path + at + 1, '/');
+		size_t name = slash ? (size_t)(slash - path) - at : pathlen - at;
+
+		if (owned_in(c, s, t) + count_missing(s, t, path, buf) > XS_QUOTA_NODES ||
+		    xs_entry_size(top) + name > XS_QUOTA_ENTRY || 24 + top->nperms * 8 + len > XS_QUOTA_ENTRY)
+			return -XEN_ENOSPC;
+	}
+	nperms = top->nperms;
+	perms = malloc(nperms * sizeof *perms);
+	if (!perms)
+		return -XEN_ENOMEM;
+	memcpy(perms, top->perms, nperms * sizeof *perms);
+	/* Permissions are inherited, but a guest owns what it makes. */
+	if (guest(c))
+		perms[0].domid = c->domid;
+	for (; at < pathlen && !rc; at = end) {
+		for (end = at + 1; path[end] && path[end] != '/'; end++)
+			;
+		parent = node_rw(s, t, buf);
+		memcpy(buf, path, end);
+		buf[end] = 0;
+		n = parent ? xs_node_new(buf) : NULL;
+		if (!n || xs_node_perms(n, perms, nperms) || (end == pathlen && xs_node_set(n, p, len)) ||
+		    xs_node_add_child(parent, buf + at + 1)) {
+			xs_node_free(n);
+			rc = -XEN_ENOMEM;
+		} else if (insert(s, t, n)) {
+			xs_node_del_child(parent, buf + at + 1);
+			xs_node_free(n);
+			rc = -XEN_ENOMEM;
+		}
+	}
+	free(perms);
+	return rc && t && t->poisoned ? -XEN_ENOSPC : rc;
+}
+
+static int do_write(struct xs_conn *c, struct xenstore *s, struct xs_txn *t, const char *path, const void *p, size_t n)
+{
+	struct xs_node *node;
+	const struct xs_node *old;
+	int err;
+
+	old = xs_get(c, s, t, path, XS_PERM_WRITE, &err);
+	if (!old) {
+		if (err == -XEN_ENOENT)
+			err = create(c, s, t, path, p, n);
+	} else if (guest(c) && xs_entry_size(old) - old->len + n > XS_QUOTA_ENTRY) {
+		err = -XEN_ENOSPC;
+	} else {
+		node = node_rw(s, t, path);
+		err = !node || xs_node_set(node, p, n) ? -XEN_ENOMEM : 0;
+	}
+	if (!err)
+		changed(s, t, path, xs_look(s, t, path), false);
+	return err;
+}
+
+int xs_do_write(struct xs_conn *c, struct xenstore *s, struct xs_txn *t, const char *path, const void *p, size_t n)
+{
+	int rc;
+
+	xs_enter(s);
+	rc = do_write(c, s, t, path, p, n);
+	xs_leave(s);
+	return rc;
+}
+
+int xs_do_mkdir(struct xs_conn *c, struct xenstore *s, struct xs_txn *t, const char *path)
+{
+	int err;
+
+	if (xs_get(c, s, t, path, XS_PERM_WRITE, &err) || err != -XEN_ENOENT)
+		return err;
+	xs_enter(s);
+	err = create(c, s, t, path, "", 0);
+	if (!err)
+		changed(s, t, path, xs_look(s, t, path), false);
+	xs_leave(s);
+	return err;
+}
+
+struct path_list {
+	char **v;
+	u32 n, cap;
+};
+
+static bool list_add(struct path_list *l, const char *dir, const char *name)
+{
+	size_t n = strlen(dir), k = name ? strlen(name) : 0;
+	char **v;
+	char *p;
+	u32 cap;
+
+	if (l->n == l->cap) {
+		cap = l->cap ? l->cap * 2 : 16;
+		v = realloc(l->v, cap * sizeof *v);
+		if (!v)
+			return false;
+		l->v = v;
+		l->cap = cap;
+	}
+	p = malloc(n + k + 2);
+	if (!p)
+		return false;
+	memcpy(p, dir, n + 1);
+	if (name) {
+		p[n] = '/';
+		memcpy(p + n + 1, name, k + 1);
+	}
+	l->v[l->n++] = p;
+	return true;
+}
+
+static void list_free(struct path_list *l)
+{
+	while (l->n)
+		free(l->v[--l->n]);
+	free(l->v);
+}
+
+static int rm_tree(struct xenstore *s, struct xs_txn *t, const char *path)
+{
+	char up[XS_ABS_PATH_MAX];
+	struct path_list l = { 0 };
+	struct xs_node *parent;
+	bool ok = list_add(&l, path, NULL);
+	u32 i, at;
+
+	for (i = 0; ok && i < l.n; i++) {
+		const struct xs_node *n = xs_look(s, t, l.v[i]);
+
+		for (at = 0; ok && n && at < n->children_len; at += (u32)strlen(n->children + at) + 1)
+			ok = list_add(&l, l.v[i], n->children + at);
+	}
+	memcpy(up, path, strlen(path) + 1);
+	up[xs_parent_len(path)] = 0;
+	parent = ok ? node_rw(s, t, up) : NULL;
+	if (!parent || (t && t->poisoned)) {
+		list_free(&l);
+		return t && t->poisoned ? -XEN_ENOSPC : -XEN_ENOMEM;
+	}
+	xs_node_del_child(parent, strrchr(path, '/') + 1);
+	for (i = 0; i < l.n; i++)
+		changed(s, t, l.v[i], xs_look(s, t, l.v[i]), i > 0);
+	for (i = 0; i < l.n; i++) {
+		if (t) {
+			struct xs_access *a = xs_txn_access(s, t, l.v[i]);
+
+			if (a) {
+				xs_node_free(a->node);
+				a->node = NULL;
+				a->written = true;
+			}
+		} else {
+			xs_table_del(&s->nodes, l.v[i]);
+			s->gen++;
+		}
+	}
+	list_free(&l);
+	return 0;
+}
+
+int xs_do_rm(struct xs_conn *c, struct xenstore *s, struct xs_txn *t, const char *path)
+{
+	char up[XS_ABS_PATH_MAX];
+	int err;
+
+	if (!xs_get(c, s, t, path, XS_PERM_WRITE, &err)) {
+		if (err != -XEN_ENOENT)
+			return err;
+		/* It is gone already: fine, if the directory it would be in is there. */
+		memcpy(up, path, strlen(path) + 1);
+		up[xs_parent_len(path)] = 0;
+		return xs_look(s, t, up) ? 0 : -XEN_ENOENT;
+	}
+	if (!path[1])
+		return -XEN_EINVAL;
+	xs_enter(s);
+	err = rm_tree(s, t, path);
+	xs_leave(s);
+	return err;
+}
+
+int xs_do_set_perms(struct xs_conn *c, struct xenstore *s, struct xs_txn *t, const char *path, const struct xs_perm *p, u32 n)
+{
+	const struct xs_node *old;
+	struct xs_node *node;
+	int err;
+
+	if (!n)
+		return -XEN_EINVAL;
+	if (guest(c) && n > XS_QUOTA_PERMS)
+		return -XEN_ENOSPC;
+	old = xs_get(c, s, t, path, XS_PERM_WRITE | XS_PERM_OWNER, &err);
+	if (!old)
+		return err;
+	if (guest(c) && p[0].domid != old->perms[0].domid)
+		return -XEN_EPERM;
+	if (guest(c) && xs_entry_size(old) + (n - old->nperms) * 8 > XS_QUOTA_ENTRY)
+		return -XEN_ENOSPC;
+	xs_enter(s);
+	node = node_rw(s, t, path);
+	err = !node || xs_node_perms(node, p, n) ? -XEN_ENOMEM : 0;
+	if (!err)
+		changed(s, t, path, node, false);
+	xs_leave(s);
+	return err;
+}
+
+/* ---- the host's calls ------------------------------------------------------------------------------------------ */
+
+int xs_write_bytes(struct xenstore *s, const char *path, const void *p, size_t n)
+{
+	return xs_do_write(NULL, s, s->host_txn, path, p, n);
+}
+
+int xs_write(struct xenstore *s, const char *path, const char *fmt, ...)
+{
+	char text[XS_PAYLOAD_MAX];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof text)
+		return -XEN_E2BIG;
+	return xs_write_bytes(s, path, text, (size_t)n);
+}
+
+int xs_mkdir(struct xenstore *s, const char *path)
+{
+	return xs_do_mkdir(NULL, s, s->host_txn, path);
+}
+
+const char *xs_read(struct xenstore *s, const char *path, size_t *n)
+{
+	const struct xs_node *node = xs_look(s, s->host_txn, path);
+
+	if (n)
+		*n = node ? node->len : 0;
+	return node ? (const char *)node->value : NULL;
+}
+
+bool xs_read_u64(struct xenstore *s, const char *path, u64 *v)
+{
+	size_t n, i;
+	const char *p = xs_read(s, path, &n);
+	u64 x = 0;
+
+	if (!p || !n || n > 20)
+		return false;
+	for (i = 0; i < n; i++) {
+		u32 digit = (u32)(u8)p[i] - '0';
+
+		if (digit > 9 || x > (UINT64_MAX - digit) / 10)
+			return false;
+		x = x * 10 + digit;
+	}
+	*v = x;
+	return true;
+}
+
+const char *xs_directory(struct xenstore *s, const char *path, size_t *n)
+{
+	const struct xs_node *node = xs_look(s, s->host_txn, path);
+
+	*n = node ? node->children_len : 0;
+	return !node ? NULL : node->children ? node->children : "";
+}
+
+int xs_rm(struct xenstore *s, const char *path)
+{
+	int rc = xs_do_rm(NULL, s, s->host_txn, path);
+
+	return rc == -XEN_ENOENT ? 0 : rc;
+}
+
+int xs_set_perms(struct xenstore *s, const char *path, const struct xs_perm *perms, u32 n)
+{
+	return xs_do_set_perms(NULL, s, s->host_txn, path, perms, n);
+}
+
+void xs_begin(struct xenstore *s)
+{
+	if (!s->host_txn)
+		s->host_txn = xs_txn_new(0);
+}
+
+int xs_end(struct xenstore *s)
+{
+	struct xs_txn *t = s->host_txn;
+	int rc;
+
+	if (!t)
+		return -XEN_ENOENT;
+	s->host_txn = NULL;
+	xs_enter(s);
+	rc = xs_txn_commit(NULL, s, t);
+	xs_leave(s);
+	xs_txn_free(t);
+	return rc;
+}
+
+/* ---- the store as a whole -------------------------------------------------------------------------------------- */
+
+static int store_root(struct xenstore *s)
+{
+	static const struct xs_perm everybody = { 0, XS_PERM_READ };
+	struct xs_node *root = xs_node_new("/");
+
+	if (!root || xs_node_perms(root, &everybody, 1)) {
+		xs_node_free(root);
+		return -ENOMEM;
+	}
+	root->gen = ++s->gen;
+	if (xs_table_put(&s->nodes, root)) {
+		xs_node_free(root);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+struct xenstore *xenstore_new(struct log *log)
+{
+	static const struct xs_perm nobody = { 0, XS_PERM_NONE };
+	struct xenstore *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return NULL;
+	s->log = log;
+	s->events_tail = &s->events;
+	if (store_root(s) || xs_mkdir(s, "/tool") || xs_mkdir(s, "/local/domain") || xs_mkdir(s, "/vm") ||
+	    xs_mkdir(s, "/libxl") || xs_set_perms(s, "/libxl", &nobody, 1)) {
+		xenstore_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void xenstore_free(struct xenstore *s)
+{
+	struct xs_host_watch *w;
+	struct xs_host_event *e;
+
+	if (!s)
+		return;
+	while (s->conns)
+		xs_disconnect(s, s->conns);
+	while ((e = s->events)) {
+		s->events = e->next;
+		free(e);
+	}
+	while ((w = s->host_watches)) {
+		s->host_watches = w->next;
+		free(w->path);
+		free(w);
+	}
+	xs_txn_free(s->host_txn);
+	xs_table_free(&s->nodes);
+	free(s);
+}
+
+void xenstore_save(struct xenstore *s, struct buf *out)
+{
+	const struct xs_conn *c;
+	u32 i, n = 0;
+
+	buf_put_u32(out, 1); /* version */
+	buf_put_u64(out, s->gen);
+	buf_put_u32(out, s->nodes.n);
+	for (i = 0; i < s->nodes.n; i++)
+		xs_node_save(s->nodes.v[i], out);
+	for (c = s->conns; c; c = c->next)
+		n++;
+	buf_put_u32(out, n);
+	for (c = s->conns; c; c = c->next)
+		xs_conn_save(c, out);
+}
+
+static int store_load(struct xenstore *s, struct reader *in)
+{
+	struct xs_conn *c;
+	u32 n;
+
+	if (reader_u32(in) != 1)
+		return -EINVAL;
+	s->gen = reader_u64(in);
+	for (n = reader_u32(in); n; n--) {
+		struct xs_node *node = xs_node_load(in);
+
+		if (!node || xs_table_put(&s->nodes, node)) {
+			xs_node_free(node);
+			return -EINVAL;
+		}
+	}
+	n = reader_u32(in);
+	for (c = s->conns; c; c = c->next, n--)
+		if (!n || xs_conn_load(c, in))
+			return -EINVAL;
+	return n || in->failed || !xs_table_find(&s->nodes, "/") ? -EINVAL : 0;
+}
+
+int xenstore_load(struct xenstore *s, struct reader *in)
+{
+	struct xs_conn *c;
+	int rc;
+
+	xs_table_free(&s->nodes);
+	for (c = s->conns; c; c = c->next)
+		xs_conn_drop(c);
+	rc = store_load(s, in);
+	if (rc) {
+		xs_table_free(&s->nodes);
+		for (c = s->conns; c; c = c->next)
+			xs_conn_drop(c);
+		store_root(s);
+	}
+	return rc;
+}

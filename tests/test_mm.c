@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pv/mm.c, pv/mm_type.c, pv/mm_map.c: frames, page types and their refusals, grant maps, state, the M2P window; and a
+ * random guest whose counts must add up after every step.
+ */
+#include "tests/mm_env.h"
+
+START_TEST(frame_numbers)
+{
+	struct env *e = env_new();
+	u64 mfn, i;
+
+	ck_assert_uint_eq(pv_mm_total(&e->pv), FRAMES);
+	ck_assert_uint_eq(pv_mm_room(&e->pv), MAX_PAGES - FRAMES);
+	ck_assert_uint_eq(e->pv.s.nr_pages, FRAMES);
+	ck_assert_uint_eq(e->pv.s.max_pages, MAX_PAGES);
+	ck_assert_uint_ge(e->pv.s.mfn_end, MFN(MAX_PAGES));
+	for (i = 0; i < FRAMES; i++) {
+		ck_assert(pv_mm_owned(&e->pv, MFN(i)));
+		ck_assert_uint_eq(pv_m2p_get(&e->pv, MFN(i)), i);
+	}
+	ck_assert(!pv_mm_owned(&e->pv, MFN(FRAMES)));
+	ck_assert(!pv_mm_owned(&e->pv, PV_MFN_BASE - 1));
+	ck_assert(!pv_mm_owned(&e->pv, 0));
+	ck_assert(!pv_mm_owned(&e->pv, ~0ULL));
+	ck_assert_uint_eq(pv_m2p_get(&e->pv, MFN(FRAMES)), ~0ULL);
+	ck_assert_uint_eq(pv_m2p_get(&e->pv, 0), ~0ULL);
+	/* The lowest number is taken again first. */
+	ck_assert_int_eq(pv_mm_release(&e->pv, MFN(40)), 0);
+	ck_assert_int_eq(pv_mm_release(&e->pv, MFN(20)), 0);
+	ck_assert_int_eq(pv_mm_release(&e->pv, MFN(20)), -XEN_EINVAL);
+	ck_assert(!pv_mm_owned(&e->pv, MFN(20)));
+	ck_assert_ptr_null(mem_frame(&e->d->mem, MFN(20)));
+	ck_assert_uint_eq(pv_m2p_get(&e->pv, MFN(20)), ~0ULL);
+	ck_assert_uint_eq(pv_mm_total(&e->pv), FRAMES - 2);
+	ck_assert_int_eq(pv_mm_alloc(&e->pv, 777, &mfn), 0);
+	ck_assert_uint_eq(mfn, MFN(20));
+	ck_assert_uint_eq(pv_m2p_get(&e->pv, mfn), 777);
+	ck_assert_int_eq(pv_mm_alloc(&e->pv, 778, &mfn), 0);
+	ck_assert_uint_eq(mfn, MFN(40));
+	ck_assert_int_eq(pv_mm_alloc(&e->pv, 779, &mfn), 0);
+	ck_assert_uint_eq(mfn, MFN(FRAMES));
+	/* Runs are aligned, and numbered one after the other. */
+	ck_assert_int_eq(pv_mm_alloc_order(&e->pv, 100, 3, &mfn), 0);
+	ck_assert_uint_eq(mfn, MFN(72));
+	ck_assert_uint_eq(pv_m2p_get(&e->pv, mfn + 7), 107);
+	ck_assert_int_eq(pv_mm_alloc_order(&e->pv, 100, 3, &mfn), -XEN_ENOMEM);
+	ck_assert_int_eq(pv_mm_alloc_order(&e->pv, 100, 63, &mfn), -XEN_ENOMEM);
+	for (i = 0; i < 7; i++)
+		ck_assert_int_eq(pv_mm_alloc(&e->pv, 200 + i, &mfn), 0);
+	ck_assert_int_eq(pv_mm_alloc(&e->pv, 300, &mfn), -XEN_ENOMEM);
+	ck_assert_uint_eq(pv_mm_room(&e->pv), 0);
+	/* The host's frames are writable for ever, and not the guest's to release. */
+	mfn = pv_mm_special(&e->pv);
+	ck_assert_uint_ge(mfn, e->pv.s.mfn_end);
+	ck_assert(pv_mm_owned(&e->pv, mfn));
+	ck_assert_int_eq(pv_mm_release(&e->pv, mfn), -XEN_EINVAL);
+	ck_assert_uint_ne(pv_mm_special(&e->pv), mfn);
+	env_free(e);
+}
+END_TEST
+
+START_TEST(frames_in_use)
+{
+	struct env *e = env_running();
+
+	/* A frame that is still mapped goes when the mapping does. */
+	ck_assert_int_eq(upd(e, PTE_AT(5, 100), MA(30) | RW), 0);
+	ck_assert(!pv_mm_unused(&e->pv, MFN(30)));
+	ck_assert(pv_mm_unused(&e->pv, MFN(31)));
+	ck_assert_int_eq(pv_mm_release(&e->pv, MFN(30)), 0);
+	ck_assert_ptr_nonnull(mem_frame(&e->d->mem, MFN(30)));
+	ck_assert_uint_eq(pv_mm_total(&e->pv), FRAMES);
+	ck_assert_int_eq(pv_mm_release(&e->pv, MFN(30)), -XEN_EINVAL);
+	sane(e);
+	ck_assert_int_eq(upd(e, PTE_AT(5, 100), 0), 0);
+	ck_assert_ptr_null(mem_frame(&e->d->mem, MFN(30)));
+	ck_assert_uint_eq(pv_mm_total(&e->pv), FRAMES - 1);
+	/* Holds count as uses. */
+	ck_assert_int_eq(pv_mm_hold_writable(&e->pv, MFN(33)), 0);
+	ck_assert_int_eq(pv_mm_hold_writable(&e->pv, MFN(33)), 0);
+	ck_assert(!pv_mm_unused(&e->pv, MFN(33)));
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(33), PG_L1), -XEN_EINVAL);
+	pv_mm_release_writable(&e->pv, MFN(33));
+	sane(e);
+	pv_mm_release_writable(&e->pv, MFN(33));
+	pv_mm_release_writable(&e->pv, MFN(33)); /* one too many: nothing happens */
+	ck_assert(pv_mm_unused(&e->pv, MFN(33)));
+	ck_assert_int_eq(pv_mm_hold_writable(&e->pv, MFN(5)), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_hold_writable(&e->pv, 5), -XEN_EINVAL);
+	env_free(e);
+}
+END_TEST
+
+START_TEST(adopt)
+{
+	struct env *e = env_new();
+	u32 i;
+
+	put(e, PTE_AT(2, 256), 0x1234567); /* not a guest's slot: not looked at, and cleared */
+	put(e, PTE_AT(2, 271), MA(3) | TBL);
+	put(e, PTE_AT(5, 9), MA(9) | RW | PTE_U | PTE_NX);
+	put(e, PTE_AT(5, 10), 0x123456789abcdef0); /* not present: anything goes */
+	ck_assert_int_eq(pv_mm_adopt(&e->pv, MFN(2)), 0);
+	sane(e);
+	ck_assert_uint_eq(page(e, 2)->type, PG_L4);
+	ck_assert_uint_eq(page(e, 3)->type, PG_L3);
+	ck_assert_uint_eq(page(e, 4)->type, PG_L2);
+	ck_assert_uint_eq(page(e, 5)->type, PG_L1);
+	ck_assert_uint_eq(page(e, 5)->refs, 3); /* allocated, mapped, in the L2 */
+	ck_assert_uint_eq(page(e, 5)->types, 1);
+	ck_assert_uint_eq(page(e, 1)->type, PG_WRITABLE);
+	ck_assert_uint_eq(get(e, PTE_AT(2, 256)), 0);
+	ck_assert_uint_eq(get(e, PTE_AT(2, 271)), 0);
+	/* U is forced; what was the kernel's is remembered, what was the user's is global. */
+	ck_assert_uint_eq(get(e, PTE_AT(5, 1)), MA(1) | RW | PTE_U | BIT(52));
+	ck_assert_uint_eq(get(e, PTE_AT(5, 9)), MA(9) | RW | PTE_U | PTE_G | PTE_NX);
+	ck_assert_uint_eq(get(e, PTE_AT(5, 10)), 0x123456789abcdef0);
+	ck_assert_int_eq(pv_mm_adopt(&e->pv, MFN(2)), -XEN_EINVAL);
+	sane(e);
+	ck_assert_int_eq(pv_mm_unpin(&e->pv, MFN(2)), 0);
+	for (i = 0; i < FRAMES; i++) {
+		ck_assert_uint_eq(page(e, i)->refs, 1);
+		ck_assert_uint_eq(page(e, i)->types, 0);
+		ck_assert_uint_eq(page(e, i)->type, PG_NONE);
+		ck_assert_uint_eq(page(e, i)->flags, PGF_ALLOCATED);
+	}
+	env_free(e);
+}
+END_TEST
+
+START_TEST(l1_rules)
+{
+	struct env *e = env_running();
+	u64 at = PTE_AT(5, 200);
+	u64 special = pv_mm_special(&e->pv);
+	u32 i;
+	static const struct {
+		u64 entry;
+		int rc;
+	} bad[] = {
+		{ MA(20) | RW | PTE_PSE, -XEN_EINVAL },
+		{ MA(20) | RW | PTE_PCD, -XEN_EINVAL },
+		{ MA(20) | PTE_P | PTE_PWT, -XEN_EINVAL },
+		{ MA(2) | RW, -XEN_EBUSY }, /* page tables, writable */
+		{ MA(3) | RW, -XEN_EBUSY },
+		{ MA(4) | RW, -XEN_EBUSY },
+		{ MA(5) | RW, -XEN_EBUSY },
+		{ MA(60) | RW, -XEN_EBUSY }, /* descriptors */
+		{ MA(FRAMES) | RW, -XEN_EBUSY }, /* nobody's */
+		{ MA(FRAMES) | PTE_P, -XEN_EBUSY },
+		{ 0x12345000 | RW, -XEN_EBUSY }, /* somebody's */
+		{ 0xa0000 | RW, -XEN_EPERM }, /* devices */
+		{ 0xfec00000000 | RW, -XEN_EPERM },
+		{ PTE_ADDR | RW, -XEN_EINVAL }, /* INVALID_MFN */
+	};
+
+	ck_assert_int_eq(pv_mm_get_page_type(&e->pv, MFN(60), PG_SEG_DESC), 0);
+	put(e, MA(20), 0);
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		ck_assert_int_eq(upd(e, at, bad[i].entry), bad[i].rc);
+		ck_assert_uint_eq(get(e, at), 0);
+		sane(e);
+	}
+	/* Read-only, everything the guest has. */
+	for (i = 0; i < FRAMES; i++)
+		ck_assert_int_eq(upd(e, PTE_AT(5, 300 + i), MA(i) | PTE_P), 0);
+	sane(e);
+	for (i = 0; i < FRAMES; i++)
+		ck_assert_int_eq(upd(e, PTE_AT(5, 300 + i), i * 2), 0);
+	ck_assert_int_eq(upd(e, at, special << PAGE_SHIFT | RW), 0);
+	sane(e);
+	/* A frame mapped writable is no table and no page of descriptors until that is gone. */
+	ck_assert_int_eq(upd(e, at, MA(20) | RW), 0);
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(20), PG_L1), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_get_page_type(&e->pv, MFN(20), PG_SEG_DESC), -XEN_EINVAL);
+	ck_assert_int_eq(upd(e, at, MA(20) | PTE_P), 0);
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(20), PG_L1), 0);
+	ck_assert_int_eq(upd(e, at, MA(20) | RW), -XEN_EBUSY);
+	ck_assert_uint_eq(get(e, at), MA(20) | PTE_P | PTE_U | BIT(52));
+	sane(e);
+	/* Flags without a meaning for the frame; A and D kept when asked. */
+	ck_assert_int_eq(upd(e, at, MA(20) | PTE_P | PTE_A | PTE_D | PTE_U | PTE_NX | 0xe00), 0);
+	ck_assert_uint_eq(get(e, at), MA(20) | PTE_P | PTE_A | PTE_D | PTE_U | PTE_NX | PTE_G | 0xe00);
+	ck_assert_int_eq(upd(e, at | 2, MA(20) | PTE_P), 0);
+	ck_assert_uint_eq(get(e, at), MA(20) | PTE_P | PTE_A | PTE_D | PTE_U | BIT(52));
+	ck_assert_int_eq(upd(e, at | 2, MA(21) | RW), 0);
+	ck_assert_uint_eq(get(e, at), MA(21) | RW | PTE_A | PTE_D | PTE_U | BIT(52));
+	ck_assert_int_eq(upd(e, at, MA(21) | RW), 0);
+	ck_assert_uint_eq(get(e, at), MA(21) | RW | PTE_U | BIT(52));
+	ck_assert_int_eq(upd(e, at | 3, MA(22) | RW), 0);
+	ck_assert_int_eq(upd(e, at, 0), 0);
+	ck_assert_int_eq(pv_mm_unpin(&e->pv, MFN(20)), 0);
+	ck_assert(pv_mm_unused(&e->pv, MFN(20)));
+	ck_assert(pv_mm_unused(&e->pv, MFN(21)));
+	pv_mm_put_page_type(&e->pv, MFN(60));
+	env_free(e);
+}
+END_TEST
+
+START_TEST(table_rules)
+{
+	struct env *e = env_running();
+	u32 i;
+	static const struct {
+		u32 table, slot;
+		u64 entry;
+		int rc;
+	} bad[] = {
+		{ 4, 7, MA(20) | TBL | PTE_PSE, -XEN_EINVAL },
+		{ 4, 7, MA(20) | TBL | PTE_G, -XEN_EINVAL },
+		{ 3, 7, MA(20) | TBL | PTE_PCD, -XEN_EINVAL },
+		{ 2, 7, MA(20) | TBL | PTE_PWT, -XEN_EINVAL },
+		{ 4, 7, MA(FRAMES) | TBL, -XEN_EINVAL }, /* not the guest's */
+		{ 4, 7, 0xfec00000000 | TBL, -XEN_EINVAL },
+		{ 4, 7, MA(1) | TBL, -XEN_EINVAL }, /* mapped writable */
+		{ 4, 7, MA(4) | TBL, -XEN_EINVAL }, /* itself, and all other linear tables */
+		{ 4, 7, MA(3) | TBL, -XEN_EINVAL },
+		{ 3, 7, MA(3) | TBL, -XEN_EINVAL },
+		{ 2, 7, MA(2) | TBL, -XEN_EINVAL },
+		{ 2, 7, MA(5) | TBL, -XEN_EINVAL }, /* of another level */
+		{ 3, 7, MA(5) | TBL, -XEN_EINVAL },
+		{ 2, 256, MA(20) | TBL, -XEN_EINVAL }, /* the hypervisor's slots */
+		{ 2, 263, 0, -XEN_EINVAL },
+		{ 2, 271, MA(20) | TBL, -XEN_EINVAL },
+	};
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		u64 at = PTE_AT(bad[i].table, bad[i].slot);
+
+		ck_assert_int_eq(upd(e, at, bad[i].entry), bad[i].rc);
+		ck_assert_uint_eq(get(e, at), 0);
+		sane(e);
+	}
+	/* A table is checked when it is hung in, and all of it. */
+	put(e, PTE_AT(20, 511), MA(4) | RW);
+	put(e, PTE_AT(20, 0), MA(21) | RW);
+	ck_assert_int_eq(upd(e, PTE_AT(4, 7), MA(20) | TBL), -XEN_EBUSY);
+	ck_assert(pv_mm_unused(&e->pv, MFN(20)));
+	ck_assert(pv_mm_unused(&e->pv, MFN(21)));
+	put(e, PTE_AT(20, 511), MA(4) | PTE_P);
+	ck_assert_int_eq(upd(e, PTE_AT(4, 7), MA(20) | PTE_P), 0);
+	ck_assert_uint_eq(get(e, PTE_AT(4, 7)), MA(20) | PTE_P | PTE_U | PTE_A);
+	ck_assert_uint_eq(page(e, 20)->type, PG_L1);
+	ck_assert_uint_eq(page(e, 21)->type, PG_WRITABLE);
+	/* The same table twice; W comes and goes without a look at it. */
+	ck_assert_int_eq(upd(e, PTE_AT(4, 8), MA(20) | TBL), 0);
+	ck_assert_uint_eq(page(e, 20)->types, 2);
+	ck_assert_int_eq(upd(e, PTE_AT(4, 8), MA(20) | PTE_P), 0);
+	ck_assert_uint_eq(page(e, 20)->types, 2);
+	/* Slots next to the hypervisor's are the guest's; a new tree of three levels in one go. */
+	put(e, PTE_AT(30, 5), MA(31) | TBL);
+	put(e, PTE_AT(31, 6), MA(32) | PTE_P);
+	put(e, PTE_AT(32, 7), MA(33) | RW);
+	ck_assert_int_eq(upd(e, PTE_AT(2, 272), MA(30) | TBL), 0);
+	ck_assert_int_eq(upd(e, PTE_AT(2, 255), MA(30) | TBL), 0);
+	sane(e);
+	ck_assert_uint_eq(page(e, 33)->type, PG_WRITABLE);
+	ck_assert_uint_eq(page(e, 31)->types, 1);
+	ck_assert_int_eq(upd(e, PTE_AT(2, 255), 0), 0);
+	ck_assert_int_eq(upd(e, PTE_AT(2, 272), 0), 0);
+	ck_assert_int_eq(upd(e, PTE_AT(4, 7), 0), 0);
+	ck_assert_int_eq(upd(e, PTE_AT(4, 8), 0x555554), 0);
+	for (i = FREE; i < FRAMES; i++)
+		ck_assert(pv_mm_unused(&e->pv, MFN(i)));
+	env_free(e);
+}
+END_TEST
+
+START_TEST(pins)
+{
+	struct env *e = env_new();
+	u32 i;
+
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(5), PG_L1), 0);
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(5), PG_L1), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(5), PG_L2), -XEN_EINVAL);
+	ck_assert_uint_eq(page(e, 5)->types, 1);
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(2), PG_L3), -XEN_EBUSY); /* then its L2 would be an L1, mapping a table writable */
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(2), PG_L4), 0);
+	ck_assert_uint_eq(page(e, 5)->types, 2);
+	sane(e);
+	ck_assert_int_eq(pv_mm_unpin(&e->pv, MFN(5)), 0);
+	ck_assert_int_eq(pv_mm_unpin(&e->pv, MFN(5)), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_unpin(&e->pv, MFN(3)), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_unpin(&e->pv, 3), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(FRAMES), PG_L1), -XEN_EINVAL);
+	/* A root in use stays a table after its pin is gone. */
+	ck_assert_int_eq(pv_mm_set_kernel_root(e->v, MFN(2)), 0);
+	ck_assert_int_eq(pv_mm_set_user_root(e->v, MFN(2)), 0);
+	ck_assert_int_eq(pv_mm_unpin(&e->pv, MFN(2)), 0);
+	sane(e);
+	ck_assert_uint_eq(page(e, 2)->types, 2);
+	ck_assert_int_eq(pv_mm_set_user_root(e->v, 0), 0);
+	ck_assert_int_eq(pv_mm_set_kernel_root(e->v, 0), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_set_kernel_root(e->v, MFN(3)), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_set_kernel_root(e->v, MFN(FRAMES)), -XEN_EINVAL);
+	ck_assert_uint_eq(page(e, 5)->type, PG_L1);
+	pv_mm_vcpu_reset(e->v);
+	for (i = 0; i < FRAMES; i++)
+		ck_assert(pv_mm_unused(&e->pv, MFN(i)));
+	env_free(e);
+}
+END_TEST
+
+START_TEST(grants)
+{
+	struct env *e = env_running();
+	struct mem other;
+	u64 mfn, m2, special = PTE_AT(5, 100);
+
+	ck_assert_int_eq(mem_init(&other, &e->host.frames, 512), 0);
+	ck_assert_int_eq(mem_add(&other, 3), 0);
+	ck_assert_int_eq(pv_mm_alias(&e->pv, mem_frame(&other, 3), &mfn), 0);
+	ck_assert_int_eq(pv_mm_alias(&e->pv, mem_frame(&other, 3), &m2), 0);
+	ck_assert_uint_ne(mfn, m2);
+	ck_assert(!pv_mm_owned(&e->pv, mfn));
+	/* Only the grant code may map it; the guest cannot, nor use it for anything. */
+	ck_assert_int_eq(upd(e, special, mfn << PAGE_SHIFT | RW), -XEN_EBUSY);
+	ck_assert_int_eq(pv_mm_pin(&e->pv, mfn, PG_L1), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_map_pte(&e->pv, special, mfn << PAGE_SHIFT | RW | PTE_A | PTE_D), 0);
+	sane(e);
+	ck_assert_int_eq(upd(e, special, mfn << PAGE_SHIFT | RW | PTE_NX), 0); /* flags may change */
+	ck_assert_int_eq(pv_mm_map_pte(&e->pv, special + 4, mfn << PAGE_SHIFT | RW), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_map_pte(&e->pv, PTE_AT(4, 9), mfn << PAGE_SHIFT | RW), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_map_pte(&e->pv, MA(40), mfn << PAGE_SHIFT | RW), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_map_pte(&e->pv, 0x1000, mfn << PAGE_SHIFT | RW), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_unmap_pte(&e->pv, special, m2, true, 0), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_unmap_pte(&e->pv, special, mfn, false, 0), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_unmap_pte(&e->pv, special, mfn, true, 0), 0);
+	ck_assert_uint_eq(get(e, special), 0);
+	ck_assert_int_eq(pv_mm_unmap_pte(&e->pv, special, mfn, true, 0), -XEN_EINVAL);
+	/* The number goes with the last of its uses. */
+	ck_assert_int_eq(pv_mm_map_pte(&e->pv, special, m2 << PAGE_SHIFT | PTE_P), 0);
+	pv_mm_unalias(&e->pv, m2);
+	ck_assert_ptr_nonnull(mem_frame(&e->d->mem, m2));
+	sane(e);
+	ck_assert_int_eq(upd(e, special, 0), 0);
+	ck_assert_ptr_null(mem_frame(&e->d->mem, m2));
+	pv_mm_unalias(&e->pv, mfn);
+	ck_assert_ptr_null(mem_frame(&e->d->mem, mfn));
+	ck_assert_int_eq(pv_mm_alias(&e->pv, mem_frame(&other, 3), &m2), 0);
+	ck_assert_uint_eq(mfn, m2);
+	pv_mm_unalias(&e->pv, m2);
+	mem_free(&other);
+	env_free(e);
+}
+END_TEST
+
+START_TEST(state)
+{
+	struct env *e = env_running();
+	struct buf a = { 0 }, b = { 0 };
+	struct reader r;
+	u64 mfn;
+
+	ck_assert(state_check(&pv_page_desc));
+	ck_assert(state_check(&pv_mm_state_desc));
+	ck_assert_int_eq(pv_mm_release(&e->pv, MFN(30)), 0);
+	pv_m2p_set(&e->pv, MFN(31), 5555);
+	state_list_save(&e->d->states, &a);
+	/* Change everything, go back, and it is all there again. */
+	ck_assert_int_eq(pv_mm_alloc(&e->pv, 9, &mfn), 0);
+	ck_assert_int_eq(pv_mm_release(&e->pv, MFN(10)), 0);
+	pv_m2p_set(&e->pv, MFN(31), 1);
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(40), PG_L1), 0);
+	ck_assert_uint_ne(pv_mm_special(&e->pv), 0);
+	reader_init(&r, a.p, a.len);
+	ck_assert_int_eq(state_list_load(&e->d->states, &r), 0);
+	state_list_save(&e->d->states, &b);
+	ck_assert_uint_eq(a.len, b.len);
+	ck_assert(!memcmp(a.p, b.p, a.len));
+	ck_assert_uint_eq(pv_m2p_get(&e->pv, MFN(31)), 5555);
+	ck_assert_uint_eq(pv_m2p_get(&e->pv, MFN(30)), ~0ULL);
+	ck_assert_uint_eq(page(e, 40)->types, 0);
+	ck_assert_uint_eq(pv_mm_total(&e->pv), FRAMES - 1);
+	/* The memory is somebody else's to restore. */
+	mem_remove(&e->d->mem, MFN(30));
+	mem_remove(&e->d->mem, e->pv.s.mfn_end);
+	ck_assert_int_eq(mem_add(&e->d->mem, MFN(10)), 0);
+	ck_assert_int_eq(pv_mm_alloc(&e->pv, 9, &mfn), 0);
+	ck_assert_uint_eq(mfn, MFN(30));
+	buf_free(&a);
+	buf_free(&b);
+	env_free(e);
+}
+END_TEST
+
+/* The walker finds what the tables say, and the M2P in its window. */
+START_TEST(window)
+{
+	struct env *e = env_running();
+	struct mmu *m = &e->v->cpu.mmu;
+	struct mmu_fault f;
+	struct mem copy;
+	u8 b[8];
+
+	m->mode = MMU_LONG4;
+	m->nxe = true;
+	m->root = MA(2);
+	m->pv = true;
+	mmu_update(m);
+	put(e, MA(6), 0x6666);
+	ck_assert_int_eq(mmu_read(m, MA(6), b, 8, &f), 0);
+	ck_assert_uint_eq(ld64(b), 0x6666);
+	ck_assert_int_ne(mmu_write(m, MA(5), b, 8, &f), 0);
+	ck_assert_int_eq(mmu_write(m, MA(6), b, 8, &f), 0);
+	ck_assert_int_eq(mmu_read(m, PV_M2P_START + MFN(12) * 8, b, 8, &f), 0);
+	ck_assert_uint_eq(ld64(b), 12);
+	pv_m2p_set(&e->pv, MFN(12), 0x1212);
+	ck_assert_int_eq(mmu_read(m, PV_M2P_START + MFN(12) * 8, b, 8, &f), 0);
+	ck_assert_uint_eq(ld64(b), 0x1212);
+	/* After a fork the frame is cloned on the next set, and seen all the same. */
+	ck_assert_int_eq(mem_init(&copy, &e->host.frames, e->pv.m2p.limit), 0);
+	ck_assert_int_eq(mem_fork(&copy, &e->pv.m2p), 0);
+	pv_m2p_set(&e->pv, MFN(12), 0x1313);
+	ck_assert_int_eq(mmu_read(m, PV_M2P_START + MFN(12) * 8, b, 8, &f), 0);
+	ck_assert_uint_eq(ld64(b), 0x1313);
+	ck_assert_uint_eq(mem_read_u64(&copy, MFN(12) * 8), 0x1212);
+	mem_free(&copy);
+	ck_assert_int_ne(mmu_write(m, PV_M2P_START + MFN(12) * 8, b, 8, &f), 0);
+	ck_assert_int_ne(mmu_read(m, PV_M2P_START, b, 8, &f), 0);
+	ck_assert_int_ne(mmu_read(m, PV_M2P_START + (1ULL << 38), b, 8, &f), 0);
+	m->mode = MMU_OFF;
+	m->root = 0;
+	mmu_update(m);
+	env_free(e);
+}
+END_TEST
+
+/* ---- a random guest --------------------------------------------------------------------------------------------- */
+
+static u32 rnd(u64 *s)
+{
+	*s = *s * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (u32)(*s >> 33);
+}
+
+/* An entry that is often right, and often not. */
+static u64 random_entry(u64 *s)
+{
+	static const u64 flags[] = { 0, PTE_P, RW, RW, RW | PTE_U, TBL, TBL, RW | PTE_NX, PTE_P | PTE_A, RW | PTE_PSE,
+				     TBL | PTE_G, RW | PTE_PCD, PTE_W };
+	u64 e = flags[rnd(s) % ARRAY_SIZE(flags)];
+
+	switch (rnd(s) % 16) {
+	case 0:
+		return e;
+	case 1:
+		return e | (u64)rnd(s) << 24;
+	default:
+		return e | MA(rnd(s) % (FRAMES + 2));
+	}
+}
+
+static void random_step(struct env *e, u64 *s)
+{
+	u32 n = FREE + rnd(s) % NFREE;
+	u32 small = FREE + rnd(s) % 12; /* few frames, so that they meet again */
+	struct hc h = { .v = e->v };
+	u64 mfn, frames[2] = { MFN(n), MFN(small) };
+
+	switch (rnd(s) % 20) {
+	case 0:
+		pv_mm_unpin(&e->pv, MFN(small));
+		break;
+	case 1:
+	case 2:
+		pv_mm_pin(&e->pv, MFN(small), PG_L1 + rnd(s) % 4);
+		break;
+	case 3:
+		pv_mm_set_user_root(e->v, rnd(s) % 4 ? MFN(small) : 0);
+		break;
+	case 4:
+		pv_mm_release(&e->pv, MFN(n));
+		break;
+	case 5:
+		pv_mm_alloc_order(&e->pv, rnd(s), rnd(s) % 2, &mfn);
+		break;
+	case 6:
+		pv_mm_set_gdt(e->d->vcpus[1], frames, rnd(s) % 1024);
+		break;
+	case 7:
+		h.args[0] = MA(n) + rnd(s) % 512 * 8;
+		h.args[1] = (u64)rnd(s) << 32 | rnd(s);
+		hc_update_descriptor(&h);
+		break;
+	case 8:
+		e->pv.s.vm_assist = rnd(s);
+		store(e, MA(5) + 64 * 8 + rnd(s) % 256, MFN(5), 1u << rnd(s) % 4, random_entry(s));
+		break;
+	case 9:
+		if (e->mm->pages[n].refs > 1 && rnd(s) % 4)
+			pv_mm_put_page_type(&e->pv, MFN(n));
+		else
+			pv_mm_get_page_type(&e->pv, MFN(small), PG_L1 + rnd(s) % 6);
+		break;
+	case 10:
+		h.args[0] = MA(64) + rnd(s) % 64 * PAGE_SIZE;
+		h.args[1] = random_entry(s);
+		hc_update_va_mapping(&h);
+		break;
+	case 11:
+		pv_mm_update(&e->pv, PTE_AT(2, 1 + rnd(s) % 511), random_entry(s), rnd(s) % 2);
+		break;
+	case 12:
+		pv_mm_update(&e->pv, PTE_AT(3, 2 + rnd(s) % 100), random_entry(s), rnd(s) % 2);
+		break;
+	case 13:
+		pv_mm_update(&e->pv, PTE_AT(4, 1 + rnd(s) % 100), random_entry(s), rnd(s) % 2);
+		break;
+	case 14:
+		pv_mm_update(&e->pv, PTE_AT(5, 64 + rnd(s) % 100), random_entry(s), rnd(s) % 2);
+		break;
+	default:
+		pv_mm_update(&e->pv, PTE_AT(small, rnd(s) % 512), random_entry(s), rnd(s) % 2);
+		break;
+	}
+}
+
+START_TEST(random_guest)
+{
+	u64 s = 0x5eed + (u64)_i;
+	u32 i, tables = 0;
+	struct env *e = env_running();
+
+	for (i = 0; i < 6000; i++) {
+		random_step(e, &s);
+		if (i % 8 == 0)
+			sane(e);
+	}
+	for (i = 0; i < FRAMES; i++)
+		tables += page(e, i)->type >= PG_L1 && page(e, i)->type <= PG_L4;
+	ck_assert_uint_gt(tables, 3);
+	/* Everything let go: nothing is counted any more. */
+	pv_mm_vcpu_reset(e->d->vcpus[0]);
+	pv_mm_vcpu_reset(e->d->vcpus[1]);
+	for (i = 0; i < MAX_PAGES; i++) {
+		while (page(e, i)->holds)
+			pv_mm_put_page_type(&e->pv, MFN(i));
+		pv_mm_unpin(&e->pv, MFN(i));
+	}
+	for (i = 0; i < MAX_PAGES; i++) {
+		ck_assert_uint_eq(page(e, i)->types, 0);
+		ck_assert_uint_eq(page(e, i)->refs, !!(page(e, i)->flags & PGF_ALLOCATED));
+	}
+	env_free(e);
+}
+END_TEST
+
+Suite *mm_suite(void)
+{
+	Suite *s = suite_create("pv/mm");
+	TCase *t = tcase_create("frames");
+
+	tcase_add_test(t, frame_numbers);
+	tcase_add_test(t, frames_in_use);
+	tcase_add_test(t, state);
+	tcase_add_test(t, window);
+	suite_add_tcase(s, t);
+	t = tcase_create("types");
+	tcase_add_test(t, adopt);
+	tcase_add_test(t, l1_rules);
+	tcase_add_test(t, table_rules);
+	tcase_add_test(t, pins);
+	tcase_add_test(t, grants);
+	suite_add_tcase(s, t);
+	t = tcase_create("random");
+	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t, random_guest, 0, 8);
+	suite_add_tcase(s, t);
+	return s;
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ui/options: the table, every value's grammar, the sentences of refusal, and the manual's agreement with the table.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/suites.h"
+#include "ui/disasm.h"
+#include "ui/options.h"
+
+#define MAX_ARGS 16
+
+/* Parses a line of words split at blanks ('~' stands for a blank); text gets what was printed. */
+static int parse(struct options *o, struct error *e, char **text, const char *line)
+{
+	char *copy = strdup(line), *argv[MAX_ARGS + 1] = { (char *)"paravane" }, *p;
+	size_t len;
+	FILE *f = open_memstream(text, &len);
+	int argc = 1, rc;
+
+	for (p = strtok(copy, " "); p && argc < MAX_ARGS; p = strtok(NULL, " ")) {
+		argv[argc++] = p;
+		for (; *p; p++)
+			if (*p == '~')
+				*p = ' ';
+	}
+	e->text[0] = 0;
+	rc = options_parse(o, argc, argv, f, e);
+	fclose(f);
+	free(copy);
+	return rc;
+}
+
+/* A line that must be taken. The caller frees the options. */
+static void good(struct options *o, const char *line)
+{
+	struct error e;
+	char *text;
+	int rc = parse(o, &e, &text, line);
+
+	ck_assert_msg(rc == OPTIONS_RUN, "%s: %d %s", line, rc, e.text);
+	free(text);
+}
+
+/* A line that must be refused in a sentence that holds these words. */
+static void bad(const char *line, const char *w1, const char *w2)
+{
+	struct options o;
+	struct error e;
+	char *text;
+	int rc = parse(&o, &e, &text, line);
+
+	ck_assert_msg(rc < 0, "%s: taken", line);
+	ck_assert_msg(strstr(e.text, w1) && strstr(e.text, w2), "%s: '%s' has no '%s' or '%s'", line, e.text, w1, w2);
+	options_free(&o);
+	free(text);
+}
+
+/* A line that prints something and ends. */
+static void shows(const char *line, const char *w1, const char *w2)
+{
+	struct options o;
+	struct error e;
+	char *text;
+	int rc = parse(&o, &e, &text, line);
+
+	ck_assert_msg(rc == OPTIONS_DONE, "%s: %d %s", line, rc, e.text);
+	ck_assert_msg(strstr(text, w1) && strstr(text, w2), "%s: printed '%s'", line, text);
+	options_free(&o);
+	free(text);
+}
+
+START_TEST(the_usual_line)
+{
+	struct options o;
+
+	good(&o,
+	     "-M xenpv -name demo -m 500 -smp 2 -kernel vmlinuz -initrd ird.gz -append console=hvc0~quiet -nographic");
+	ck_assert_ptr_eq(node_find(o.tree, "/guests/demo"), o.guest);
+	ck_assert_str_eq(node_str(o.guest, "machine", ""), "xenpv");
+	ck_assert_uint_eq(node_u64(o.guest, "memory", 0), 500 << 20);
+	ck_assert_uint_eq(node_u64(o.guest, "vcpus", 0), 2);
+	ck_assert_uint_eq(node_u64(o.guest, "maxvcpus", 0), 2);
+	ck_assert_str_eq(node_str(o.guest, "kernel", ""), "vmlinuz");
+	ck_assert_str_eq(node_str(o.guest, "initrd", ""), "ird.gz");
+	ck_assert_str_eq(node_str(o.guest, "cmdline", ""), "console=hvc0 quiet");
+	ck_assert_str_eq(node_str(o.guest, "serial0", ""), "mon:stdio");
+	ck_assert_str_eq(node_str(o.guest, "on-reboot", ""), "restart");
+	ck_assert_str_eq(node_str(o.guest, "clock-base", ""), "fixed");
+	ck_assert(o.idle_sleep && !o.stats && !o.singlestep && !o.timeout_ns);
+	options_free(&o);
+}
+END_TEST
+
+START_TEST(values)
+{
+	static const struct {
+		const char *line;
+		u64 bytes;
+	} sizes[] = {
+		{ "-m 500", 500ull << 20 },      { "-m 500M", 500ull << 20 },
+		{ "-m size=1G", 1ull << 30 },    { "--m 1g", 1ull << 30 },
+		{ "-m 65536k", 64ull << 20 },    { "-m 1T", 1ull << 40 },
+		{ "-m 33554432B", 32ull << 20 }, { "-m 256MiB", 256ull << 20 },
+		{ "-m 1 -m 2", 2ull << 20 },     { "", 512ull << 20 },
+	};
+	static const struct {
+		const char *line;
+		u64 vcpus, maxvcpus;
+	} smps[] = {
+		{ "-smp 1", 1, 1 },
+		{ "-smp 64", 64, 64 },
+		{ "-smp cpus=3", 3, 3 },
+		{ "-smp 2,maxcpus=4", 2, 4 },
+		{ "-smp maxcpus=8", 8, 8 },
+		{ "-smp sockets=2,cores=2,threads=1", 4, 4 },
+		{ "-smp 4,sockets=1,cores=4", 4, 4 },
+	};
+	static const struct {
+		const char *line, *base;
+		u64 epoch;
+	} clocks[] = {
+		{ "-rtc base=utc", "utc", 1 },
+		{ "-rtc localtime", "localtime", 1 },
+		{ "-rtc 0", "fixed", 0 },
+		{ "-rtc base=1700000000", "fixed", 1700000000 },
+		{ "-rtc base=2023-11-14T22:13:20,clock=vm", "fixed", 1700000000 },
+		{ "-rtc base=2000-02-29", "fixed", 951782400 },
+		{ "-rtc base=1970-01-01T00:00:01", "fixed", 1 },
+		{ "-rtc base=2100-03-01", "fixed", 4107542400 },
+	};
+	struct options o;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		good(&o, sizes[i].line);
+		ck_assert_msg(node_u64(o.guest, "memory", 0) == sizes[i].bytes, "%s", sizes[i].line);
+		options_free(&o);
+	}
+	for (i = 0; i < ARRAY_SIZE(smps); i++) {
+		good(&o, smps[i].line);
+		ck_assert_msg(node_u64(o.guest, "vcpus", 0) == smps[i].vcpus, "%s", smps[i].line);
+		ck_assert_msg(node_u64(o.guest, "maxvcpus", 0) == smps[i].maxvcpus, "%s", smps[i].line);
+		options_free(&o);
+	}
+	for (i = 0; i < ARRAY_SIZE(clocks); i++) {
+		good(&o, clocks[i].line);
+		ck_assert_str_eq(node_str(o.guest, "clock-base", ""), clocks[i].base);
+		ck_assert_msg(node_u64(o.guest, "clock-epoch", 1) == clocks[i].epoch, "%s", clocks[i].line);
+		options_free(&o);
+	}
+}
+END_TEST
+
+START_TEST(host_side)
+{
+	struct options o;
+
+	good(&o,
+	     "--singlestep -stats -progress -timeout 2.5 -accel interp,tb-size=16 -icount shift=3,sleep=off -D x.log "
+	     "-d int,hypercall -d exec");
+	ck_assert(o.singlestep && o.stats && o.progress && !o.idle_sleep);
+	ck_assert(o.timeout_ns == 2500000000u);
+	ck_assert(o.tb_bytes == 16 << 20);
+	ck_assert_uint_eq(node_u64(o.guest, "icount-shift", 99), 3);
+	ck_assert_uint_eq(o.log_mask, LOG_INT | LOG_HYPERCALL | LOG_EXEC);
+	ck_assert_str_eq(o.log_file, "x.log");
+	options_free(&o);
+	good(&o, "-icount auto -no-reboot -no-shutdown -display none -monitor none -cpu max -name guest=a-b.c");
+	ck_assert(!node_has(o.guest, "icount-shift"));
+	ck_assert_str_eq(node_str(o.guest, "on-reboot", ""), "destroy");
+	ck_assert_str_eq(node_str(o.guest, "on-poweroff", ""), "preserve");
+	ck_assert_str_eq(o.guest->name, "a-b.c");
+	options_free(&o);
+	good(&o, "-serial unix:/tmp/x,server=on,wait=off");
+	ck_assert_str_eq(node_str(o.guest, "serial0", ""), "unix:/tmp/x,server=on,wait=off");
+	options_free(&o);
+}
+END_TEST
+
+START_TEST(refusals)
+{
+	char line[1100] = "-append ";
+
+	bad("-m 0", "-m 0", "as in -m 512M");
+	bad("-m 0G", "-m 0G", "memory");
+	bad("-m 1k", "-m 1k", "1M");
+	bad("-m lots", "'lots'", "-m 1G");
+	bad("-m 5Q", "'5Q'", "-m 1G");
+	bad("-m -5", "'-5'", "-m 1G");
+	bad("-m 2T", "-m 2T", "1T");
+	bad("-m 99999999999999999999", "-m", "1T");
+	bad("-m 1G,slots=4", "'slots'", "-m 512M");
+	bad("-smp 0", "-smp 0", "1 to 64");
+	bad("-smp 999", "-smp 999", "64");
+	bad("-smp 65", "-smp 65", "64");
+	bad("-smp 2x", "'2x'", "-smp 2");
+	bad("-smp 4,maxcpus=2", "-smp 4,maxcpus=2", "maxcpus");
+	bad("-smp 2,dies=2", "'dies'", "cpus=N");
+	bad("-smp sockets=64,cores=64", "-smp", "64");
+	bad("-M pc", "'pc'", "xenpv");
+	bad("-cpu host", "host", "-cpu max");
+	bad("-accel kvm", "'kvm'", "interp");
+	bad("-accel interp,tb-size=0", "'0'", "tb-size");
+	bad("-icount 11", "'11'", "0 to 10");
+	bad("-icount shift=1,sleep=maybe", "'maybe'", "on or off");
+	bad("-rtc base=yesterday", "'yesterday'", "utc");
+	bad("-rtc base=2023-02-29", "'2023-02-29'", "date");
+	bad("-rtc base=2023-13-01", "'2023-13-01'", "date");
+	bad("-rtc base=99999999999999", "99999999999999", "1970");
+	bad("-timeout 0", "-timeout 0", "-timeout 60");
+	bad("-timeout soon", "soon", "-timeout 60");
+	bad("-timeout nan", "nan", "-timeout 60");
+	bad("-d int,nosuch", "'nosuch'", "-d help");
+	bad("-serial vc", "-serial vc", "mon:stdio");
+	bad("-serial file:", "-serial file:", "file:PATH");
+	bad("-serial null -serial null", "-serial null", "once");
+	bad("-display sdl", "sdl", "-display none");
+	bad("-name a/b", "'a/b'", "-name demo");
+	bad("-kernel", "-kernel", "FILE");
+	bad("vmlinuz", "'vmlinuz'", "-kernel");
+	bad("-kernle x", "-kernle", "did you mean -kernel?");
+	bad("--inird x", "--inird", "-initrd");
+	bad("-serail x", "-serail", "-serial");
+	bad("-mem x", "-mem", "such option");
+	bad("-zzzzzz", "-zzzzzz", "-h lists");
+	bad("-kern x", "-kern", "-kernel");
+	bad("-", "'-'", "options start");
+	memset(line + 8, 'a', 1023);
+	line[8 + 1023] = 0;
+	{
+		struct options o;
+
+		good(&o, line);
+		options_free(&o);
+	}
+	memset(line + 8, 'a', 1024);
+	line[8 + 1024] = 0;
+	bad(line, "1024 bytes", "1023");
+}
+END_TEST
+
+START_TEST(lists)
+{
+	shows("-h", "usage: paravane", "-kernel FILE");
+	shows("--help", "Guest:", "Examples:");
+	shows("-help", "Exit codes", "-smp");
+	shows("-version", "paravane version", "zlib");
+	shows("-M help", "xenpv", "default");
+	shows("-machine ?", "xenpv", "default");
+	shows("-cpu help", "max", "CPUs");
+	shows("-accel help", "interp", "Accelerators");
+	shows("-d help", "hypercall", "guest_errors");
+	shows("-name t -m 1G -dumpdts", "t {", "memory = /bits/ 64 <0x40000000>;");
+}
+END_TEST
+
+START_TEST(table)
+{
+	const struct option_row *r, *q;
+
+	for (r = option_rows; r->name; r++) {
+		ck_assert(r->handle && *r->help && *r->group);
+		ck_assert_msg(!options_nearest(r->name) || !strcmp(options_nearest(r->name), r->name), "%s", r->name);
+		for (q = r + 1; q->name; q++)
+			ck_assert_msg(strcmp(r->name, q->name), "-%s is there twice", r->name);
+		/* Groups are not scattered, or -h would head one twice. */
+		for (q = r + 1; q->name && !strcmp(q->group, r->group); q++)
+			;
+		for (; q->name; q++)
+			ck_assert_msg(strcmp(r->group, q->group), "-%s is apart from its group", q->name);
+	}
+}
+END_TEST
+
+/* Each option has an entry that starts "- `-name" in the manual, and the manual has no entry for anything else. */
+START_TEST(manual_agrees)
+{
+	const char *dir = getenv("srcdir");
+	char path[1000], line[1000];
+	bool seen[200] = { false };
+	FILE *f;
+	size_t i;
+
+	snprintf(path, sizeof path, "%s/docs/manual.md", dir ? dir : ".");
+	f = fopen(path, "r");
+	ck_assert_msg(f != NULL, "%s cannot be read: set srcdir", path);
+	while (fgets(line, sizeof line, f)) {
+		char *p = line;
+
+		if (strncmp(p, "- `-", 4))
+			continue;
+		/* "- `-M TYPE`, `-machine TYPE`: ..." has two. */
+		while ((p = strstr(p, "`-")) != NULL) {
+			size_t len = strcspn(p + 2, " `");
+			char *end = strstr(line, "`: ");
+
+			if (end && p > end)
+				break;
+			for (i = 0; option_rows[i].name; i++)
+				if (strlen(option_rows[i].name) == len && !memcmp(option_rows[i].name, p + 2, len))
+					break;
+			ck_assert_msg(option_rows[i].name != NULL, "the manual has an option that is not there: %s",
+				      line);
+			/* And its argument is spelled alike. */
+			if (*option_rows[i].arg)
+				ck_assert_msg(!strncmp(p + 3 + len, option_rows[i].arg, strlen(option_rows[i].arg)) &&
+						      p[3 + len + strlen(option_rows[i].arg)] == '`',
+					      "%s: the table says '%s'", line, option_rows[i].arg);
+			seen[i] = true;
+			p += 2;
+		}
+	}
+	fclose(f);
+	for (i = 0; option_rows[i].name; i++)
+		ck_assert_msg(seen[i], "the manual does not tell of -%s", option_rows[i].name);
+}
+END_TEST
+
+/* push rbp; mov rbp, rsp; sub rsp, 0x10; ud2; nop: cut right backwards, the one at rip marked. */
+START_TEST(disasm)
+{
+	static const u8 code[] = { 0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x10, 0x0f, 0x0b, 0x90, 0x06 };
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	disasm_around(f, 64, code, sizeof code, 0xffffffff81000000, 0xffffffff81000008);
+	fclose(f);
+	ck_assert_msg(strstr(text, "-> ffffffff81000008  0f 0b") != NULL, "%s", text);
+	ck_assert_msg(strstr(text, "55") != NULL, "%s", text);
+#if HAVE_ZYDIS
+	ck_assert_msg(strstr(text, "   ffffffff81000001  48 89 e5") != NULL, "%s", text);
+	ck_assert_msg(strstr(text, "ud2\n") != NULL, "%s", text);
+	ck_assert_msg(strstr(text, "no instruction") != NULL, "%s", text); /* 06 is none in 64-bit mode */
+#endif
+	free(text);
+	/* At the very start and the very end of what could be read. */
+	text = NULL;
+	f = open_memstream(&text, &len);
+	disasm_around(f, 32, code, 1, 0x1000, 0x1000);
+	fclose(f);
+	ck_assert_msg(!strncmp(text, "-> 0000000000001000  55", 23), "%s", text);
+	free(text);
+}
+END_TEST
+
+Suite *options_suite(void)
+{
+	Suite *s = suite_create("options");
+	TCase *t = tcase_create("options");
+
+	tcase_add_test(t, the_usual_line);
+	tcase_add_test(t, values);
+	tcase_add_test(t, host_side);
+	tcase_add_test(t, refusals);
+	tcase_add_test(t, lists);
+	tcase_add_test(t, table);
+	tcase_add_test(t, manual_agrees);
+	tcase_add_test(t, disasm);
+	suite_add_tcase(s, t);
+	return s;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest code in words, for people: by Zydis where it is built in, else as bytes.
+ */
+#ifndef UI_DISASM_H
+#define UI_DISASM_H
+
+#include <stdio.h>
+
+#include "base/types.h"
+
+/*
+ * Prints code around rip, which lies in [start, start + n), a line an instruction, the one at rip marked. bits is 16,
+ * 32 or 64. What comes before rip is a guess: the first way of cutting it that arrives at rip.
+ */
+void disasm_around(FILE *out, u32 bits, const u8 *code, u32 n, u64 start, u64 rip);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A guest's life: files, console, domain. Left out: machines other than xenpv.
+ */
+#include "ui/guest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pv/console.h"
+#include "pv/create.h"
+#include "ui/options.h"
+#include "ui/optvalue.h"
+
+/* No initial RAM disk is larger. */
+#define INITRD_MAX ((size_t)1 << (sizeof(size_t) > 4 ? 34 : 29))
+
+static void unload(struct guest *g)
+{
+	if (g->loaded)
+		pv_kernel_free(&g->kernel);
+	free(g->kernel_file);
+	free(g->initrd);
+	g->kernel_file = g->initrd = NULL;
+	g->kernel_len = g->initrd_len = 0;
+	g->loaded = false;
+}
+
+int guest_load(struct guest *g, const struct pv_progress *progress, struct error *e)
+{
+	const char *kernel = node_str(g->node, "kernel", NULL), *initrd = node_str(g->node, "initrd", NULL);
+	int rc;
+
+	if (!kernel)
+		return error_set(e, -EINVAL,
+				 "no kernel is given: name one, as in -kernel /boot/vmlinuz (-h shows examples)");
+	rc = pv_file_read(kernel, "kernel", PV_KERNEL_MAX, &g->kernel_file, &g->kernel_len, e);
+	if (!rc && initrd)
+		rc = pv_file_read(initrd, "initrd", INITRD_MAX, &g->initrd, &g->initrd_len, e);
+	if (!rc)
+		rc = pv_kernel_load(&g->kernel, g->kernel_file, g->kernel_len, kernel, PV_KERNEL_MAX, progress, e);
+	g->loaded = !rc;
+	if (rc)
+		unload(g);
+	return rc;
+}
+
+int guest_open_console(struct guest *g, const struct chardev_env *env, struct error *e)
+{
+	struct error why = { "" };
+
+	g->console = chardev_open(node_str(g->node, "serial0", "null"), env, &why);
+	return g->console ? 0 : error_set(e, -EINVAL, "-serial %s", why.text);
+}
+
+void guest_close_console(struct guest *g)
+{
+	chardev_close(g->console);
+	g->console = NULL;
+}
+
+static void console_out(void *opaque, const u8 *p, size_t n)
+{
+	struct guest *g = opaque;
+
+	if (g->console)
+		chardev_write(g->console, p, n);
+}
+
+static size_t console_can_receive(void *opaque)
+{
+	struct guest *g = opaque;
+
+	return g->d ? pv_console_room(pv_dom(g->d)) : 0;
+}
+
+static void console_receive(void *opaque, const u8 *p, size_t n)
+{
+	struct guest *g = opaque;
+
+	pv_console_input(pv_dom(g->d), p, n);
+}
+
+static void console_room(void *opaque)
+{
+	struct guest *g = opaque;
+
+	if (g->console)
+		chardev_accept_input(g->console);
+}
+
+/* Domains that ask whether somebody could still type something: found by the console of their machine. */
+static bool guest_live(struct domain *d)
+{
+	struct guest *g = d->live_opaque;
+
+	return g->console && chardev_is_live(g->console);
+}
+
+/* The wall clock at the guest's start: what -rtc says. */
+static u64 wall_clock(const struct node *n)
+{
+	const char *base = node_str(n, "clock-base", "fixed");
+	time_t now = time(NULL);
+	struct tm *tm;
+
+	if (!strcmp(base, "utc"))
+		return (u64)now * 1000000000u;
+	if (!strcmp(base, "localtime")) {
+		tm = localtime(&now);
+		if (tm)
+			return value_epoch(tm->tm_year + 1900, (u32)tm->tm_mon + 1, (u32)tm->tm_mday, (u32)tm->tm_hour,
+					   (u32)tm->tm_min, (u32)MIN(tm->tm_sec, 59)) *
+			       1000000000u;
+		return (u64)now * 1000000000u;
+	}
+	return node_u64(n, "clock-epoch", OPTIONS_DEFAULT_EPOCH) * 1000000000u;
+}
+
+int guest_create(struct guest *g, const struct pv_progress *progress, struct error *e)
+{
+	static const struct chardev_client client = { console_can_receive, console_receive };
+	struct pv_create_in in = {
+		.name = g->node->name,
+		.memory = node_u64(g->node, "memory", 0),
+		.vcpus = (u32)node_u64(g->node, "vcpus", 1),
+		.maxvcpus = (u32)node_u64(g->node, "maxvcpus", 1),
+		.shift = (u32)node_u64(g->node, "icount-shift", 0),
+		.wall_ns = wall_clock(g->node),
+		.kernel = &g->kernel,
+		.initrd = g->initrd,
+		.initrd_len = g->initrd_len,
+		.initrd_name = node_str(g->node, "initrd", NULL),
+		.cmdline = node_str(g->node, "cmdline", ""),
+		.console_out = console_out,
+		.opaque = g,
+		.progress = progress,
+	};
+	int rc = pv_create(g->host, &in, &g->d, e);
+
+	unload(g);
+	if (rc) {
+		g->d = NULL;
+		return rc;
+	}
+	g->d->live = guest_live;
+	g->d->live_opaque = g;
+	pv_console_on_room(pv_dom(g->d), console_room, g);
+	if (g->console)
+		chardev_set_client(g->console, &client, g);
+	return 0;
+}
+
+void guest_destroy(struct guest *g)
+{
+	unload(g);
+	if (g->console)
+		chardev_set_client(g->console, NULL, NULL);
+	if (g->d)
+		domain_destroy(g->d);
+	g->d = NULL;
+}

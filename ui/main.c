@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The program: options in, a guest's lives, an exit code out (docs/manual.md). Left out: more than one guest.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#ifndef _WIN32
+#include <unistd.h>
+#else
+#include <io.h>
+#endif
+
+#include "base/log.h"
+#include "hw/host/signals.h"
+#include "ui/guest.h"
+#include "ui/options.h"
+#include "ui/report.h"
+#include "vm/run.h"
+
+enum exit_code { EXIT_OFF = 0, EXIT_ERROR = 1, EXIT_CRASH = 2, EXIT_TIME = 3 };
+
+#define PROGRESS_EVERY 2000000000u /* ns between lines of -progress */
+
+struct run {
+	struct options o;
+	struct host host;
+	struct signals *signals;
+	struct guest guest;
+	struct report_totals totals;
+	struct report_speed speed;
+	u64 next_progress;
+	bool host_up;
+};
+
+static void on_quit_key(void *opaque)
+{
+	struct run *r = opaque;
+
+	signals_request_quit(r->signals);
+}
+
+static bool asked_to_end(const struct run *r)
+{
+	return r->host.kill && *r->host.kill;
+}
+
+/* Called by the scheduler now and then. */
+static void on_tick(struct host *h, void *opaque)
+{
+	struct run *r = opaque;
+	bool show = signals_take(r->signals) & SIGNAL_PROGRESS;
+
+	if (r->o.progress && host_now() >= r->next_progress) {
+		show = true;
+		r->next_progress = host_now() + PROGRESS_EVERY;
+	}
+	if (show && r->guest.d)
+		report_progress(r->guest.d, &r->totals, &r->speed, stderr);
+}
+
+static int open_host(struct run *r, struct error *e)
+{
+	int rc = host_init(&r->host, r->o.tb_bytes);
+
+	if (rc)
+		return error_set(e, rc, "the host is out of memory%s",
+				 r->o.tb_bytes ? ": give -accel interp,tb-size= a smaller value, or leave it out" : "");
+	r->host_up = true;
+	if (r->o.log_file && (rc = log_open(&r->host.log, r->o.log_file)))
+		return error_set(e, rc,
+				 "-D %.200s: cannot be written (%s): name a file in a directory you may write to",
+				 r->o.log_file, strerror(-rc));
+	r->host.log.mask = r->o.log_mask;
+	r->host.singlestep = r->o.singlestep;
+	r->host.idle_sleep = r->o.idle_sleep;
+	r->host.tick = on_tick;
+	r->host.tick_opaque = r;
+	r->signals = signals_open(r->host.poll);
+	if (!r->signals)
+		return error_set(e, -ENOMEM, "the host is out of memory");
+	r->host.kill = signals_quit_flag(r->signals);
+	return 0;
+}
+
+static void say_loaded(const struct guest *g, struct report_loading *loading)
+{
+	char text[400];
+
+	snprintf(text, sizeof text, "kernel %s: %s, %.1f MiB", g->kernel.name, g->kernel.format,
+		 (double)g->kernel.image_len / 1048576);
+	report_loaded(loading, text);
+	if (g->initrd) {
+		snprintf(text, sizeof text, "initrd %.200s: %.1f MiB", node_str(g->node, "initrd", ""),
+			 (double)g->initrd_len / 1048576);
+		report_loaded(loading, text);
+	}
+}
+
+/* Begins a life of the guest. 0, or -errno with a sentence (none after -EINTR). */
+static int start_life(struct run *r, struct error *e)
+{
+	struct chardev_env env = { r->host.poll, r->signals, "serial0", on_quit_key, r };
+	struct report_loading loading;
+	int rc;
+
+	report_loading_init(&loading, stderr, !isatty(2));
+	rc = guest_load(&r->guest, &loading.hook, e);
+	report_loading_done(&loading, !rc);
+	if (!rc)
+		say_loaded(&r->guest, &loading);
+	if (!rc && asked_to_end(r))
+		rc = -EINTR;
+	if (!rc && !r->guest.console)
+		rc = guest_open_console(&r->guest, &env, e);
+	if (!rc)
+		rc = guest_create(&r->guest, &loading.hook, e);
+	report_loading_done(&loading, !rc);
+	return asked_to_end(r) ? -EINTR : rc;
+}
+
+/* True when the guest's end is a reboot that begins another life. */
+static bool reboots(const struct run *r)
+{
+	return r->guest.d->end == END_REBOOT && strcmp(node_str(r->guest.node, "on-reboot", ""), "restart") == 0 &&
+	       !asked_to_end(r);
+}
+
+/* -timeout counts from the first life's start; each host_run() begins its own count. False when nothing is left. */
+static bool set_timeout(struct run *r)
+{
+	u64 gone = host_now() - r->totals.start;
+
+	if (r->o.timeout_ns && gone >= r->o.timeout_ns)
+		return false;
+	r->host.timeout_ns = r->o.timeout_ns ? r->o.timeout_ns - gone : 0;
+	return true;
+}
+
+/* Lets the guest live until it ends for good. 0, or -errno with a sentence. */
+static int live(struct run *r, struct error *e)
+{
+	int rc = start_life(r, e);
+
+	r->totals.start = host_now();
+	r->next_progress = r->totals.start + PROGRESS_EVERY;
+	while (!rc) {
+		if (!set_timeout(r)) {
+			domain_end(r->guest.d, END_TIMEOUT);
+			break;
+		}
+		host_run(&r->host);
+		if (!reboots(r))
+			break;
+		r->totals.instructions += domain_icount(r->guest.d);
+		r->totals.guest_ns += domain_now(r->guest.d);
+		r->totals.reboots++;
+		guest_destroy(&r->guest);
+		rc = start_life(r, e);
+	}
+	/* -no-shutdown: the console stays open, nothing runs. */
+	if (!rc && r->guest.d->end == END_POWEROFF && !strcmp(node_str(r->guest.node, "on-poweroff", ""), "preserve"))
+		while (!asked_to_end(r))
+			poll_wait(r->host.poll, -1);
+	return rc;
+}
+
+/* Says what there is to say about the guest's end, and makes an exit code of it. */
+static enum exit_code conclude(struct run *r)
+{
+	struct domain *d = r->guest.d;
+	int sig = signals_last(r->signals);
+
+	switch (d->end) {
+	case END_POWEROFF:
+	case END_HALTED:
+	case END_REBOOT:
+		return EXIT_OFF;
+	case END_TIMEOUT:
+		msg_info("guest '%s' was ended after %g s, as -timeout says", d->name, (double)r->o.timeout_ns / 1e9);
+		return EXIT_TIME;
+	case END_KILLED:
+	case END_RUNNING:
+		if (!sig)
+			return EXIT_OFF; /* Ctrl-A x */
+		msg_info("guest '%s' was ended by signal %d (%s)", d->name, sig, signals_name(sig));
+		return EXIT_ERROR;
+	case END_SUSPEND:
+		msg_error("guest '%s' suspended itself, and this version cannot save it: resume is not possible",
+			  d->name);
+		return EXIT_ERROR;
+	case END_CRASH:
+	case END_WATCHDOG:
+	case END_SOFT_RESET:
+		if (!*d->crash && d->end != END_CRASH)
+			snprintf(d->crash, sizeof d->crash, "%s",
+				 d->end == END_WATCHDOG ? "its watchdog ran out"
+							: "it asked for a soft reset, which is not supported");
+		report_crash(d, stderr);
+		return EXIT_CRASH;
+	}
+	return EXIT_CRASH;
+}
+
+static enum exit_code run_guest(struct run *r)
+{
+	struct error e = { "" };
+	enum exit_code code = EXIT_ERROR;
+	int rc;
+
+	rc = open_host(r, &e);
+	if (!rc) {
+		r->guest.host = &r->host;
+		r->guest.node = r->o.guest;
+		rc = live(r, &e);
+	}
+	/* First the console: what the guest said last must be out, and the terminal as it was, before we speak. */
+	guest_close_console(&r->guest);
+	if (rc == -EINTR && r->signals && asked_to_end(r)) {
+		if (signals_last(r->signals))
+			msg_info("ended by signal %d (%s) before the guest ran", signals_last(r->signals),
+				 signals_name(signals_last(r->signals)));
+		else
+			code = EXIT_OFF;
+	} else if (rc) {
+		msg_error("%s", e.text);
+	} else {
+		code = conclude(r);
+		if (r->o.stats)
+			report_stats(r->guest.d, &r->totals, stderr);
+	}
+	guest_destroy(&r->guest);
+	signals_close(r->signals);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct run r = { .next_progress = 0 };
+	struct error e = { "" };
+	enum exit_code code;
+	int rc = options_parse(&r.o, argc, argv, stdout, &e);
+
+	if (rc == OPTIONS_RUN) {
+		code = run_guest(&r);
+		if (r.host_up) {
+			log_close(&r.host.log);
+			host_exit(&r.host);
+		}
+	} else {
+		if (rc < 0)
+			msg_error("%s", e.text);
+		code = rc < 0 || fflush(stdout) ? EXIT_ERROR : EXIT_OFF;
+	}
+	options_free(&r.o);
+	return (int)code;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line (QEMU's invocation manual): the table's rows, and what is common to them. The handlers of values
+ * with a grammar of their own are in ui/optvalue.c. Left out: configuration files, -set, -global.
+ */
+#include "ui/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ui/optvalue.h"
+
+static int set_string(char **p, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*p);
+	*p = copy;
+	return 0;
+}
+
+static int opt_name(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	if (!strncmp(value, "guest=", 6))
+		value += 6;
+	if (!node_name_ok(value))
+		return error_set(
+			e, -EINVAL,
+			"-%s '%.80s': a name has 1 to %u letters, digits and ,._+-@: choose another, as in -name demo",
+			row->name, value, NODE_NAME_MAX);
+	return set_string(&o->name, value);
+}
+
+static int set_path(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	if (!*value)
+		return error_set(e, -EINVAL, "-%s '': the file name is empty: give a path, or leave -%s out", row->name,
+				 row->name);
+	return node_set_str(o->guest, row->name, value);
+}
+
+static int opt_kernel(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	return set_path(o, row, value, e);
+}
+
+static int opt_initrd(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	return set_path(o, row, value, e);
+}
+
+static int opt_append(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	size_t len = strlen(value);
+
+	if (len > OPTIONS_MAX_CMDLINE)
+		return error_set(e, -E2BIG,
+				 "-append: the kernel's command line is %zu bytes long and a "
+				 "Xen guest's may have %u: shorten it",
+				 len, OPTIONS_MAX_CMDLINE);
+	return node_set_str(o->guest, "cmdline", value);
+}
+
+static int opt_no_reboot(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	o->no_reboot = true;
+	return 0;
+}
+
+static int opt_no_shutdown(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	o->no_shutdown = true;
+	return 0;
+}
+
+static int opt_serial(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	if (o->nserial++)
+		return error_set(e, -EINVAL,
+				 "-serial %.80s: a xenpv machine has one console, and it has "
+				 "a device already: give -serial once",
+				 value);
+	return value_serial(o, row, value, e);
+}
+
+static int opt_nographic(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	return 0; /* what it asks for is the default; -serial still wins, as in QEMU */
+}
+
+static int only_none(const struct option_row *row, const char *value, struct error *e)
+{
+	if (!strcmp(value, "none"))
+		return 0;
+	return error_set(e, -ENOSYS, "-%s %.80s: this version has none of these: use -%s none, or leave it out",
+			 row->name, value, row->name);
+}
+
+static int opt_display(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	return only_none(row, value, e);
+}
+
+static int opt_monitor(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	return only_none(row, value, e);
+}
+
+static int opt_log(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	const struct log_item_desc *it;
+	char bad[64];
+	u32 mask;
+
+	if (!strcmp(value, "help") || !strcmp(value, "?")) {
+		fputs("Log items (comma separated):\n", o->out);
+		for (it = log_items; it->name; it++)
+			fprintf(o->out, "%-15s %s\n", it->name, it->help);
+		return OPTIONS_DONE;
+	}
+	if (log_parse(value, &mask, bad, sizeof bad))
+		return error_set(e, -EINVAL, "-d %.80s: there is no log item '%s': '-d help' lists them", value, bad);
+	o->log_mask |= mask;
+	return 0;
+}
+
+static int opt_log_file(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	if (!*value)
+		return error_set(
+			e, -EINVAL,
+			"-D '': the file name is empty: give a path, or leave -D out to log to standard error");
+	return set_string(&o->log_file, value);
+}
+
+static int opt_singlestep(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	o->singlestep = true;
+	return 0;
+}
+
+static int opt_stats(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	o->stats = true;
+	return 0;
+}
+
+static int opt_progress(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	o->progress = true;
+	return 0;
+}
+
+static int opt_dumpdts(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	o->dumpdts = true;
+	return 0;
+}
+
+static int opt_help(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	options_print_help(o->out);
+	return OPTIONS_DONE;
+}
+
+static int opt_version(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	options_print_version(o->out);
+	return OPTIONS_DONE;
+}
+
+#define opt_machine value_machine
+#define opt_memory value_memory
+#define opt_smp value_smp
+#define opt_cpu value_cpu
+#define opt_accel value_accel
+#define opt_icount value_icount
+#define opt_rtc value_rtc
+#define opt_timeout value_timeout
+
+#define GROUP_GUEST "Guest"
+#define GROUP_TIME "Processor and time"
+#define GROUP_CONSOLE "Console"
+#define GROUP_DEBUG "Looking inside"
+#define GROUP_HELP "Help"
+
+const struct option_row option_rows[] = {
+#define OPT(name, arg, group, handler, help) { name, arg, GROUP_##group, help, opt_##handler },
+#include "ui/options.def"
+#undef OPT
+	{ NULL, NULL, NULL, NULL, NULL },
+};
+
+static const struct option_row *find_row(const char *name)
+{
+	const struct option_row *r;
+
+	for (r = option_rows; r->name; r++)
+		if (!strcmp(r->name, name))
+			return r;
+	return NULL;
+}
+
+/* How many letters must be inserted, deleted, replaced or swapped with a neighbour to make b of a. */
+static u32 distance(const char *a, const char *b)
+{
+	enum { MAX_LEN = 24 };
+	u32 d[MAX_LEN + 1][MAX_LEN + 1];
+	u32 la = (u32)strlen(a), lb = (u32)strlen(b), i, j;
+
+	if (la > MAX_LEN || lb > MAX_LEN)
+		return UINT32_MAX;
+	for (i = 0; i <= la; i++) {
+		for (j = 0; j <= lb; j++) {
+			if (!i || !j) {
+				d[i][j] = i + j;
+				continue;
+			}
+			d[i][j] = MIN(d[i - 1][j], d[i][j - 1]) + 1;
+			d[i][j] = MIN(d[i][j], d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				d[i][j] = MIN(d[i][j], d[i - 2][j - 2] + 1);
+		}
+	}
+	return d[la][lb];
+}
+
+const char *options_nearest(const char *name)
+{
+	const struct option_row *r, *best = NULL;
+	u32 best_d = UINT32_MAX, len = (u32)strlen(name);
+
+	for (r = option_rows; r->name; r++) {
+		u32 d = distance(name, r->name);
+
+		/* A part of the name is near as well: -ver, -kern. */
+		if (len >= 3 && !strncmp(name, r->name, len))
+			d = MIN(d, 1);
+		if (d < best_d) {
+			best_d = d;
+			best = r;
+		}
+	}
+	/* Nothing in common is no suggestion. */
+	return best && best_d <= 1 + len / 3 && best_d < len ? best->name : NULL;
+}
+
+static int unknown(const char *arg, const char *name, struct error *e)
+{
+	const char *near = options_nearest(name);
+
+	if (near)
+		return error_set(e, -EINVAL, "%.80s: there is no such option: did you mean -%s? (-h lists all)", arg,
+				 near);
+	return error_set(e, -EINVAL, "%.80s: there is no such option: -h lists those there are", arg);
+}
+
+static int defaults(struct options *o)
+{
+	struct node *g = o->guest;
+	int rc = 0;
+
+	rc |= node_set_str(g, "machine", "xenpv");
+	rc |= node_set_u64(g, "memory", 512ull << 20);
+	rc |= node_set_u64(g, "vcpus", 1);
+	rc |= node_set_u64(g, "maxvcpus", 1);
+	rc |= node_set_str(g, "cpu", "max");
+	rc |= node_set_str(g, "cmdline", "");
+	rc |= node_set_str(g, "serial0", "mon:stdio");
+	rc |= node_set_str(g, "clock-base", "fixed");
+	rc |= node_set_u64(g, "clock-epoch", OPTIONS_DEFAULT_EPOCH);
+	return rc ? -ENOMEM : 0;
+}
+
+/* Puts the guest into the tree, now that its name is known. */
+static int finish(struct options *o, struct error *e)
+{
+	struct node *guests = node_make(o->tree, "/guests");
+	struct node *g = node_new(o->name ? o->name : "guest"), *old = o->guest;
+	int rc = guests && g ? node_attach(guests, g) : -ENOMEM;
+
+	rc = rc ? rc : node_set_str(old, "on-reboot", o->no_reboot ? "destroy" : "restart");
+	rc = rc ? rc : node_set_str(old, "on-poweroff", o->no_shutdown ? "preserve" : "destroy");
+	if (rc) {
+		node_free(g);
+		return error_set(e, rc, "the host is out of memory");
+	}
+	g->props = old->props;
+	g->last_prop = old->last_prop;
+	old->props = old->last_prop = NULL;
+	node_free(old);
+	o->guest = g;
+	return 0;
+}
+
+int options_parse(struct options *o, int argc, char **argv, FILE *out, struct error *e)
+{
+	int i, rc;
+
+	*o = (struct options){ .out = out, .idle_sleep = true };
+	o->tree = node_new("");
+	o->guest = node_new("guest");
+	if (!o->tree || !o->guest || defaults(o))
+		return error_set(e, -ENOMEM, "the host is out of memory");
+	for (i = 1; i < argc; i++) {
+		const char *name = argv[i], *value = NULL;
+		const struct option_row *r;
+
+		if (name[0] != '-' || !name[1])
+			return error_set(e, -EINVAL,
+					 "'%.80s' is no option: options start with '-', as in -kernel %.40s", name,
+					 *name && name[0] != '-' ? name : "vmlinuz");
+		name += name[1] == '-' ? 2 : 1;
+		r = find_row(name);
+		if (!r)
+			return unknown(argv[i], name, e);
+		if (*r->arg) {
+			if (++i >= argc)
+				return error_set(e, -EINVAL, "-%s: a value must follow: -%s %s", r->name, r->name,
+						 r->arg);
+			value = argv[i];
+		}
+		if (e)
+			e->text[0] = 0;
+		rc = r->handle(o, r, value, e);
+		if (rc < 0 && e && !e->text[0])
+			error_set(e, rc, "-%s: the host is out of memory", r->name);
+		if (rc)
+			return rc;
+	}
+	rc = finish(o, e);
+	if (!rc && o->dumpdts) {
+		node_print(o->tree, out);
+		return OPTIONS_DONE;
+	}
+	return rc;
+}
+
+void options_free(struct options *o)
+{
+	if (o->guest && !o->guest->parent)
+		node_free(o->guest);
+	node_free(o->tree);
+	free(o->log_file);
+	free(o->name);
+	*o = (struct options){ 0 };
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line: QEMU's options into a node tree that defines the guest, and a struct for what concerns the host.
+ */
+#ifndef UI_OPTIONS_H
+#define UI_OPTIONS_H
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/node.h"
+#include "base/types.h"
+
+#define OPTIONS_MAX_VCPUS 64u
+#define OPTIONS_MAX_CMDLINE 1023u         /* bytes; Xen public/xen.h MAX_GUEST_CMDLINE, less the zero */
+#define OPTIONS_DEFAULT_EPOCH 1686355200u /* 2023-06-10T00:00:00Z, so that a run does not depend on when it is made */
+
+/*
+ * Properties of a node /guests/NAME:
+ *   machine (str), memory (u64, bytes), vcpus, maxvcpus (u64), cpu (str), kernel, initrd, cmdline (str),
+ *   serial0 (str, a chardev spec), clock-base (str: "utc", "localtime" or "fixed"), clock-epoch (u64, s since 1970),
+ *   icount-shift (u64, absent: the default), on-reboot, on-poweroff (str: "restart", "destroy", "preserve").
+ */
+struct options {
+	struct node *tree;  /* the root */
+	struct node *guest; /* /guests/NAME in it */
+	u32 log_mask;       /* LOG_* */
+	char *log_file;     /* NULL: stderr */
+	u64 timeout_ns;     /* host time; 0: none */
+	u64 tb_bytes;       /* cache of decoded code; 0: the default */
+	bool idle_sleep;    /* -icount sleep= */
+	bool singlestep, stats, progress;
+	/* Only while parsing. */
+	char *name;
+	FILE *out;
+	u32 nserial;
+	bool no_reboot, no_shutdown, dumpdts;
+};
+
+enum options_result { OPTIONS_RUN = 0, OPTIONS_DONE = 1 };
+
+struct option_row {
+	const char *name, *arg, *group, *help;
+	int (*handle)(struct options *o, const struct option_row *row, const char *value, struct error *e);
+};
+/* Ends with a NULL name. */
+extern const struct option_row option_rows[];
+
+/*
+ * Parses argv[1..]. OPTIONS_RUN; OPTIONS_DONE when help, a list or the version was printed to out; or -errno with a
+ * sentence in e. options_free() in each case.
+ */
+int options_parse(struct options *o, int argc, char **argv, FILE *out, struct error *e);
+void options_free(struct options *o);
+
+/* The name in the table that a mistyped one is nearest to, or NULL when none is near. */
+const char *options_nearest(const char *name);
+
+/* Texts of -h and -version. */
+void options_print_help(FILE *out);
+void options_print_version(FILE *out);
+
+#endif

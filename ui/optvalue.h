@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Handlers of options whose values have a grammar: lists of key=value, sizes, dates. For ui/options.c only.
+ */
+#ifndef UI_OPTVALUE_H
+#define UI_OPTVALUE_H
+
+#include "ui/options.h"
+
+/* Each as struct option_row's handle: 0, OPTIONS_DONE after printing a list, or -errno with a sentence. */
+int value_machine(struct options *o, const struct option_row *row, const char *value, struct error *e);
+int value_memory(struct options *o, const struct option_row *row, const char *value, struct error *e);
+int value_smp(struct options *o, const struct option_row *row, const char *value, struct error *e);
+int value_cpu(struct options *o, const struct option_row *row, const char *value, struct error *e);
+int value_accel(struct options *o, const struct option_row *row, const char *value, struct error *e);
+int value_icount(struct options *o, const struct option_row *row, const char *value, struct error *e);
+int value_rtc(struct options *o, const struct option_row *row, const char *value, struct error *e);
+int value_timeout(struct options *o, const struct option_row *row, const char *value, struct error *e);
+int value_serial(struct options *o, const struct option_row *row, const char *value, struct error *e);
+
+/* Seconds from 1970 to a moment of the Gregorian calendar; m is 1 to 12, d 1 to 31. */
+u64 value_epoch(i64 y, u32 m, u32 d, u32 h, u32 mi, u32 s);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Hosts, domains and vCPUs: their lives and their state.
+ */
+#include "vm/domain.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/endian.h"
+#include "base/hash.h"
+#include "cpu/x86/block.h"
+
+static const struct state_field vcpu_fields[] = {
+	STATE_INT(struct vcpu_state, run),
+	STATE_INTS(struct vcpu_state, pad),
+	STATE_INT(struct vcpu_state, retired),
+};
+STATE_DESC(vcpu_state_desc, "vcpu", 1, struct vcpu_state, vcpu_fields);
+
+static const struct state_field domain_fields[] = {
+	STATE_INT(struct domain_state, round),
+	STATE_INT(struct domain_state, retired),
+};
+STATE_DESC(domain_state_desc, "domain", 1, struct domain_state, domain_fields);
+
+#define DEFAULT_QUANTUM 20000
+
+int host_init(struct host *h, u64 tb_bytes)
+{
+	int rc;
+
+	memset(h, 0, sizeof *h);
+	log_init(&h->log);
+	h->quantum = DEFAULT_QUANTUM;
+	h->idle_sleep = true;
+	rc = frame_pool_init(&h->frames);
+	if (rc)
+		return rc;
+	h->code = code_cache_new((size_t)tb_bytes);
+	h->poll = poll_set_new();
+	if (!h->code || !h->poll) {
+		host_exit(h);
+		return -ENOMEM;
+	}
+	h->frames.code_dropped = code_drop_frame;
+	h->frames.opaque = h->code;
+	return 0;
+}
+
+void host_exit(struct host *h)
+{
+	while (h->domains)
+		domain_destroy(h->domains);
+	code_cache_free(h->code);
+	poll_set_free(h->poll);
+	frame_pool_free(&h->frames);
+	log_close(&h->log);
+	h->code = NULL;
+	h->poll = NULL;
+}
+
+/* Memory tells the CPUs: bytes of a frame with decoded code change. */
+static void mem_code_written(void *opaque, struct frame *f, u32 off, u32 len)
+{
+	struct domain *d = opaque;
+
+	code_written(d->host->code, f, off, len);
+}
+
+/* ... or what addresses lead to. */
+static void mem_code_unmapped(void *opaque)
+{
+	struct domain *d = opaque;
+	u32 i;
+
+	for (i = 0; i < d->nvcpus; i++)
+		cpu_code_unmapped(&d->vcpus[i]->cpu);
+}
+
+static const struct mem_hooks domain_mem_hooks = { mem_code_written, mem_code_unmapped };
+
+static struct vcpu *vcpu_create(struct domain *d, u32 id)
+{
+	struct vcpu *v = calloc(1, sizeof *v);
+
+	if (!v)
+		return NULL;
+	if (cpu_init(&v->cpu, &d->mem, d->host->code, &d->host->log)) {
+		free(v);
+		return NULL;
+	}
+	v->cpu.id = id;
+	v->cpu.s.rng += id;
+	v->cpu.singlestep = d->host->singlestep;
+	v->d = d;
+	v->id = id;
+	v->s.run = VCPU_OFFLINE;
+	return v;
+}
+
+static int add_state(struct domain *d)
+{
+	u32 i;
+
+	if (state_add(&d->states, "timeline", 0, &timeline_state_desc, &d->time.s, 1) ||
+	    state_add(&d->states, "domain", 0, &domain_state_desc, &d->s, 1))
+		return -ENOMEM;
+	for (i = 0; i < d->nvcpus; i++)
+		if (state_add(&d->states, "x86", i, &x86_state_desc, &d->vcpus[i]->cpu.s, 1) ||
+		    state_add(&d->states, "vcpu", i, &vcpu_state_desc, &d->vcpus[i]->s, 1))
+			return -ENOMEM;
+	return 0;
+}
+
+/* Host time went by while the guest slept. */
+static void time_passed(void *opaque, const struct door_input *in)
+{
+	struct domain *d = opaque;
+
+	if (in->len == 8)
+		timeline_skip(&d->time, d->time.s.now + ld64(in->data));
+}
+
+struct domain *domain_create(struct host *h, const char *name, u64 mfn_limit, u32 nvcpus, u32 shift)
+{
+	struct domain *d = calloc(1, sizeof *d);
+	struct domain *o;
+
+	if (!d)
+		return NULL;
+	d->host = h;
+	d->id = 1;
+	for (o = h->domains; o; o = o->next)
+		d->id = MAX(d->id, o->id + 1);
+	d->next = h->domains;
+	h->domains = d;
+	d->end = END_RUNNING;
+	door_init(&d->door);
+	timeline_init(&d->time, shift);
+	if (strlen(name) < sizeof d->name)
+		strcpy(d->name, name);
+	else
+		memcpy(d->name, name, sizeof d->name - 1);
+	if (mem_init(&d->mem, &h->frames, mfn_limit))
+		goto fail;
+	d->mem.hooks = &domain_mem_hooks;
+	d->mem.opaque = d;
+	for (; d->nvcpus < nvcpus && d->nvcpus < MAX_VCPUS; d->nvcpus++) {
+		d->vcpus[d->nvcpus] = vcpu_create(d, d->nvcpus);
+		if (!d->vcpus[d->nvcpus])
+			goto fail;
+	}
+	if (add_state(d) || door_handle(&d->door, DOOR_TIME, 0, time_passed, d))
+		goto fail;
+	return d;
+fail:
+	domain_destroy(d);
+	return NULL;
+}
+
+void domain_destroy(struct domain *d)
+{
+	struct domain **p;
+	u32 i;
+
+	if (d->ops && d->ops->destroy)
+		d->ops->destroy(d);
+	for (i = 0; i < d->nvcpus; i++) {
+		cpu_exit(&d->vcpus[i]->cpu);
+		free(d->vcpus[i]);
+	}
+	d->nvcpus = 0;
+	mem_free(&d->mem);
+	door_free(&d->door);
+	timeline_free(&d->time);
+	state_list_free(&d->states);
+	for (p = &d->host->domains; *p; p = &(*p)->next)
+		if (*p == d) {
+			*p = d->next;
+			break;
+		}
+	free(d);
+}
+
+void domain_end(struct domain *d, enum domain_end why)
+{
+	if (d->end == END_RUNNING)
+		d->end = why;
+	if (d->running)
+		cpu_stop(&d->running->cpu);
+}
+
+void domain_crash(struct domain *d, struct vcpu *v, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (d->end == END_RUNNING) {
+		va_start(ap, fmt);
+		vsnprintf(d->crash, sizeof d->crash, fmt, ap);
+		va_end(ap);
+		d->crash_vcpu = v;
+	}
+	domain_end(d, END_CRASH);
+}
+
+u64 domain_icount(const struct domain *d)
+{
+	return d->s.retired + (d->running ? cpu_icount(&d->running->cpu) - d->slot_start_icount : 0);
+}
+
+u64 domain_now(const struct domain *d)
+{
+	return timeline_at(&d->time, d->running ? cpu_icount(&d->running->cpu) - d->slot_start_icount : 0);
+}
+
+int domain_arm(struct domain *d, struct vtimer *tm, u64 deadline)
+{
+	int rc = vtimer_arm(&d->time, tm, deadline);
+
+	if (d->running && deadline != TIME_NEVER) {
+		u64 at = timeline_until(&d->time, deadline);
+		u64 done = cpu_icount(&d->running->cpu) - d->slot_start_icount;
+
+		cpu_limit(&d->running->cpu, at > done ? at - done : 0);
+	}
+	return rc;
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+	if (v->s.run != VCPU_BLOCKED)
+		return;
+	v->s.run = VCPU_RUNNABLE;
+	/* It waits for the next round: do not let it wait long. */
+	if (v->d->running && v->d->running != v)
+		cpu_limit(&v->d->running->cpu, 0);
+}
+
+void vcpu_block(struct vcpu *v)
+{
+	v->s.run = VCPU_BLOCKED;
+	cpu_stop(&v->cpu);
+}
+
+u64 domain_hash(struct domain *d)
+{
+	u32 i;
+
+	for (i = 0; i < d->nvcpus; i++) {
+		cpu_sync(&d->vcpus[i]->cpu);
+		d->vcpus[i]->s.retired = cpu_icount(&d->vcpus[i]->cpu);
+	}
+	return state_list_hash(&d->states, mem_hash(&d->mem, HASH_SEED));
+}

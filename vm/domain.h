@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Hosts, domains and vCPUs. A host owns the execution thread's services and the domains; a domain owns its memory,
+ * its time and its door; what kind of machine it is (a Xen PV guest, a PC) is behind struct domain_ops.
+ */
+#ifndef VM_DOMAIN_H
+#define VM_DOMAIN_H
+
+#include "base/log.h"
+#include "base/poll.h"
+#include "base/state.h"
+#include "cpu/cpu.h"
+#include "mmu/frames.h"
+#include "vm/input.h"
+#include "vm/timeline.h"
+
+#define MAX_VCPUS 64
+
+struct domain;
+
+enum vcpu_run { VCPU_OFFLINE, VCPU_RUNNABLE, VCPU_BLOCKED };
+
+/* Scheduling state of a vCPU that the guest can observe. */
+struct vcpu_state {
+	u8 run; /* enum vcpu_run */
+	u8 pad[7];
+	u64 retired; /* instructions */
+};
+extern const struct state_desc vcpu_state_desc;
+
+struct vcpu {
+	struct cpu cpu; /* first: a struct cpu's owner is its vcpu */
+	struct domain *d;
+	u32 id;
+	struct vcpu_state s;
+	void *machine; /* e.g. struct pv_vcpu */
+};
+
+/* Why a domain ended. The first five are Xen's SHUTDOWN_* codes (public/sched.h). */
+enum domain_end {
+	END_POWEROFF = 0,
+	END_REBOOT = 1,
+	END_SUSPEND = 2,
+	END_CRASH = 3,
+	END_WATCHDOG = 4,
+	END_SOFT_RESET = 5,
+	END_RUNNING = 100, /* not ended */
+	END_HALTED,        /* all vCPUs are down or wait for nothing that can come */
+	END_TIMEOUT,
+	END_KILLED         /* by a signal or a command */
+};
+
+struct domain_ops {
+	/* A vCPU is about to run, and has just run. */
+	void (*enter)(struct vcpu *v);
+	void (*leave)(struct vcpu *v);
+	/* The machine's lines for a crash report. */
+	void (*report)(struct domain *d, FILE *out);
+	void (*destroy)(struct domain *d);
+};
+
+#define CRASH_REASON 256
+
+/* How far the domain is in its current round of slots. */
+struct domain_state {
+	u64 round;   /* a bit for each vCPU that still has a slot in this round */
+	u64 retired; /* instructions of all vCPUs up to the last slot's end */
+};
+extern const struct state_desc domain_state_desc;
+
+struct domain {
+	struct host *host;
+	struct domain *next;
+	char name[64];
+	u32 id; /* Xen's domid */
+	struct mem mem;
+	struct timeline time;
+	struct door door;
+	struct state_list states;
+	struct vcpu *vcpus[MAX_VCPUS];
+	u32 nvcpus;
+	enum domain_end end;
+	struct domain_state s;
+	struct vcpu *running;  /* whose slot it is, or NULL */
+	u64 slot_start_icount; /* its count when the slot began */
+	char crash[CRASH_REASON]; /* why, when end is END_CRASH */
+	struct vcpu *crash_vcpu;
+	const struct domain_ops *ops;
+	void *machine; /* e.g. struct pv_domain */
+	bool (*live)(struct domain *d); /* whether somebody outside could still send something */
+	void *live_opaque;
+};
+
+struct host {
+	struct frame_pool frames;
+	struct code_cache *code;
+	struct poll_set *poll;
+	struct log log;
+	struct domain *domains;
+	u64 quantum;    /* instructions a slot when several vCPUs run */
+	bool singlestep;
+	bool idle_sleep; /* -icount sleep=on */
+	u64 timeout_ns;  /* host time after which domains end with END_TIMEOUT; 0: never */
+	void (*tick)(struct host *h, void *opaque); /* now and then, for progress */
+	void *tick_opaque;
+	volatile int *kill; /* non-zero: a signal asked to end; NULL is allowed */
+};
+
+/* 0 or -ENOMEM. tb_bytes: size of the code cache, 0 for the default. */
+int host_init(struct host *h, u64 tb_bytes);
+void host_exit(struct host *h);
+
+/* An empty domain: memory for frame numbers below mfn_limit, n vCPUs in reset. NULL when memory is short. */
+struct domain *domain_create(struct host *h, const char *name, u64 mfn_limit, u32 nvcpus, u32 shift);
+void domain_destroy(struct domain *d);
+
+/* Ends the domain. Only the first call counts. */
+void domain_end(struct domain *d, enum domain_end why);
+/* Crashes it with a reason, in a sentence. v may be NULL. */
+void domain_crash(struct domain *d, struct vcpu *v, const char *fmt, ...) PRINTF(3, 4);
+
+/* Instructions retired by all vCPUs, exact at any boundary. */
+u64 domain_icount(const struct domain *d);
+/* Virtual time at this very instruction of the running vCPU, ns. */
+u64 domain_now(const struct domain *d);
+/* Arms a timer of this domain; the running slot ends early if need be. */
+int domain_arm(struct domain *d, struct vtimer *tm, u64 deadline);
+
+/* Makes a blocked vCPU runnable; it joins at the next round. */
+void vcpu_wake(struct vcpu *v);
+/* Puts the (running) vCPU to sleep: its run ends at this boundary. */
+void vcpu_block(struct vcpu *v);
+
+/* A hash of the whole guest-visible state: memory, vCPUs, time and everything registered. */
+u64 domain_hash(struct domain *d);
+
+INLINE struct vcpu *cpu_vcpu(struct cpu *c)
+{
+	return (struct vcpu *)(void *)c;
+}
+
+#endif

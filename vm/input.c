@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one door.
+ */
+#include "vm/input.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void door_init(struct door *d)
+{
+	memset(d, 0, sizeof *d);
+	d->tail = &d->head;
+}
+
+void door_free(struct door *d)
+{
+	struct door_input *in, *next;
+
+	for (in = d->head; in; in = next) {
+		next = in->next;
+		free(in);
+	}
+	free(d->handlers);
+	door_init(d);
+}
+
+int door_handle(struct door *d, u32 kind, u32 target, void (*fn)(void *, const struct door_input *), void *opaque)
+{
+	struct door_handler *p = realloc(d->handlers, (d->nhandlers + 1) * sizeof *p);
+
+	if (!p)
+		return -ENOMEM;
+	d->handlers = p;
+	p[d->nhandlers++] = (struct door_handler){ kind, target, fn, opaque };
+	return 0;
+}
+
+int door_post(struct door *d, u32 kind, u32 target, const void *data, u32 len)
+{
+	struct door_input *in = malloc(sizeof *in + len);
+
+	if (!in)
+		return -ENOMEM;
+	in->next = NULL;
+	in->kind = kind;
+	in->target = target;
+	in->len = len;
+	if (len)
+		memcpy(in->data, data, len);
+	*d->tail = in;
+	d->tail = &in->next;
+	return 0;
+}
+
+static void deliver(struct door *d, const struct door_input *in)
+{
+	u32 i;
+
+	for (i = 0; i < d->nhandlers; i++)
+		if (d->handlers[i].kind == in->kind && d->handlers[i].target == in->target)
+			d->handlers[i].fn(d->handlers[i].opaque, in);
+}
+
+bool door_open(struct door *d, u64 icount, u64 now)
+{
+	bool any = d->head != NULL;
+
+	while (d->head) {
+		struct door_input *in = d->head;
+
+		d->head = in->next;
+		if (!d->head)
+			d->tail = &d->head;
+		in->icount = icount;
+		in->now = now;
+		if (d->on_input)
+			d->on_input(d->recorder, in);
+		deliver(d, in);
+		free(in);
+	}
+	return any;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one door. Whatever enters a domain from outside (a key, a packet, a disk completion, the wall clock, a command)
+ * is posted here as bytes for a named target. It reaches the guest when the scheduler opens the door, between two
+ * quanta, stamped with the domain's instruction count and time: the stamp and the bytes are the whole of the
+ * non-determinism there is. A recorder sets on_input; a replay feeds door_deliver() from its log instead of the hosts'.
+ */
+#ifndef VM_INPUT_H
+#define VM_INPUT_H
+
+#include "base/types.h"
+
+enum door_kind {
+	DOOR_CHAR,      /* bytes typed at a character device; target: its number */
+	DOOR_WALLCLOCK, /* the wall clock at start: 8 bytes of ns since 1970 */
+	DOOR_TIME,      /* host time passed while the guest slept: 8 bytes of ns to skip */
+	DOOR_CONTROL,   /* a request to the domain: poweroff, reboot, ... */
+	DOOR_KINDS
+};
+
+struct door_input {
+	struct door_input *next;
+	u64 icount, now; /* set when delivered */
+	u32 kind, target;
+	u32 len;
+	u8 data[];
+};
+
+struct door_handler {
+	u32 kind, target;
+	void (*fn)(void *opaque, const struct door_input *in);
+	void *opaque;
+};
+
+struct door {
+	struct door_input *head, **tail; /* posted, not delivered */
+	struct door_handler *handlers;
+	u32 nhandlers;
+	void (*on_input)(void *opaque, const struct door_input *in); /* the recorder */
+	void *recorder;
+};
+
+void door_init(struct door *d);
+void door_free(struct door *d);
+/* Who takes inputs of a kind for a target. 0 or -ENOMEM. */
+int door_handle(struct door *d, u32 kind, u32 target, void (*fn)(void *, const struct door_input *), void *opaque);
+/* Leaves an input before the door. 0 or -ENOMEM. On the execution thread only: other threads wake it through the poll set. */
+int door_post(struct door *d, u32 kind, u32 target, const void *data, u32 len);
+/* Lets everything posted in, at this instant. True when something came in. */
+bool door_open(struct door *d, u64 icount, u64 now);
+INLINE bool door_waiting(const struct door *d)
+{
+	return d->head != NULL;
+}
+
+#endif

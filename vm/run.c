@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The scheduler.
+ */
+#include "vm/run.h"
+
+#include "base/endian.h"
+
+#define POLL_INTERVAL 1000000ULL  /* host ns between looks at the outside while a guest runs */
+#define TICK_INTERVAL 100000000ULL
+#define SOLO_QUANTUM 500000ULL    /* instructions, when one vCPU is alone */
+
+static u32 runnable(const struct domain *d, u64 *mask)
+{
+	u32 i, n = 0;
+
+	*mask = 0;
+	for (i = 0; i < d->nvcpus; i++)
+		if (d->vcpus[i]->s.run == VCPU_RUNNABLE) {
+			*mask |= BIT(i);
+			n++;
+		}
+	return n;
+}
+
+/* Runs one slot of the vCPU whose turn it is. False when nobody can run. */
+static bool slot(struct domain *d)
+{
+	struct vcpu *v = NULL;
+	u64 mask, done, quantum;
+
+	while (d->s.round && !v) {
+		u32 i = (u32)__builtin_ctzll(d->s.round);
+
+		d->s.round &= d->s.round - 1;
+		if (d->vcpus[i]->s.run == VCPU_RUNNABLE)
+			v = d->vcpus[i];
+	}
+	if (!v) {
+		u32 n = runnable(d, &mask);
+
+		if (!n)
+			return false;
+		timeline_round(&d->time, n);
+		v = d->vcpus[__builtin_ctzll(mask)];
+		d->s.round = mask & (mask - 1);
+	}
+	quantum = d->time.s.div > 1 ? d->host->quantum : SOLO_QUANTUM;
+	quantum = MIN(quantum, timeline_until(&d->time, timeline_next(&d->time)));
+	v->cpu.yield_on_pause = d->time.s.div > 1;
+	d->running = v;
+	d->slot_start_icount = cpu_icount(&v->cpu);
+	if (d->ops->enter)
+		d->ops->enter(v);
+	cpu_run(&v->cpu, quantum);
+	if (d->ops->leave)
+		d->ops->leave(v);
+	done = cpu_icount(&v->cpu) - d->slot_start_icount;
+	d->running = NULL;
+	d->s.retired += done;
+	timeline_advance(&d->time, done);
+	timeline_fire(&d->time);
+	return true;
+}
+
+/* What the outside brought goes in, between slots. */
+static void open_door(struct domain *d)
+{
+	if (door_waiting(&d->door))
+		door_open(&d->door, d->s.retired, d->time.s.now);
+}
+
+bool domain_run(struct domain *d, u64 n)
+{
+	u64 end = d->s.retired + n;
+
+	while (d->end == END_RUNNING && d->s.retired < end) {
+		open_door(d);
+		if (d->end != END_RUNNING)
+			break;
+		if (!slot(d)) {
+			u64 next = timeline_next(&d->time);
+
+			if (next == TIME_NEVER) {
+				domain_end(d, END_HALTED);
+				break;
+			}
+			timeline_skip(&d->time, next);
+			timeline_fire(&d->time);
+		}
+	}
+	return d->end == END_RUNNING;
+}
+
+/* ---- the host's loop ---------------------------------------------------------------------------------------------- */
+
+struct loop {
+	struct host *h;
+	u64 start, last_poll, last_tick;
+};
+
+static bool live(struct domain *d)
+{
+	return d->live && d->live(d);
+}
+
+/* Looks at signals, limits and the outside. */
+static void look_outside(struct loop *l, u64 now, i64 wait)
+{
+	struct host *h = l->h;
+	struct domain *d;
+
+	if (!(h->kill && *h->kill))
+		poll_wait(h->poll, wait);
+	now = wait ? host_now() : now;
+	l->last_poll = now;
+	if (h->tick && now - l->last_tick >= TICK_INTERVAL) {
+		l->last_tick = now;
+		h->tick(h, h->tick_opaque);
+	}
+	for (d = h->domains; d; d = d->next) {
+		if (h->kill && *h->kill)
+			domain_end(d, END_KILLED);
+		else if (h->timeout_ns && now - l->start >= h->timeout_ns)
+			domain_end(d, END_TIMEOUT);
+	}
+}
+
+/* Host time a sleeping domain may sleep: to its deadline when somebody lives outside, else not at all. */
+static i64 sleep_time(struct loop *l, struct domain *d)
+{
+	u64 next = timeline_next(&d->time);
+
+	if (!l->h->idle_sleep || !live(d))
+		return 0;
+	return next == TIME_NEVER ? (i64)TICK_INTERVAL : (i64)MIN(next - d->time.s.now, TICK_INTERVAL);
+}
+
+/* All vCPUs of d sleep, slept ns of host time have passed: moves its time on. */
+static void idle(struct loop *l, struct domain *d, u64 slept)
+{
+	u64 next = timeline_next(&d->time);
+	bool sleeps = l->h->idle_sleep && live(d);
+	u8 b[8];
+
+	if (next == TIME_NEVER && !sleeps) {
+		domain_end(d, END_HALTED);
+		return;
+	}
+	if (!sleeps || slept >= next - d->time.s.now) {
+		timeline_skip(&d->time, next);
+	} else if (slept) {
+		/* How long the host slept is not the guest's own doing: it comes through the door. */
+		st64(b, slept);
+		door_post(&d->door, DOOR_TIME, 0, b, sizeof b);
+	}
+	open_door(d);
+	timeline_fire(&d->time);
+}
+
+void host_run(struct host *h)
+{
+	struct loop l = { .h = h, .start = host_now() };
+
+	l.last_tick = l.last_poll = l.start;
+	for (;;) {
+		bool alive = false, ran = false;
+		struct domain *d;
+		i64 wait = INT64_MAX;
+		u64 now, slept;
+
+		for (d = h->domains; d; d = d->next) {
+			if (d->end != END_RUNNING)
+				continue;
+			alive = true;
+			open_door(d);
+			if (d->end == END_RUNNING && slot(d))
+				ran = true;
+			else if (d->end == END_RUNNING)
+				wait = MIN(wait, sleep_time(&l, d));
+		}
+		if (!alive)
+			return;
+		now = host_now();
+		if (ran) {
+			if (now - l.last_poll >= POLL_INTERVAL)
+				look_outside(&l, now, 0);
+			continue;
+		}
+		if (wait == INT64_MAX)
+			continue;
+		if (wait || now - l.last_poll >= POLL_INTERVAL)
+			look_outside(&l, now, wait);
+		slept = wait ? host_now() - now : 0;
+		for (d = h->domains; d; d = d->next)
+			if (d->end == END_RUNNING)
+				idle(&l, d, slept);
+	}
+}
