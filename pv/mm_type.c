@@ -127,11 +127,12 @@ static int l1_validate(struct pv_mm *mm, u64 mfn)
 
 static void l1_devalidate(struct pv_mm *mm, u64 mfn)
 {
+	const u8 *p = mem_ro(mm->mem, mfn);
 	u32 i;
 
-	/* Letting go of a page can take it away, but never this one. */
+	/* Letting go of a page can take that one away, but it never moves this one: the pointer may be kept. */
 	for (i = 0; i < PTES; i++)
-		l1e_put(mm, ld64(mem_ro(mm->mem, mfn) + i * 8));
+		l1e_put(mm, ld64(p + i * 8));
 }
 
 int mm_mod_l1(struct pv_mm *mm, u64 maddr, u64 val, bool preserve_ad, bool alias)

@@ -3,6 +3,7 @@
  * pv/mm.c, pv/mm_type.c, pv/mm_map.c: frames, page types and their refusals, grant maps, state, the M2P window; and a
  * random guest whose counts must add up after every step.
  */
+#include "pv/bootmap.h"
 #include "tests/mm_env.h"
 
 START_TEST(frame_numbers)
@@ -428,6 +429,76 @@ START_TEST(window)
 }
 END_TEST
 
+/* The builder's tables pass, and every page of the boot region is the guest's afterwards. */
+START_TEST(builder_tables)
+{
+	struct env *e = calloc(1, sizeof *e);
+	struct bootmap map;
+	u64 base = 0xffffffff80000000, i, tables = 0;
+
+	ck_assert_ptr_nonnull(e);
+	ck_assert_int_eq(host_init(&e->host, 0), 0);
+	e->d = domain_create(&e->host, "test", pv_mm_limit(1200), 2, 0);
+	ck_assert_ptr_nonnull(e->d);
+	e->d->machine = &e->pv;
+	e->pv.d = e->d;
+	ck_assert_int_eq(pv_mm_init(&e->pv, 1200, 0), 0);
+	e->mm = e->pv.mm;
+	memset(&map, 0, sizeof map);
+	bootmap_count(&map, 0, base, base + (4u << 20) - 1);
+	bootmap_place(&map, 0, 0, 700);
+	bootmap_count(&map, 1, 0x8000000000, 0x8000002fff);
+	bootmap_place(&map, 1, 1024, 1027);
+	bootmap_write(&map, &e->d->mem, PV_MFN_BASE);
+	ck_assert_int_eq(pv_mm_adopt(&e->pv, MFN(map.area[0].level[PT_L4].pfn)), 0);
+	sane(e);
+	for (i = 0; i < 1200; i++) {
+		u32 type = page(e, (u32)i)->type;
+
+		tables += type >= PG_L1 && type <= PG_L4;
+		if (bootmap_is_table(&map, i))
+			ck_assert_uint_ne(type, PG_WRITABLE);
+		else
+			ck_assert_uint_eq(type, i < 1027 ? PG_WRITABLE : PG_NONE);
+	}
+	ck_assert_uint_eq(tables, map.area[0].npt + map.area[1].npt);
+	env_free(e);
+}
+END_TEST
+
+/* A host without memory says so, and no count is off afterwards. */
+START_TEST(memory_short)
+{
+	struct env *e = env_running();
+	struct mem copy;
+	u64 mfn;
+
+	put(e, PTE_AT(20, 0), MA(21) | TBL);
+	put(e, PTE_AT(21, 3), MA(22) | TBL);
+	put(e, PTE_AT(22, 5), MA(23) | RW);
+	put(e, PTE_AT(22, 6), MA(24) | PTE_P);
+	ck_assert_int_eq(mem_init(&copy, &e->host.frames, e->d->mem.limit), 0);
+	ck_assert_int_eq(mem_fork(&copy, &e->d->mem), 0);
+	e->host.frames.limit = e->host.frames.live;
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(22), PG_L1), -XEN_ENOMEM);
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(21), PG_L2), -XEN_ENOMEM);
+	sane(e);
+	ck_assert_int_eq(pv_mm_update(&e->pv, PTE_AT(5, 100), MA(30) | RW, false), -XEN_ENOMEM);
+	ck_assert_int_eq(pv_mm_update(&e->pv, PTE_AT(5, 1), 0, false), -XEN_ENOMEM);
+	ck_assert_int_eq(pv_mm_update(&e->pv, PTE_AT(4, 1), MA(30) | TBL, false), -XEN_ENOMEM);
+	ck_assert_int_eq(pv_mm_update(&e->pv, PTE_AT(4, 0), MA(5) | PTE_P, false), -XEN_ENOMEM);
+	ck_assert_int_eq(pv_mm_update(&e->pv, MA(40), 1, false), -XEN_ENOMEM);
+	sane(e);
+	ck_assert(pv_mm_unused(&e->pv, MFN(30)));
+	ck_assert_int_eq(pv_mm_alloc(&e->pv, 1, &mfn), 0); /* zeros cost nothing */
+	e->host.frames.limit = 0;
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(20), PG_L3), 0);
+	sane(e);
+	mem_free(&copy);
+	env_free(e);
+}
+END_TEST
+
 /* ---- a random guest --------------------------------------------------------------------------------------------- */
 
 static u32 rnd(u64 *s)
@@ -557,6 +628,7 @@ Suite *mm_suite(void)
 	tcase_add_test(t, frames_in_use);
 	tcase_add_test(t, state);
 	tcase_add_test(t, window);
+	tcase_add_test(t, memory_short);
 	suite_add_tcase(s, t);
 	t = tcase_create("types");
 	tcase_add_test(t, adopt);
@@ -564,6 +636,7 @@ Suite *mm_suite(void)
 	tcase_add_test(t, table_rules);
 	tcase_add_test(t, pins);
 	tcase_add_test(t, grants);
+	tcase_add_test(t, builder_tables);
 	suite_add_tcase(s, t);
 	t = tcase_create("random");
 	tcase_set_timeout(t, 60);
