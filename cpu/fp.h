@@ -135,7 +135,7 @@ f64 f64_round_to_int(f64 a, unsigned imm8, struct fp_env *e);
 f32 f32_rcp(f32 a);
 f32 f32_rsqrt(f32 a);
 
-/* Conversions. To integers by e->rounding or truncated; 0x80...0 (integer indefinite) and FP_IE when it will not fit. */
+/* Conversions. To integers by e->rounding or truncated; 0x80...0 (integer indefinite) and FP_IE when it does not fit. */
 f64 f32_to_f64(f32 a, struct fp_env *e);
 f32 f64_to_f32(f64 a, struct fp_env *e);
 i32 f32_to_i32(f32 a, struct fp_env *e);

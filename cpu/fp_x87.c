@@ -152,7 +152,8 @@ struct f80 f80_rem(struct f80 a, struct f80 b, bool nearest, u64 *quotient, bool
 		return x87_finish(sign, x.exp, x.mant, 0, e);
 	if (d < 0) { /* a quarter to one of b: only FPREM1 takes a step, when it is more than half */
 		if (x.mant > y.mant) {
-			struct u128 half = { x.mant >> 1, x.mant << 63 }, w = u128_sub((struct u128){ y.mant, 0 }, half);
+			struct u128 half = { x.mant >> 1, x.mant << 63 };
+			struct u128 w = u128_sub((struct u128){ y.mant, 0 }, half);
 			unsigned n = u128_clz(w);
 			w = u128_shl(w, n);
 			*quotient = 1;

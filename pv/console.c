@@ -191,3 +191,8 @@ int pv_console_attach(struct pv_domain *d)
 {
 	return pv_evtchn_attach_host(d, d->s.console_port, console_event, d->console);
 }
+
+void pv_console_reset(struct pv_domain *d)
+{
+	d->console->s.broken = 0;
+}

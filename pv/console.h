@@ -27,6 +27,8 @@ int pv_console_init(struct pv_domain *d, void (*out)(void *opaque, const u8 *p, 
 void pv_console_free(struct pv_domain *d);
 /* After a load of state: the event channel calls us again. 0 or -errno. */
 int pv_console_attach(struct pv_domain *d);
+/* The guest was resumed with a fresh ring page: a broken ring is forgiven. */
+void pv_console_reset(struct pv_domain *d);
 
 /* Leaves typed bytes before the door. Bytes beyond pv_console_room() are lost. 0 or -ENOMEM. */
 int pv_console_input(struct pv_domain *d, const u8 *p, size_t n);

@@ -91,10 +91,12 @@ LAYOUT(query_layout, gnt_query, ARG_IN(ARG_U16, struct gnt_query, dom), ARG_OUT(
 LAYOUT(transfer_layout, gnt_transfer, ARG_IN(ARG_ULONG, struct gnt_transfer, mfn),
        ARG_IN(ARG_U16, struct gnt_transfer, domid), ARG_IN(ARG_U32, struct gnt_transfer, ref),
        ARG_OUT(ARG_U16, struct gnt_transfer, status));
-#define COPY_PTR(m) \
-	ARG_IN(ARG_ULONG, struct gnt_copy, m.u), ARG_IN(ARG_U16, struct gnt_copy, m.domid), ARG_IN(ARG_U16, struct gnt_copy, m.offset)
-#define COPY_REST \
-	ARG_IN(ARG_U16, struct gnt_copy, len), ARG_IN(ARG_U16, struct gnt_copy, flags), ARG_OUT(ARG_U16, struct gnt_copy, status)
+#define COPY_PTR(m)                                                                                                    \
+	ARG_IN(ARG_ULONG, struct gnt_copy, m.u), ARG_IN(ARG_U16, struct gnt_copy, m.domid),                            \
+		ARG_IN(ARG_U16, struct gnt_copy, m.offset)
+#define COPY_REST                                                                                                      \
+	ARG_IN(ARG_U16, struct gnt_copy, len), ARG_IN(ARG_U16, struct gnt_copy, flags),                                \
+		ARG_OUT(ARG_U16, struct gnt_copy, status)
 LAYOUT(copy_layout64, gnt_copy, COPY_PTR(source), ARG_IN(ARG_BYTES, struct gnt_copy, source.pad), COPY_PTR(dest),
        ARG_IN(ARG_BYTES, struct gnt_copy, dest.pad), COPY_REST);
 LAYOUT(copy_layout32, gnt_copy, COPY_PTR(source), COPY_PTR(dest), COPY_REST);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Frames of a paravirtual guest: numbers, allocation, the machine-to-physical table, and who holds what. Numbers are
- * its own, so taking the lowest free one is exact under any fork or restore. Left out: superpages, NUMA, address widths.
+ * Frames of a paravirtual guest: numbers, allocation, the machine-to-physical table, and who holds what. Numbers
+ * are its own, so taking the lowest free one is exact under any fork or restore. Left out: superpages, NUMA, address
+ * widths.
  */
 #include "pv/mm.h"
 
@@ -301,7 +302,8 @@ u64 pv_mm_special(struct pv_domain *p)
 	if (i >= mm->alias || mem_add(mm->mem, PV_MFN_BASE + i))
 		return 0;
 	mm->s.nspecial++;
-	mm->pages[i] = (struct pv_page){ .refs = 1, .types = 1, .type = PG_WRITABLE, .flags = PGF_SPECIAL | PGF_VALIDATED };
+	mm->pages[i] = (struct pv_page){ .refs = 1, .types = 1, .type = PG_WRITABLE };
+	mm->pages[i].flags = PGF_SPECIAL | PGF_VALIDATED;
 	return PV_MFN_BASE + i;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Memory of a paravirtual guest: which frames it has, what type each is of, and the page tables it builds from them.
- * A frame is writable, or a page table of one level, or holds descriptors, never two of these at once (Xen public/xen.h,
- * "MMU requests"). Results are 0 or -XEN_E*, the same that Xen gives.
+ * Memory of a paravirtual guest: which frames it has, what type each is of, and the page tables it builds from
+ * them. A frame is writable, or a page table of one level, or holds descriptors, never two of these at once (Xen
+ * public/xen.h, "MMU requests"). Results are 0 or -XEN_E*, the same that Xen gives.
  */
 #ifndef PV_MM_H
 #define PV_MM_H
@@ -36,7 +36,8 @@ struct pv_page {
 u64 pv_mm_limit(u64 max_pages);
 /*
  * Gives the domain nr_pages frames of zeros, pfn p at PV_MFN_BASE + p, and the M2P. Sets nr_pages, max_pages (raised to
- * nr_pages if less) and mfn_end of p->s, and adds its state to d->states. 0, -XEN_EINVAL (d->mem is too small) or -XEN_ENOMEM.
+ * nr_pages if less) and mfn_end of p->s, and adds its state to d->states. 0, -XEN_EINVAL (d->mem is too small) or
+ * -XEN_ENOMEM.
  */
 int pv_mm_init(struct pv_domain *p, u64 nr_pages, u64 max_pages);
 void pv_mm_free(struct pv_domain *p);
@@ -57,11 +58,11 @@ int pv_mm_alloc(struct pv_domain *p, u64 pfn, u64 *mfn);
 /* 2^order frames in a row, aligned, for pfn and those behind it. 0, or -XEN_ENOMEM: then nothing was given. */
 int pv_mm_alloc_order(struct pv_domain *p, u64 pfn, u32 order, u64 *mfn);
 /*
- * Takes a frame back, as XENMEM_decrease_reservation: a frame that is still mapped or in use stays until the last use is
- * gone. 0, or -XEN_EINVAL for one the guest has not.
+ * Takes a frame back, as XENMEM_decrease_reservation: a frame that is still mapped or in use stays until the last
+ * use is gone. 0, or -XEN_EINVAL for one the guest has not.
  */
 int pv_mm_release(struct pv_domain *p, u64 mfn);
-/* True when the frame is the guest's and nothing uses or maps it, so that pv_mm_release() takes it at once (XENMEM_exchange). */
+/* True when the frame is the guest's and nothing uses or maps it: pv_mm_release() takes it at once. */
 bool pv_mm_unused(const struct pv_domain *p, u64 mfn);
 /* A frame of the host's that the guest may map and write (shared_info, grant table). Its number, or 0: none left. */
 u64 pv_mm_special(struct pv_domain *p);
@@ -70,8 +71,8 @@ int pv_mm_alias(struct pv_domain *p, struct frame *f, u64 *mfn);
 void pv_mm_unalias(struct pv_domain *p, u64 mfn);
 
 /*
- * Holds a frame as a type for a service of the host. 0, or -XEN_E* when it is not the guest's, is of another type now, or
- * its contents do not pass.
+ * Holds a frame as a type for a service of the host. 0, or -XEN_E* when it is not the guest's, is of another type
+ * now, or its contents do not pass.
  */
 int pv_mm_get_page_type(struct pv_domain *p, u64 mfn, enum pv_page_type type);
 void pv_mm_put_page_type(struct pv_domain *p, u64 mfn);
@@ -94,8 +95,8 @@ void pv_mm_vcpu_reset(struct vcpu *v);
 /* The machine address of the L1 entry for va in the kernel's tables, and the entry. False when a table is missing. */
 bool pv_mm_find_pte(struct vcpu *v, u64 va, u64 *maddr, u64 *pte);
 /*
- * For grant maps: writes an L1 entry that may name an alias. at is the machine address of the entry, which must lie in one
- * of the guest's L1 tables. -XEN_EINVAL: it does not, or is not aligned; -XEN_EBUSY: the frame cannot be mapped so.
+ * For grant maps: writes an L1 entry that may name an alias. at is the machine address of the entry, which must lie in
+ * one of the guest's L1 tables. -XEN_EINVAL: it does not, or is not aligned; -XEN_EBUSY: the frame cannot be mapped so.
  */
 int pv_mm_map_pte(struct pv_domain *p, u64 at, u64 entry);
 /* Replaces an entry that maps mfn, with the same write permission; -XEN_EINVAL when it does not map that. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Descriptors of a paravirtual guest: GDT frames, the LDT, and what may stand in them (SDM 3A 3.4.5, 5.8.3; Xen
- * set_gdt, update_descriptor, MMUEXT_SET_LDT). An LDT page is checked each time a selector is used, not held. Left out: the
- * stretching of old 32-bit guests' limits over the M2P.
+ * set_gdt, update_descriptor, MMUEXT_SET_LDT). An LDT page is checked each time a selector is used, not held. Left
+ * out: the stretching of old 32-bit guests' limits over the M2P.
  */
 #include "pv/hypercall.h"
 #include "pv/mm_impl.h"
@@ -69,8 +69,8 @@ int mm_validate_segdesc(struct pv_mm *mm, u64 mfn)
 		u64 old = mem_read_u64(mm->mem, base + i * 8), d = old;
 
 		if (!pv_check_descriptor(mm->pd, &d)) {
-			mm_refused(mm, "descriptor %u of frame 0x%llx: %016llx is not allowed", i, (unsigned long long)mfn,
-				   (unsigned long long)d);
+			mm_refused(mm, "descriptor %u of frame 0x%llx: %016llx is not allowed", i,
+				   (unsigned long long)mfn, (unsigned long long)d);
 			return -XEN_EINVAL;
 		}
 		if (d != old && !mm_store(mm, base + i * 8, d))
@@ -162,7 +162,8 @@ int pv_mm_set_ldt(struct vcpu *v, u64 base, u32 entries)
 	struct pv_vcpu_state *s = &pv_of(v)->s;
 
 	if (entries > LDT_ENTRIES || (entries && (PAGE_OFFSET(base) || !mm_addr_ok(base)))) {
-		mm_refused(pv_dom(v->d)->mm, "SET_LDT with %u entries at %llx is refused", entries, (unsigned long long)base);
+		mm_refused(pv_dom(v->d)->mm, "SET_LDT with %u entries at %llx is refused", entries,
+			   (unsigned long long)base);
 		return -XEN_EINVAL;
 	}
 	s->ldt_base = entries ? base : 0;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mmu_update, mmuext_op and update_va_mapping (Xen public/xen.h). The soft TLB is coherent by construction (mmu/mmu.h), so
- * the flush operations only look at their arguments. Left out: tables and frames of other domains.
+ * mmu_update, mmuext_op and update_va_mapping (Xen public/xen.h). The soft TLB is coherent by construction (mmu/mmu.h),
+ * so the flush operations only look at their arguments. Left out: tables and frames of other domains.
  */
 #include "pv/hypercall.h"
 #include "pv/mm_impl.h"
 
 #define UPDATE_PREEMPTED 0x80000000u
 
-enum mmu_update_cmd { MMU_NORMAL_PT_UPDATE, MMU_MACHPHYS_UPDATE, MMU_PT_UPDATE_PRESERVE_AD, MMU_PT_UPDATE_NO_TRANSLATE };
+enum mmu_update_cmd {
+	MMU_NORMAL_PT_UPDATE, MMU_MACHPHYS_UPDATE, MMU_PT_UPDATE_PRESERVE_AD, MMU_PT_UPDATE_NO_TRANSLATE
+};
 
 enum mmuext_cmd {
 	MMUEXT_PIN_L1_TABLE = 0, MMUEXT_PIN_L2_TABLE = 1, MMUEXT_PIN_L3_TABLE = 2, MMUEXT_PIN_L4_TABLE = 3,
@@ -33,8 +35,8 @@ static const struct arg_layout mmuext_layout = { "mmuext_op", sizeof(struct mmue
 enum { UVMF_TLB_FLUSH = 1, UVMF_INVLPG = 2, UVMF_FLUSHTYPE_MASK = 3, UVMF_ALL = 4 };
 
 /*
- * Whose frames a call is about: 0 when the guest's own. Naming oneself by number is refused, as Xen does; there are others,
- * but nobody here may touch them.
+ * Whose frames a call is about: 0 when the guest's own. Naming oneself by number is refused, as Xen does; there are
+ * others, but nobody here may touch them.
  */
 static int owner_check(struct vcpu *v, u32 domid)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Page types: what may stand in a page table, who uses which frame as what, and updates of single entries. Rules and
- * error numbers are those of Xen 4.17 (reference: docs, "Page types"); a table is checked whole when its first use begins
- * and let go when its last one ends. Left out: linear page tables, 32-bit PAE guests' L3, superpages.
+ * error numbers are those of Xen 4.17 (arch/x86/mm.c); a table is checked whole when its first use begins and
+ * let go when its last one ends. Left out: linear page tables, 32-bit PAE guests' L3, superpages.
  */
 #include "pv/mm_impl.h"
 

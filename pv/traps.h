@@ -7,6 +7,10 @@
 
 #include "pv/pv.h"
 
+/* pv/domain.c. */
+extern const struct state_desc pv_vcpu_state_desc;
+extern const struct state_desc pv_domain_state_desc;
+
 /*
  * Delivers an exception at the vCPU's present rip to the guest's handler. False: the domain has crashed.
  */

@@ -32,16 +32,12 @@ static void store_notify(void *opaque)
 
 static void store_save(void *opaque, struct buf *out)
 {
-	struct pv_domain *d = opaque;
-
-	xenstore_save(d->store, out);
+	xenstore_save(opaque, out);
 }
 
 static int store_load(void *opaque, struct reader *in)
 {
-	struct pv_domain *d = opaque;
-
-	return xenstore_load(d->store, in);
+	return xenstore_load(opaque, in);
 }
 
 struct xs_conn *pv_xenstore_conn(struct pv_domain *d)
@@ -61,7 +57,7 @@ int pv_xenstore_init(struct pv_domain *d)
 	if (d->store && xs_connect(d->store, d->d->id, &d->d->mem, &d->s.store_mfn, store_notify, d))
 		rc = pv_evtchn_bind_host(d, &d->s.store_port, store_event, d);
 	if (!rc)
-		rc = state_add_custom(&d->d->states, "xenstore", 0, store_save, store_load, d);
+		rc = state_add_custom(&d->d->states, "xenstore", 0, store_save, store_load, d->store);
 	if (rc) {
 		xenstore_free(d->store);
 		d->store = NULL;
@@ -76,20 +72,9 @@ int pv_xenstore_attach(struct pv_domain *d)
 
 void pv_xenstore_free(struct pv_domain *d)
 {
-	u32 i;
-
 	if (!d->store)
 		return;
-	/* Only our own item: others may have the domain as their opaque too. */
-	for (i = 0; i < d->d->states.n; i++) {
-		struct state_item *it = &d->d->states.items[i];
-
-		if (it->save == store_save && it->opaque == d) {
-			it->opaque = d->store;
-			state_remove(&d->d->states, d->store);
-			break;
-		}
-	}
+	state_remove(&d->d->states, d->store);
 	xenstore_free(d->store);
 	d->store = NULL;
 }

@@ -197,6 +197,10 @@ void xs_leave(struct xenstore *s);
 void xs_send(struct xs_conn *c, u32 type, u32 req, u32 tx, const void *p, size_t n);
 /* Moves queued messages into the ring. True when bytes went. */
 bool xs_flush(struct xs_conn *c);
+
+/* ---- xenstore_conn.c ------------------------------------------------------------------------------------------- */
+
+/* Forgets everything the guest has under way. */
 void xs_conn_drop(struct xs_conn *c);
 void xs_conn_save(const struct xs_conn *c, struct buf *out);
 int xs_conn_load(struct xs_conn *c, struct reader *in);

@@ -184,6 +184,21 @@ static const char *full_path(const struct xs_req *r, const char *path, char *buf
 	return n > 0 && (u32)n < XS_ABS_PATH_MAX && xs_path_ok(buf) ? buf : NULL;
 }
 
+/* A decimal number of 32 bits and nothing else; the same on hosts of any word size. */
+static bool number(const char *p, u32 *v)
+{
+	u64 x = 0;
+
+	if (!*p)
+		return false;
+	for (; *p; p++) {
+		if (*p < '0' || *p > '9' || (x = x * 10 + (u64)(*p - '0')) > UINT32_MAX)
+			return false;
+	}
+	*v = (u32)x;
+	return true;
+}
+
 static int do_directory(struct xs_req *r, const char *path)
 {
 	int err;
@@ -205,12 +220,11 @@ static int do_directory_part(struct xs_req *r, const char *path)
 	u32 at, gen, len = 0;
 	int err;
 
-	if (!off || args(r) != 2)
+	if (!off || args(r) != 2 || !number(off, &at))
 		return -XEN_EINVAL;
 	n = xs_get(r->c, r->s, r->t, path, XS_PERM_READ, &err);
 	if (!n)
 		return err;
-	at = (u32)strtoul(off, NULL, 10);
 	gen = (u32)snprintf((char *)out, sizeof out, "%llu", (unsigned long long)n->gen) + 1;
 	/* Whole names only; an empty one ends the list. */
 	while (at < n->children_len) {
@@ -270,15 +284,11 @@ static int do_set_perms(struct xs_req *r, const char *path)
 	for (i = 1; i < n; i++) {
 		const char *p = arg(r, i);
 		const char *letters = "nrwb", *mode = p && *p ? strchr(letters, *p) : NULL;
-		char *end;
-		unsigned long id;
+		u32 id;
 
-		if (!mode || p[1] < '0' || p[1] > '9' || i > ARRAY_SIZE(perms))
+		if (!mode || i > ARRAY_SIZE(perms) || !number(p + 1, &id) || id > 0xffff)
 			return -XEN_EINVAL;
-		id = strtoul(p + 1, &end, 10);
-		if (*end || id > 0xffff)
-			return -XEN_EINVAL;
-		perms[i - 1] = (struct xs_perm){ (u32)id, (u32)(mode - letters) };
+		perms[i - 1] = (struct xs_perm){ id, (u32)(mode - letters) };
 	}
 	rc = xs_do_set_perms(r->c, r->s, r->t, path, perms, n - 1);
 	return rc ? rc : ack(r);
@@ -375,16 +385,12 @@ static int do_domain(struct xs_req *r)
 	const char *a = only_arg(r);
 	const struct xs_conn *c;
 	char out[40];
-	char *end;
-	unsigned long id;
+	u32 id;
 
-	if (!a || *a < '0' || *a > '9')
-		return -XEN_EINVAL;
-	id = strtoul(a, &end, 10);
-	if (*end)
+	if (!a || !number(a, &id))
 		return -XEN_EINVAL;
 	if (r->type == XS_GET_DOMAIN_PATH) {
-		reply(r, out, (size_t)snprintf(out, sizeof out, "/local/domain/%lu", id) + 1);
+		reply(r, out, (size_t)snprintf(out, sizeof out, "/local/domain/%u", id) + 1);
 		return 0;
 	}
 	for (c = r->s->conns; c && c->domid != id; c = c->next)
@@ -522,170 +528,4 @@ void xs_serve(struct xs_conn *c)
 	c->serving = false;
 	if (moved && c->notify)
 		c->notify(c->opaque);
-}
-
-/* ---- connections ----------------------------------------------------------------------------------------------- */
-
-void xs_conn_drop(struct xs_conn *c)
-{
-	struct xs_msg *m;
-	struct xs_txn *t;
-
-	xs_guest_watches_drop(c);
-	while ((t = c->txns)) {
-		c->txns = t->next;
-		xs_txn_free(t);
-	}
-	while ((m = c->out)) {
-		c->out = m->next;
-		free(m);
-	}
-	c->out_tail = &c->out;
-	c->out_bytes = 0;
-	c->in_len = 0;
-	memset(c->in, 0, sizeof c->in);
-	c->next_txn = 1;
-	c->dead = false;
-}
-
-struct xs_conn *xs_connect(struct xenstore *s, u32 domid, struct mem *mem, const u64 *mfn,
-			   void (*notify)(void *opaque), void *opaque)
-{
-	struct xs_conn *c = calloc(1, sizeof *c);
-	struct xs_conn **p;
-
-	if (!c)
-		return NULL;
-	c->s = s;
-	c->domid = domid;
-	c->target = XS_NO_TARGET;
-	c->mem = mem;
-	c->mfn = mfn;
-	c->notify = notify;
-	c->opaque = opaque;
-	c->out_tail = &c->out;
-	xs_conn_drop(c);
-	for (p = &s->conns; *p && (*p)->domid < domid; p = &(*p)->next)
-		;
-	c->next = *p;
-	*p = c;
-	return c;
-}
-
-void xs_disconnect(struct xenstore *s, struct xs_conn *c)
-{
-	struct xs_conn **p;
-
-	for (p = &s->conns; *p && *p != c; p = &(*p)->next)
-		;
-	if (!*p)
-		return;
-	*p = c->next;
-	xs_conn_drop(c);
-	free(c);
-}
-
-void xs_reset(struct xs_conn *c)
-{
-	xs_conn_drop(c);
-}
-
-bool xs_dead(const struct xs_conn *c)
-{
-	return c->dead;
-}
-
-void xs_set_target(struct xs_conn *c, u32 target)
-{
-	c->target = target;
-}
-
-void xs_conn_save(const struct xs_conn *c, struct buf *out)
-{
-	const struct xs_guest_watch *w;
-	const struct xs_txn *t;
-	const struct xs_msg *m;
-	u32 n;
-
-	buf_put_u32(out, c->domid);
-	buf_put_u32(out, c->target);
-	buf_put_u8(out, c->dead);
-	buf_put_u32(out, c->next_txn);
-	buf_put_u32(out, c->in_len);
-	buf_put(out, c->in, c->in_len);
-	for (n = 0, w = c->watches; w; w = w->next)
-		n++;
-	buf_put_u32(out, n);
-	for (w = c->watches; w; w = w->next) {
-		xs_put_str(out, w->path);
-		xs_put_str(out, w->token);
-		buf_put_u8(out, w->relative);
-	}
-	for (n = 0, t = c->txns; t; t = t->next)
-		n++;
-	buf_put_u32(out, n);
-	for (t = c->txns; t; t = t->next)
-		xs_txn_save(t, out);
-	for (n = 0, m = c->out; m; m = m->next)
-		n++;
-	buf_put_u32(out, n);
-	for (m = c->out; m; m = m->next) {
-		buf_put_u32(out, m->len);
-		buf_put_u32(out, m->at);
-		buf_put(out, m->data, m->len);
-	}
-}
-
-int xs_conn_load(struct xs_conn *c, struct reader *in)
-{
-	struct xs_txn **t = &c->txns;
-	const u8 *p;
-	u32 n;
-
-	if (reader_u32(in) != c->domid)
-		return -EINVAL;
-	c->target = reader_u32(in);
-	c->dead = reader_u8(in);
-	c->next_txn = reader_u32(in);
-	n = reader_u32(in);
-	p = n <= sizeof c->in ? reader_get(in, n) : NULL;
-	if (!p)
-		return -EINVAL;
-	memcpy(c->in, p, n);
-	c->in_len = n;
-	/* A half request is never longer than its own header says. */
-	if (n > XS_HEADER && (ld32(c->in + 12) > XS_PAYLOAD_MAX || n > XS_HEADER + ld32(c->in + 12)))
-		return -EINVAL;
-	for (n = reader_u32(in); n; n--) {
-		char *path = xs_get_str(in, XS_ABS_PATH_MAX), *token = xs_get_str(in, XS_PAYLOAD_MAX);
-		int rc = path && token ? xs_guest_watch(c, path, token, reader_u8(in)) : -EINVAL;
-
-		free(path);
-		free(token);
-		if (rc)
-			return -EINVAL;
-	}
-	for (n = reader_u32(in); n; n--, t = &(*t)->next) {
-		*t = xs_txn_load(in);
-		if (!*t)
-			return -EINVAL;
-	}
-	for (n = reader_u32(in); n; n--) {
-		u32 len = reader_u32(in), at = reader_u32(in);
-		struct xs_msg *m;
-
-		p = len >= XS_HEADER && at < len && len <= XS_HEADER + XS_PAYLOAD_MAX ? reader_get(in, len) : NULL;
-		m = p ? malloc(sizeof *m + len) : NULL;
-		if (!m)
-			return -EINVAL;
-		memcpy(m->data, p, len);
-		m->next = NULL;
-		m->type = ld32(p);
-		m->len = len;
-		m->at = at;
-		*c->out_tail = m;
-		c->out_tail = &m->next;
-		c->out_bytes += len - at;
-	}
-	return in->failed ? -EINVAL : 0;
 }

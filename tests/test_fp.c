@@ -80,7 +80,7 @@ static f64 gen64(struct rng *r)
 	return (next(r) & 1) << 63 | gen_exp(r, 11) << 52 | gen_bits(r, 52);
 }
 
-static struct f80 UNUSED gen80(struct rng *r)
+static struct f80 gen80(struct rng *r)
 {
 	struct f80 v;
 	v.se = (u16)((next(r) & 1) << 15 | gen_exp(r, 15));
@@ -180,6 +180,113 @@ START_TEST(test_rough)
 	ck_assert_uint_eq(f32_rsqrt(0x80000001), 0xff800000);
 	ck_assert_uint_eq(f32_rsqrt(0xbf800000), F32_DEFAULT_NAN);
 	ck_assert_uint_eq(f32_rsqrt(0x7f800000), 0);
+}
+END_TEST
+
+/* ---- digests of results, the same on every host ---------------------------------------------------------------- */
+
+static void mix(u64 *h, u64 v)
+{
+	*h = (*h ^ v) * 0x9e3779b97f4a7c15ull;
+	*h ^= *h >> 29;
+}
+
+static void mix80(u64 *h, struct f80 v)
+{
+	mix(h, v.mant);
+	mix(h, v.se);
+}
+
+static u64 digest_f64(struct rng *r)
+{
+	u64 h = 0;
+	for (int i = 0; i < 4000; i++) {
+		struct fp_env e = fp_env_mxcsr(0x1f80 | ((u32)next(r) & 0xe040));
+		f64 a = gen64(r), b = gen64(r), c = gen64(r);
+		mix(&h, f64_add(a, b, &e) ^ f64_sub(b, c, &e));
+		mix(&h, f64_mul(a, b, &e));
+		mix(&h, f64_div(a, b, &e));
+		mix(&h, f64_sqrt(a, &e));
+		mix(&h, f64_muladd(a, b, c, (unsigned)i & 3, &e));
+		mix(&h, f64_round_to_int(a, (unsigned)i & 15, &e) ^ f64_min(b, c, &e) ^ f64_max(a, b, &e));
+		mix(&h, (u64)f64_to_i64(a, &e) ^ (u64)f64_to_i32_trunc(b, &e) ^ f64_to_f32(c, &e));
+		mix(&h, f64_cmp(a, b, (unsigned)i & 31, &e));
+		mix(&h, e.flags);
+	}
+	return h;
+}
+
+static u64 digest_f32(struct rng *r)
+{
+	u64 h = 0;
+	for (int i = 0; i < 4000; i++) {
+		struct fp_env e = fp_env_mxcsr(0x1f80 | ((u32)next(r) & 0xe040));
+		f32 a = gen32(r), b = gen32(r), c = gen32(r);
+		mix(&h, f32_add(a, b, &e) ^ f32_sub(b, c, &e));
+		mix(&h, f32_mul(a, b, &e));
+		mix(&h, f32_div(a, b, &e));
+		mix(&h, f32_sqrt(a, &e));
+		mix(&h, f32_muladd(a, b, c, (unsigned)i & 3, &e));
+		mix(&h, f32_round_to_int(a, (unsigned)i & 15, &e) ^ f32_min(b, c, &e) ^ f32_max(a, b, &e));
+		mix(&h, (u64)f32_to_i64(a, &e) ^ (u64)f32_to_i32(b, &e) ^ f32_to_f64(c, &e));
+		mix(&h, f32_rcp(a) ^ f32_rsqrt(b) ^ i64_to_f32((i64)next(r), &e));
+		mix(&h, e.flags);
+	}
+	return h;
+}
+
+static u64 digest_f80(struct rng *r)
+{
+	u64 h = 0, q;
+	for (int i = 0; i < 4000; i++) {
+		struct fp_env e = fp_env_x87((u16)(0x7f | (next(r) & 0xf00)));
+		struct f80 a = gen80(r), b = gen80(r), x;
+		u8 bcd[10];
+		bool complete;
+		mix80(&h, f80_add(a, b, &e));
+		mix80(&h, f80_sub(a, b, &e));
+		mix80(&h, f80_mul(a, b, &e));
+		mix80(&h, f80_div(a, b, &e));
+		mix80(&h, f80_sqrt(a, &e));
+		mix80(&h, f80_rem(a, b, i & 1, &q, &complete, &e));
+		mix80(&h, f80_round_to_int(a, &e));
+		mix80(&h, f80_scale(a, b, &e));
+		mix80(&h, f80_extract(a, &x, &e));
+		f80_to_bcd(a, bcd, &e);
+		for (int k = 0; k < 10; k++)
+			mix(&h, bcd[k]);
+		mix(&h, q ^ complete ^ x.mant ^ f80_to_f64(a, &e) ^ f80_to_f32(b, &e) ^ (u64)f80_to_i64(a, &e));
+		mix(&h, e.flags | e.up << 8);
+	}
+	return h;
+}
+
+static u64 digest_trans(struct rng *r)
+{
+	u64 h = 0;
+	for (int i = 0; i < 4000; i++) {
+		struct fp_env e = fp_env_x87((u16)(0x37f | (next(r) & 0xc00)));
+		struct f80 a = gen80(r), b = gen80(r), s = a, c = a, t = a;
+		mix80(&h, f80_2xm1(a, &e));
+		mix80(&h, f80_yl2x(a, b, &e));
+		mix80(&h, f80_yl2xp1(a, b, &e));
+		mix80(&h, f80_atan(a, b, &e));
+		mix(&h, f80_sincos(a, &s, &c, &e) + 2 * f80_tan(b, &t, &e));
+		mix80(&h, s);
+		mix80(&h, c);
+		mix80(&h, t);
+		mix(&h, e.flags);
+	}
+	return h;
+}
+
+START_TEST(test_digests)
+{
+	struct rng r = { 2024 };
+	ck_assert_uint_eq(digest_f64(&r), 0xfa0eb685e2590034);
+	ck_assert_uint_eq(digest_f32(&r), 0xde10a996d2ad33a5);
+	ck_assert_uint_eq(digest_f80(&r), 0x35d8ad3c303b0828);
+	ck_assert_uint_eq(digest_trans(&r), 0x6ce6e1c25cb224d1);
 }
 END_TEST
 
@@ -687,13 +794,14 @@ static void x87_rounds(int op, bool unmasked, int rounds)
 		}
 		ck_assert_msg(ok,
 			      "op %d cw %x a=%04x:%016llx b=%04x:%016llx mem=%llx: host sw %04x st0 %04x:%016llx st1 "
-			      "%04x:%016llx mem %llx %llx, ours flags %x sw %04x st0 %04x:%016llx st1 %04x:%016llx mem %llx %llx",
+			      "%04x:%016llx mem %llx %llx, ours flags %x sw %04x st0 %04x:%016llx st1 %04x:%016llx "
+			      "mem %llx %llx",
 			      op, cw, a.se, (unsigned long long)a.mant, b.se, (unsigned long long)b.mant,
 			      (unsigned long long)want.mem[0], want.sw, want.st0.se, (unsigned long long)want.st0.mant,
 			      want.st1.se, (unsigned long long)want.st1.mant, (unsigned long long)want.mem[0],
 			      (unsigned long long)want.mem[1], e.flags, got.sw, got.st0.se,
-			      (unsigned long long)got.st0.mant, got.st1.se, (unsigned long long)got.st1.mant, (unsigned long long)got.mem[0],
-			      (unsigned long long)got.mem[1]);
+			      (unsigned long long)got.st0.mant, got.st1.se, (unsigned long long)got.st1.mant,
+			      (unsigned long long)got.mem[0], (unsigned long long)got.mem[1]);
 	}
 }
 
@@ -820,6 +928,7 @@ Suite *fp_suite(void)
 	tcase_add_test(t, test_fixed);
 	tcase_add_test(t, test_quick);
 	tcase_add_test(t, test_rough);
+	tcase_add_test(t, test_digests);
 	suite_add_tcase(s, t);
 #if defined(__x86_64__) && defined(__linux__)
 	t = tcase_create("sse against the host");

@@ -233,7 +233,8 @@ START_TEST(maps)
 	ck_assert_int_eq(map(e, 9, ME, 2 | 16 | 5u << 16, SLOT(3)), 0);
 	h = env_u32(e, ENV_ARGS + 20);
 	ck_assert_uint_eq(env_u64(e, ENV_ARGS + 24), ENV_VA(PAGE));
-	ck_assert_uint_eq(env_u64(e, SLOT(3)) & ~(PTE_U | BIT(52)) & ~PTE_G, ENV_VA(PAGE) | PTE_P | PTE_W | PTE_A | PTE_D | 5 << 9);
+	ck_assert_uint_eq(env_u64(e, SLOT(3)) & ~(PTE_U | PTE_G | BIT(52)),
+			  ENV_VA(PAGE) | PTE_P | PTE_W | PTE_A | PTE_D | 5 << 9);
 	ck_assert_uint_eq(flags_of(e, 9), GTF_permit_access | GTF_reading | GTF_writing);
 	/* A second, read-only. */
 	ck_assert_int_eq(map(e, 9, ME, 2 | 4 | 16, SLOT(4)), 0);

@@ -194,7 +194,10 @@ START_TEST(questions)
 	env_put64(e, ENV_ARGS + 8, 1);
 	ck_assert_int_eq(mem(e, 15), -XEN_ENOENT);
 	ck_assert_int_eq(mem(e, 26), -XEN_EOPNOTSUPP);
-	ck_assert_int_eq(mem(e, 17), -XEN_ESRCH); /* the domain number is further behind, and 0 is refused */
+	env_put32(e, ENV_ARGS + 32, 42);
+	ck_assert_int_eq(mem(e, 17), -XEN_ESRCH);
+	env_put32(e, ENV_ARGS + 32, DOMID_SELF);
+	ck_assert_int_eq(mem(e, 17), -XEN_EPERM);
 	ck_assert_int_eq(mem(e, 60), -XEN_ENOSYS);
 	ck_assert_int_eq(env_call(e, 0, hc_memory_op, 12, 0x10, 0), -XEN_EFAULT);
 	env_free(e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pv/mm_op.c, pv/mm_desc.c, pv/mm_map.c: mmu_update, mmuext_op, update_va_mapping, stores to read-only page tables, descriptors.
+ * pv/mm_op.c, pv/mm_desc.c, pv/mm_map.c: mmu_update, mmuext_op, update_va_mapping, stores to read-only page tables,
+ * descriptors; and a random guest whose counts must add up after every step.
  */
 #include "tests/mm_env.h"
 
@@ -337,6 +338,126 @@ START_TEST(descriptors)
 }
 END_TEST
 
+/* ---- a random guest --------------------------------------------------------------------------------------------- */
+
+static u32 rnd(u64 *s)
+{
+	*s = *s * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (u32)(*s >> 33);
+}
+
+/* An entry that is often right, and often not. */
+static u64 random_entry(u64 *s)
+{
+	static const u64 flags[] = { 0, PTE_P, RW, RW, RW | PTE_U, TBL, TBL, RW | PTE_NX, PTE_P | PTE_A, RW | PTE_PSE,
+				     TBL | PTE_G, RW | PTE_PCD, PTE_W };
+	u64 e = flags[rnd(s) % ARRAY_SIZE(flags)];
+
+	switch (rnd(s) % 16) {
+	case 0:
+		return e;
+	case 1:
+		return e | (u64)rnd(s) << 24;
+	default:
+		return e | MA(rnd(s) % (FRAMES + 2));
+	}
+}
+
+static void random_step(struct env *e, u64 *s)
+{
+	u32 n = FREE + rnd(s) % NFREE;
+	u32 small = FREE + rnd(s) % 12; /* few frames, so that they meet again */
+	struct hc h = { .v = e->v };
+	u64 mfn, frames[2] = { MFN(n), MFN(small) };
+
+	switch (rnd(s) % 20) {
+	case 0:
+		pv_mm_unpin(&e->pv, MFN(small));
+		break;
+	case 1:
+	case 2:
+		pv_mm_pin(&e->pv, MFN(small), PG_L1 + rnd(s) % 4);
+		break;
+	case 3:
+		pv_mm_set_user_root(e->v, rnd(s) % 4 ? MFN(small) : 0);
+		break;
+	case 4:
+		pv_mm_release(&e->pv, MFN(n));
+		break;
+	case 5:
+		pv_mm_alloc_order(&e->pv, rnd(s), rnd(s) % 2, &mfn);
+		break;
+	case 6:
+		pv_mm_set_gdt(e->d->vcpus[1], frames, rnd(s) % 1024);
+		break;
+	case 7:
+		h.args[0] = MA(n) + rnd(s) % 512 * 8;
+		h.args[1] = (u64)rnd(s) << 32 | rnd(s);
+		hc_update_descriptor(&h);
+		break;
+	case 8:
+		e->pv.s.vm_assist = rnd(s);
+		store(e, MA(5) + 64 * 8 + rnd(s) % 256, MFN(5), 1u << rnd(s) % 4, random_entry(s));
+		break;
+	case 9:
+		if (e->mm->pages[n].refs > 1 && rnd(s) % 4)
+			pv_mm_put_page_type(&e->pv, MFN(n));
+		else
+			pv_mm_get_page_type(&e->pv, MFN(small), PG_L1 + rnd(s) % 6);
+		break;
+	case 10:
+		h.args[0] = MA(64) + rnd(s) % 64 * PAGE_SIZE;
+		h.args[1] = random_entry(s);
+		hc_update_va_mapping(&h);
+		break;
+	case 11:
+		pv_mm_update(&e->pv, PTE_AT(2, 1 + rnd(s) % 511), random_entry(s), rnd(s) % 2);
+		break;
+	case 12:
+		pv_mm_update(&e->pv, PTE_AT(3, 2 + rnd(s) % 100), random_entry(s), rnd(s) % 2);
+		break;
+	case 13:
+		pv_mm_update(&e->pv, PTE_AT(4, 1 + rnd(s) % 100), random_entry(s), rnd(s) % 2);
+		break;
+	case 14:
+		pv_mm_update(&e->pv, PTE_AT(5, 64 + rnd(s) % 100), random_entry(s), rnd(s) % 2);
+		break;
+	default:
+		pv_mm_update(&e->pv, PTE_AT(small, rnd(s) % 512), random_entry(s), rnd(s) % 2);
+		break;
+	}
+}
+
+START_TEST(random_guest)
+{
+	u64 s = 0x5eed + (u64)_i;
+	u32 i, tables = 0;
+	struct env *e = env_running();
+
+	for (i = 0; i < 6000; i++) {
+		random_step(e, &s);
+		if (i % 8 == 0)
+			sane(e);
+	}
+	for (i = 0; i < FRAMES; i++)
+		tables += page(e, i)->type >= PG_L1 && page(e, i)->type <= PG_L4;
+	ck_assert_uint_gt(tables, 3);
+	/* Everything let go: nothing is counted any more. */
+	pv_mm_vcpu_reset(e->d->vcpus[0]);
+	pv_mm_vcpu_reset(e->d->vcpus[1]);
+	for (i = 0; i < MAX_PAGES; i++) {
+		while (page(e, i)->holds)
+			pv_mm_put_page_type(&e->pv, MFN(i));
+		pv_mm_unpin(&e->pv, MFN(i));
+	}
+	for (i = 0; i < MAX_PAGES; i++) {
+		ck_assert_uint_eq(page(e, i)->types, 0);
+		ck_assert_uint_eq(page(e, i)->refs, !!(page(e, i)->flags & PGF_ALLOCATED));
+	}
+	env_free(e);
+}
+END_TEST
+
 Suite *mm_calls_suite(void)
 {
 	Suite *s = suite_create("pv/mm_calls");
@@ -348,6 +469,10 @@ Suite *mm_calls_suite(void)
 	tcase_add_test(t, va_mapping);
 	tcase_add_test(t, emulated_stores);
 	tcase_add_test(t, descriptors);
+	suite_add_tcase(s, t);
+	t = tcase_create("random");
+	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t, random_guest, 0, 8);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -45,13 +45,14 @@ static bool slot(struct domain *d)
 		v = d->vcpus[__builtin_ctzll(mask)];
 		d->s.round = mask & (mask - 1);
 	}
-	quantum = d->time.s.div > 1 ? d->host->quantum : SOLO_QUANTUM;
-	quantum = MIN(quantum, timeline_until(&d->time, timeline_next(&d->time)));
 	v->cpu.yield_on_pause = d->time.s.div > 1;
 	d->running = v;
 	d->slot_start_icount = cpu_icount(&v->cpu);
 	if (d->ops->enter)
 		d->ops->enter(v);
+	/* Entering may have armed a timer. */
+	quantum = d->time.s.div > 1 ? d->host->quantum : SOLO_QUANTUM;
+	quantum = MIN(quantum, timeline_until(&d->time, timeline_next(&d->time)));
 	cpu_run(&v->cpu, quantum);
 	if (d->ops->leave)
 		d->ops->leave(v);

@@ -62,6 +62,8 @@ enum alu { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP
 			u##bits a = ld##bits(p_);                                                                    \
 			BODY_##op(u##bits, lg, 1);                                                                   \
 			st##bits(p_, r);                                                                             \
+		} else if (slow_twin) {                                                                              \
+			return slow_twin(c, i);                                                                      \
 		} else {                                                                                             \
 			u32 old_op = c->cc_op;                                                                       \
 			u64 old_dst = c->cc_dst, old_src = c->cc_src;                                                \
@@ -79,22 +81,20 @@ enum alu { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP
 	} while (0)
 
 #define GEN_READ(op, bits, lg)                                                                                       \
-	static HANDLER(op_##op##bits##_rms)                                                                          \
-	{                                                                                                            \
+	TWIN(op_##op##bits##_rms,                                                                                    \
 		u##bits a = G##bits(c, i->dst), b;                                                                   \
-		LOAD_N(b, ea_simple(c, i), bits);                                                                    \
+		TLOAD_N(b, ea_simple(c, i), bits);                                                                   \
 		BODY_##op(u##bits, lg, 1);                                                                           \
 		SETR_##op(bits, r);                                                                                  \
 		NEXT;                                                                                                \
-	}                                                                                                            \
-	static HANDLER(op_##op##bits##_rmx)                                                                          \
-	{                                                                                                            \
+	)                                                                                                            \
+	TWIN(op_##op##bits##_rmx,                                                                                    \
 		u##bits a = G##bits(c, i->dst), b;                                                                   \
-		LOAD_N(b, ea_full(c, i), bits);                                                                      \
+		TLOAD_N(b, ea_full(c, i), bits);                                                                     \
 		BODY_##op(u##bits, lg, 1);                                                                           \
 		SETR_##op(bits, r);                                                                                  \
 		NEXT;                                                                                                \
-	}                                                                                                            \
+	)                                                                                                            \
 	static HANDLER(op_##op##bits##_rr)                                                                           \
 	{                                                                                                            \
 		u##bits a = G##bits(c, i->dst), b = G##bits(c, i->src);                                              \
@@ -126,62 +126,54 @@ enum alu { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP
 		SETR_##op(bits, r);                                                                                  \
 		NEXT;                                                                                                \
 	}                                                                                                            \
-	static HANDLER(op_##op##bits##_mrs)                                                                          \
-	{                                                                                                            \
+	TWIN(op_##op##bits##_mrs,                                                                                    \
 		RMW(op, bits, lg, ea_simple(c, i), G##bits(c, i->src));                                              \
 		NEXT;                                                                                                \
-	}                                                                                                            \
-	static HANDLER(op_##op##bits##_mrx)                                                                          \
-	{                                                                                                            \
+	)                                                                                                            \
+	TWIN(op_##op##bits##_mrx,                                                                                    \
 		RMW(op, bits, lg, ea_full(c, i), G##bits(c, i->src));                                                \
 		NEXT;                                                                                                \
-	}                                                                                                            \
-	static HANDLER(op_##op##bits##_mis)                                                                          \
-	{                                                                                                            \
+	)                                                                                                            \
+	TWIN(op_##op##bits##_mis,                                                                                    \
 		RMW(op, bits, lg, ea_simple(c, i), (u##bits)i->imm);                                                 \
 		NEXT;                                                                                                \
-	}                                                                                                            \
-	static HANDLER(op_##op##bits##_mix)                                                                          \
-	{                                                                                                            \
+	)                                                                                                            \
+	TWIN(op_##op##bits##_mix,                                                                                    \
 		RMW(op, bits, lg, ea_full(c, i), (u##bits)i->imm);                                                   \
 		NEXT;                                                                                                \
-	}
+	)
 
 /* CMP and TEST read memory only. */
 #define GEN_LOOK(op, bits, lg)                                                                                       \
 	GEN_READ(op, bits, lg)                                                                                       \
-	static HANDLER(op_##op##bits##_mrs)                                                                          \
-	{                                                                                                            \
+	TWIN(op_##op##bits##_mrs,                                                                                    \
 		u##bits a, b = G##bits(c, i->src);                                                                   \
-		LOAD_N(a, ea_simple(c, i), bits);                                                                    \
+		TLOAD_N(a, ea_simple(c, i), bits);                                                                   \
 		BODY_##op(u##bits, lg, 1);                                                                           \
 		(void)r;                                                                                             \
 		NEXT;                                                                                                \
-	}                                                                                                            \
-	static HANDLER(op_##op##bits##_mrx)                                                                          \
-	{                                                                                                            \
+	)                                                                                                            \
+	TWIN(op_##op##bits##_mrx,                                                                                    \
 		u##bits a, b = G##bits(c, i->src);                                                                   \
-		LOAD_N(a, ea_full(c, i), bits);                                                                      \
+		TLOAD_N(a, ea_full(c, i), bits);                                                                     \
 		BODY_##op(u##bits, lg, 1);                                                                           \
 		(void)r;                                                                                             \
 		NEXT;                                                                                                \
-	}                                                                                                            \
-	static HANDLER(op_##op##bits##_mis)                                                                          \
-	{                                                                                                            \
+	)                                                                                                            \
+	TWIN(op_##op##bits##_mis,                                                                                    \
 		u##bits a, b = (u##bits)i->imm;                                                                      \
-		LOAD_N(a, ea_simple(c, i), bits);                                                                    \
+		TLOAD_N(a, ea_simple(c, i), bits);                                                                   \
 		BODY_##op(u##bits, lg, 1);                                                                           \
 		(void)r;                                                                                             \
 		NEXT;                                                                                                \
-	}                                                                                                            \
-	static HANDLER(op_##op##bits##_mix)                                                                          \
-	{                                                                                                            \
+	)                                                                                                            \
+	TWIN(op_##op##bits##_mix,                                                                                    \
 		u##bits a, b = (u##bits)i->imm;                                                                      \
-		LOAD_N(a, ea_full(c, i), bits);                                                                      \
+		TLOAD_N(a, ea_full(c, i), bits);                                                                     \
 		BODY_##op(u##bits, lg, 1);                                                                           \
 		(void)r;                                                                                             \
 		NEXT;                                                                                                \
-	}
+	)
 
 #define SETR(bits, r) SET##bits(c, i->dst, r)
 #define SETR_add SETR
@@ -372,14 +364,32 @@ EACH_SIZE(GEN_UNARY, dec)
 EACH_SIZE(GEN_UNARY, neg)
 EACH_SIZE(GEN_UNARY, not)
 
-#define UROW(op) { { op_##op##8_r, op_##op##8_m }, { op_##op##16_r, op_##op##16_m }, \
+#define GEN_STEP(op, bits, o)                                                                                        \
+	static HANDLER(op_##op##bits##_r_nf)                                                                         \
+	{                                                                                                            \
+		SET##bits(c, i->dst, (u##bits)(G##bits(c, i->dst) o 1));                                             \
+		NEXT;                                                                                                \
+	}
+GEN_STEP(inc, 8, +)
+GEN_STEP(inc, 16, +)
+GEN_STEP(inc, 32, +)
+GEN_STEP(inc, 64, +)
+GEN_STEP(dec, 8, -)
+GEN_STEP(dec, 16, -)
+GEN_STEP(dec, 32, -)
+GEN_STEP(dec, 64, -)
+static const insn_fn inc_nf[4] = { op_inc8_r_nf, op_inc16_r_nf, op_inc32_r_nf, op_inc64_r_nf };
+static const insn_fn dec_nf[4] = { op_dec8_r_nf, op_dec16_r_nf, op_dec32_r_nf, op_dec64_r_nf };
+
+#define UROW(op) { { op_##op##8_r, op_##op##8_m }, { op_##op##16_r, op_##op##16_m },                                 \
 		   { op_##op##32_r, op_##op##32_m }, { op_##op##64_r, op_##op##64_m } }
 static const insn_fn inc_fns[4][2] = UROW(inc);
 static const insn_fn dec_fns[4][2] = UROW(dec);
 static const insn_fn neg_fns[4][2] = UROW(neg);
 static const insn_fn not_fns[4][2] = UROW(not);
 
-static bool emit_unary(struct xlat *x, const struct xi *d, const insn_fn fns[4][2], bool pure)
+/* nf: versions without flags, for registers. */
+static bool emit_unary(struct xlat *x, const struct xi *d, const insn_fn fns[4][2], const insn_fn *nf, bool pure)
 {
 	const char *o = d->row->op[0];
 	u32 size = o[1] == 'b' ? 1 : d->opsz;
@@ -389,26 +399,28 @@ static bool emit_unary(struct xlat *x, const struct xi *d, const insn_fn fns[4][
 		r->dst = xi_off(d, o[0] == 'Z' ? (d->opcode & 7u) : d->rm, size);
 		if (pure)
 			xlat_pure(x);
+		if (nf)
+			xlat_some_flags(x, nf[log2_size(size)]);
 	}
 	return true;
 }
 
 bool x86_emit_inc(struct xlat *x, const struct xi *d)
 {
-	return emit_unary(x, d, inc_fns, false);
+	return emit_unary(x, d, inc_fns, inc_nf, false);
 }
 
 bool x86_emit_dec(struct xlat *x, const struct xi *d)
 {
-	return emit_unary(x, d, dec_fns, false);
+	return emit_unary(x, d, dec_fns, dec_nf, false);
 }
 
 bool x86_emit_neg(struct xlat *x, const struct xi *d)
 {
-	return emit_unary(x, d, neg_fns, false);
+	return emit_unary(x, d, neg_fns, NULL, false);
 }
 
 bool x86_emit_not(struct xlat *x, const struct xi *d)
 {
-	return emit_unary(x, d, not_fns, true);
+	return emit_unary(x, d, not_fns, NULL, true);
 }

@@ -81,11 +81,11 @@ static const insn_fn jcc_fns[16] = { op_jcc, op_jcc, op_jb, op_jae, op_je, op_jn
  * over. Flags are noted all the same.
  */
 #define COND_SUB(T, I, cc)                                                                                           \
-	((cc) == 2 ? a < b : (cc) == 3 ? a >= b : (cc) == 4 ? a == b : (cc) == 5 ? a != b : (cc) == 6 ? a <= b :      \
-	 (cc) == 7 ? a > b : (cc) == 8 ? (I)(T)(a - b) < 0 : (cc) == 9 ? (I)(T)(a - b) >= 0 :                         \
+	((cc) == 2 ? a < b : (cc) == 3 ? a >= b : (cc) == 4 ? a == b : (cc) == 5 ? a != b : (cc) == 6 ? a <= b :     \
+	 (cc) == 7 ? a > b : (cc) == 8 ? (I)(T)(a - b) < 0 : (cc) == 9 ? (I)(T)(a - b) >= 0 :                        \
 	 (cc) == 12 ? (I)a < (I)b : (cc) == 13 ? (I)a >= (I)b : (cc) == 14 ? (I)a <= (I)b : (I)a > (I)b)
 #define COND_LOGIC(T, I, cc)                                                                                         \
-	((cc) == 2 ? false : (cc) == 3 ? true : (cc) == 4 || (cc) == 6 ? r == 0 : (cc) == 5 || (cc) == 7 ? r != 0 :   \
+	((cc) == 2 ? false : (cc) == 3 ? true : (cc) == 4 || (cc) == 6 ? r == 0 : (cc) == 5 || (cc) == 7 ? r != 0 :  \
 	 (cc) == 8 || (cc) == 12 ? (I)r < 0 : (cc) == 9 || (cc) == 13 ? (I)r >= 0 : (cc) == 14 ? (I)r <= 0 : (I)r > 0)
 
 #define FUSE_CMP(form, bits, lg, cc, getb)                                                                           \
@@ -108,25 +108,23 @@ static const insn_fn jcc_fns[16] = { op_jcc, op_jcc, op_jb, op_jae, op_je, op_jn
 	}
 /* Memory forms: the compare may fault, so it is a plain one until its operand is there. */
 #define FUSE_CMPM(bits, lg, cc)                                                                                      \
-	static HANDLER(op_cmp##bits##mi_j##cc)                                                                       \
-	{                                                                                                            \
+	TWIN(op_cmp##bits##mi_j##cc,                                                                                 \
 		u##bits a, b = (u##bits)i->imm;                                                                      \
-		LOAD_N(a, ea_full(c, i), bits);                                                                      \
+		TLOAD_N(a, ea_full(c, i), bits);                                                                     \
 		c->cc_op = CC_SUB + (lg);                                                                            \
 		c->cc_dst = (u##bits)(a - b);                                                                        \
 		c->cc_src = b;                                                                                       \
 		BRANCH(i + 1, COND_SUB(u##bits, i##bits, cc));                                                       \
-	}
+	)
 #define FUSE_TESTM(bits, lg, cc)                                                                                     \
-	static HANDLER(op_test##bits##mi_j##cc)                                                                      \
-	{                                                                                                            \
+	TWIN(op_test##bits##mi_j##cc,                                                                                \
 		u##bits a, r;                                                                                        \
-		LOAD_N(a, ea_full(c, i), bits);                                                                      \
+		TLOAD_N(a, ea_full(c, i), bits);                                                                     \
 		r = a & (u##bits)i->imm;                                                                             \
 		c->cc_op = CC_LOGIC + (lg);                                                                          \
 		c->cc_dst = r;                                                                                       \
 		BRANCH(i + 1, COND_LOGIC(u##bits, i##bits, cc));                                                     \
-	}
+	)
 #define FUSE_ONE(bits, lg, cc)                                                                                       \
 	FUSE_CMP(rr, bits, lg, cc, G##bits(c, i->src))                                                               \
 	FUSE_CMP(ri, bits, lg, cc, (u##bits)i->imm)                                                                  \
@@ -135,7 +133,7 @@ static const insn_fn jcc_fns[16] = { op_jcc, op_jcc, op_jb, op_jae, op_je, op_jn
 	FUSE_CMPM(bits, lg, cc)                                                                                      \
 	FUSE_TESTM(bits, lg, cc)
 #define CONDS(M, bits, lg)                                                                                           \
-	M(bits, lg, 2) M(bits, lg, 3) M(bits, lg, 4) M(bits, lg, 5) M(bits, lg, 6) M(bits, lg, 7) M(bits, lg, 8)      \
+	M(bits, lg, 2) M(bits, lg, 3) M(bits, lg, 4) M(bits, lg, 5) M(bits, lg, 6) M(bits, lg, 7) M(bits, lg, 8)     \
 	M(bits, lg, 9) M(bits, lg, 12) M(bits, lg, 13) M(bits, lg, 14) M(bits, lg, 15)
 CONDS(FUSE_ONE, 8, 0)
 CONDS(FUSE_ONE, 16, 1)
@@ -144,12 +142,12 @@ CONDS(FUSE_ONE, 64, 3)
 
 #define SIX(bits, cc)                                                                                                \
 	{                                                                                                            \
-		op_cmp##bits##rr_j##cc, op_cmp##bits##ri_j##cc, op_cmp##bits##mi_j##cc, op_test##bits##rr_j##cc,       \
+		op_cmp##bits##rr_j##cc, op_cmp##bits##ri_j##cc, op_cmp##bits##mi_j##cc, op_test##bits##rr_j##cc,     \
 			op_test##bits##ri_j##cc, op_test##bits##mi_j##cc                                             \
 	}
 #define TABLE(bits)                                                                                                  \
 	{                                                                                                            \
-		[2] = SIX(bits, 2), [3] = SIX(bits, 3), [4] = SIX(bits, 4), [5] = SIX(bits, 5), [6] = SIX(bits, 6),    \
+		[2] = SIX(bits, 2), [3] = SIX(bits, 3), [4] = SIX(bits, 4), [5] = SIX(bits, 5), [6] = SIX(bits, 6),  \
 		[7] = SIX(bits, 7), [8] = SIX(bits, 8), [9] = SIX(bits, 9), [12] = SIX(bits, 12),                    \
 		[13] = SIX(bits, 13), [14] = SIX(bits, 14), [15] = SIX(bits, 15),                                    \
 	}
@@ -198,12 +196,11 @@ bool x86_emit_jcc(struct xlat *x, const struct xi *d)
 	{                                                                                                            \
 		JUMP(NEAR((u64)G##bits(c, i->dst)));                                                                 \
 	}                                                                                                            \
-	static HANDLER(op_jmp##bits##_m)                                                                             \
-	{                                                                                                            \
+	TWIN(op_jmp##bits##_m,                                                                                       \
 		u##bits v;                                                                                           \
-		LOAD_N(v, EA(c, i), bits);                                                                           \
+		TLOAD_N(v, EA(c, i), bits);                                                                          \
 		JUMP(NEAR((u64)v));                                                                                  \
-	}
+	)
 GEN_JMP(16)
 GEN_JMP(32)
 GEN_JMP(64)
@@ -225,47 +222,43 @@ bool x86_emit_jmp(struct xlat *x, const struct xi *d)
 }
 
 /* CALL pushes, then goes: the next record leads to the target when it is relative. */
-static HANDLER(op_call64)
-{
+TWIN(op_call64,
 	u64 sp = c->r[RSP] - 8;
 
-	STORE64(sp, NEXT_IP(c, i));
+	TSTORE64(sp, NEXT_IP(c, i));
 	c->r[RSP] = sp;
 	if (LIKELY(i[1].imm != 0))
 		ENTER((struct block *)(uintptr_t)i[1].imm);
 	GO(i + 1);
-}
+)
 
 /* ... beyond the page, where most functions are. */
-static HANDLER(op_call64_far)
-{
+TWIN(op_call64_far,
 	u64 sp = c->r[RSP] - 8;
 
-	STORE64(sp, NEXT_IP(c, i));
+	TSTORE64(sp, NEXT_IP(c, i));
 	c->r[RSP] = sp;
 	JUMP(c->r[REG_PAGE] + (u64)(i64)i->disp);
-}
+)
 
-static HANDLER(op_call64_r)
-{
+TWIN(op_call64_r,
 	u64 sp = c->r[RSP] - 8;
 	u64 to = G64(c, i->dst);
 
-	STORE64(sp, NEXT_IP(c, i));
+	TSTORE64(sp, NEXT_IP(c, i));
 	c->r[RSP] = sp;
 	JUMP(to);
-}
+)
 
-static HANDLER(op_call64_m)
-{
+TWIN(op_call64_m,
 	u64 sp = c->r[RSP] - 8;
 	u64 to;
 
-	LOAD64(to, EA(c, i));
-	STORE64(sp, NEXT_IP(c, i));
+	TLOAD64(to, EA(c, i));
+	TSTORE64(sp, NEXT_IP(c, i));
 	c->r[RSP] = sp;
 	JUMP(to);
-}
+)
 
 /* 16- and 32-bit code: aux is the operand size. */
 static HANDLER(op_call_legacy)
@@ -336,14 +329,13 @@ bool x86_emit_call(struct xlat *x, const struct xi *d)
 	return true;
 }
 
-static HANDLER(op_ret64)
-{
+TWIN(op_ret64,
 	u64 to;
 
-	LOAD64(to, c->r[RSP]);
+	TLOAD64(to, c->r[RSP]);
 	c->r[RSP] += 8 + i->imm;
 	JUMP(to);
-}
+)
 
 static HANDLER(op_ret_legacy)
 {

@@ -185,6 +185,56 @@ bool store_bytes(struct cpu *c, u64 va, const void *src, u32 n);
 #define STORE32(ea, v) STORE_N(ea, v, 32)
 #define STORE64(ea, v) STORE_N(ea, v, 64)
 
+/*
+ * Twins: a handler that is only fast, and its slow double. A call on the slow way, however rare, makes the compiler save
+ * registers on every way; so the fast one leaves for its double, before it has changed anything, with a jump. Bodies use
+ * TLOAD and TSTORE.
+ */
+#define TWIN(name, ...)                                                                                              \
+	static NOINLINE HANDLER(name##_slow)                                                                         \
+	{                                                                                                            \
+		const insn_fn slow_twin = NULL;                                                                      \
+		(void)slow_twin;                                                                                     \
+		__VA_ARGS__                                                                                          \
+	}                                                                                                            \
+	static HANDLER(name)                                                                                         \
+	{                                                                                                            \
+		const insn_fn slow_twin = name##_slow;                                                               \
+		(void)slow_twin;                                                                                     \
+		__VA_ARGS__                                                                                          \
+	}
+
+#define TLOAD_N(var, ea, bits)                                                                                       \
+	do {                                                                                                         \
+		u64 ea_ = (ea);                                                                                      \
+		struct tlb_entry *e_ = tlb_slot(&c->mmu, ea_);                                                       \
+		if (LIKELY(e_->rd == tlb_tag(&c->mmu, ea_, (bits) / 8)))                                             \
+			(var) = ld##bits(tlb_host(e_, ea_));                                                         \
+		else if (slow_twin)                                                                                  \
+			return slow_twin(c, i);                                                                      \
+		else if (LIKELY(slow_load(c, ea_, (bits) / 8)))                                                      \
+			(var) = (u##bits)c->tmp[0];                                                                  \
+		else                                                                                                 \
+			return raise_fault(c, i);                                                                    \
+	} while (0)
+#define TSTORE_N(ea, v, bits)                                                                                        \
+	do {                                                                                                         \
+		u64 ea_ = (ea);                                                                                      \
+		struct tlb_entry *e_ = tlb_slot(&c->mmu, ea_);                                                       \
+		if (LIKELY(e_->wr == tlb_tag(&c->mmu, ea_, (bits) / 8)))                                             \
+			st##bits(tlb_host(e_, ea_), (u##bits)(v));                                                   \
+		else if (slow_twin)                                                                                  \
+			return slow_twin(c, i);                                                                      \
+		else if (UNLIKELY(!slow_store(c, ea_, (bits) / 8, (u##bits)(v))))                                    \
+			return raise_fault(c, i);                                                                    \
+	} while (0)
+#define TLOAD64(var, ea) TLOAD_N(var, ea, 64)
+#define TSTORE64(ea, v) TSTORE_N(ea, v, 64)
+#define TLOAD8(var, ea) TLOAD_N(var, ea, 8)
+#define TLOAD16(var, ea) TLOAD_N(var, ea, 16)
+#define TSTORE8(ea, v) TSTORE_N(ea, v, 8)
+#define TSTORE16(ea, v) TSTORE_N(ea, v, 16)
+
 /* 16 bytes into the two low words of a union x86_vec (or anything with a q[]). Alignment is the caller's business. */
 #define LOAD128(vec, ea)                                                                                             \
 	do {                                                                                                         \

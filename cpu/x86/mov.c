@@ -20,59 +20,51 @@
 		SET##bits(c, i->dst, i->imm);                                                                        \
 		NEXT;                                                                                                \
 	}                                                                                                            \
-	static HANDLER(op_mov##bits##_rms)                                                                           \
-	{                                                                                                            \
+	TWIN(op_mov##bits##_rms,                                                                                     \
 		u##bits v;                                                                                           \
-		LOAD_N(v, ea_simple(c, i), bits);                                                                    \
+		TLOAD_N(v, ea_simple(c, i), bits);                                                                   \
 		SET##bits(c, i->dst, v);                                                                             \
 		NEXT;                                                                                                \
-	}                                                                                                            \
-	static HANDLER(op_mov##bits##_rmx)                                                                           \
-	{                                                                                                            \
+	)                                                                                                            \
+	TWIN(op_mov##bits##_rmx,                                                                                     \
 		u##bits v;                                                                                           \
-		LOAD_N(v, ea_full(c, i), bits);                                                                      \
+		TLOAD_N(v, ea_full(c, i), bits);                                                                     \
 		SET##bits(c, i->dst, v);                                                                             \
 		NEXT;                                                                                                \
-	}                                                                                                            \
-	static HANDLER(op_mov##bits##_mrs)                                                                           \
-	{                                                                                                            \
-		STORE_N(ea_simple(c, i), G##bits(c, i->src), bits);                                                  \
+	)                                                                                                            \
+	TWIN(op_mov##bits##_mrs,                                                                                     \
+		TSTORE_N(ea_simple(c, i), G##bits(c, i->src), bits);                                                 \
 		NEXT;                                                                                                \
-	}                                                                                                            \
-	static HANDLER(op_mov##bits##_mrx)                                                                           \
-	{                                                                                                            \
-		STORE_N(ea_full(c, i), G##bits(c, i->src), bits);                                                    \
+	)                                                                                                            \
+	TWIN(op_mov##bits##_mrx,                                                                                     \
+		TSTORE_N(ea_full(c, i), G##bits(c, i->src), bits);                                                   \
 		NEXT;                                                                                                \
-	}                                                                                                            \
-	static HANDLER(op_mov##bits##_mis)                                                                           \
-	{                                                                                                            \
-		STORE_N(ea_simple(c, i), i->imm, bits);                                                              \
+	)                                                                                                            \
+	TWIN(op_mov##bits##_mis,                                                                                     \
+		TSTORE_N(ea_simple(c, i), i->imm, bits);                                                             \
 		NEXT;                                                                                                \
-	}                                                                                                            \
-	static HANDLER(op_mov##bits##_mix)                                                                           \
-	{                                                                                                            \
-		STORE_N(ea_full(c, i), i->imm, bits);                                                                \
+	)                                                                                                            \
+	TWIN(op_mov##bits##_mix,                                                                                     \
+		TSTORE_N(ea_full(c, i), i->imm, bits);                                                               \
 		NEXT;                                                                                                \
-	}                                                                                                            \
+	)                                                                                                            \
 	/* moffs forms: the address is a whole immediate */                                                          \
-	static HANDLER(op_mov##bits##_load_abs)                                                                      \
-	{                                                                                                            \
+	TWIN(op_mov##bits##_load_abs,                                                                                \
 		u##bits v;                                                                                           \
-		LOAD_N(v, (i->imm & c->r[i->asz]) + c->r[i->seg], bits);                                             \
+		TLOAD_N(v, (i->imm & c->r[i->asz]) + c->r[i->seg], bits);                                            \
 		SET##bits(c, i->dst, v);                                                                             \
 		NEXT;                                                                                                \
-	}                                                                                                            \
-	static HANDLER(op_mov##bits##_store_abs)                                                                     \
-	{                                                                                                            \
-		STORE_N((i->imm & c->r[i->asz]) + c->r[i->seg], G##bits(c, i->src), bits);                           \
+	)                                                                                                            \
+	TWIN(op_mov##bits##_store_abs,                                                                               \
+		TSTORE_N((i->imm & c->r[i->asz]) + c->r[i->seg], G##bits(c, i->src), bits);                          \
 		NEXT;                                                                                                \
-	}
+	)
 EACH(GEN_MOV)
 
 enum { V_RR, V_RI, V_RMS, V_RMX, V_MRS, V_MRX, V_MIS, V_MIX, V_LABS, V_SABS, V_FORMS };
 #define MOV_ROW(b)                                                                                                   \
 	{                                                                                                            \
-		op_mov##b##_rr, op_mov##b##_ri, op_mov##b##_rms, op_mov##b##_rmx, op_mov##b##_mrs, op_mov##b##_mrx,    \
+		op_mov##b##_rr, op_mov##b##_ri, op_mov##b##_rms, op_mov##b##_rmx, op_mov##b##_mrs, op_mov##b##_mrx,  \
 			op_mov##b##_mis, op_mov##b##_mix, op_mov##b##_load_abs, op_mov##b##_store_abs                \
 	}
 static const insn_fn mov_fns[4][V_FORMS] = { MOV_ROW(8), MOV_ROW(16), MOV_ROW(32), MOV_ROW(64) };
@@ -127,20 +119,18 @@ bool x86_emit_mov(struct xlat *x, const struct xi *d)
 		SET##to(c, i->dst, (u##to)(ftype)G##from(c, i->src));                                                \
 		NEXT;                                                                                                \
 	}                                                                                                            \
-	static HANDLER(op_##name##from##to##_ms)                                                                     \
-	{                                                                                                            \
+	TWIN(op_##name##from##to##_ms,                                                                               \
 		u##from v;                                                                                           \
-		LOAD_N(v, ea_simple(c, i), from);                                                                    \
+		TLOAD_N(v, ea_simple(c, i), from);                                                                   \
 		SET##to(c, i->dst, (u##to)(ftype)v);                                                                 \
 		NEXT;                                                                                                \
-	}                                                                                                            \
-	static HANDLER(op_##name##from##to##_mx)                                                                     \
-	{                                                                                                            \
+	)                                                                                                            \
+	TWIN(op_##name##from##to##_mx,                                                                               \
 		u##from v;                                                                                           \
-		LOAD_N(v, ea_full(c, i), from);                                                                      \
+		TLOAD_N(v, ea_full(c, i), from);                                                                     \
 		SET##to(c, i->dst, (u##to)(ftype)v);                                                                 \
 		NEXT;                                                                                                \
-	}
+	)
 #define GEN_WIDEN3(name, from, ftype)                                                                                \
 	GEN_WIDEN(name, from, ftype, 16) GEN_WIDEN(name, from, ftype, 32) GEN_WIDEN(name, from, ftype, 64)
 GEN_WIDEN3(movzx, 8, u8)
@@ -181,15 +171,14 @@ bool x86_emit_movsx(struct xlat *x, const struct xi *d)
 }
 
 /* ARPL outside of 64-bit mode, SDM 2A. */
-static HANDLER(op_arpl)
-{
+TWIN(op_arpl,
 	u16 dst, src = G16(c, i->src);
 	u32 fl;
 
 	if (i->aux)
 		dst = G16(c, i->dst);
 	else
-		LOAD16(dst, EA(c, i));
+		TLOAD16(dst, EA(c, i));
 	fl = flags_eval(c) & ~(u32)FL_ZF;
 	if ((dst & 3) < (src & 3)) {
 		dst = (u16)((dst & ~3u) | (src & 3));
@@ -197,13 +186,13 @@ static HANDLER(op_arpl)
 		if (i->aux)
 			SET16(c, i->dst, dst);
 		else
-			STORE16(EA(c, i), dst);
+			TSTORE16(EA(c, i), dst);
 	} else if (!i->aux && !slow_probe(c, EA(c, i), 2, true)) {
 		return raise_fault(c, i);
 	}
 	flags_set_all(c, fl);
 	NEXT;
-}
+)
 
 bool x86_emit_movsxd_arpl(struct xlat *x, const struct xi *d)
 {
@@ -358,15 +347,14 @@ bool x86_emit_nop(struct xlat *x, const struct xi *d)
 		SET##bits(c, i->dst, v);                                                                             \
 		NEXT;                                                                                                \
 	}                                                                                                            \
-	static HANDLER(op_cmov##bits##_m)                                                                            \
-	{                                                                                                            \
+	TWIN(op_cmov##bits##_m,                                                                                      \
 		u##bits v;                                                                                           \
-		LOAD_N(v, EA(c, i), bits);                                                                           \
+		TLOAD_N(v, EA(c, i), bits);                                                                          \
 		if (!flags_cond(c, i->aux))                                                                          \
 			v = G##bits(c, i->dst);                                                                      \
 		SET##bits(c, i->dst, v);                                                                             \
 		NEXT;                                                                                                \
-	}
+	)
 GEN_CMOV(16)
 GEN_CMOV(32)
 GEN_CMOV(64)
@@ -389,11 +377,10 @@ static HANDLER(op_setcc_r)
 	NEXT;
 }
 
-static HANDLER(op_setcc_m)
-{
-	STORE8(EA(c, i), flags_cond(c, i->aux));
+TWIN(op_setcc_m,
+	TSTORE8(EA(c, i), flags_cond(c, i->aux));
 	NEXT;
-}
+)
 
 bool x86_emit_setcc(struct xlat *x, const struct xi *d)
 {
@@ -561,14 +548,13 @@ bool x86_emit_bswap(struct xlat *x, const struct xi *d)
 	return true;
 }
 
-static HANDLER(op_xlat)
-{
+TWIN(op_xlat,
 	u8 v;
 
-	LOAD8(v, ((c->r[RBX] + G8(c, OFF8(RAX))) & c->r[i->asz]) + c->r[i->seg]);
+	TLOAD8(v, ((c->r[RBX] + G8(c, OFF8(RAX))) & c->r[i->asz]) + c->r[i->seg]);
 	SET8(c, OFF8(RAX), v);
 	NEXT;
-}
+)
 
 bool x86_emit_xlat(struct xlat *x, const struct xi *d)
 {

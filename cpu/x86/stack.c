@@ -85,44 +85,40 @@ bool pop_any(struct cpu *c, u32 size, u64 *v)
 
 /* ---- 64-bit fast forms ----------------------------------------------------------------------------------------- */
 
-static HANDLER(op_push64_r)
-{
+TWIN(op_push64_r,
 	u64 sp = c->r[RSP] - 8;
 
-	STORE64(sp, G64(c, i->dst));
+	TSTORE64(sp, G64(c, i->dst));
 	c->r[RSP] = sp;
 	NEXT;
-}
+)
 
-static HANDLER(op_push64_i)
-{
+TWIN(op_push64_i,
 	u64 sp = c->r[RSP] - 8;
 
-	STORE64(sp, i->imm);
+	TSTORE64(sp, i->imm);
 	c->r[RSP] = sp;
 	NEXT;
-}
+)
 
-static HANDLER(op_push64_m)
-{
+TWIN(op_push64_m,
 	u64 sp = c->r[RSP] - 8;
 	u64 v;
 
-	LOAD64(v, EA(c, i));
-	STORE64(sp, v);
+	TLOAD64(v, EA(c, i));
+	TSTORE64(sp, v);
 	c->r[RSP] = sp;
 	NEXT;
-}
+)
 
-static HANDLER(op_pop64_r)
-{
+TWIN(op_pop64_r,
 	u64 v;
 
-	LOAD64(v, c->r[RSP]);
+	TLOAD64(v, c->r[RSP]);
 	c->r[RSP] += 8;
 	SET64(c, i->dst, v);
 	NEXT;
-}
+)
 
 /* ---- any size and mode: aux is the size ------------------------------------------------------------------------ */
 
@@ -246,18 +242,17 @@ static HANDLER(op_popf)
 }
 
 /* The common case: user or paravirtual code without TF just changes flags. */
-static HANDLER(op_popf64)
-{
+TWIN(op_popf64,
 	u64 v;
 
-	LOAD64(v, c->r[RSP]);
+	TLOAD64(v, c->r[RSP]);
 	if (UNLIKELY((v | c->eflags) & FL_TF) || c->s.cpl != 3 || (c->eflags & FL_IOPL) == FL_IOPL)
 		return op_popf(c, i);
 	c->r[RSP] += 8;
 	cpu_set_rflags(c, (c->eflags & ~(u32)(FL_DF | FL_NT | FL_AC | FL_ID)) |
 				  (v & (FL_ARITH | FL_DF | FL_NT | FL_AC | FL_ID)));
 	NEXT;
-}
+)
 
 bool x86_emit_pushf(struct xlat *x, const struct xi *d)
 {
@@ -275,15 +270,14 @@ bool x86_emit_popf(struct xlat *x, const struct xi *d)
 
 /* ---- ENTER, LEAVE, PUSHA, POPA --------------------------------------------------------------------------------- */
 
-static HANDLER(op_leave64)
-{
+TWIN(op_leave64,
 	u64 v;
 
-	LOAD64(v, c->r[RBP]);
+	TLOAD64(v, c->r[RBP]);
 	c->r[RSP] = c->r[RBP] + 8;
 	c->r[RBP] = v;
 	NEXT;
-}
+)
 
 static HANDLER(op_leave)
 {

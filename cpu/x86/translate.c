@@ -224,8 +224,10 @@ static void drop_dead_flags(struct xlat *x)
 	for (n = x->nrecs; n-- > 0;) {
 		u8 xf = x->xf[n];
 
-		if (dead && (xf & XF_WRITES_ALL) && x->noflags[n])
+		if (dead && x->noflags[n]) {
 			x->rec[n].fn = x->noflags[n];
+			continue;
+		}
 		if (!(xf & XF_PURE))
 			dead = false;
 		if (xf & XF_WRITES_ALL)

@@ -99,8 +99,10 @@ INLINE struct f80 widen_operand(u64 v, enum operand kind, struct fp_env *e)
 	switch (kind) {
 	case M32F:
 		return f32_to_f80_raw((f32)v, e);
-	case M64F:
-		return f64_to_f80_raw(v, e);
+	case M64F: {
+		struct f80 r;
+		return LIKELY(x87_widen_quick(v, &r)) ? r : f64_to_f80_raw(v, e);
+	}
 	case M16I:
 		return i64_to_f80((i16)v);
 	default:

@@ -67,6 +67,16 @@ INLINE void x87_clear_c1(struct cpu *c)
 	c->s.fpu.sw &= (u16)~SW_C1;
 }
 
+/* A normal double, widened: nothing to report. False for all others. */
+INLINE bool x87_widen_quick(u64 v, struct f80 *r)
+{
+	u32 exp = v >> 52 & 0x7ff;
+
+	r->mant = v << 11 | 1ull << 63;
+	r->se = (u16)((v >> 63) << 15 | (exp + 15360));
+	return exp - 1 < 0x7fe;
+}
+
 /* The status word with TOP in it. */
 INLINE u16 x87_sw(const struct cpu *c)
 {

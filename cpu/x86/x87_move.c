@@ -32,7 +32,13 @@ static NOINLINE void load_m32(struct cpu *c, const struct insn *i, u32 v)
 static NOINLINE void load_m64(struct cpu *c, const struct insn *i, u64 v)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
-	struct f80 r = f64_to_f80(v, &e);
+	struct f80 r;
+
+	if (LIKELY(x87_widen_quick(v, &r))) {
+		load(c, i, r);
+		return;
+	}
+	r = f64_to_f80(v, &e);
 
 	/* An unmasked denormal operand is reported, but loaded. */
 	if (!x87_empty(c, 7) || x87_note(c, i, &e) || !(e.flags & FP_IE))
@@ -193,7 +199,7 @@ static NOINLINE bool prepare_store(struct cpu *c, const struct insn *i, enum sto
 	return true;
 }
 
-static NOINLINE void finish_store(struct cpu *c, const struct insn *i, u64 note)
+static NOINLINE void report_store(struct cpu *c, const struct insn *i, u64 note)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 
@@ -202,6 +208,14 @@ static NOINLINE void finish_store(struct cpu *c, const struct insn *i, u64 note)
 	x87_note(c, i, &e);
 	if (note >> 9 & 1)
 		x87_stack_fault(c, i, false);
+}
+
+INLINE void finish_store(struct cpu *c, const struct insn *i, u64 note)
+{
+	if (UNLIKELY(note >> 9 || note & ~c->s.fpu.cw & FP_ALL))
+		report_store(c, i, note);
+	else
+		c->s.fpu.sw = (u16)((c->s.fpu.sw & ~SW_C1) | (note & FP_ALL) | (note >> 8 & 1 ? SW_C1 : 0));
 }
 
 #define X87_STORE(name, kind, bits, pop)                                                                             \

@@ -39,7 +39,12 @@ INLINE void xlat_pure(struct xlat *x)
 {
 	x->xf[x->nrecs - 1] |= XF_PURE;
 }
-/* ... and as writing all flags, with a version that writes none. */
+/* Marks it as writing some flags, with a version for when nobody can see them: that one is pure. */
+INLINE void xlat_some_flags(struct xlat *x, insn_fn noflags)
+{
+	x->noflags[x->nrecs - 1] = noflags;
+}
+/* Marks it as not faulting and writing all flags, with a version that writes none. */
 INLINE void xlat_flags(struct xlat *x, insn_fn noflags)
 {
 	x->xf[x->nrecs - 1] |= XF_WRITES_ALL | XF_PURE;
