@@ -22,7 +22,6 @@
 #define LEAF1_EDX (BITS4(0, 2, 4, 5) | BITS4(6, 8, 9, 11) | BITS4(15, 16, 19, 23) | BITS4(24, 25, 26, 26))
 /* SSE3 SSSE3 CX16 SSE4.1 SSE4.2 POPCNT XSAVE RDRAND HYPERVISOR */
 #define LEAF1_ECX (BITS4(0, 9, 13, 19) | BITS4(20, 23, 26, 30) | 1u << 31)
-#define LEAF1_ECX_OSXSAVE (1u << 27)
 /* FSGSBASE, ERMS (string instructions go by whole pages), RDSEED; FSRM in EDX. */
 #define LEAF7_EBX (1u << 0 | 1u << 9 | 1u << 18)
 #define LEAF7_EDX (1u << 4)
@@ -68,7 +67,7 @@ static void leaf_basic(struct cpu *c, u32 leaf, u32 sub, u32 out[4])
 	case 1:
 		out[0] = SIGNATURE;
 		out[1] = apic_id << 24 | 1 << 16 | 8 << 8;
-		out[2] = LEAF1_ECX | (c->s.cr4 & CR4_OSXSAVE ? LEAF1_ECX_OSXSAVE : 0);
+		out[2] = LEAF1_ECX | (c->s.cr4 & CR4_OSXSAVE ? CPUID1_ECX_OSXSAVE : 0);
 		out[3] = LEAF1_EDX;
 		break;
 	case 2:

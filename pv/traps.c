@@ -176,6 +176,9 @@ static bool forced_cpuid(struct cpu *c, u64 rip)
 	if (cpu_fetch_bytes(c, rip, bytes) < sizeof magic || memcmp(bytes, magic, sizeof magic) != 0)
 		return false;
 	pv_cpuid(c, (u32)c->r[RAX], (u32)c->r[RCX], out);
+	/* Kernels see the host's own OSXSAVE here, and take it for leave to use XSAVE. */
+	if ((u32)c->r[RAX] == 1 && pv_kernel_mode(cpu_vcpu(c)))
+		out[2] |= CPUID1_ECX_OSXSAVE;
 	c->r[RAX] = out[0];
 	c->r[RBX] = out[1];
 	c->r[RCX] = out[2];

@@ -42,6 +42,7 @@ i64 pv_debugreg_get(struct vcpu *v, u32 reg, u64 *val);
 u64 pv_guest_cr4(u64 want);
 u64 pv_real_cr4(u64 guest);
 
+#define CPUID1_ECX_OSXSAVE (1u << 27)
 /* pv/cpuid.c: what CPUID says to a PV guest. */
 void pv_cpuid(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4]);
 

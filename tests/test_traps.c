@@ -416,6 +416,17 @@ START_TEST(forced_cpuid)
 	ck_assert_uint_eq(c->rip, at + 7);
 	ck_assert_uint_eq(c->r[RAX], 0x40000005);
 	ck_assert_uint_eq(c->r[RBX], 0x566e6558);
+	/* The host's own OSXSAVE shows to kernels, and to them alone. */
+	c->rip = at;
+	c->r[RAX] = 1;
+	ck_assert(ce_trap(e, X86_UD, false, 0));
+	ck_assert(c->r[RCX] >> 27 & 1);
+	pv_set_mode(ce_vcpu(e), false);
+	c->rip = at;
+	c->r[RAX] = 1;
+	ck_assert(ce_trap(e, X86_UD, false, 0));
+	ck_assert(!(c->r[RCX] >> 27 & 1));
+	pv_set_mode(ce_vcpu(e), true);
 	/* Any other ud2 is the guest's. */
 	mem_write(&e->d->mem, at + 6, "\xa3", 1);
 	c->rip = at;

@@ -285,24 +285,72 @@ CONVERT(cvttpd2dq, u32, VD, f64, VQ, 2, true, f64_to_i32_trunc(b, e))
 SCALAR_CONVERT(cvtss2sd, 32, VD)
 SCALAR_CONVERT(cvtsd2ss, 64, VQ)
 
-#define PACKED_CONVERT(name, load)                                                                                   \
-	static HANDLER(op_##name##_rr)                                                                               \
+/* Packed quick ways: all elements or none. b is the source. */
+#define QUICK_CONVERT(name, n, fill, possible, element)                                                              \
+	INLINE bool quick_##name(struct cpu *c, const struct insn *i, const union x86_vec *b)                        \
 	{                                                                                                            \
-		TMP->q[0] = SRC->q[0];                                                                               \
-		TMP->q[1] = SRC->q[1];                                                                               \
+		union x86_vec r = { .q = { 0, fill ? 0 : DST->q[1] } };                                              \
+		if (UNLIKELY(!(possible)))                                                                           \
+			return false;                                                                                \
+		EACH(n)                                                                                              \
+		{                                                                                                    \
+			element;                                                                                     \
+		}                                                                                                    \
+		vec_set(DST, r.q[0], r.q[1]);                                                                        \
+		return true;                                                                                         \
+	}
+QUICK_CONVERT(cvtps2pd, 2, false, HOST_FP && f32_plain(VD(b, 0)) && f32_plain(VD(b, 1)),
+	      r.q[k] = f64_bits((double)f32_host(VD(b, k))))
+QUICK_CONVERT(cvtdq2pd, 2, false, HOST_FP, r.q[k] = f64_bits((double)(i32)VD(b, k)))
+QUICK_CONVERT(cvtdq2ps, 4, false, sse_quick(c), VD(&r, k) = f32_bits((float)(i32)VD(b, k)))
+QUICK_CONVERT(cvtpd2ps, 2, true, sse_quick(c), union x86_vec t; if (!quick_cvtsd2ss(c, &t, VQ(b, k))) return false;
+	      VD(&r, k) = VD(&t, 0))
+/* The scalars' quick ways may set PE: here it must be set already, or a later element's fault would come with it. */
+#define QUICK_INTS(name, n, fill, scalar, V)                                                                         \
+	QUICK_CONVERT(name, n, fill, sse_quick(c), u64 v; if (!quick_##scalar(c, V(b, k), &v)) return false;         \
+		      VD(&r, k) = (u32)v)
+QUICK_INTS(cvtps2dq, 4, false, cvtss2si32, VD)
+QUICK_INTS(cvttps2dq, 4, false, cvttss2si32, VD)
+QUICK_INTS(cvtpd2dq, 2, true, cvtsd2si32, VQ)
+QUICK_INTS(cvttpd2dq, 2, true, cvttsd2si32, VQ)
+
+#define PACKED_CONVERT(name, load, fast)                                                                             \
+	static NOINLINE HANDLER(op_##name##_rr_whole)                                                                \
+	{                                                                                                            \
+		AS(v_u64, TMP) = AS(v_u64, SRC);                                                                     \
 		SOFT(name);                                                                                          \
 	}                                                                                                            \
-	static HANDLER(op_##name##_rm)                                                                               \
+	static NOINLINE HANDLER(op_##name##_rm)                                                                      \
 	{                                                                                                            \
 		load;                                                                                                \
 		SOFT(name);                                                                                          \
 	}                                                                                                            \
-	EMIT_FORMS(name, op_##name##_rr, op_##name##_rm, op_##name##_rm)
-PACKED_CONVERT(cvtps2pd, LOAD64(c->tmp[0], EA(c, i)))
-PACKED_CONVERT(cvtdq2pd, LOAD64(c->tmp[0], EA(c, i)))
-PACKED_CONVERT(cvtpd2ps, LOAD128A(*TMP, EA(c, i)))
-PACKED_CONVERT(cvtdq2ps, LOAD128A(*TMP, EA(c, i)))
-PACKED_CONVERT(cvtps2dq, LOAD128A(*TMP, EA(c, i)))
-PACKED_CONVERT(cvttps2dq, LOAD128A(*TMP, EA(c, i)))
-PACKED_CONVERT(cvtpd2dq, LOAD128A(*TMP, EA(c, i)))
-PACKED_CONVERT(cvttpd2dq, LOAD128A(*TMP, EA(c, i)))
+	static HANDLER(op_##name##_rr)                                                                               \
+	{                                                                                                            \
+		if (LIKELY(quick_##name(c, i, SRC)))                                                                 \
+			NEXT;                                                                                        \
+		HAND_OVER(op_##name##_rr_whole);                                                                     \
+	}                                                                                                            \
+	static HANDLER(op_##name##_rf)                                                                               \
+	{                                                                                                            \
+		union x86_vec s;                                                                                     \
+		fast;                                                                                                \
+		if (LIKELY(quick_##name(c, i, &s)))                                                                  \
+			NEXT;                                                                                        \
+		HAND_OVER(op_##name##_rm);                                                                           \
+	}                                                                                                            \
+	EMIT_FORMS(name, op_##name##_rr, op_##name##_rf, op_##name##_rf)
+#define CONVERT_8(name)                                                                                              \
+	PACKED_CONVERT(name, LOAD64(c->tmp[0], EA(c, i)),                                                            \
+		       FAST(EA(c, i), rd, 8, op_##name##_rm, vec_set(&s, ld64(FAST_HOST), 0)))
+#define CONVERT_16(name)                                                                                             \
+	PACKED_CONVERT(name, LOAD128A(*TMP, EA(c, i)),                                                               \
+		       FAST_ALIGNED(EA(c, i), rd, op_##name##_rm, vec_load(&s, FAST_HOST)))
+CONVERT_8(cvtps2pd)
+CONVERT_8(cvtdq2pd)
+CONVERT_16(cvtpd2ps)
+CONVERT_16(cvtdq2ps)
+CONVERT_16(cvtps2dq)
+CONVERT_16(cvttps2dq)
+CONVERT_16(cvtpd2dq)
+CONVERT_16(cvttpd2dq)

@@ -106,7 +106,10 @@
 	}                                                                                                            \
 	EMIT_FORMS(name, op_##name##_rr, op_##name##_rm, op_##name##_rm)
 #define SCALAR_SOFT(name, bits, V)                                                                                   \
-	static HANDLER(op_##name##_rr)                                                                               \
+	SOFT_HANDLERS(name, bits, V)                                                                                 \
+	EMIT_FORMS(name, op_##name##_rr, op_##name##_rm, op_##name##_rm)
+#define SOFT_HANDLERS(name, bits, V)                                                                                 \
+	static NOINLINE HANDLER(op_##name##_rr)                                                                               \
 	{                                                                                                            \
 		c->tmp[0] = V(SRC, 0);                                                                               \
 		SOFT(name);                                                                                          \
@@ -117,8 +120,7 @@
 		LOAD##bits(v, EA(c, i));                                                                             \
 		c->tmp[0] = v;                                                                                       \
 		SOFT(name);                                                                                          \
-	}                                                                                                            \
-	EMIT_FORMS(name, op_##name##_rr, op_##name##_rm, op_##name##_rm)
+	}
 
 /* ---- add, subtract, multiply, divide, square root ------------------------------------------------------------------ */
 
@@ -303,7 +305,43 @@ SOFT_FN(roundss, f32, VD, 1, f32_round_to_int(b, i->aux, e))
 SOFT_FN(roundsd, f64, VQ, 1, f64_round_to_int(b, i->aux, e))
 SOFT_FN(roundps, f32, VD, 4, f32_round_to_int(b, i->aux, e))
 SOFT_FN(roundpd, f64, VQ, 2, f64_round_to_int(b, i->aux, e))
-SCALAR_SOFT(roundss, 32, VD)
-SCALAR_SOFT(roundsd, 64, VQ)
 PACKED_SOFT(roundps)
 PACKED_SOFT(roundpd)
+
+/*
+ * Numbers with a fraction: truncated to an integer and corrected, the sign kept for zeros. Nothing to report but PE,
+ * unless imm8 bit 3 forbids it.
+ */
+#define ROUND(name, t, host_t, int_t, bits, V, limit, magic)                                                         \
+	INLINE bool quick_##name(struct cpu *c, t *d, t b, u8 imm)                                                   \
+	{                                                                                                            \
+		u32 mode = imm & 4 ? c->s.fpu.mxcsr >> 13 & 3 : imm & 3u;                                            \
+		host_t v = t##_host(b), r;                                                                           \
+		if (UNLIKELY(!HOST_FP || !(t##_plain(b) && v > -(host_t)limit && v < (host_t)limit)))                \
+			return false;                                                                                \
+		if (mode == FP_NEAREST)                                                                              \
+			r = (host_t)(int_t)(t##_bits(v + (host_t)magic) - t##_bits((host_t)magic));                  \
+		else                                                                                                 \
+			r = (host_t)(int_t)v;                                                                        \
+		if (mode == FP_DOWN && r > v)                                                                        \
+			r -= 1;                                                                                      \
+		else if (mode == FP_UP && r < v)                                                                     \
+			r += 1;                                                                                      \
+		if (r != v && !(imm & 8)) {                                                                          \
+			if (!(c->s.fpu.mxcsr & FP_PE << 7))                                                          \
+				return false;                                                                        \
+			c->s.fpu.mxcsr |= FP_PE;                                                                     \
+		}                                                                                                    \
+		*d = (t##_bits(r) & ~((t)1 << (bits - 1))) | (b & (t)1 << (bits - 1));                               \
+		return true;                                                                                         \
+	}                                                                                                            \
+	SOFT_HANDLERS(name, bits, V)                                                                                 \
+	static HANDLER(op_##name##_rr_quick)                                                                         \
+	{                                                                                                            \
+		if (LIKELY(quick_##name(c, &V(DST, 0), V(SRC, 0), i->aux)))                                          \
+			NEXT;                                                                                        \
+		HAND_OVER(op_##name##_rr);                                                                           \
+	}                                                                                                            \
+	EMIT_FORMS(name, op_##name##_rr_quick, op_##name##_rm, op_##name##_rm)
+ROUND(roundss, f32, float, i32, 32, VD, 4194304, 12582912)
+ROUND(roundsd, f64, double, i64, 64, VQ, 2251799813685248, 6755399441055744)

@@ -4,6 +4,10 @@
  */
 #include "cpu/x86/sse.h"
 
+#if HOST_SSE2
+#include <tmmintrin.h>
+#endif
+
 /* ---- unpack: elements of the low or high halves take turns ---------------------------------------------------------- */
 
 #define UNPACK(name, fast, n, V, from)                                                                               \
@@ -48,19 +52,58 @@ SSE_OP(packusdw)
 
 /* ---- shuffle ------------------------------------------------------------------------------------------------------------ */
 
-BODY_IMM(pshufd, EACH(4) VD(d, k) = VD(b, imm >> 2 * k & 3);)
-SSE_OP_IMM(pshufd)
-BODY_IMM(pshuflw, EACH(4) VW(d, k) = VW(b, imm >> 2 * k & 3); d->q[1] = b->q[1];)
-SSE_OP_IMM(pshuflw)
-BODY_IMM(pshufhw, EACH(4) VW(d, k + 4) = VW(b, 4 + (imm >> 2 * k & 3)); d->q[0] = b->q[0];)
-SSE_OP_IMM(pshufhw)
-BODY_IMM(shufps, EACH(4) VD(d, k) = VD(k < 2 ? a : b, imm >> 2 * k & 3);)
-SSE_OP_IMM(shufps)
-BODY_IMM(shufpd, VQ(d, 0) = VQ(a, imm & 1); VQ(d, 1) = VQ(b, imm >> 1 & 1);)
-SSE_OP_IMM(shufpd)
+/* Results are put together before they are written: a register written by elements is slow to read as a whole. */
+INLINE u64 two(u32 lo, u32 hi)
+{
+	return lo | (u64)hi << 32;
+}
+INLINE u64 four(const union x86_vec *v, u32 from, u8 imm)
+{
+	return VW(v, from + (imm & 3)) | (u32)VW(v, from + (imm >> 2 & 3)) << 16 |
+	       (u64)VW(v, from + (imm >> 4 & 3)) << 32 | (u64)VW(v, from + (imm >> 6)) << 48;
+}
+#define SHUFFLE(name, lo, hi)                                                                                        \
+	INLINE void do_##name(union x86_vec *a, const union x86_vec *b, u8 imm)                                      \
+	{                                                                                                            \
+		u64 lo_ = lo, hi_ = hi;                                                                              \
+		vec_set(a, lo_, hi_);                                                                                \
+	}                                                                                                            \
+	SSE_OP_IMM(name)
+SHUFFLE(pshufd, two(VD(b, imm & 3), VD(b, imm >> 2 & 3)), two(VD(b, imm >> 4 & 3), VD(b, imm >> 6)))
+SHUFFLE(pshuflw, four(b, 0, imm), b->q[1])
+SHUFFLE(pshufhw, b->q[0], four(b, 4, imm))
+SHUFFLE(shufps, two(VD(a, imm & 3), VD(a, imm >> 2 & 3)), two(VD(b, imm >> 4 & 3), VD(b, imm >> 6)))
+SHUFFLE(shufpd, a->q[imm & 1], b->q[imm >> 1 & 1])
 
 BODY(pshufb, EACH(16) VB(d, k) = VB(b, k) & 0x80 ? 0 : VB(a, VB(b, k) & 15);)
-SSE_OP(pshufb)
+SSE_RR(pshufb)
+SSE_RM(pshufb)
+#if HOST_SSE2
+/* For hosts that have the instruction. */
+static __attribute__((target("ssse3"))) HANDLER(op_pshufb_ssse3_rr)
+{
+	__m128i *d = (__m128i *)(void *)DST;
+
+	_mm_storeu_si128(d, _mm_shuffle_epi8(_mm_loadu_si128(d), _mm_loadu_si128((const __m128i *)(void *)SRC)));
+	NEXT;
+}
+static __attribute__((target("ssse3"))) HANDLER(op_pshufb_ssse3_rf)
+{
+	__m128i *d = (__m128i *)(void *)DST, s;
+
+	FAST_ALIGNED(EA(c, i), rd, op_pshufb_rm, s = _mm_loadu_si128((const __m128i *)(void *)FAST_HOST));
+	_mm_storeu_si128(d, _mm_shuffle_epi8(_mm_loadu_si128(d), s));
+	NEXT;
+}
+EMITTER(pshufb)
+{
+	if (__builtin_cpu_supports("ssse3"))
+		return sse_emit_pure(x, d, op_pshufb_ssse3_rr, op_pshufb_ssse3_rf, op_pshufb_ssse3_rf);
+	return sse_emit_pure(x, d, op_pshufb_rr, op_pshufb_rm, op_pshufb_rm);
+}
+#else
+EMIT_PURE(pshufb, op_pshufb_rr, op_pshufb_rm, op_pshufb_rm)
+#endif
 
 /* 16 of the 32 bytes a:b, from byte imm on; zeros above. */
 BODY_IMM(palignr, {
@@ -70,8 +113,7 @@ BODY_IMM(palignr, {
 	if (imm >= 32) {
 		d->q[0] = d->q[1] = 0;
 	} else if (n) {
-		d->q[0] = q[w] >> n | q[w + 1] << (64 - n);
-		d->q[1] = q[w + 1] >> n | q[w + 2] << (64 - n);
+		vec_set(d, q[w] >> n | q[w + 1] << (64 - n), q[w + 1] >> n | q[w + 2] << (64 - n));
 	} else {
 		d->q[0] = q[w];
 		d->q[1] = q[w + 1];
@@ -79,7 +121,7 @@ BODY_IMM(palignr, {
 })
 SSE_OP_IMM(palignr)
 
-BODY(movddup, d->q[0] = d->q[1] = b->q[0];)
+BODY(movddup, vec_set(d, b->q[0], b->q[0]);)
 SSE_OP_PART(movddup, 64)
 BODY(movsldup, EACH(4) VD(d, k) = VD(b, k & 2);)
 SSE_OP(movsldup)

@@ -153,20 +153,20 @@ EMITTER(pcmpestrm)
 
 /* ---- CRC32 -------------------------------------------------------------------------------------------------------------- */
 
-/* The polynomial 11EDC6F41h, reflected; the remainders of four bits. */
-static const u32 crc_nibble[16] = {
-	0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
-	0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75
-};
+/* The polynomial 11EDC6F41h, reflected. The remainder of a byte is the sum of those of its bits. */
+#define BIT_OF(n, b, r) ((n) >> (b) & 1 ? r : 0u)
+#define CRC_1(n)                                                                                                     \
+	(BIT_OF(n, 0, 0xf26b8303) ^ BIT_OF(n, 1, 0xe13b70f7) ^ BIT_OF(n, 2, 0xc79a971f) ^ BIT_OF(n, 3, 0x8ad958cf) ^             \
+	 BIT_OF(n, 4, 0x105ec76f) ^ BIT_OF(n, 5, 0x20bd8ede) ^ BIT_OF(n, 6, 0x417b1dbc) ^ BIT_OF(n, 7, 0x82f63b78))
+#define CRC_4(n) CRC_1(n), CRC_1((n) + 1), CRC_1((n) + 2), CRC_1((n) + 3)
+#define CRC_16(n) CRC_4(n), CRC_4((n) + 4), CRC_4((n) + 8), CRC_4((n) + 12)
+#define CRC_64(n) CRC_16(n), CRC_16((n) + 16), CRC_16((n) + 32), CRC_16((n) + 48)
+static const u32 crc_byte[256] = { CRC_64(0), CRC_64(64), CRC_64(128), CRC_64(192) };
 
 INLINE u32 crc32c(u32 crc, u64 v, u32 bytes)
 {
 	EACH(bytes)
-	{
-		crc ^= (u32)(v >> 8 * k & 0xff);
-		crc = crc >> 4 ^ crc_nibble[crc & 15];
-		crc = crc >> 4 ^ crc_nibble[crc & 15];
-	}
+		crc = crc >> 8 ^ crc_byte[(crc ^ v >> 8 * k) & 0xff];
 	return crc;
 }
 

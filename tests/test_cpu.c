@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The CPU's machinery: decoding against Zydis, exact counts whatever the slices, code that changes under our feet, faults
+ * that leave nothing half done.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "base/hash.h"
+#include "cpu/x86/flags.h"
+#include "cpu/x86/opcodes.h"
+#include "cpu/x86/xlat.h"
+#include "tests/bare.h"
+#include "tests/suites.h"
+
+#if HAVE_ZYDIS
+#include <Zydis/Zydis.h>
+#endif
+
+static u64 rng(u64 *s)
+{
+	*s += 0x9e3779b97f4a7c15ULL;
+	return hash_u64(HASH_SEED, *s);
+}
+
+#if HAVE_ZYDIS
+/* Where both know an instruction they agree on its length. Random bytes, in every mode. */
+START_TEST(lengths_agree_with_zydis)
+{
+	static const struct {
+		ZydisMachineMode mode;
+		ZydisStackWidth width;
+		u32 key;
+	} modes[] = { { ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64, KEY_CS64 },
+		      { ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32, KEY_CS32 | KEY_SS32 },
+		      { ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16, 0 } };
+	u64 seed = 7;
+	u32 m, n, both = 0;
+
+	for (m = 0; m < ARRAY_SIZE(modes); m++) {
+		ZydisDecoder dec;
+
+		ZydisDecoderInit(&dec, modes[m].mode, modes[m].width);
+		for (n = 0; n < 300000; n++) {
+			ZydisDecodedInstruction zi;
+			struct xi d;
+			u8 b[16];
+			u32 k;
+			int len;
+
+			for (k = 0; k < sizeof b; k += 8) {
+				u64 v = rng(&seed);
+
+				st64(b + k, v);
+			}
+			if (n & 1) /* more of the two-byte maps */
+				b[0] = 0x0f;
+			len = x86_decode(&d, b, 15, modes[m].key, 0);
+			if (len <= 0 || ZYAN_FAILED(ZydisDecoderDecodeInstruction(&dec, NULL, b, 15, &zi)))
+				continue;
+			both++;
+			/* Immediate groups: a branch with an operand-size prefix in 64-bit mode is ours as Intel's. */
+			ck_assert_msg(len == zi.length, "mode %u bytes %02x %02x %02x %02x %02x %02x: %d, Zydis %u", m, b[0],
+				      b[1], b[2], b[3], b[4], b[5], len, zi.length);
+		}
+	}
+	ck_assert_uint_gt(both, 100000);
+}
+END_TEST
+#endif
+
+/* mov ecx,1000; l: add rax,rcx; rol rax,7; test cl,3; jne s; xor rax,rcx; s: dec ecx; jnz l; hlt */
+static void put_loop(struct bare *b)
+{
+	BARE_CODE_AT(b, BARE_CODE, 0xb9, 0xe8, 3, 0, 0, 0x48, 1, 0xc8, 0x48, 0xc1, 0xc0, 7, 0xf6, 0xc1, 3, 0x75, 3, 0x48, 0x31,
+		     0xc8, 0xff, 0xc9, 0x75, 0xed, 0xf4);
+}
+
+START_TEST(counts_do_not_depend_on_slices)
+{
+	struct bare *b = bare_new(0);
+	u64 rax, count;
+	u64 slice;
+
+	put_loop(b);
+	ck_assert_int_eq(bare_run(b, 1000000, 1000000), CPU_HALTED);
+	rax = b->cpu.r[RAX];
+	count = cpu_icount(&b->cpu);
+	ck_assert_uint_eq(count, 1 + 1000 * 6 + 250 + 1);
+	bare_free(b);
+	for (slice = 1; slice < 30; slice++) {
+		b = bare_new(slice % 3 ? 0 : 64 << 10);
+		b->cpu.singlestep = slice % 5 == 0;
+		put_loop(b);
+		ck_assert_int_eq(bare_run(b, 1000000, slice), CPU_HALTED);
+		ck_assert_uint_eq(b->cpu.r[RAX], rax);
+		ck_assert_uint_eq(cpu_icount(&b->cpu), count);
+		bare_free(b);
+	}
+}
+END_TEST
+
+/* A budget ends after exactly so many instructions, with the right rip and flags. */
+START_TEST(budgets_are_exact)
+{
+	struct bare *b = bare_new(0);
+
+	put_loop(b);
+	ck_assert_int_eq(cpu_run(&b->cpu, 1), CPU_BUDGET);
+	ck_assert_uint_eq(b->cpu.rip, BARE_CODE + 5);
+	ck_assert_int_eq(cpu_run(&b->cpu, 3), CPU_BUDGET);
+	ck_assert_uint_eq(b->cpu.rip, BARE_CODE + 15); /* at jne: 1000 & 3 == 0 */
+	ck_assert(cpu_rflags(&b->cpu) & FL_ZF);
+	ck_assert_int_eq(cpu_run(&b->cpu, 2), CPU_BUDGET);
+	ck_assert_uint_eq(b->cpu.rip, BARE_CODE + 20);
+	ck_assert_uint_eq(cpu_icount(&b->cpu), 6);
+	bare_free(b);
+}
+END_TEST
+
+/* A store into the very next instruction takes effect at once. */
+START_TEST(self_modifying_code)
+{
+	u32 step;
+
+	for (step = 0; step < 2; step++) {
+		struct bare *b = bare_new(0);
+
+		/* mov byte [rip+1], 7 ; mov eax, 1 (its immediate is patched); hlt */
+		b->cpu.singlestep = step;
+		BARE_CODE_AT(b, BARE_CODE, 0xc6, 5, 1, 0, 0, 0, 7, 0xb8, 1, 0, 0, 0, 0xf4);
+		ck_assert_int_eq(bare_run(b, 100, 100), CPU_HALTED);
+		ck_assert_uint_eq(b->cpu.r[RAX], 7);
+		ck_assert_uint_eq(cpu_icount(&b->cpu), 3);
+		bare_free(b);
+	}
+}
+END_TEST
+
+/* Code already cached and linked is seen to change, through an alias of its page as well. */
+START_TEST(cached_code_follows_its_bytes)
+{
+	struct bare *b = bare_new(0);
+	u32 round;
+
+	bare_map(b, 0x400000, BARE_CODE >> 12, PTE_P | PTE_W | PTE_U);
+	bare_map(b, 0x500000, BARE_CODE >> 12, PTE_P | PTE_W | PTE_U);
+	/* mov eax,imm; mov [0x500000 + 1], cl (by rbx); jmp to the start twice, by edx; hlt */
+	BARE_CODE_AT(b, BARE_CODE, 0xb8, 1, 0, 0, 0, 0x88, 0x4b, 1, 0xff, 0xca, 0x75, 0xf4, 0xf4);
+	bare_paging(b);
+	b->cpu.r[RBX] = 0x500000;
+	for (round = 2; round < 40; round++) {
+		b->cpu.rip = 0x400000;
+		b->cpu.r[RCX] = round;
+		b->cpu.r[RDX] = 2;
+		ck_assert_int_eq(bare_run(b, ~0ULL, 1000), CPU_HALTED);
+		ck_assert_uint_eq(b->cpu.r[RAX], round);
+	}
+	bare_free(b);
+}
+END_TEST
+
+/* An instruction over a page end is only as good as both pages: the second one is swapped under it. */
+START_TEST(instruction_across_pages)
+{
+	struct bare *b = bare_new(0);
+	static const u8 head[] = { 0xb8, 0x11 };
+	static const u8 tail1[] = { 0x22, 0x33, 0x44, 0xf4 }, tail2[] = { 0x55, 0x66, 0x77, 0xf4 };
+	u32 n;
+
+	bare_put(b, 0x10ffe, head, 2);
+	bare_put(b, 0x20000, tail1, 4);
+	bare_put(b, 0x21000, tail2, 4);
+	bare_map(b, 0x400000, 0x10, PTE_P);
+	for (n = 0; n < 6; n++) {
+		bare_map(b, 0x401000, n & 1 ? 0x21 : 0x20, PTE_P);
+		if (!n)
+			bare_paging(b);
+		b->cpu.rip = 0x400ffe;
+		ck_assert_int_eq(bare_run(b, ~0ULL, 10), CPU_HALTED);
+		ck_assert_uint_eq(b->cpu.r[RAX], n & 1 ? 0x77665511 : 0x44332211);
+	}
+	/* And without the second page the fault names its start, not the instruction. */
+	mem_write_u64(&b->mem, bare_pte(b, 0x401000), 0);
+	b->cpu.rip = 0x400ffe;
+	ck_assert_int_eq(bare_run(b, ~0ULL, 10), CPU_STOPPED);
+	ck_assert_uint_eq(b->trap.vector, X86_PF);
+	ck_assert_uint_eq(b->trap.cr2, 0x401000);
+	ck_assert_uint_eq(b->trap.rip, 0x400ffe);
+	bare_free(b);
+}
+END_TEST
+
+/* A store that runs into a missing page leaves the first page alone. */
+START_TEST(faults_leave_nothing_half_done)
+{
+	struct bare *b = bare_new(0);
+	u64 before;
+
+	bare_map(b, 0x400000, 0x10, PTE_P);
+	bare_map(b, 0x500000, 0x20, PTE_P | PTE_W);
+	BARE_CODE_AT(b, BARE_CODE, 0x48, 0x89, 0x03, 0xf4); /* mov [rbx], rax */
+	bare_paging(b);
+	mem_write_u64(&b->mem, 0x20ff8, 0x1122334455667788ULL);
+	b->cpu.rip = 0x400000;
+	b->cpu.r[RBX] = 0x500ffc;
+	b->cpu.r[RAX] = ~0ULL;
+	before = cpu_icount(&b->cpu);
+	ck_assert_int_eq(bare_run(b, ~0ULL, 10), CPU_STOPPED);
+	ck_assert_uint_eq(b->trap.vector, X86_PF);
+	ck_assert_uint_eq(b->trap.error, PF_W);
+	ck_assert_uint_eq(b->trap.cr2, 0x501000);
+	ck_assert_uint_eq(mem_read_u64(&b->mem, 0x20ff8), 0x1122334455667788ULL);
+	ck_assert_uint_eq(cpu_icount(&b->cpu), before);
+	bare_free(b);
+}
+END_TEST
+
+/* REP MOVS is interruptible, restarts where it was, and faults with its registers at the element. */
+START_TEST(repeated_moves)
+{
+	struct bare *b = bare_new(0);
+	u32 n;
+
+	for (n = 0; n < 3; n++)
+		bare_map(b, 0x500000 + n * 0x1000, 0x20 + n, PTE_P | PTE_W);
+	bare_map(b, 0x400000, 0x10, PTE_P);
+	bare_map(b, 0x600000, 0x30, PTE_P | PTE_W);
+	bare_map(b, 0x601000, 0x31, PTE_P | PTE_W);
+	BARE_CODE_AT(b, BARE_CODE, 0xf3, 0xa4, 0xf4);
+	for (n = 0; n < 0x3000; n += 8)
+		mem_write_u64(&b->mem, 0x20000 + n, n * 0x9e3779b97f4a7c15ULL);
+	bare_paging(b);
+	b->cpu.rip = 0x400000;
+	b->cpu.r[RSI] = 0x500123;
+	b->cpu.r[RDI] = 0x600001;
+	b->cpu.r[RCX] = 0x2800;
+	ck_assert_int_eq(bare_run(b, ~0ULL, 1), CPU_STOPPED);
+	ck_assert_uint_eq(b->trap.vector, X86_PF);
+	ck_assert_uint_eq(b->trap.cr2, 0x602000);
+	ck_assert_uint_eq(b->cpu.r[RDI], 0x602000);
+	ck_assert_uint_eq(b->cpu.r[RSI], 0x500123 + 0x1fff);
+	ck_assert_uint_eq(b->cpu.r[RCX], 0x2800 - 0x1fff);
+	for (n = 0; n < 0x1fff; n++) {
+		u8 a, c;
+
+		mem_read(&b->mem, 0x20123 + n, &a, 1);
+		mem_read(&b->mem, 0x30001 + n, &c, 1);
+		ck_assert_uint_eq(a, c);
+	}
+	bare_free(b);
+}
+END_TEST
+
+/* The lazily made flags of every kind equal those of a plain computation, for 8 bits exhaustively. */
+START_TEST(flags_of_bytes)
+{
+	struct cpu *c = calloc(1, sizeof *c);
+	u32 a, b2, k;
+
+	for (a = 0; a < 256; a++)
+		for (b2 = 0; b2 < 256; b2++)
+			for (k = 0; k < 2; k++) {
+				u32 sum = a + b2 + k, dif = a - b2 - k;
+				u32 want;
+
+				c->cc_op = k ? CC_ADC : CC_ADD;
+				c->cc_dst = sum & 255;
+				c->cc_src = b2;
+				want = (sum > 255 ? FL_CF : 0) | ((a ^ b2 ^ sum) & 16 ? FL_AF : 0) |
+				       (sum & 255 ? 0 : FL_ZF) | (sum & 128 ? FL_SF : 0) |
+				       (~(a ^ b2) & (a ^ sum) & 128 ? FL_OF : 0) |
+				       (__builtin_parity(sum & 255) ? 0 : FL_PF);
+				ck_assert_uint_eq(flags_eval(c), want);
+				c->cc_op = k ? CC_SBB : CC_SUB;
+				c->cc_dst = dif & 255;
+				want = (a < b2 + k ? FL_CF : 0) | ((a ^ b2 ^ dif) & 16 ? FL_AF : 0) |
+				       (dif & 255 ? 0 : FL_ZF) | (dif & 128 ? FL_SF : 0) |
+				       ((a ^ b2) & (a ^ dif) & 128 ? FL_OF : 0) |
+				       (__builtin_parity(dif & 255) ? 0 : FL_PF);
+				ck_assert_uint_eq(flags_eval(c), want);
+				ck_assert_int_eq(flags_cond(c, 12), !!(want & FL_SF) != !!(want & FL_OF));
+				ck_assert_int_eq(flags_cond(c, 6), !!(want & (FL_CF | FL_ZF)));
+				ck_assert_int_eq(flags_cond(c, 15),
+						 !(want & FL_ZF) && !!(want & FL_SF) == !!(want & FL_OF));
+			}
+	free(c);
+}
+END_TEST
+
+/* Every row has a name and an emitter, and the index finds the row again. */
+START_TEST(every_row_is_reachable)
+{
+	u32 n;
+
+	for (n = 1; n < x86_nrows; n++) {
+		const struct oprow *r = &x86_rows[n];
+
+		ck_assert_ptr_nonnull(r->emit);
+		ck_assert_uint_gt(strlen(r->name), 1);
+	}
+	ck_assert_str_eq(x86_row(0, 0, 0x01, 0xc0)->name, "add");
+	ck_assert_str_eq(x86_row(0, 0, 0x80, 0xf8)->name, "cmp");
+	ck_assert_str_eq(x86_row(1, 0, 0xa2, 0)->name, "cpuid");
+	ck_assert_ptr_null(x86_row(1, 0, 0x04, 0));
+}
+END_TEST
+
+/* State of a CPU survives save and load, and a small cache changes nothing. */
+START_TEST(state_round_trip)
+{
+	struct bare *a = bare_new(0), *b = bare_new(0);
+	struct buf out = { 0 };
+	struct reader in;
+
+	put_loop(a);
+	put_loop(b);
+	cpu_run(&a->cpu, 333);
+	cpu_sync(&a->cpu);
+	state_save(&x86_state_desc, &a->cpu.s, &out);
+	reader_init(&in, out.p, out.len);
+	ck_assert_int_eq(state_load(&x86_state_desc, &b->cpu.s, &in), 0);
+	cpu_load(&b->cpu);
+	bare_run(a, ~0ULL, 1000);
+	bare_run(b, ~0ULL, 7);
+	ck_assert_uint_eq(a->cpu.r[RAX], b->cpu.r[RAX]);
+	buf_free(&out);
+	bare_free(a);
+	bare_free(b);
+}
+END_TEST
+
+Suite *cpu_suite(void)
+{
+	Suite *s = suite_create("cpu");
+	TCase *t = tcase_create("machinery");
+
+	tcase_set_timeout(t, 60);
+#if HAVE_ZYDIS
+	tcase_add_test(t, lengths_agree_with_zydis);
+#endif
+	tcase_add_test(t, counts_do_not_depend_on_slices);
+	tcase_add_test(t, budgets_are_exact);
+	tcase_add_test(t, self_modifying_code);
+	tcase_add_test(t, cached_code_follows_its_bytes);
+	tcase_add_test(t, instruction_across_pages);
+	tcase_add_test(t, faults_leave_nothing_half_done);
+	tcase_add_test(t, repeated_moves);
+	tcase_add_test(t, flags_of_bytes);
+	tcase_add_test(t, every_row_is_reachable);
+	tcase_add_test(t, state_round_trip);
+	suite_add_tcase(s, t);
+	return s;
+}
