@@ -90,7 +90,29 @@ void disasm_around(FILE *out, u32 bits, const u8 *code, u32 n, u64 start, u64 ri
 		print_one(out, bits, code + at, n - at, start + at, !count);
 	}
 }
+
+void disasm_run(FILE *out, u32 bits, const u8 *code, u32 n, u64 start)
+{
+	u32 at, len;
+
+	for (at = 0; at < n; at += len) {
+		len = one(bits, code + at, n - at, start + at, NULL, 0);
+		if (!len) {
+			print_bytes(out, start + at, code + at, n - at, false);
+			fputc('\n', out);
+			return;
+		}
+		print_one(out, bits, code + at, n - at, start + at, false);
+	}
+}
 #else
+void disasm_run(FILE *out, u32 bits, const u8 *code, u32 n, u64 start)
+{
+	(void)bits;
+	print_bytes(out, start, code, n, false);
+	fputc('\n', out);
+}
+
 void disasm_around(FILE *out, u32 bits, const u8 *code, u32 n, u64 start, u64 rip)
 {
 	u32 at = (u32)(rip - start), before = MIN(at, 32);

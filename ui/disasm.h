@@ -15,4 +15,7 @@
  */
 void disasm_around(FILE *out, u32 bits, const u8 *code, u32 n, u64 start, u64 rip);
 
+/* Prints n bytes of code that starts at start, a line an instruction. */
+void disasm_run(FILE *out, u32 bits, const u8 *code, u32 n, u64 start);
+
 #endif

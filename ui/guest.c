@@ -13,6 +13,7 @@
 #include "pv/create.h"
 #include "ui/options.h"
 #include "ui/optvalue.h"
+#include "ui/trace.h"
 
 /* No initial RAM disk is larger. */
 #define INITRD_MAX ((size_t)1 << (sizeof(size_t) > 4 ? 34 : 29))
@@ -145,6 +146,7 @@ int guest_create(struct guest *g, const struct pv_progress *progress, struct err
 		g->d = NULL;
 		return rc;
 	}
+	trace_domain(g->d);
 	g->d->live = guest_live;
 	g->d->live_opaque = g;
 	pv_console_on_room(pv_dom(g->d), console_room, g);

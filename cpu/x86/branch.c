@@ -156,15 +156,15 @@ static const insn_fn fused[4][16][6] = { TABLE(8), TABLE(16), TABLE(32), TABLE(6
 /* Turns the record before the Jcc into a fused one when it is a compare that alone makes up its instruction. */
 static void fuse(struct xlat *x, u32 cc)
 {
-	u32 n = x->nrecs - 1;
-	struct insn *r = &x->rec[n];
+	u32 n;
 	insn_fn f;
 
-	if (!x->nrecs || !x->cmp_kind || x->of_insn[n] + 1u != x->ninsns)
+	if (!x->nrecs || !x->cmp_kind || x->of_insn[x->nrecs - 1] + 1u != x->ninsns)
 		return;
+	n = x->nrecs - 1;
 	f = fused[x->cmp_size][cc][x->cmp_kind - 1];
 	if (f) {
-		r->fn = f;
+		x->rec[n].fn = f;
 		x->noflags[n] = NULL;
 	}
 }

@@ -319,13 +319,13 @@ PACKED_SOFT(roundpd)
 		host_t v = t##_host(b), r;                                                                           \
 		if (UNLIKELY(!HOST_FP || !(t##_plain(b) && v > -(host_t)limit && v < (host_t)limit)))                \
 			return false;                                                                                \
-		if (mode == FP_NEAREST)                                                                              \
+		if (mode == FP_RC_NEAREST)                                                                              \
 			r = (host_t)(int_t)(t##_bits(v + (host_t)magic) - t##_bits((host_t)magic));                  \
 		else                                                                                                 \
 			r = (host_t)(int_t)v;                                                                        \
-		if (mode == FP_DOWN && r > v)                                                                        \
+		if (mode == FP_RC_DOWN && r > v)                                                                        \
 			r -= 1;                                                                                      \
-		else if (mode == FP_UP && r < v)                                                                     \
+		else if (mode == FP_RC_UP && r < v)                                                                     \
 			r += 1;                                                                                      \
 		if (r != v && !(imm & 8)) {                                                                          \
 			if (!(c->s.fpu.mxcsr & FP_PE << 7))                                                          \

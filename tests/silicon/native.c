@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host's side: loads the whole state, runs one instruction, and takes the state back, by a jump behind the
+ * instruction or from a signal. x86-64 Linux; elsewhere there is no native side.
+ */
+#define _GNU_SOURCE
+#include "tests/silicon/silicon.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/ucontext.h>
+#include <unistd.h>
+
+/* At CTX_VA, so that the stubs reach it by 32-bit addresses whatever the registers hold. */
+struct native_ctx {
+	struct sil_state in, out;
+	u64 frame[5]; /* for IRETQ: rip, cs, rflags, rsp, ss */
+	u64 saved_rsp;
+	u32 mxcsr, signo;
+	u64 vector, error, cr2;
+	bool step, rep;
+	u32 steps;
+};
+#define CTX ((struct native_ctx *)(uintptr_t)CTX_VA)
+#define CTX_AT(f) ((u32)(CTX_VA + offsetof(struct native_ctx, f)))
+
+enum { IN_AT = 0, OUT_AT = 0x400, BACK_AT = 0x800 };
+
+static u8 *put32(u8 *p, u32 v)
+{
+	st32(p, v);
+	return p + 4;
+}
+static u8 *put(u8 *p, const char *bytes, u32 n)
+{
+	memcpy(p, bytes, n);
+	return p + n;
+}
+#define PUT(p, lit) put(p, lit, sizeof(lit) - 1)
+
+/* MOV between a register and an absolute address. */
+static u8 *put_mov(u8 *p, u8 op, u32 reg, u32 at)
+{
+	*p++ = (u8)(0x48 | (reg >> 3) << 2);
+	*p++ = op;
+	*p++ = (u8)((reg & 7) << 3 | 4);
+	*p++ = 0x25;
+	return put32(p, at);
+}
+
+/* What a C function expects back: x87 empty, MXCSR as found, clean flags, its registers; and return. */
+static u8 *put_back(u8 *p)
+{
+	p = PUT(p, "\xdb\xe3\x0f\xae\x14\x25");
+	p = put32(p, CTX_AT(mxcsr));
+	p = PUT(p, "\x68\x02\x02\x00\x00\x9d");
+	return PUT(p, "\x41\x5f\x41\x5e\x41\x5d\x41\x5c\x5d\x5b\xc3");
+}
+
+static void make_stubs(u8 *base)
+{
+	u8 *p = base + IN_AT;
+	u32 r;
+
+	p = PUT(p, "\x53\x55\x41\x54\x41\x55\x41\x56\x41\x57");
+	p = put_mov(p, 0x89, RSP, CTX_AT(saved_rsp));
+	p = put32(PUT(p, "\x48\x0f\xae\x0c\x25"), CTX_AT(in.fx));
+	p = put32(PUT(p, "\x48\xc7\xc4"), CTX_AT(frame));
+	for (r = 0; r < 16; r++)
+		if (r != RSP)
+			p = put_mov(p, 0x8b, r, CTX_AT(in.gpr) + 8 * r);
+	p = PUT(p, "\x48\xcf");
+
+	p = base + OUT_AT;
+	for (r = 0; r < 16; r++)
+		p = put_mov(p, 0x89, r, CTX_AT(out.gpr) + 8 * r);
+	p = put_mov(p, 0x8b, RSP, CTX_AT(saved_rsp));
+	p = put32(PUT(p, "\x9c\x8f\x04\x25"), CTX_AT(out.rflags));
+	p = put32(PUT(p, "\x48\x0f\xae\x04\x25"), CTX_AT(out.fx));
+	put_back(p);
+
+	p = put_mov(base + BACK_AT, 0x8b, RSP, CTX_AT(saved_rsp));
+	put_back(p);
+}
+
+static const u8 order[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+			      REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+
+static void on_signal(int sig, siginfo_t *si, void *uc_)
+{
+	ucontext_t *uc = uc_;
+	greg_t *g = uc->uc_mcontext.gregs;
+	struct native_ctx *x = CTX;
+	u32 r;
+
+	if ((u64)(uintptr_t)&si < 0x40000000 || !x->saved_rsp)
+		_exit(99);
+	/* A repeated instruction traps after each turn. */
+	if (x->step && x->rep && g[REG_TRAPNO] == X86_DB && (u64)g[REG_RIP] == x->in.rip && x->steps++ < 1000)
+		return;
+	for (r = 0; r < 16; r++)
+		x->out.gpr[r] = (u64)g[order[r]];
+	x->out.rip = (u64)g[REG_RIP];
+	x->out.rflags = (u64)g[REG_EFL];
+	memcpy(x->out.fx, uc->uc_mcontext.fpregs, 512);
+	x->signo = (u32)sig;
+	x->vector = (u64)g[REG_TRAPNO];
+	x->error = (u64)g[REG_ERR];
+	x->cr2 = (u64)g[REG_CR2];
+	if (x->step && x->vector == X86_DB)
+		x->vector = NO_TRAP;
+	((void (*)(void))(uintptr_t)(STUB_VA + BACK_AT))();
+}
+
+static bool map_at(u64 va, u64 n, int prot)
+{
+	void *want = (void *)(uintptr_t)va;
+
+	return mmap(want, n, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == want;
+}
+
+bool native_open(const struct sil_window *pattern)
+{
+	static const int sigs[] = { SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS };
+	const int rw = PROT_READ | PROT_WRITE, rwx = rw | PROT_EXEC;
+	struct sigaction sa;
+	stack_t ss = { .ss_size = 1 << 18 };
+	u32 i;
+
+	if (CTX_VA == 0 || !map_at(CODE_VA, 2 * PAGE_SIZE, rwx))
+		return false;
+	if (!map_at(STUB_VA, PAGE_SIZE, rwx) || !map_at(CTX_VA, PAGE_SIZE, rw) ||
+	    !map_at(DATA_VA + PAGE_SIZE, DATA_BYTES, rw) || !map_at(STACK_VA + PAGE_SIZE, STACK_BYTES, rw))
+		return false;
+	memcpy(native_data(), pattern->data, DATA_BYTES);
+	memcpy(native_stack(), pattern->stack, STACK_BYTES);
+	mprotect((void *)(uintptr_t)(DATA_VA + 3 * PAGE_SIZE), PAGE_SIZE, PROT_READ);
+	memset((void *)(uintptr_t)CODE_VA, 0xcc, 2 * PAGE_SIZE);
+	make_stubs((u8 *)(uintptr_t)STUB_VA);
+	CTX->mxcsr = 0x1f80;
+	if (syscall(SYS_arch_prctl, 0x1001 /* ARCH_SET_GS */, (unsigned long)GS_BASE))
+		return false;
+	ss.ss_sp = malloc(ss.ss_size);
+	if (!ss.ss_sp || sigaltstack(&ss, NULL))
+		return false;
+	memset(&sa, 0, sizeof sa);
+	sa.sa_sigaction = on_signal;
+	sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+	for (i = 0; i < ARRAY_SIZE(sigs); i++)
+		if (sigaction(sigs[i], &sa, NULL))
+			return false;
+	return true;
+}
+
+u8 *native_data(void)
+{
+	return (u8 *)(uintptr_t)(DATA_VA + PAGE_SIZE);
+}
+
+u8 *native_stack(void)
+{
+	return (u8 *)(uintptr_t)(STACK_VA + PAGE_SIZE);
+}
+
+void native_poke(u64 va, const u8 *bytes, u32 n)
+{
+	bool ro = va + n > DATA_VA + 3 * PAGE_SIZE && va < DATA_VA + 4 * PAGE_SIZE;
+
+	if (ro)
+		mprotect((void *)(uintptr_t)(DATA_VA + 3 * PAGE_SIZE), PAGE_SIZE, PROT_READ | PROT_WRITE);
+	memcpy((void *)(uintptr_t)va, bytes, n);
+	if (ro)
+		mprotect((void *)(uintptr_t)(DATA_VA + 3 * PAGE_SIZE), PAGE_SIZE, PROT_READ);
+}
+
+void native_run(const struct sil_case *k, struct sil_result *out)
+{
+	struct native_ctx *x = CTX;
+	u8 *code = (u8 *)(uintptr_t)k->at;
+
+	memcpy(code, k->bytes, k->put);
+	if (!k->step) {
+		code[k->put] = 0xe9;
+		st32(code + k->put + 1, (u32)(STUB_VA + OUT_AT - (k->at + k->put + 5)));
+	}
+	x->in = k->in;
+	x->frame[0] = k->at;
+	x->frame[1] = SEL_CS;
+	x->frame[2] = k->in.rflags | (k->step ? FL_TF : 0);
+	x->frame[3] = k->in.gpr[RSP];
+	x->frame[4] = SEL_SS;
+	x->step = k->step;
+	x->rep = k->rep;
+	x->steps = 0;
+	x->vector = NO_TRAP;
+	x->out.rip = k->at + k->len;
+	x->error = x->cr2 = 0;
+	((void (*)(void))(uintptr_t)(STUB_VA + IN_AT))();
+	memset(code, 0xcc, k->put + (k->step ? 0 : 5));
+	out->s = x->out;
+	out->vector = (u8)x->vector;
+	out->error = (u32)x->error;
+	out->cr2 = x->cr2;
+}
+
+bool native_has(u32 feature)
+{
+	u32 a, b, c, d;
+	static const u8 leaf1c[][2] = { { F_SSE3, 0 },   { F_PCLMUL, 1 }, { F_SSSE3, 9 }, { F_FMA, 12 },	{ F_CX16, 13 },
+					{ F_SSE41, 19 }, { F_SSE42, 20 }, { F_MOVBE, 22 }, { F_POPCNT, 23 }, { F_AES, 25 },
+					{ F_XSAVE, 26 }, { F_AVX, 28 },	  { F_F16C, 29 } };
+	static const u8 leaf7b[][2] = { { F_FSGSBASE, 0 }, { F_BMI1, 3 }, { F_AVX2, 5 },       { F_BMI2, 8 },
+					{ F_ADX, 19 },	   { F_SMAP, 20 }, { F_CLFLUSHOPT, 23 }, { F_CLWB, 24 },
+					{ F_SHA, 29 } };
+	u32 i;
+
+	__cpuid_count(1, 0, a, b, c, d);
+	for (i = 0; i < ARRAY_SIZE(leaf1c); i++)
+		if (leaf1c[i][0] == feature)
+			return c >> leaf1c[i][1] & 1;
+	if (__get_cpuid_max(0, NULL) < 7)
+		return false;
+	__cpuid_count(7, 0, a, b, c, d);
+	for (i = 0; i < ARRAY_SIZE(leaf7b); i++)
+		if (leaf7b[i][0] == feature)
+			return b >> leaf7b[i][1] & 1;
+	if (feature == F_LZCNT || feature == F_3DNOWPREFETCH) {
+		__cpuid(0x80000001, a, b, c, d);
+		return c >> (feature == F_LZCNT ? 5 : 8) & 1;
+	}
+	return true;
+}
+
+#else
+bool native_open(const struct sil_window *pattern)
+{
+	return false;
+}
+void native_run(const struct sil_case *k, struct sil_result *out)
+{
+}
+u8 *native_data(void)
+{
+	return NULL;
+}
+u8 *native_stack(void)
+{
+	return NULL;
+}
+void native_poke(u64 va, const u8 *bytes, u32 n)
+{
+}
+bool native_has(u32 feature)
+{
+	return false;
+}
+#endif

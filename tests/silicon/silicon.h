@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The differential tester: one random instruction at a time, run on the host's processor and in our core, from the same
+ * state over the same addresses.
+ */
+#ifndef TESTS_SILICON_H
+#define TESTS_SILICON_H
+
+#include <stdio.h>
+
+#include "cpu/cpu.h"
+#include "cpu/x86/opcodes.h"
+#include "cpu/x86/xlat.h"
+
+/* Both sides have these pages at these addresses; what lies between is not mapped. */
+#define CODE_VA 0x10000000u  /* two pages, execute */
+#define STUB_VA 0x10100000u  /* native side only: ways in and out */
+#define CTX_VA 0x10200000u   /* native side only: struct native_ctx */
+#define DATA_VA 0x20000000u  /* one absent, two writable, one read-only, one absent */
+#define STACK_VA 0x30000000u /* one absent, two writable, one absent */
+#define GS_BASE 0x01000000u
+#define SEL_CS 0x33
+#define SEL_SS 0x2b
+
+#define NO_TRAP 0xff
+
+/* Everything an instruction may look at or change, but memory. fx is an FXSAVE64 image. */
+struct sil_state {
+	u8 fx[512];
+	u64 gpr[16];
+	u64 rip, rflags;
+};
+
+struct sil_result {
+	struct sil_state s;
+	u8 vector; /* NO_TRAP */
+	u32 error;
+	u64 cr2;
+};
+
+/* Windows as bytes: the data window's pages 1 to 3, the stack's 1 and 2. */
+#define DATA_BYTES (3 * PAGE_SIZE)
+#define STACK_BYTES (2 * PAGE_SIZE)
+struct sil_window {
+	u8 data[DATA_BYTES];
+	u8 stack[STACK_BYTES];
+};
+
+/* One case. */
+struct sil_case {
+	const struct oprow *row;
+	struct xi d;      /* how our decoder sees the bytes */
+	u8 bytes[16];
+	u32 len;          /* bytes of the instruction as decoded */
+	u32 put;          /* bytes placed: fewer than len when the page ends the code */
+	u64 at;           /* address of the instruction */
+	bool step;        /* run under the trap flag: branches, and where no way back can follow */
+	bool rep;         /* a repeated string instruction: goes on while rip stays */
+	struct sil_state in;
+	struct {
+		u64 va;
+		u32 len;
+		u8 bytes[512];
+	} mem[3];         /* what lies in memory beyond the standing pattern */
+	u32 nmem;
+};
+
+struct sil_rng {
+	u64 s;
+};
+INLINE u64 rng_next(struct sil_rng *r)
+{
+	u64 z = (r->s += 0x9e3779b97f4a7c15ULL);
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+/* 0 <= x < n */
+INLINE u32 rng_below(struct sil_rng *r, u32 n)
+{
+	return (u32)((rng_next(r) >> 32) * n >> 32);
+}
+/* True in p of 100 cases. */
+INLINE bool rng_pct(struct sil_rng *r, u32 p)
+{
+	return rng_below(r, 100) < p;
+}
+
+/* ---- gen.c ---- */
+
+/* Case number i of a seed for one row. fixed: these bytes instead of random ones. False: the row cannot be reached. */
+bool gen_case(struct sil_case *k, u32 row, u64 seed, u64 i, const u8 *fixed, u32 nfixed);
+/* Why a row is not run: NULL when it is. */
+const char *gen_skip(const struct oprow *r);
+/* The bytes both windows hold before each case. */
+void gen_pattern(struct sil_window *w);
+
+/* ---- native.c ---- */
+
+/* False: this host has no native side. */
+bool native_open(const struct sil_window *pattern);
+void native_run(const struct sil_case *k, struct sil_result *out);
+/* Windows as the host has them (not data page 3, which is read-only: its pattern cannot change). */
+u8 *native_data(void);
+u8 *native_stack(void);
+void native_poke(u64 va, const u8 *bytes, u32 n);
+bool native_has(u32 feature);
+
+/* ---- emul.c ---- */
+
+struct emul;
+struct emul *emul_open(const struct sil_window *pattern);
+void emul_close(struct emul *e);
+void emul_run(struct emul *e, const struct sil_case *k, struct sil_result *out);
+void emul_poke(struct emul *e, u64 va, const u8 *bytes, u32 n);
+/* Page n of CODE (0-1), DATA (2-4) or STACK (5-6) for reading. */
+const u8 *emul_page(struct emul *e, u32 n);
+bool emul_has(struct emul *e, u32 feature);
+
+/* ---- compare.c ---- */
+
+/* Empty when alike, else what differs, in words. n: bytes of buf. */
+bool compare(const struct sil_case *k, const struct sil_result *nat, const struct sil_result *emu, char *buf, size_t n);
+
+/* ---- run.c ---- */
+
+struct sil_options {
+	u64 cases, seed, first;
+	const char *row; /* a mnemonic or a row's number; NULL for all */
+	const u8 *bytes; /* these bytes only */
+	u32 nbytes;
+	bool verbose, quiet;
+	u32 show; /* examples a mnemonic */
+};
+struct sil_totals {
+	u64 cases, faults, differences;
+	u32 rows, covered;
+};
+/* 0, or -ENOSYS where the host cannot. Reports go to f. */
+int silicon_run(const struct sil_options *o, FILE *f, struct sil_totals *t);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Determinism on a real kernel: the first tens of millions of instructions of Debian's kernel end in the same state
+ * whatever the cache of decoded blocks, with none at all, with a flushed TLB now and then, and traced.
+ *
+ * The kernel is $PARAVANE_TEST_KERNEL or the first of /boot/vmlinuz-*-amd64; script/test sees to it that there is one.
+ */
+#include <glob.h>
+#include <stdlib.h>
+
+#include "pv/create.h"
+#include "tests/suites.h"
+#include "vm/run.h"
+
+#define PREFIX 60000000ULL
+
+struct life {
+	u64 hash, icount, now;
+};
+
+static bool find_kernel(char *path, size_t n)
+{
+	const char *env = getenv("PARAVANE_TEST_KERNEL");
+	glob_t g;
+	bool ok;
+
+	if (env) {
+		snprintf(path, n, "%s", env);
+		return true;
+	}
+	ok = !glob("/boot/vmlinuz-*-amd64", 0, NULL, &g) && g.gl_pathc > 0;
+	if (ok)
+		snprintf(path, n, "%s", g.gl_pathv[0]);
+	globfree(&g);
+	return ok;
+}
+
+static void no_console(void *opaque, const u8 *p, size_t n)
+{
+}
+
+enum twist { PLAIN, TINY_CACHE, SINGLESTEP, FLUSHED };
+
+/* Runs the kernel for n instructions in this way. */
+static struct life live(const struct pv_kernel *k, u32 vcpus, u64 n, enum twist how)
+{
+	struct pv_create_in in = { .name = "boot", .memory = 200 << 20, .vcpus = vcpus, .maxvcpus = vcpus, .kernel = k,
+				   .cmdline = "console=hvc0 nokaslr", .console_out = no_console };
+	struct error e = { "" };
+	struct life l;
+	struct domain *d;
+	struct host h;
+	u64 step = how == FLUSHED ? 300000 : n;
+	u32 i;
+
+	ck_assert_int_eq(host_init(&h, how == TINY_CACHE ? 100000 : 0), 0);
+	h.singlestep = how == SINGLESTEP;
+	ck_assert_msg(!pv_create(&h, &in, &d, &e), "%s", e.text);
+	while (d->s.retired < n && domain_run(d, MIN(step, n - d->s.retired)))
+		for (i = 0; how == FLUSHED && i < vcpus; i++)
+			mmu_flush(&d->vcpus[i]->cpu.mmu);
+	ck_assert_msg(d->end == END_RUNNING, "the kernel ended: %s", d->crash);
+	l = (struct life){ .icount = d->s.retired, .now = d->time.s.now };
+	l.hash = domain_hash(d);
+	host_exit(&h);
+	return l;
+}
+
+/* The kernel's bytes outlive what is loaded from them. */
+struct loaded {
+	struct pv_kernel k;
+	u8 *bytes;
+};
+
+static bool load(struct loaded *l)
+{
+	struct error e = { "" };
+	char path[512];
+	size_t len;
+
+	if (!find_kernel(path, sizeof path))
+		return false;
+	ck_assert_msg(!pv_file_read(path, "kernel", PV_KERNEL_MAX, &l->bytes, &len, &e), "%s", e.text);
+	ck_assert_msg(!pv_kernel_load(&l->k, l->bytes, len, path, PV_KERNEL_MAX, NULL, &e), "%s", e.text);
+	return true;
+}
+
+static void same(const struct pv_kernel *k, u32 vcpus, u64 n, enum twist how)
+{
+	struct life a = live(k, vcpus, n, PLAIN);
+	struct life b = live(k, vcpus, n, how);
+
+	ck_assert_uint_eq(a.icount, b.icount);
+	ck_assert_uint_eq(a.now, b.now);
+	ck_assert_uint_eq(a.hash, b.hash);
+}
+
+/* _i: the twist. */
+START_TEST(same_state_whatever_the_caches)
+{
+	struct loaded l;
+
+	if (!load(&l))
+		return;
+	same(&l.k, 1, _i == SINGLESTEP ? PREFIX / 4 : PREFIX, (enum twist)_i);
+	pv_kernel_free(&l.k);
+	free(l.bytes);
+}
+END_TEST
+
+START_TEST(same_state_with_four_vcpus)
+{
+	struct loaded l;
+
+	if (!load(&l))
+		return;
+	same(&l.k, 4, PREFIX, TINY_CACHE);
+	pv_kernel_free(&l.k);
+	free(l.bytes);
+}
+END_TEST
+
+Suite *boot_suite(void)
+{
+	Suite *s = suite_create("boot");
+	TCase *t = tcase_create("determinism");
+
+	tcase_set_timeout(t, 300);
+	tcase_add_loop_test(t, same_state_whatever_the_caches, PLAIN, FLUSHED + 1);
+	tcase_add_test(t, same_state_with_four_vcpus);
+	suite_add_tcase(s, t);
+	return s;
+}
