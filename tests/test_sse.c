@@ -25,7 +25,7 @@
 #define SSE_ROUNDS 48
 #endif
 
-/* ---- a guest in 64-bit mode with a page of code and a page of data --------------------------------------------------- */
+/* ---- a guest in 64-bit mode with a page of code and a page of data ---------------------------------------------- */
 
 enum { PT = 1, CODE = 5, DATA = 6, RODATA = 7, NFRAMES = 16 };
 #define VA(frame) ((u64)(frame) << PAGE_SHIFT)
@@ -126,7 +126,7 @@ static int guest_run(struct guest *g, u32 len)
 	return g->c->trap.rip == VA(CODE) + len ? -1 : g->c->trap.vector;
 }
 
-/* ---- operands ------------------------------------------------------------------------------------------------------------ */
+/* ---- operands --------------------------------------------------------------------------------------------------- */
 
 /* What an instruction reads and writes here. Offsets are known to run_host(). */
 struct operands {
@@ -293,7 +293,7 @@ static void run_guest(struct guest *g, struct operands *o, u32 len, const char *
 	o->flags = cpu_rflags(c) & FL_ARITH;
 }
 
-/* ---- the host's own unit ----------------------------------------------------------------------------------------------------- */
+/* ---- the host's own unit ---------------------------------------------------------------------------------------- */
 
 #if HAVE_HOST
 static void run_host(const u8 *code, struct operands *o)
@@ -367,7 +367,7 @@ static bool host_has(u32 feat)
 }
 #endif
 
-/* ---- every row --------------------------------------------------------------------------------------------------------------- */
+/* ---- every row -------------------------------------------------------------------------------------------------- */
 
 struct form {
 	u8 code[16];
@@ -572,7 +572,7 @@ START_TEST(test_rows)
 }
 END_TEST
 
-/* ---- faults -------------------------------------------------------------------------------------------------------------------- */
+/* ---- faults ----------------------------------------------------------------------------------------------------- */
 
 /* Sets up code with rsi and rdi at an address, runs it, and gives the vector or -1. */
 static int at(struct guest *g, const u8 *code, u32 n, u64 va)

@@ -371,10 +371,17 @@ static uint64_t run_mmap(unsigned n)
 }
 
 static const struct workload workloads[] = {
-    {"crc", run_crc, 300},	 {"sort", run_sort, 10},    {"indirect", run_indirect, 6000},
-    {"pointer", run_pointer, 12000}, {"sse", run_sse, 50},	    {"x87", run_x87, 2000},
-    {"memcpy", run_memcpy, 60},	 {"syscall", run_syscall, 60000}, {"fork", run_fork, 400},
-    {"pipe", run_pipe, 8000},	 {"mmap", run_mmap, 800},
+    {"crc", run_crc, 400},
+    {"sort", run_sort, 20},
+    {"indirect", run_indirect, 6000},
+    {"pointer", run_pointer, 12000},
+    {"sse", run_sse, 800},
+    {"x87", run_x87, 1000},
+    {"memcpy", run_memcpy, 400},
+    {"syscall", run_syscall, 300000},
+    {"fork", run_fork, 300},
+    {"pipe", run_pipe, 5000},
+    {"mmap", run_mmap, 500},
 };
 
 /* ---- marks ---- */

@@ -82,7 +82,7 @@ SSE_TYPE(v_f64, double);
 #define HOSTED(name, fast, ...) BODY(name, __VA_ARGS__)
 #endif
 
-/* ---- operand forms ------------------------------------------------------------------------------------------- */
+/* ---- operand forms ---------------------------------------------------------------------------------------------- */
 
 /* A memory operand of 16 bytes that must be aligned. SDM 3A 6.15, #GP. */
 #define LOAD128A(vec, address)                                                                                       \
@@ -263,7 +263,7 @@ INLINE u32 sse_byte_mask(const union x86_vec *v)
 #endif
 }
 
-/* ---- floating point -------------------------------------------------------------------------------------------- */
+/* ---- floating point --------------------------------------------------------------------------------------------- */
 
 /* The host's float and double are binary32 and binary64, rounded after each operation. */
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0 && FLT_RADIX == 2 && DBL_MANT_DIG == 53 &&                        \

@@ -4,7 +4,7 @@
  */
 #include "cpu/x86/sse.h"
 
-/* ---- to flags ------------------------------------------------------------------------------------------------------ */
+/* ---- to flags --------------------------------------------------------------------------------------------------- */
 
 static NOINLINE bool order_flags(struct cpu *c, enum fp_order o, struct fp_env *e)
 {
@@ -65,7 +65,7 @@ COMPARE(ucomisd, f64, 64, VQ, f64_compare_quiet)
 COMPARE(comiss, f32, 32, VD, f32_compare)
 COMPARE(comisd, f64, 64, VQ, f64_compare)
 
-/* ---- to masks ------------------------------------------------------------------------------------------------------ */
+/* ---- to masks --------------------------------------------------------------------------------------------------- */
 
 /* The predicates of two numbers: 0 EQ, 1 LT, 2 LE, 3 UNORD, 4-7 their opposites. */
 #define HOLDS(t, p, a, b)                                                                                            \

@@ -5,7 +5,7 @@
  */
 #include "cpu/x86/sse.h"
 
-/* ---- general register or memory to scalar --------------------------------------------------------------------------- */
+/* ---- general register or memory to scalar ----------------------------------------------------------------------- */
 
 /*
  * CVTSI2SS, CVTSI2SD. A 32-bit integer is always exact in double precision; the others are when small, else the host's
@@ -81,7 +81,7 @@ FROM_INT_FORMS(cvtsi2sd64, i64, 64)
 EMIT_FROM_INT(cvtsi2ss)
 EMIT_FROM_INT(cvtsi2sd)
 
-/* ---- scalar to general register --------------------------------------------------------------------------------------- */
+/* ---- scalar to general register --------------------------------------------------------------------------------- */
 
 /* The exact way; the value comes in c->tmp[0] and goes out in c->tmp[1]. */
 #define TO_INT(name, t, int_t, fn)                                                                                   \
@@ -201,7 +201,7 @@ EMIT_TO_INT(cvttsd2si)
 EMIT_TO_INT(cvtss2si)
 EMIT_TO_INT(cvtsd2si)
 
-/* ---- between the precisions --------------------------------------------------------------------------------------------- */
+/* ---- between the precisions ------------------------------------------------------------------------------------- */
 
 /* Widening of zeros and normals is exact. */
 INLINE bool quick_cvtss2sd(const struct cpu *c, union x86_vec *d, f32 b)

@@ -6,7 +6,7 @@
  */
 #include "cpu/x86/sse.h"
 
-/* ---- templates --------------------------------------------------------------------------------------------------- */
+/* ---- templates -------------------------------------------------------------------------------------------------- */
 
 /* The exact way: expr gives each of n elements from a (destination), b (source, in TMP) and the environment e. */
 #define SOFT_FN(name, T, V, n, expr)                                                                                 \
@@ -122,7 +122,7 @@
 		SOFT(name);                                                                                          \
 	}
 
-/* ---- add, subtract, multiply, divide, square root ------------------------------------------------------------------ */
+/* ---- add, subtract, multiply, divide, square root --------------------------------------------------------------- */
 
 /*
  * When the host's result may stand. Operands that are no denormals are a condition of all; infinities and NaNs show in
@@ -203,7 +203,7 @@ SCALAR(sqrtsd, 64, VQ)
 SCALAR_SOFT(sqrtsd, 64, VQ)
 #endif
 
-/* ---- minimum, maximum ---------------------------------------------------------------------------------------------- */
+/* ---- minimum, maximum ------------------------------------------------------------------------------------------- */
 
 /* Of two numbers: exact whatever MXCSR says, and nothing to report. Equal ones give the source. */
 #define MINMAX(op, sign)                                                                                             \
@@ -236,7 +236,7 @@ SCALAR_SOFT(sqrtsd, 64, VQ)
 MINMAX(min, <)
 MINMAX(max, >)
 
-/* ---- horizontal and alternating -------------------------------------------------------------------------------------- */
+/* ---- horizontal and alternating --------------------------------------------------------------------------------- */
 
 /* Pairs of the destination give the low half, pairs of the source the high half. b only names the source. */
 #define HORIZONTAL(name, t, V, n, fn)                                                                                \
@@ -290,7 +290,7 @@ static NOINLINE bool soft_dppd(struct cpu *c, const struct insn *i)
 }
 PACKED_SOFT(dppd)
 
-/* ---- approximations and rounding --------------------------------------------------------------------------------------- */
+/* ---- approximations and rounding -------------------------------------------------------------------------------- */
 
 SOFT_FN(rcpss, f32, VD, 1, f32_rcp(b))
 SOFT_FN(rcpps, f32, VD, 4, f32_rcp(b))

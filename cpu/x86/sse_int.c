@@ -23,7 +23,7 @@ LOGIC(andnpd, ~a & b)
 LOGIC(orpd, a | b)
 LOGIC(xorpd, a ^ b)
 
-/* ---- element-wise arithmetic ------------------------------------------------------------------------------------- */
+/* ---- element-wise arithmetic ------------------------------------------------------------------------------------ */
 
 #define ARITH(name, T, expr)                                                                                         \
 	ELEM(name, T, expr)                                                                                          \
@@ -112,7 +112,7 @@ PSIGN(psignb, v_i8, v_u8)
 PSIGN(psignw, v_i16, v_u16)
 PSIGN(psignd, v_i32, v_u32)
 
-/* ---- multiplication ---------------------------------------------------------------------------------------------- */
+/* ---- multiplication --------------------------------------------------------------------------------------------- */
 
 /* Element-wise too: d->w and not VW will do. */
 HOSTED(pmulhw, _mm_mulhi_epi16(a, b),
@@ -142,7 +142,7 @@ BODY(pmaddubsw, EACH(8) VW(d, k) = saturate16(VB(a, 2 * k) * (i8)VB(b, 2 * k) +
 					      VB(a, 2 * k + 1) * (i8)VB(b, 2 * k + 1));)
 SSE_OP(pmaddubsw)
 
-/* ---- horizontal ---------------------------------------------------------------------------------------------------- */
+/* ---- horizontal ------------------------------------------------------------------------------------------------- */
 
 /* Pairs of a give the low half of the result, pairs of b the high half. */
 #define PAIRS(name, n, V, type, expr)                                                                                \
@@ -213,7 +213,7 @@ static HANDLER(op_ptest_rm)
 }
 EMIT_FORMS(ptest, op_ptest_rr, op_ptest_rm, op_ptest_rm)
 
-/* ---- shifts ---------------------------------------------------------------------------------------------------------- */
+/* ---- shifts ----------------------------------------------------------------------------------------------------- */
 
 /* By the low 64 bits of the source or by an immediate; a count past the element's size gives zero or the sign. */
 #define SHIFT(name, T, bits, expr, beyond)                                                                           \

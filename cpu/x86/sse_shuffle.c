@@ -8,7 +8,7 @@
 #include <tmmintrin.h>
 #endif
 
-/* ---- unpack: elements of the low or high halves take turns ---------------------------------------------------------- */
+/* ---- unpack: elements of the low or high halves take turns ------------------------------------------------------ */
 
 #define UNPACK(name, fast, n, V, from)                                                                               \
 	HOSTED(name, fast, EACH(n / 2) {                                                                             \
@@ -29,7 +29,7 @@ UNPACK(unpckhps, _mm_unpackhi_epi32(a, b), 4, VD, 2)
 UNPACK(unpcklpd, _mm_unpacklo_epi64(a, b), 2, VQ, 0)
 UNPACK(unpckhpd, _mm_unpackhi_epi64(a, b), 2, VQ, 1)
 
-/* ---- pack: halve the elements, with saturation; a gives the low half -------------------------------------------------- */
+/* ---- pack: halve the elements, with saturation; a gives the low half -------------------------------------------- */
 
 INLINE i32 clamp(i32 v, i32 lo, i32 hi)
 {
@@ -50,7 +50,7 @@ BODY(packusdw, EACH(4) {
 })
 SSE_OP(packusdw)
 
-/* ---- shuffle ------------------------------------------------------------------------------------------------------------ */
+/* ---- shuffle ---------------------------------------------------------------------------------------------------- */
 
 /* Results are put together before they are written: a register written by elements is slow to read as a whole. */
 INLINE u64 two(u32 lo, u32 hi)
@@ -128,7 +128,7 @@ SSE_OP(movsldup)
 BODY(movshdup, EACH(4) VD(d, k) = VD(b, k | 1);)
 SSE_OP(movshdup)
 
-/* ---- blend -------------------------------------------------------------------------------------------------------------- */
+/* ---- blend ------------------------------------------------------------------------------------------------------ */
 
 BODY_IMM(blendps, EACH(4) if (imm >> k & 1) VD(d, k) = VD(b, k);)
 SSE_OP_IMM(blendps)
@@ -183,7 +183,7 @@ static HANDLER(op_insertps_rm)
 }
 EMIT_FORMS(insertps, op_insertps_rr, op_insertps_rm, op_insertps_rm)
 
-/* ---- widening ------------------------------------------------------------------------------------------------------------ */
+/* ---- widening --------------------------------------------------------------------------------------------------- */
 
 #define WIDEN(name, n, VTO, to, VFROM, from, bits)                                                                   \
 	BODY(name, EACH(n) VTO(d, k) = (to)(from)VFROM(b, k);)                                                       \

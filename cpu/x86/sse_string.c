@@ -4,7 +4,7 @@
  */
 #include "cpu/x86/sse.h"
 
-/* ---- string comparison ------------------------------------------------------------------------------------------------ */
+/* ---- string comparison ------------------------------------------------------------------------------------------ */
 
 enum { AGG_ANY, AGG_RANGES, AGG_EACH, AGG_ORDERED };
 
@@ -151,7 +151,7 @@ EMITTER(pcmpestrm)
 			    sse_emit(x, d, op_pcmpestrm_rr, op_pcmpestrm_rm, op_pcmpestrm_rm);
 }
 
-/* ---- CRC32 -------------------------------------------------------------------------------------------------------------- */
+/* ---- CRC32 ------------------------------------------------------------------------------------------------------ */
 
 /* The polynomial 11EDC6F41h, reflected. The remainder of a byte is the sum of those of its bits. */
 #define BIT_OF(n, b, r) ((n) >> (b) & 1 ? r : 0u)

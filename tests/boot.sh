@@ -1,0 +1,124 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# boot.sh PROGRAM KERNEL INITRD WORKDIR: Debian's kernel with the RAM disk of tests/boot.d, UP and SMP, twice, with
+# other caches, step by step; and every way a guest can end. Prints failures and one line with the counts.
+[ $# = 4 ] || { echo "usage: $0 PROGRAM KERNEL INITRD WORKDIR" >&2; exit 1; }
+program=$1 kernel=$2 initrd=$3 dir=$4 suite=boot
+. "$(dirname "$0")/checks.sh"
+mkdir -p "$dir"
+
+# run NAME APPEND OPTIONS...: console in NAME.out, messages and numbers in NAME.err, exit code in NAME.rc.
+run() {
+	name=$1 append=$2
+	shift 2
+	"$program" -M xenpv -name "$name" -m 512 -kernel "$kernel" -initrd "$initrd" -append "console=hvc0 $append" \
+		-serial stdio -icount sleep=off -stats "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err" &
+	echo $! >"$dir/$name.pid"
+	wait $!
+	echo $? >"$dir/$name.rc"
+}
+
+rc() {
+	cat "$dir/$1.rc"
+}
+
+# What must not differ between two runs of the same thing.
+state() {
+	sed -n -e '/^instructions:/p' -e '/^guest time:/p' -e '/^state hash:/p' "$dir/$1.err" | tr -s ' \n' ' '
+}
+
+marked() {
+	tr -d '\r' <"$dir/$1.out" | sed -n "s/.*MARK $2 *//p" | head -n 1
+}
+
+# Whatever the run found, each with its one right answer.
+right() {
+	is "$1: power off" "$(rc "$1")" 0
+	is "$1: userspace" "$(marked "$1" userspace)" x86_64
+	is "$1: hypervisor" "$(marked "$1" hypervisor)" 'xen 4.17'
+	is "$1: CPUs" "$(marked "$1" cpus)" "$2"
+	is "$1: clock source" "$(marked "$1" clocksource)" xen
+	is "$1: year" "$(marked "$1" year)" 2023
+	is "$1: complaints of the kernel" "$(marked "$1" complaints)" 0
+	is "$1: sleep" "$(marked "$1" sleep)" right
+	is "$1: sum" "$(marked "$1" sum)" 200010000
+	is "$1: floating point" "$(marked "$1" float)" '1.41421356237309 3333333333.3333335'
+	is "$1: sort" "$(marked "$1" sorted)" 796dff5eb1113e2e7fe15bb3d93c03ce
+	is "$1: gzip" "$(marked "$1" gzip)" 5647f05ec18958947d32874eeb788fa396a05d0bab7c1b71f112ceb7e9b31eee
+	is "$1: eight jobs" "$(marked "$1" jobs)" 26d384f5c11b301068ece50446e68276efc4fc99
+	is "$1: signal" "$(marked "$1" signal)" 143
+	is "$1: processors that worked" "$(marked "$1" processors)" "$3"
+	is "$1: end" "$(marked "$1" ending)" poweroff
+}
+
+same() {
+	is "$1 and $2 are the same run" "$(state "$2")" "$(state "$1")"
+	if cmp -s "$dir/$1.out" "$dir/$2.out"; then pass "console of $1 and $2"; else
+		fail "the consoles of $1 and $2 differ: $dir/$1.out $dir/$2.out"; fi
+}
+
+# Step by step is slow: beside the others, to userspace and no further.
+run steps 'quiet work=0' -singlestep -timeout 900 &
+steps=$!
+
+run up '' -timeout 300
+right up '1 online 0' 1
+run up2 '' -timeout 300
+same up up2
+run cache '' -timeout 300 -accel interp,tb-size=1
+same up cache
+run logged '' -timeout 300 -d guest_errors,unimp,xenstore -D "$dir/logged.log"
+same up logged
+
+run smp '' -smp 4 -timeout 300
+right smp '4 online 0-3' 4
+run smp2 '' -smp 4 -timeout 300 -accel interp,tb-size=2
+same smp smp2
+
+# Live: an idle guest sleeps, and the run is what it was.
+run live '' -timeout 300 -icount sleep=on
+is 'live: power off' "$(rc live)" 0
+is 'live: end' "$(marked live ending)" poweroff
+
+# The ends.
+run quick 'quiet work=0' -timeout 300
+is 'quick: power off' "$(rc quick)" 0
+run halt 'quiet work=0 end=halt' -timeout 300
+is 'halt' "$(rc halt)" 0
+run reboot 'quiet work=0 end=reboot' -timeout 300 -no-reboot
+is 'reboot with -no-reboot' "$(rc reboot)" 0
+run again 'quiet work=0 end=reboot' -timeout 40
+is 'reboot for ever, until the timeout' "$(rc again)" 3
+if [ "$(grep -c 'MARK userspace' "$dir/again.out")" -ge 2 ]; then pass 'it came up again'; else
+	fail 'it did not come up again after a reboot'; fi
+run panic 'work=0 end=panic' -timeout 300
+is 'panic' "$(rc panic)" 2
+for what in rip rax 'last branches' 'last hypercalls' sched_op; do
+	has "report of the panic: $what" "$dir/panic.err" "$what"
+done
+run exit 'work=0 end=exit' -timeout 300
+is 'init exits' "$(rc exit)" 2
+has 'the kernel says why' "$dir/exit.out" 'Attempted to kill init'
+run timeout 'quiet' -timeout 2
+is 'timeout' "$(rc timeout)" 3
+run spin 'quiet work=0 end=spin' -timeout 12
+is 'timeout of a busy guest' "$(rc spin)" 3
+run hang 'quiet work=0 end=hang' -timeout 12 -icount sleep=on
+is 'timeout of an idle guest' "$(rc hang)" 3
+
+# Ended from outside.
+run killed 'quiet work=0 end=spin' -timeout 60 &
+job=$!
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+	sleep 1
+	if grep -q 'MARK ending' "$dir/killed.out"; then break; fi
+done
+kill -TERM "$(cat "$dir/killed.pid")"
+wait $job
+is 'SIGTERM' "$(rc killed)" 1
+has 'SIGTERM is told' "$dir/killed.err" SIGTERM
+
+wait $steps
+is 'step by step: power off' "$(rc steps)" 0
+same quick steps
+finish

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Counting checks in shell tests; read with ".". $suite names the test.
+passed=0 failed=0
+
+pass() {
+	passed=$((passed + 1))
+	[ -z "${VERBOSE:-}" ] || echo "ok    $suite: $1"
+}
+
+fail() {
+	failed=$((failed + 1))
+	echo "FAIL  $suite: $1"
+}
+
+# is NAME GOT WANTED
+is() {
+	if [ "$2" = "$3" ]; then pass "$1"; else fail "$1: '$2', not '$3'"; fi
+}
+
+# has NAME FILE TEXT: some line of FILE has TEXT.
+has() {
+	if grep -qF -- "$3" "$2"; then pass "$1"; else fail "$1: no '$3' in $2"; fi
+}
+
+finish() {
+	echo "$suite: $passed passed, $failed failed"
+	[ "$failed" = 0 ]
+	exit
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line of the differential tester.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/silicon/silicon.h"
+
+static void usage(FILE *f)
+{
+	fprintf(f, "usage: silicon [-n cases] [-s seed] [-i first] [-r mnemonic-or-row] [-x \"bytes\"] [-k shown] [-v]\n"
+		   "Runs random instructions on this processor and in the emulator's core, and compares.\n"
+		   "  -x  just these bytes (hexadecimal), with the state of case -i of seed -s\n");
+}
+
+int main(int argc, char **argv)
+{
+	struct sil_options o = { .cases = 1000000, .seed = 1, .show = 3 };
+	struct sil_totals t;
+	struct timespec a, b;
+	u8 bytes[16];
+	bool n_given = false;
+	int opt;
+
+	while ((opt = getopt(argc, argv, "n:s:i:r:x:k:vh")) != -1) {
+		char *p = optarg;
+
+		switch (opt) {
+		case 'n':
+			o.cases = strtoull(optarg, NULL, 0);
+			n_given = true;
+			break;
+		case 's':
+			o.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'i':
+			o.first = strtoull(optarg, NULL, 0);
+			break;
+		case 'r':
+			o.row = optarg;
+			break;
+		case 'k':
+			o.show = (u32)strtoul(optarg, NULL, 0);
+			break;
+		case 'x':
+			for (o.nbytes = 0; *p && o.nbytes < 15; o.nbytes++) {
+				char *end;
+
+				bytes[o.nbytes] = (u8)strtoul(p, &end, 16);
+				if (end == p)
+					break;
+				p = end;
+			}
+			o.bytes = bytes;
+			break;
+		case 'v':
+			o.verbose = true;
+			break;
+		default:
+			usage(opt == 'h' ? stdout : stderr);
+			return opt == 'h' ? 0 : 2;
+		}
+	}
+	if (o.bytes && !n_given)
+		o.cases = 1;
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	if (silicon_run(&o, stdout, &t)) {
+		fprintf(stderr, "silicon: this host cannot run x86-64 instructions of a test; it takes x86-64 Linux\n");
+		return 77;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	if (t.cases > 1000)
+		printf("%.0f cases a second\n",
+		       (double)t.cases / ((double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9));
+	return t.differences ? 1 : 0;
+}
