@@ -2,6 +2,8 @@
 /*
  * Long division and square root of 128-bit integers, for the floating point library.
  */
+#include <math.h>
+
 #include "cpu/fp_core.h"
 
 /* Schoolbook division with two 32-bit digits; each digit estimated from the top 32 bits of d, then corrected. */
@@ -32,16 +34,16 @@ u64 u128_div64(struct u128 n, u64 d, u64 *rem)
 /* Root of the high half bit by bit, then one division step for the other 32 bits. */
 u64 u128_sqrt(struct u128 n, u64 *low)
 {
-	u64 root = 0, rest = n.hi;
+	/* A guess by the host's arithmetic, made exact: which way it rounds does not matter. */
+	u64 root = (u64)sqrt((double)n.hi), rest;
 
-	for (u64 bit = 1ull << 62; bit; bit >>= 2) {
-		u64 trial = root + bit;
-		root >>= 1;
-		if (rest >= trial) {
-			rest -= trial;
-			root += bit;
-		}
-	}
+	if (root > 0xffffffffull)
+		root = 0xffffffffull;
+	while (root * root > n.hi)
+		root--;
+	while (root < 0xffffffffull && (root + 1) * (root + 1) <= n.hi)
+		root++;
+	rest = n.hi - root * root;
 	/* n.hi = root^2 + rest, rest <= 2 * root: the next 32 bits are about (rest * 2^32 + digits) / (2 * root). */
 	u64 top = n.lo >> 32, q, left;
 	if (rest >> 32) /* rest < 2^33 <= 2 * root * 2 */
