@@ -15,14 +15,26 @@ struct insn;
 struct block;
 struct code_cache;
 
+/* What brought a trap, where delivery through the guest's own tables depends on it. */
+enum trap_kind {
+	TRAP_FAULT,    /* an exception: rip is at the instruction */
+	TRAP_TRAP,     /* an exception that reports after the instruction */
+	TRAP_INT,      /* INT n */
+	TRAP_INT3,     /* INT3 and INTO: as INT n, but not redirected in virtual-8086 mode */
+	TRAP_ICEBP,    /* INT1: no privilege check */
+	TRAP_EXTERNAL  /* an interrupt or NMI */
+};
+
 /* An exception on its way to the guest. */
 struct cpu_trap {
 	u8 vector;
 	bool has_error;
 	bool soft;  /* int n, int3, into: rip is already behind the instruction */
+	u8 kind;    /* enum trap_kind */
 	u32 error;
 	u64 cr2;    /* for #PF */
 	u64 rip;    /* of the instruction at fault, or the next one for traps */
+	u64 start;  /* of the instruction, for TRAP_INT and TRAP_INT3 */
 	u64 dr6;    /* for #DB: the bits to set */
 };
 
@@ -80,6 +92,11 @@ struct cpu_ops {
 	 * run. Returns false to stop the CPU (it blocked, or the domain is gone).
 	 */
 	bool (*boundary)(struct cpu *c);
+	/*
+	 * Asked now and then by instructions that work long (REP): true to stop at once, because the machine is at its end.
+	 * The answer may come from the host's clock, so it must not decide anything else. NULL is allowed.
+	 */
+	bool (*ending)(struct cpu *c);
 	/* VMCALL and VMMCALL: true when handled, else #UD. */
 	bool (*vmcall)(struct cpu *c);
 	/*
@@ -87,6 +104,10 @@ struct cpu_ops {
 	 * names none. NULL: read from GDTR and LDTR.
 	 */
 	bool (*descriptor)(struct cpu *c, u16 sel, u64 *raw);
+	/* The interrupt controller's acknowledge cycle: the vector of the interrupt that raised the line. */
+	u8 (*intack)(struct cpu *c);
+	/* System management mode was entered (true) or left. NULL is allowed. */
+	void (*smm)(struct cpu *c, bool on);
 };
 
 /* Why cpu_run() came back. */
@@ -103,7 +124,7 @@ enum cpu_exit {
 /* How arithmetic flags are to be made from cc_dst and cc_src. See cpu/x86/flags.h. */
 struct cpu {
 	/* Hot: what handlers touch at every instruction. */
-	u64 r[28]; /* 0-15 the general registers; then REG_ZERO, REG_PAGE, REG_ES.. (segment bases as registers) */
+	u64 r[28]; /* 0-15 the general registers; then REG_ZERO, REG_PAGE, REG_ES.. (segment bases as registers), REG_LIN */
 	u64 cc_dst, cc_src;
 	u32 cc_op;
 	u32 eflags; /* RFLAGS without the arithmetic flags, bit 1 set */
@@ -117,11 +138,17 @@ struct cpu {
 	bool singlestep;     /* no cache: one instruction a block */
 	bool in_block;       /* a block is being executed */
 	bool jumps_stale;    /* the table of jumps must be emptied before it is used */
+	bool native;         /* no ops->trap: exceptions go through the guest's own tables */
+	bool one;            /* the next block is a single instruction that may reach devices */
+	bool stepping;       /* the current block is a single instruction; repeated ones do one element */
+	bool debug_on;       /* DR7 enables a breakpoint */
+	bool no_step;        /* this instruction takes no single-step trap */
 	struct cpu_trap trap;
 	u64 slice;   /* the budget cpu_run() was given */
 	u64 retired; /* instructions retired before this run */
 
 	struct x86_state s; /* gpr, rip and rflags only after cpu_sync() */
+	struct x86_sys sys;
 	struct mmu mmu;
 
 	struct code_cache *code;
@@ -150,6 +177,9 @@ void cpu_exit(struct cpu *c);
 /* The state of SDM 3A table 9-1 (after RESET). */
 void cpu_reset(struct cpu *c);
 
+/* BIT(enum x86_feature) of all there is, which cpu_init() enables. cpu/x86/model.h has the names. */
+u64 cpu_features_implemented(void);
+
 /* Executes up to n instructions. */
 enum cpu_exit cpu_run(struct cpu *c, u64 n);
 /* Makes cpu_run() return at the next boundary; for callbacks. */
@@ -164,6 +194,9 @@ void cpu_load(struct cpu *c);
 /* Call after changing segments, control registers, EFER or CPL in c->s by hand: derived facts are made anew. */
 void cpu_mode_changed(struct cpu *c);
 
+/* XSETBV's rules for XCR0, by the CPU's features. SDM 2D XSETBV. */
+bool cpu_xcr0_valid(const struct cpu *c, u64 v);
+
 /* RFLAGS whole; and set (arithmetic flags included). Outside of blocks or in a callback. */
 u64 cpu_rflags(struct cpu *c);
 void cpu_set_rflags(struct cpu *c, u64 v);
@@ -172,6 +205,15 @@ void cpu_set_rflags(struct cpu *c, u64 v);
 void cpu_code_unmapped(struct cpu *c);
 /* Ends the current run at most left instructions from now; for callbacks between blocks. */
 void cpu_limit(struct cpu *c, u64 left);
+
+/* The lines into a CPU without a paravirtual host. Level of INTR; an edge on NMI or SMI. Outside of blocks or in callbacks. */
+void cpu_set_intr(struct cpu *c, bool on);
+void cpu_nmi(struct cpu *c);
+void cpu_smi(struct cpu *c);
+/* The A20 gate: off masks bit 20 of physical addresses. */
+void cpu_set_a20(struct cpu *c, bool on);
+/* True when a halted CPU would wake up. */
+bool cpu_has_work(const struct cpu *c);
 
 /* Instructions retired since reset, exact inside callbacks too. */
 u64 cpu_icount(const struct cpu *c);

@@ -7,22 +7,31 @@
 
 #include "mmu/mmu.h"
 
+/* Where there is no memory there may be a device. */
+static bool device(struct mmu *m, void *buf, size_t n, bool write, const struct mmu_fault *f)
+{
+	return f->kind == MMU_NO_MEMORY && m->hooks && m->hooks->device &&
+	       m->hooks->device(m->opaque, m, f->paddr, buf, (u32)n, write);
+}
+
 int mmu_read(struct mmu *m, u64 va, void *dst, size_t n, struct mmu_fault *f)
 {
 	u8 *d = dst;
 
 	while (n) {
 		size_t k = MIN(n, (size_t)(PAGE_SIZE - PAGE_OFFSET(va)));
-		struct tlb_entry *e = tlb_slot(m, va);
+		struct tlb_entry *e;
 		u64 mfn;
-		int rc;
+		int rc = 0;
 
-		if (e->rd != tlb_tag(m, va, 1)) {
+		va = mmu_linear(m, va);
+		e = tlb_slot(m, va);
+		if (e->rd != tlb_tag(m, va, 1))
 			rc = mmu_translate(m, va, MMU_READ, &mfn, f);
-			if (rc)
-				return rc;
-		}
-		memcpy(d, tlb_host(e, va), k);
+		if (!rc)
+			memcpy(d, tlb_host(e, va), k);
+		else if (!device(m, d, k, false, f))
+			return rc;
 		d += k;
 		va += k;
 		n -= k;
@@ -37,9 +46,10 @@ int mmu_probe_write(struct mmu *m, u64 va, size_t n, struct mmu_fault *f)
 		u64 mfn;
 		int rc;
 
+		va = mmu_linear(m, va);
 		if (!mmu_hit_write(m, va, 1)) {
 			rc = mmu_translate(m, va, MMU_WRITE, &mfn, f);
-			if (rc)
+			if (rc && !(f->kind == MMU_NO_MEMORY && m->hooks && m->hooks->device))
 				return rc;
 		}
 		va += k;
@@ -60,16 +70,29 @@ int mmu_write(struct mmu *m, u64 va, const void *src, size_t n, struct mmu_fault
 	}
 	while (n) {
 		size_t k = MIN(n, (size_t)(PAGE_SIZE - PAGE_OFFSET(va)));
-		u8 *p = mmu_hit_write(m, va, 1);
+		u8 b[64];
+		u8 *p;
 		u64 mfn;
 
+		va = mmu_linear(m, va);
+		p = mmu_hit_write(m, va, 1);
 		if (!p) {
 			rc = mmu_translate(m, va, MMU_WRITE, &mfn, f);
-			if (rc)
-				return rc;
+			if (rc) {
+				k = MIN(k, sizeof b);
+				memcpy(b, s, k);
+				if (!device(m, b, k, true, f))
+					return rc;
+				s += k;
+				va += k;
+				n -= k;
+				continue;
+			}
 			p = mem_rw(m->mem, mfn, PAGE_OFFSET(va), (u32)k);
-			if (!p)
+			if (!p) {
+				*f = (struct mmu_fault){ .va = va, .paddr = mfn << PAGE_SHIFT, .kind = MMU_NO_MEMORY };
 				return -EFAULT;
+			}
 			p += PAGE_OFFSET(va);
 		}
 		memcpy(p, s, k);

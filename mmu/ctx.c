@@ -84,6 +84,10 @@ static void half_content(const struct mmu *m, bool high, u64 *out)
 	if (m->mode != MMU_LONG4) {
 		out[0] = m->root | 1;
 		out[1] = m->mode;
+		if (m->mode == MMU_PAE && m->pdptes) {
+			out[0] = 1;
+			memcpy(out + 2, m->pdpte, sizeof m->pdpte);
+		}
 		return;
 	}
 	if (!p)
@@ -101,12 +105,13 @@ static void half_content(const struct mmu *m, bool high, u64 *out)
 void ctx_resolve(struct mmu *m, u32 id[2])
 {
 	struct mmu_ctx_table *t = m->ctxs;
-	u64 key = m->root | (u64)m->mode | 0x100; /* never 0 */
+	u64 key = (m->root & ~0x1ffULL) | (u64)m->mode | 0x100; /* never 0 */
+	bool keyed = !m->pdptes; /* a root whose tables are in registers is not known by its address */
 	struct ctx_root *r = &t->roots[(u32)((m->root >> PAGE_SHIFT) * 0x9e3779b1u) >> 24];
 	u64 content[CTX_HALF_ENTRIES];
 	u32 i, half[2];
 
-	if (r->root == key) {
+	if (keyed && r->root == key) {
 		t->halves[r->half[0]].used = t->halves[r->half[1]].used = ++t->tick;
 		id[0] = t->halves[r->half[0]].id;
 		id[1] = t->halves[r->half[1]].id;
@@ -116,12 +121,12 @@ void ctx_resolve(struct mmu *m, u32 id[2])
 		half_content(m, i, content);
 		half[i] = half_find(t, m->mem, content, i);
 	}
-	r->root = key;
+	r->root = keyed ? key : 0;
 	r->half[0] = half[0];
 	r->half[1] = half[1];
 	id[0] = t->halves[half[0]].id;
 	id[1] = t->halves[half[1]].id;
-	if (mem_frame(m->mem, m->root >> PAGE_SHIFT)) {
+	if (keyed && mem_frame(m->mem, m->root >> PAGE_SHIFT)) {
 		u8 *w = mem_watch(m->mem, m->root >> PAGE_SHIFT);
 
 		if (!(*w & WATCH_ROOT)) {

@@ -33,7 +33,7 @@ static int slab_grow(struct frame_pool *p)
 		free(s);
 		return -ENOMEM;
 	}
-	base = (u8 *)ALIGN_UP((uintptr_t)s->raw, PAGE_SIZE);
+	base = (u8 *)(uintptr_t)ALIGN_UP((uintptr_t)s->raw, PAGE_SIZE);
 	for (i = 0; i < SLAB_FRAMES; i++) {
 		s->frames[i].data = base + (size_t)i * PAGE_SIZE;
 		/* A free frame's code field links the free list; its data stays its own. */
@@ -110,11 +110,22 @@ int mem_init(struct mem *m, struct frame_pool *pool, u64 limit)
 	return m->root ? 0 : -ENOMEM;
 }
 
+/* m shares the leaf no more: what the dirty bits say of m must not count for the others. */
+static void leaf_leave(const struct mem *m, struct mem_leaf *l)
+{
+	l->refs--;
+	if (l->owner == m) {
+		l->owner = NULL;
+		memset(l->dirty, 0, sizeof l->dirty);
+	}
+}
+
 static void leaf_put(struct mem *m, struct mem_leaf *l)
 {
 	u32 i;
 
-	if (--l->refs)
+	leaf_leave(m, l);
+	if (l->refs)
 		return;
 	for (i = 0; i < LEAF_FRAMES; i++)
 		if (l->frames[i])
@@ -146,19 +157,24 @@ static struct mem_leaf *leaf_own(struct mem *m, u64 mfn)
 	struct mem_leaf *n;
 	u32 i;
 
-	if (l && l->refs == 1)
+	if (l && l->refs == 1) {
+		l->owner = m;
 		return l;
+	}
 	n = calloc(1, sizeof *n);
 	if (!n)
 		return NULL;
 	n->refs = 1;
+	n->owner = m;
 	if (l) {
 		memcpy(n->frames, l->frames, sizeof n->frames);
 		memcpy(n->watch, l->watch, sizeof n->watch);
 		for (i = 0; i < LEAF_FRAMES; i++)
 			if (n->frames[i])
 				frame_get(n->frames[i]);
-		l->refs--;
+		if (l->owner == m)
+			memcpy(n->dirty, l->dirty, sizeof n->dirty);
+		leaf_leave(m, l);
 	}
 	*slot = n;
 	return n;
@@ -218,11 +234,14 @@ void mem_remove(struct mem *m, u64 mfn)
 
 	if (!f)
 		return;
-	mmu_frame_written(m, mfn, 0, PAGE_SIZE);
-	mmu_frame_moved(m, mfn);
+	/* First: what the caches know of the frame lies in the leaf, and another memory may share that. */
 	l = leaf_own(m, mfn);
 	if (!l)
 		return; /* keeps the frame: the only harm is memory we could not free */
+	mmu_frame_written(m, mfn, 0, PAGE_SIZE);
+	mmu_frame_moved(m, mfn);
+	if (f->code && m->hooks)
+		m->hooks->code_unmapped(m->opaque);
 	dirty_append(m, l, mfn);
 	l->frames[mfn % LEAF_FRAMES] = NULL;
 	l->watch[mfn % LEAF_FRAMES] = 0;
@@ -252,7 +271,7 @@ void mem_clear_dirty(struct mem *m)
 		struct mem_leaf *l = m->root[m->dirty[i] / LEAF_FRAMES];
 		u32 n = m->dirty[i] % LEAF_FRAMES;
 
-		if (l && l->refs == 1)
+		if (l && l->owner == m)
 			l->dirty[n / 64] &= ~BIT(n % 64);
 	}
 	m->ndirty = 0;
@@ -295,8 +314,12 @@ u8 *mem_rw(struct mem *m, u64 mfn, u32 off, u32 len)
 		return NULL;
 	if (UNLIKELY(f->code) && m->hooks)
 		m->hooks->code_written(m->opaque, f, off, len);
-	if (UNLIKELY(*mem_watch(m, mfn) & WATCH_ANY_TABLE))
+	if (UNLIKELY(*mem_watch(m, mfn) & WATCH_ANY_TABLE)) {
+		/* The caches are about to forget it: not in a leaf that another memory shares. */
+		if (UNLIKELY(!leaf_own(m, mfn)))
+			return NULL;
 		mmu_frame_written(m, mfn, off, len);
+	}
 	if (LIKELY(mem_is_private_dirty(m, mfn)))
 		return f->data;
 	return mem_unshare(m, mfn);

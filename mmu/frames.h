@@ -43,6 +43,7 @@ enum frame_watch {
 struct mem_leaf {
 	u32 refs;
 	u32 pad;
+	const struct mem *owner; /* whose list the dirty bits are about: one of those who share it, or NULL */
 	struct frame *frames[LEAF_FRAMES];
 	u64 dirty[LEAF_FRAMES / 64];
 	u8 watch[LEAF_FRAMES];

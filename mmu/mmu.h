@@ -40,9 +40,10 @@ enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16, PF_PK = 32 };
 #define PTE_MFN(e) (((e) & PTE_ADDR) >> PAGE_SHIFT)
 
 struct tlb_entry {
-	u64 rd, wr, ex;   /* page | context, or TLB_INVALID */
-	uintptr_t addend; /* host pointer = addend + guest virtual address */
+	u64 rd, wr, ex; /* page | context, or TLB_INVALID */
+	u64 addend;     /* host pointer = addend + guest virtual address; 64 bits on every host, for tlb_slot()'s sake */
 };
+_Static_assert(sizeof(struct tlb_entry) == 32, "tlb_slot() takes an entry for 32 bytes");
 
 enum mmu_mode { MMU_OFF, MMU_LEGACY32, MMU_PAE, MMU_LONG4, MMU_LONG5 };
 
@@ -50,6 +51,7 @@ enum mmu_mode { MMU_OFF, MMU_LEGACY32, MMU_PAE, MMU_LONG4, MMU_LONG5 };
 struct mmu_fault {
 	u64 va;
 	u32 code;  /* PF_* */
+	u64 paddr; /* for MMU_NO_MEMORY */
 	enum { MMU_PF, MMU_NONCANONICAL, MMU_NO_MEMORY } kind;
 };
 
@@ -65,6 +67,11 @@ struct mmu_hooks {
 	 * size is 1 to 8 bytes within one page, value little-endian in a host integer. Returns true when it was done.
 	 */
 	bool (*ro_store)(void *opaque, struct mmu *mmu, u64 va, u64 mfn, u32 size, u64 value);
+	/*
+	 * An access to a physical address where there is no memory, within one page. Reads fill in buf. False: not now; the
+	 * CPU comes back with a single instruction (see BX_ONE).
+	 */
+	bool (*device)(void *opaque, struct mmu *mmu, u64 paddr, void *buf, u32 n, bool write);
 };
 
 struct mmu_ctx_table;
@@ -84,6 +91,11 @@ struct mmu {
 	bool pv;                       /* U/S is not looked at, and the window is */
 	bool ac;                       /* RFLAGS.AC: SMAP is lifted */
 	bool ctx_stale;                /* contexts must be looked up before the next use */
+	bool pdptes;                   /* PAE: the four PDPTEs are in pdpte[], not read from memory */
+	u8 nslow;                      /* pages that never get a fast entry: data breakpoints */
+	u64 slow_page[4];
+	u64 pdpte[4];
+	u64 a20;                       /* mask on frame numbers: the A20 gate */
 	struct mmu_window window;
 	const struct mmu_hooks *hooks;
 	void *opaque;
@@ -111,7 +123,13 @@ INLINE u64 tlb_tag(const struct mmu *m, u64 va, u32 size)
 
 INLINE u8 *tlb_host(const struct tlb_entry *e, u64 va)
 {
-	return (u8 *)(e->addend + (uintptr_t)va);
+	return (u8 *)(uintptr_t)(e->addend + va);
+}
+
+/* The linear address an access goes to: 32 bits outside of long mode. */
+INLINE u64 mmu_linear(const struct mmu *m, u64 va)
+{
+	return m->mode < MMU_LONG4 ? (u32)va : va;
 }
 
 /* Host pointer for a read of size bytes when the TLB has it, else NULL. */

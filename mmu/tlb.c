@@ -28,6 +28,7 @@ int mmu_init(struct mmu *m, struct mem *mem)
 	memset(m, 0, sizeof *m);
 	m->mem = mem;
 	m->mode = MMU_OFF;
+	m->a20 = ~0ULL;
 	if (mem->mmus) {
 		m->ctxs = mem->mmus->ctxs;
 		m->ctxs->refs++;
@@ -65,8 +66,8 @@ void mmu_update(struct mmu *m)
 
 	m->ctx_stale = false;
 	ctx_resolve(m, id);
-	m->ctx[0] = id[0] | (m->user && !m->pv ? CTX_USER : 0);
-	m->ctx[1] = id[1] | (m->user && !m->pv ? CTX_USER : 0);
+	m->ctx[0] = id[0] | (m->user && !m->pv ? CTX_USER : 0) | (m->ac && m->smap ? CTX_AC : 0);
+	m->ctx[1] = id[1] | (m->user && !m->pv ? CTX_USER : 0) | (m->ac && m->smap ? CTX_AC : 0);
 }
 
 /* Frames a translation was derived from are watched from now on. */
@@ -112,6 +113,16 @@ static void fill(struct mmu *m, u64 va, const struct mem *mem, u64 mfn, const st
 	m->mfn[i] = window ? ~0ULL : mfn;
 	if (window)
 		return;
+	if (UNLIKELY(m->nslow)) {
+		u32 k;
+
+		for (k = 0; k < m->nslow; k++)
+			if (m->slow_page[k] == PAGE_BASE(va)) {
+				e->rd = TLB_INVALID;
+				*mem_watch(mem, mfn) |= WATCH_RO_CACHED;
+				return;
+			}
+	}
 	if (mem_is_private_dirty(mem, mfn)) {
 		if (w->perm_w && w->dirty && !f->code && !(*mem_watch(mem, mfn) & WATCH_ANY_TABLE))
 			e->wr = tag;
@@ -122,15 +133,16 @@ static void fill(struct mmu *m, u64 va, const struct mem *mem, u64 mfn, const st
 
 static int translate_off(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct mmu_fault *f)
 {
-	struct walk w = { .mfn = va >> PAGE_SHIFT, .perm_w = true, .perm_x = true, .dirty = true, .pte_maddr = ~0ULL };
+	struct walk w = { .mfn = va >> PAGE_SHIFT & m->a20, .perm_w = true, .perm_x = true, .dirty = true,
+			  .pte_maddr = ~0ULL };
 
 	*mfn = w.mfn;
 	if (!mem_frame(m->mem, w.mfn)) {
-		*f = (struct mmu_fault){ va, 0, MMU_NO_MEMORY };
+		*f = (struct mmu_fault){ va, 0, w.mfn << PAGE_SHIFT | PAGE_OFFSET(va), MMU_NO_MEMORY };
 		return -EFAULT;
 	}
 	if (acc == MMU_WRITE && !mem_unshare(m->mem, w.mfn)) {
-		*f = (struct mmu_fault){ va, 0, MMU_NO_MEMORY };
+		*f = (struct mmu_fault){ va, 0, w.mfn << PAGE_SHIFT | PAGE_OFFSET(va), MMU_NO_MEMORY };
 		return -EFAULT;
 	}
 	fill(m, va, m->mem, w.mfn, &w, false);
@@ -144,13 +156,14 @@ int mmu_translate(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct m
 
 	if (UNLIKELY(m->ctx_stale))
 		mmu_update(m);
+	va = mmu_linear(m, va);
 	if (m->mode == MMU_OFF)
 		return translate_off(m, va, acc, mfn, f);
 	if (m->mode >= MMU_LONG4) {
 		u32 bits = m->mode == MMU_LONG4 ? 47 : 56;
 
 		if ((u64)((i64)va >> bits) + 1 > 1) {
-			*f = (struct mmu_fault){ va, 0, MMU_NONCANONICAL };
+			*f = (struct mmu_fault){ .va = va, .kind = MMU_NONCANONICAL };
 			return -EFAULT;
 		}
 		if (va - m->window.start < m->window.end - m->window.start) {
@@ -160,7 +173,7 @@ int mmu_translate(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct m
 
 				*f = (struct mmu_fault){ va, present | (acc == MMU_WRITE ? PF_W : 0) |
 							     (acc == MMU_EXEC && m->nxe ? PF_I : 0) |
-							     (m->user ? PF_U : 0), MMU_PF };
+							     (m->user ? PF_U : 0), 0, MMU_PF };
 				return -EFAULT;
 			}
 			w.pte_maddr = ~0ULL;
@@ -168,8 +181,6 @@ int mmu_translate(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct m
 			*mfn = ~0ULL;
 			return 0;
 		}
-	} else {
-		va &= 0xffffffff;
 	}
 	rc = mmu_walk(m, va, acc, true, &w, f);
 	if (rc)
@@ -177,7 +188,7 @@ int mmu_translate(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct m
 	*mfn = w.mfn;
 	if (!mem_frame(m->mem, w.mfn) || (acc == MMU_WRITE && !mem_is_private_dirty(m->mem, w.mfn) &&
 					  !mem_unshare(m->mem, w.mfn))) {
-		*f = (struct mmu_fault){ va, 0, MMU_NO_MEMORY };
+		*f = (struct mmu_fault){ va, 0, w.mfn << PAGE_SHIFT | PAGE_OFFSET(va), MMU_NO_MEMORY };
 		return -EFAULT;
 	}
 	watch_tables(m, &w, va);
@@ -187,26 +198,18 @@ int mmu_translate(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct m
 
 int mmu_peek(const struct mmu *m, u64 va, u64 *mfn, u64 *pte)
 {
-	struct mmu copy_flags;
 	struct walk w = { .ntables = 0 };
 	struct mmu_fault f;
 
+	va = mmu_linear(m, va);
 	if (m->mode == MMU_OFF) {
-		*mfn = va >> PAGE_SHIFT;
+		*mfn = va >> PAGE_SHIFT & m->a20;
 		*pte = 0;
 		return mem_frame(m->mem, *mfn) ? 0 : -EFAULT;
 	}
 	if (m->mode >= MMU_LONG4 && (u64)((i64)va >> (m->mode == MMU_LONG4 ? 47 : 56)) + 1 > 1)
 		return -EFAULT;
-	/* Only the fields the walker reads; the rest of this large struct is not touched. */
-	copy_flags.mem = m->mem;
-	copy_flags.root = m->root;
-	copy_flags.mode = m->mode;
-	copy_flags.nxe = m->nxe;
-	copy_flags.pse = m->pse;
-	copy_flags.wp = copy_flags.smep = copy_flags.smap = copy_flags.user = copy_flags.ac = false;
-	copy_flags.pv = m->pv;
-	if (mmu_walk(&copy_flags, va, MMU_READ, false, &w, &f))
+	if (mmu_walk(m, va, MMU_READ, false, &w, &f))
 		return -EFAULT;
 	*mfn = w.mfn;
 	*pte = w.pte;
@@ -251,11 +254,25 @@ static void leaf_table_drop(struct mem *mem, u64 mfn)
 		mem->hooks->code_unmapped(mem->opaque);
 }
 
+/* Whether tables have 4-byte entries; true when CPUs of this memory disagree. */
+static bool entry_sizes(const struct mem *mem, bool *narrow)
+{
+	const struct mmu *m;
+	bool wide = false;
+
+	*narrow = false;
+	for (m = mem->mmus; m; m = m->next) {
+		*narrow |= m->mode == MMU_LEGACY32;
+		wide |= m->mode > MMU_LEGACY32;
+	}
+	return *narrow && wide;
+}
+
 void mmu_frame_written(struct mem *mem, u64 mfn, u32 off, u32 len)
 {
 	u8 *watch = mem_watch(mem, mfn);
 	const u8 *p = mem_frame(mem, mfn)->data;
-	bool wide = !mem->mmus || mem->mmus->mode != MMU_LEGACY32;
+	bool narrow, mixed = entry_sizes(mem, &narrow), wide = !narrow;
 	u32 size = wide ? 8 : 4;
 	u32 first = off & ~(size - 1);
 	u32 last = (off + len + size - 1) & ~(size - 1);
@@ -276,7 +293,7 @@ void mmu_frame_written(struct mem *mem, u64 mfn, u32 off, u32 len)
 	}
 	if (*watch & WATCH_LEAF) {
 		/* A page that is stored to again and again with no walk between is a table no more. */
-		if ((*watch & WATCH_STORES) == WATCH_STORES || last - first > 64) {
+		if ((*watch & WATCH_STORES) == WATCH_STORES || last - first > 64 || mixed) {
 			leaf_table_drop(mem, mfn);
 			*watch &= (u8)~(WATCH_LEAF | WATCH_STORES);
 			return;

@@ -32,11 +32,17 @@ static int fault(struct mmu_fault *f, u64 va, u32 code, int kind)
 	return -EFAULT;
 }
 
-/* Sets A or D bits in a table. Nothing derived from the entry changes by that, so nobody is told. */
+/*
+ * Sets A or D bits in a table. No translation derived from the entry changes by that, so the TLBs are not told; but a
+ * guest may execute its tables, and then the bits are code.
+ */
 static void set_bits(struct mem *mem, u64 maddr, u64 bits, bool wide)
 {
+	struct frame *f = mem_frame(mem, maddr >> PAGE_SHIFT);
 	u8 *p;
 
+	if (UNLIKELY(f && f->code) && mem->hooks)
+		mem->hooks->code_written(mem->opaque, f, PAGE_OFFSET(maddr), wide ? 8 : 4);
 	if (mem_is_private_dirty(mem, maddr >> PAGE_SHIFT))
 		p = mem_frame(mem, maddr >> PAGE_SHIFT)->data;
 	else
@@ -109,8 +115,9 @@ int mmu_walk(const struct mmu *m, u64 va, enum mmu_access acc, bool mark, struct
 	}
 	for (;; lv++) {
 		u64 idx = va >> lv->shift & (BIT(lv->bits) - 1);
-		u64 maddr = table + idx * (wide ? 8 : 4);
-		u64 e = entry_read(m, maddr, wide);
+		bool reg = m->pdptes && m->mode == MMU_PAE && lv->shift == 30;
+		u64 maddr = (table + idx * (wide ? 8 : 4)) & (m->a20 << PAGE_SHIFT | 4095);
+		u64 e = reg ? m->pdpte[idx] : entry_read(m, maddr, wide);
 		bool large = lv + 1 != end && lv->leaf && (e & PTE_PSE) && (wide || m->pse);
 
 		if (!(e & PTE_P))
@@ -127,9 +134,9 @@ int mmu_walk(const struct mmu *m, u64 va, enum mmu_access acc, bool mark, struct
 			w->perm_w = w_ok;
 			w->perm_x = !(m->nxe && (nx & PTE_NX)) && !(m->smep && !m->user && (all & PTE_U) && !m->pv);
 			w->perm_r = true;
-			if (m->user && !m->pv && !(all & PTE_U))
+			if (mark && user && !(all & PTE_U))
 				return fault(f, va, code | PF_P, MMU_PF);
-			if (!m->user && m->smap && (all & PTE_U) && !m->ac && acc != MMU_EXEC)
+			if (mark && !m->user && m->smap && (all & PTE_U) && !m->ac && acc != MMU_EXEC)
 				return fault(f, va, code | PF_P, MMU_PF);
 			if ((acc == MMU_WRITE && !w_ok) || (acc == MMU_EXEC && !w->perm_x))
 				return fault(f, va, code | PF_P, MMU_PF);
@@ -149,12 +156,14 @@ int mmu_walk(const struct mmu *m, u64 va, enum mmu_access acc, bool mark, struct
 			else
 				w->mfn = PTE_MFN(e & (wide ? ~0ULL : 0xffffffff)) & ~((BIT(lv->shift) - 1) >> PAGE_SHIFT);
 			w->mfn += (va & (BIT(lv->shift) - 1)) >> PAGE_SHIFT;
+			w->mfn &= m->a20;
 			w->tables[w->ntables++] = maddr >> PAGE_SHIFT;
 			return 0;
 		}
 		if (mark && !(e & PTE_A) && !(m->mode == MMU_PAE && lv->shift == 30))
 			set_bits(m->mem, maddr, PTE_A, wide);
-		w->tables[w->ntables++] = maddr >> PAGE_SHIFT;
+		if (!reg)
+			w->tables[w->ntables++] = maddr >> PAGE_SHIFT;
 		table = wide ? PTE_MFN(e) << PAGE_SHIFT : e & 0xfffff000;
 	}
 }

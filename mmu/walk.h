@@ -17,7 +17,7 @@ struct walk {
 };
 
 /*
- * Walks for one access. mark: set A and D bits as the processor does. 0, or -EFAULT with *f. Translation must be on.
+ * Walks for one access. mark: as the processor does, A and D bits are set and U/S counts; without it, as a debugger looks. 0, or -EFAULT with *f. Translation must be on.
  */
 int mmu_walk(const struct mmu *m, u64 va, enum mmu_access acc, bool mark, struct walk *w, struct mmu_fault *f);
 

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "cpu/x86/decode.h"
+
 #define LEAF_MAX 0xdu
 #define LEAF_EXT_MAX 0x80000008u
 #define LEAF_XEN 0x40000000u
@@ -18,16 +20,42 @@
 /* Family 6, model 0x36, stepping 1: the last one that kernels list as free of speculation. */
 #define SIGNATURE 0x30661u
 #define BITS4(a, b, c, d) (1u << (a) | 1u << (b) | 1u << (c) | 1u << (d))
-/* FPU DE TSC MSR PAE CX8 APIC SEP CMOV PAT CLFSH MMX FXSR SSE SSE2 */
-#define LEAF1_EDX (BITS4(0, 2, 4, 5) | BITS4(6, 8, 9, 11) | BITS4(15, 16, 19, 23) | BITS4(24, 25, 26, 26))
-/* SSE3 SSSE3 CX16 SSE4.1 SSE4.2 POPCNT XSAVE RDRAND HYPERVISOR */
-#define LEAF1_ECX (BITS4(0, 9, 13, 19) | BITS4(20, 23, 26, 30) | 1u << 31)
-/* FSGSBASE, ERMS (string instructions go by whole pages), RDSEED; FSRM in EDX. */
-#define LEAF7_EBX (1u << 0 | 1u << 9 | 1u << 18)
+/* What is there whatever the model: DE MSR PAE APIC SEP PAT; HYPERVISOR; ERMS (string instructions go by whole pages); FSRM. */
+#define LEAF1_EDX (BITS4(2, 5, 6, 9) | 1u << 11 | 1u << 16)
+#define LEAF1_ECX (1u << 31)
+#define LEAF7_EBX (1u << 9)
 #define LEAF7_EDX (1u << 4)
-/* LAHF64 3DNOWPREFETCH; SYSCALL NX RDTSCP LM */
-#define EXT1_ECX (1u << 0 | 1u << 8)
-#define EXT1_EDX BITS4(11, 20, 27, 29)
+/* LAHF64; NX LM */
+#define EXT1_ECX (1u << 0)
+#define EXT1_EDX (1u << 20 | 1u << 29)
+
+/* Where CPUID has the features of a model; Xen's hide list is what is not in here. */
+enum leaf_word { L1_EDX, L1_ECX, L7_EBX, L7_ECX, L7_EDX, LD_EAX, LX_ECX, LX_EDX };
+static const struct {
+	u8 feature, word, bit;
+} feature_bits[] = {
+	{ F_X87, L1_EDX, 0 },       { F_TSC, L1_EDX, 4 },     { F_CX8, L1_EDX, 8 },       { F_CMOV, L1_EDX, 15 },
+	{ F_CLFLUSH, L1_EDX, 19 },  { F_MMX, L1_EDX, 23 },    { F_FXSR, L1_EDX, 24 },     { F_SSE, L1_EDX, 25 },
+	{ F_SSE2, L1_EDX, 26 },     { F_SSE3, L1_ECX, 0 },    { F_PCLMUL, L1_ECX, 1 },    { F_SSSE3, L1_ECX, 9 },
+	{ F_FMA, L1_ECX, 12 },      { F_CX16, L1_ECX, 13 },   { F_SSE41, L1_ECX, 19 },    { F_SSE42, L1_ECX, 20 },
+	{ F_MOVBE, L1_ECX, 22 },    { F_POPCNT, L1_ECX, 23 }, { F_AES, L1_ECX, 25 },      { F_XSAVE, L1_ECX, 26 },
+	{ F_AVX, L1_ECX, 28 },      { F_F16C, L1_ECX, 29 },   { F_RDRAND, L1_ECX, 30 },   { F_FSGSBASE, L7_EBX, 0 },
+	{ F_BMI1, L7_EBX, 3 },      { F_AVX2, L7_EBX, 5 },    { F_BMI2, L7_EBX, 8 },      { F_RDSEED, L7_EBX, 18 },
+	{ F_ADX, L7_EBX, 19 },      { F_CLFLUSHOPT, L7_EBX, 23 }, { F_CLWB, L7_EBX, 24 }, { F_SHA, L7_EBX, 29 },
+	{ F_RDPID, L7_ECX, 22 },    { F_SERIALIZE, L7_EDX, 14 }, { F_XSAVEOPT, LD_EAX, 0 }, { F_XSAVEC, LD_EAX, 1 },
+	{ F_XSAVEC, LD_EAX, 2 },    { F_LZCNT, LX_ECX, 5 },   { F_3DNOWPREFETCH, LX_ECX, 8 }, { F_SYSCALL, LX_EDX, 11 },
+	{ F_RDTSCP, LX_EDX, 27 },
+};
+
+static u32 bits_of(const struct cpu *c, enum leaf_word w)
+{
+	u32 v = 0, i;
+
+	for (i = 0; i < ARRAY_SIZE(feature_bits); i++)
+		if (feature_bits[i].word == w && c->features >> feature_bits[i].feature & 1)
+			v |= 1u << feature_bits[i].bit;
+	return v;
+}
 
 static const char brand[48] = "Paravane x86-64 interpreter";
 
@@ -44,13 +72,30 @@ static void cache(u32 out[4], u32 type, u32 level, u32 sets)
 	out[2] = sets - 1;
 }
 
+/* The legacy area and the header hold x87 and SSE; AVX, when there, comes right behind. SDM 1 13.4. */
 static void leaf_xsave(const struct cpu *c, u32 sub, u32 out[4])
 {
-	if (sub)
+	bool avx = c->features & BIT(F_AVX), avx_on = c->s.xcr0 & 4;
+
+	if (!(c->features & BIT(F_XSAVE)))
 		return;
-	/* x87 and SSE: the legacy area and the header. */
-	out[0] = 3;
-	out[1] = out[2] = 512 + 64;
+	switch (sub) {
+	case 0:
+		out[0] = avx ? 7 : 3;
+		out[1] = 512 + 64 + (avx_on ? 256 : 0);
+		out[2] = 512 + 64 + (avx ? 256 : 0);
+		break;
+	case 1:
+		out[0] = bits_of(c, LD_EAX);
+		out[1] = c->features & BIT(F_XSAVEC) ? 512 + 64 + (avx_on ? 256 : 0) : 0;
+		break;
+	case 2:
+		out[0] = avx ? 256 : 0;
+		out[1] = avx ? 512 + 64 : 0;
+		break;
+	default:
+		break;
+	}
 }
 
 static void leaf_basic(struct cpu *c, u32 leaf, u32 sub, u32 out[4])
@@ -67,8 +112,8 @@ static void leaf_basic(struct cpu *c, u32 leaf, u32 sub, u32 out[4])
 	case 1:
 		out[0] = SIGNATURE;
 		out[1] = apic_id << 24 | 1 << 16 | 8 << 8;
-		out[2] = LEAF1_ECX | (c->s.cr4 & CR4_OSXSAVE ? CPUID1_ECX_OSXSAVE : 0);
-		out[3] = LEAF1_EDX;
+		out[2] = LEAF1_ECX | bits_of(c, L1_ECX) | (c->s.cr4 & CR4_OSXSAVE ? CPUID1_ECX_OSXSAVE : 0);
+		out[3] = LEAF1_EDX | bits_of(c, L1_EDX);
 		break;
 	case 2:
 		out[0] = 1;
@@ -79,8 +124,9 @@ static void leaf_basic(struct cpu *c, u32 leaf, u32 sub, u32 out[4])
 		break;
 	case 7:
 		if (!sub) {
-			out[1] = LEAF7_EBX;
-			out[3] = LEAF7_EDX;
+			out[1] = LEAF7_EBX | bits_of(c, L7_EBX);
+			out[2] = bits_of(c, L7_ECX);
+			out[3] = LEAF7_EDX | bits_of(c, L7_EDX);
 		}
 		break;
 	case 0xd:
@@ -91,7 +137,7 @@ static void leaf_basic(struct cpu *c, u32 leaf, u32 sub, u32 out[4])
 	}
 }
 
-static void leaf_extended(u32 leaf, u32 out[4])
+static void leaf_extended(const struct cpu *c, u32 leaf, u32 out[4])
 {
 	u32 i;
 
@@ -100,8 +146,8 @@ static void leaf_extended(u32 leaf, u32 out[4])
 		out[0] = LEAF_EXT_MAX;
 		break;
 	case 0x80000001u:
-		out[2] = EXT1_ECX;
-		out[3] = EXT1_EDX;
+		out[2] = EXT1_ECX | bits_of(c, LX_ECX);
+		out[3] = EXT1_EDX | bits_of(c, LX_EDX);
 		break;
 	case 0x80000002u:
 	case 0x80000003u:
@@ -174,5 +220,5 @@ void pv_cpuid(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4])
 	else if (leaf >= LEAF_XEN && leaf <= LEAF_XEN_MAX)
 		leaf_xen(cpu_vcpu(c), leaf, subleaf, out);
 	else if (leaf >= 0x80000000u && leaf <= LEAF_EXT_MAX)
-		leaf_extended(leaf, out);
+		leaf_extended(c, leaf, out);
 }

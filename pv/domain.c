@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "cpu/x86/model.h"
 #include "pv/builder.h"
 #include "pv/console.h"
 #include "pv/create.h"
@@ -96,7 +97,8 @@ STATE_DESC(pv_domain_state_desc, "pv-domain", 1, struct pv_domain_state, domain_
 
 /* ---- the report ---------------------------------------------------------------------------------------------------- */
 
-static void report_registers(struct vcpu *v, FILE *out)
+/* shown: what every processor has has been printed already. */
+static void report_registers(struct vcpu *v, bool shown, FILE *out)
 {
 	static const char *const names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
 					       "r8 ", "r9 ", "r10", "r11", "r12", "r13", "r14", "r15" };
@@ -108,13 +110,16 @@ static void report_registers(struct vcpu *v, FILE *out)
 
 	fprintf(out, "vCPU %u, %s mode, %s, event mask %u:\n", v->id, s->flags & PV_KERNEL_MODE ? "kernel" : "user",
 		v->s.run < ARRAY_SIZE(runs) ? runs[v->s.run] : "?", pv_info_u8(v, VI_MASK));
-	fprintf(out, "  rip %016" PRIx64 "  rflags %08" PRIx64 "\n", c->rip, cpu_rflags(c));
-	for (i = 0; i < 16; i++)
-		fprintf(out, "%s%s %016" PRIx64 "%s", i % 4 ? "  " : "  ", names[i], c->r[i], i % 4 == 3 ? "\n" : "");
-	for (i = 0; i < 6; i++)
-		fprintf(out, "  %s %04x base %" PRIx64 "%s", segs[i], c->s.seg[i].sel, c->s.seg[i].base, i == 5 ? "\n" : "");
-	fprintf(out, "  cr0 %" PRIx64 "  cr2 %" PRIx64 "  cr3 %" PRIx64 "  cr4 %" PRIx64 "\n", c->s.cr0, s->ctrlreg[2],
-		c->s.cr3, c->s.cr4);
+	if (!shown) {
+		fprintf(out, "  rip %016" PRIx64 "  rflags %08" PRIx64 "\n", c->rip, cpu_rflags(c));
+		for (i = 0; i < 16; i++)
+			fprintf(out, "  %s %016" PRIx64 "%s", names[i], c->r[i], i % 4 == 3 ? "\n" : "");
+		for (i = 0; i < 6; i++)
+			fprintf(out, "  %s %04x base %" PRIx64 "%s", segs[i], c->s.seg[i].sel, c->s.seg[i].base,
+				i == 5 ? "\n" : "");
+		fprintf(out, "  cr0 %" PRIx64 "  cr2 %" PRIx64 "  cr3 %" PRIx64 "  cr4 %" PRIx64 "\n", c->s.cr0,
+			s->ctrlreg[2], c->s.cr3, c->s.cr4);
+	}
 	fprintf(out, "  kernel root %" PRIx64 "  user root %" PRIx64 "  kernel gs %" PRIx64 "  user gs %" PRIx64 "\n",
 		s->kernel_root, s->user_root, s->flags & PV_KERNEL_MODE ? c->s.seg[SEG_GS].base : s->gs_base_kernel,
 		s->flags & PV_KERNEL_MODE ? s->gs_base_user : c->s.seg[SEG_GS].base);
@@ -172,16 +177,19 @@ static void report_calls(struct vcpu *v, FILE *out)
 
 static void report(struct domain *d, FILE *out)
 {
+	const struct vcpu *shown = d->crash_vcpu ? d->crash_vcpu : d->vcpus[0];
 	u32 i;
 
 	for (i = 0; i < d->nvcpus; i++) {
 		struct vcpu *v = d->vcpus[i];
 
-		if (v->s.run == VCPU_OFFLINE && v != d->crash_vcpu)
+		if (v->s.run == VCPU_OFFLINE && v != shown)
 			continue;
-		report_registers(v, out);
-		report_code(v, out);
-		report_branches(v, out);
+		report_registers(v, v == shown, out);
+		if (v != shown) {
+			report_code(v, out);
+			report_branches(v, out);
+		}
 		report_calls(v, out);
 	}
 }
@@ -222,6 +230,7 @@ static void init_cpu(struct vcpu *v)
 	u32 i;
 
 	c->ops = &pv_cpu_ops;
+	c->features = cpu_features_default();
 	pv_mm_vcpu_init(v);
 	s->cr0 = INITIAL_CR0;
 	s->cr4 = pv_real_cr4(0);
@@ -321,6 +330,11 @@ static int build(struct pv_domain *p, const struct pv_create_in *in, struct pv_b
 	p->s.store_mfn = out->store_mfn;
 	p->s.console_mfn = out->console_mfn;
 	rc = pv_mm_adopt(p, out->l4_mfn);
+	/* The host writes to the rings for ever: a guest must not make page tables of them. */
+	if (!rc)
+		rc = pv_mm_hold_writable(p, p->s.store_mfn);
+	if (!rc)
+		rc = pv_mm_hold_writable(p, p->s.console_mfn);
 	if (rc)
 		return error_set(e, -EINVAL, "%s: the first page tables were refused (error %d); this is a bug of ours, please report it.",
 				 in->kernel->name, -rc);

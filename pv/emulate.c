@@ -15,8 +15,6 @@
 /* CR4: what the guest may choose, and what it sees of the host's choice. */
 #define CR4_GUEST ((u64)(CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE))
 #define CR4_VISIBLE ((u64)(CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT))
-#define XCR0_X87 1u
-#define XCR0_SSE 2u
 #define GUEST_EFER ((u64)(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE))
 
 enum {
@@ -140,10 +138,14 @@ i64 pv_debugreg_set(struct vcpu *v, u32 reg, u64 val)
 		return 0;
 	case 4:
 	case 6:
+		if (val >> 32)
+			return -XEN_EINVAL;
 		dr[6] = (val & 0xe00f) | 0xffff0ff0;
 		return 0;
 	case 5:
 	case 7:
+		if (val >> 32)
+			return -XEN_EINVAL;
 		val = (val & 0xffff27ff) | 0x400;
 		/* General detect is the host's. */
 		if (val & 0x2000)
@@ -166,7 +168,7 @@ i64 pv_debugreg_get(struct vcpu *v, u32 reg, u64 *val)
 		reg += 2;
 	}
 	if (reg > 7)
-		return -XEN_EINVAL;
+		return -XEN_ENODEV;
 	*val = v->cpu.s.dr[reg];
 	return 0;
 }
@@ -285,7 +287,7 @@ static bool iopl_ok(struct vcpu *v)
 
 static int set_xcr0(struct vcpu *v, u32 reg, u64 val)
 {
-	if (reg || !(val & XCR0_X87) || val & ~(u64)(XCR0_X87 | XCR0_SSE))
+	if (reg || !cpu_xcr0_valid(&v->cpu, val))
 		return X86_GP;
 	v->cpu.s.xcr0 = val;
 	cpu_mode_changed(&v->cpu);
@@ -334,7 +336,7 @@ int pv_emulate(struct cpu *c, enum cpu_priv what, u32 reg, u64 *val)
 		r = pv_debugreg_set(v, reg, *val);
 		return !r ? -1 : r == -XEN_ENODEV ? X86_UD : X86_GP;
 	case PRIV_WBINVD:
-		return -1;
+		return reg ? X86_GP : -1; /* reg 1: INVD, which Xen lets nobody have */
 	case PRIV_RDTSC:
 		*val = pv_tsc(c);
 		return -1;

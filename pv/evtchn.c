@@ -81,6 +81,7 @@ int evtchn_free_port(struct pv_evtchn *e)
 	int r;
 
 	for (port = e->hint; port < max; port++) {
+		e->p->work++;
 		if (port >= e->nports) {
 			r = add_bucket(e);
 			if (r)
@@ -243,6 +244,7 @@ void pv_evtchn_reset_domain(struct pv_domain *p)
 
 	for (port = 1; port < e->nports; port++)
 		evtchn_close_port(e, port);
+	p->work += e->nports;
 	if (e->s.fifo.active)
 		fifo_destroy(e);
 }

@@ -500,7 +500,7 @@ static i64 each(struct hc *h, const struct gnt_op *op, u32 count)
 	i64 rc;
 
 	for (i = 0; i < count; i++) {
-		if (i >= HC_BATCH) {
+		if (hc_enough(h, i)) {
 			h->args[1] += (u64)i * size;
 			h->args[2] = count - i;
 			return hc_continue(h);

@@ -366,7 +366,7 @@ i64 hc_multicall(struct hc *h)
 		struct mc_entry e;
 		i64 r;
 
-		if (done && (pv_events_deliverable(v) || v->s.run != VCPU_RUNNABLE || done == HC_BATCH))
+		if (done && (pv_events_deliverable(v) || v->s.run != VCPU_RUNNABLE || hc_enough(h, done)))
 			return mc_again(h, va, left);
 		if (mc_read(v, va, &e))
 			return -XEN_EFAULT;
@@ -401,6 +401,7 @@ void pv_hypercall(struct vcpu *v)
 	u32 i;
 	i64 r;
 
+	pv_dom(v->d)->work = 0;
 	h.nr = (u32)MIN(nr, (u64)UINT32_MAX);
 	for (i = 0; i < 6; i++)
 		h.args[i] = g32 ? (u32)c->r[order[i]] : c->r[order[i]];

@@ -70,6 +70,12 @@ i64 hc_dispatch_sub(struct hc *h, const struct hc_sub *subs, u32 nsubs, u32 cmd,
  */
 #define HC_BATCH 1024
 i64 hc_continue(struct hc *h);
+/* True when a list should go on in another round: i requests are done, or they were dear ones. */
+#define HC_WORK (1u << 20)
+INLINE bool hc_enough(const struct hc *h, u64 i)
+{
+	return i >= HC_BATCH || (i && pv_dom(h->v->d)->work >= HC_WORK);
+}
 
 /* HYPERCALL rows in hypercalls.def name functions of this shape. The result goes to rax. */
 #define HYPERCALL(nr, name, nargs) i64 hc_##name(struct hc *h);

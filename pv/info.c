@@ -111,7 +111,7 @@ i64 pv_info_register(struct vcpu *v, u64 mfn, u64 off)
 	u8 *page;
 
 	if (off > PAGE_SIZE - VCPU_INFO_SIZE)
-		return -XEN_EINVAL;
+		return -XEN_ENXIO;
 	if (off & (pv_word_bits(p) / 8 - 1))
 		return -XEN_ENXIO;
 	/* Once only. */

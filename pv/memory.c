@@ -182,7 +182,7 @@ static i64 do_reservation(struct hc *h, u32 op, u64 start)
 	if (((r.mem_flags & 0xff) && (r.mem_flags & 0xff) <= PAGE_SHIFT) || r.extent_order > MAX_ORDER_DOMU)
 		return (i64)start;
 	for (i = start; i < r.nr_extents; i++) {
-		if (work >= HC_BATCH) {
+		if (hc_enough(h, work)) {
 			h->args[0] = op | i << EXTENT_SHIFT;
 			return hc_continue(h);
 		}

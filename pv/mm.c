@@ -225,7 +225,7 @@ int pv_mm_alloc_order(struct pv_domain *p, u64 pfn, u32 order, u64 *mfn)
 
 	if (!n || n > pv_mm_room(p))
 		return -XEN_ENOMEM;
-	for (i = ALIGN_UP(mm->s.free_from, n); i + n <= mm->special; i += n)
+	for (i = ALIGN_UP(mm->s.free_from, n); i + n <= mm->special; i += n, p->work++)
 		if (run_free(mm, i, n))
 			break;
 	if (i + n > mm->special)

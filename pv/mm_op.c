@@ -158,7 +158,7 @@ i64 hc_mmu_update(struct hc *h)
 		done_add(v, h->args[2], done, 0);
 		return owner;
 	}
-	for (i = 0; i < count && i < HC_BATCH; i++, va += 16) {
+	for (i = 0; i < count && !hc_enough(h, i); i++, va += 16) {
 		u8 req[16];
 
 		if (UNLIKELY(pv_copy_from(v, req, va, sizeof req)))
@@ -288,7 +288,7 @@ i64 hc_mmuext_op(struct hc *h)
 	rc = owner_check(v, foreign & 0xffff);
 	if (rc)
 		return rc;
-	for (i = 0; i < count && i < HC_BATCH; i++, va += size) {
+	for (i = 0; i < count && !hc_enough(h, i); i++, va += size) {
 		struct mmuext_op op = { 0 };
 
 		rc = arg_copy_in(v, &mmuext_layout, &op, va);

@@ -291,6 +291,8 @@ int mm_get_type(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type)
 	}
 	pg->type = (u8)type;
 	pg->types = 1;
+	if (type != PG_WRITABLE)
+		mm->pd->work += PTES;
 	if (type == PG_L1)
 		rc = l1_validate(mm, mfn);
 	else if (type <= PG_L4)
@@ -310,6 +312,7 @@ void mm_put_type(struct pv_mm *mm, struct pv_page *pg)
 {
 	if (pg->types == 1 && pg->type <= PG_L4) {
 		pg->flags &= (u8)~PGF_VALIDATED;
+		mm->pd->work += PTES;
 		if (pg->type == PG_L1)
 			l1_devalidate(mm, mm_mfn(mm, pg));
 		else

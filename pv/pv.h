@@ -120,6 +120,7 @@ struct pv_domain {
 	struct xenstore *store;
 	struct pv_time *time;
 	struct mem m2p; /* frames of the machine-to-physical table, 8 bytes an mfn */
+	u64 work; /* what the hypercall being served has cost, in table entries looked at; from 0 for each */
 };
 
 INLINE struct pv_vcpu *pv_of(struct vcpu *v)

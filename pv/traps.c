@@ -8,6 +8,7 @@
 #include "base/endian.h"
 #include "pv/hypercall.h"
 #include "pv/mm.h"
+#include "vm/run.h"
 
 #define HYPER_START 0xffff800000000000ULL
 #define HYPER_END 0xffff880000000000ULL
@@ -194,7 +195,7 @@ static bool soft_trap(struct vcpu *v, const struct cpu_trap *t)
 	u32 need = pv_kernel_mode(v) ? 1 : 3;
 
 	if (t->vector != X86_BP && t->vector != X86_OF && (e->flags & 3) < need) {
-		v->cpu.rip = t->rip;
+		v->cpu.rip = t->start; /* a fault: back to the instruction */
 		return bounce_trap(v, X86_GP, true, t->vector * 8u + 2);
 	}
 	return bounce_trap(v, t->vector, false, 0);
@@ -211,7 +212,7 @@ static bool trap_op(struct cpu *c, const struct cpu_trap *t)
 		log_line(&v->d->host->log, LOG_INT, "d%u v%u: trap %u error %x at %llx%s cr2 %llx", v->d->id, v->id, t->vector,
 			 t->has_error ? t->error : 0, (unsigned long long)t->rip, pv_kernel_mode(v) ? "" : " (user)",
 			 (unsigned long long)(t->vector == X86_PF ? t->cr2 : 0));
-	if (t->soft)
+	if (t->kind == TRAP_INT || t->kind == TRAP_INT3)
 		return soft_trap(v, t) && alive(v);
 	switch (t->vector) {
 	case X86_UD:
@@ -380,7 +381,7 @@ static bool boundary_op(struct cpu *c)
 {
 	struct vcpu *v = cpu_vcpu(c);
 
-	if (!alive(v) || v->s.run != VCPU_RUNNABLE)
+	if (vcpu_ending(c) || v->s.run != VCPU_RUNNABLE)
 		return false;
 	pv_deliver_events(v);
 	return alive(v);
@@ -399,5 +400,6 @@ const struct cpu_ops pv_cpu_ops = {
 	.cpuid = pv_cpuid,
 	.tsc = pv_tsc,
 	.boundary = boundary_op,
+	.ending = vcpu_ending,
 	.descriptor = descriptor_op
 };

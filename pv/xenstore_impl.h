@@ -25,7 +25,7 @@ enum xs_type {
 #define XS_QUOTA_ACCESSES 1024u
 #define XS_QUOTA_PERMS 5u
 #define XS_OUT_PAUSE (16u * 1024)  /* bytes of replies waiting for the guest before no more requests are read */
-#define XS_OUT_MAX (1024u * 1024)  /* bytes of replies and events waiting before the connection is given up */
+#define XS_OUT_MAX (256u * 1024)   /* bytes of replies and events waiting before the connection is given up */
 #define XS_HEADER 16u
 #define XS_NO_TARGET 0xffffffffu
 

@@ -50,6 +50,8 @@ static void guest_event(struct xs_conn *c, const struct xs_guest_watch *w, const
 	const struct xs_msg *m;
 	size_t n, k;
 
+	if (c->dead)
+		return;
 	if (w->relative) {
 		n = (size_t)snprintf(prefix, sizeof prefix, "/local/domain/%u/", c->domid);
 		if (!strncmp(path, prefix, n))

@@ -11,7 +11,7 @@ mkdir -p "$dir"
 run() {
 	name=$1 append=$2
 	shift 2
-	"$program" -M xenpv -name "$name" -m 512 -kernel "$kernel" -initrd "$initrd" -append "console=hvc0 $append" \
+	"$program" -M xenpv -name boot -m 512 -kernel "$kernel" -initrd "$initrd" -append "console=hvc0 $append" \
 		-serial stdio -icount sleep=off -stats "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err" &
 	echo $! >"$dir/$name.pid"
 	wait $!

@@ -212,7 +212,7 @@ START_TEST(faults_leave_nothing_half_done)
 	ck_assert_uint_eq(b->trap.error, PF_W);
 	ck_assert_uint_eq(b->trap.cr2, 0x501000);
 	ck_assert_uint_eq(mem_read_u64(&b->mem, 0x20ff8), 0x1122334455667788ULL);
-	ck_assert_uint_eq(cpu_icount(&b->cpu), before);
+	ck_assert_uint_eq(cpu_icount(&b->cpu), before + 1); /* a fault counts, so that time goes on */
 	bare_free(b);
 }
 END_TEST
@@ -249,6 +249,115 @@ START_TEST(repeated_moves)
 		mem_read(&b->mem, 0x30001 + n, &c, 1);
 		ck_assert_uint_eq(a, c);
 	}
+	bare_free(b);
+}
+END_TEST
+
+/* A random loop that only counts: adds to and compares registers, in 32 and 64 bits, with every condition. */
+static u32 put_counting_loop(u8 *p, u64 *seed)
+{
+	static const u8 regs[] = { 0, 1, 2, 6, 7 }; /* rax rcx rdx rsi rdi */
+	static const u8 conds[] = { 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15 };
+	u32 n = 0, k, exits[3], nexits = 0, count = 1 + (u32)(rng(seed) % 4);
+
+	for (k = 0; k < count; k++) {
+		u64 r = rng(seed);
+		u8 reg = regs[r % 5], other = regs[r / 8 % 5];
+
+		if (r >> 20 & 1)
+			p[n++] = 0x48;
+		switch (r >> 24 & 7) {
+		case 0: /* xor reg, reg */
+			p[n++] = 0x31;
+			p[n++] = (u8)(0xc0 | reg << 3 | reg);
+			break;
+		case 1:
+		case 2: /* inc or dec */
+			p[n++] = 0xff;
+			p[n++] = (u8)((r >> 30 & 1 ? 0xc8 : 0xc0) | reg);
+			break;
+		case 3:
+		case 4: /* add or sub reg, imm8 */
+			p[n++] = 0x83;
+			p[n++] = (u8)((r >> 30 & 1 ? 0xe8 : 0xc0) | reg);
+			p[n++] = (u8)(r >> 40);
+			break;
+		default: /* cmp reg, other; jcc out */
+			if (nexits == 3)
+				break;
+			p[n++] = 0x39;
+			p[n++] = (u8)(0xc0 | other << 3 | reg);
+			p[n++] = (u8)(0x70 | conds[(r >> 32) % 11]);
+			exits[nexits++] = n++;
+			break;
+		}
+		if (p[n - 1] == 0x48)
+			n--;
+	}
+	/* cmp ebp, imm32; jne to the start; hlt */
+	p[n++] = 0x81;
+	p[n++] = 0xfd;
+	p[n++] = 0x11;
+	p[n++] = 0x22;
+	p[n++] = 0x33;
+	p[n++] = 0x44;
+	p[n++] = 0x75;
+	p[n] = (u8)(0 - (n + 1));
+	n++;
+	for (k = 0; k < nexits; k++)
+		p[exits[k]] = (u8)(n - exits[k] - 1);
+	p[n++] = 0xf4;
+	return n;
+}
+
+/* Taking many rounds at once ends exactly where taking them one by one does: registers, flags, rip and count. */
+START_TEST(counting_loops_are_exact)
+{
+	static const u64 limits[] = { 300, 5000, 20011 };
+	u64 seed = 1000 + (u64)_i;
+	u32 n, l;
+
+	for (n = 0; n < 100; n++) {
+		struct bare *fast = bare_new(64 << 10), *slow = bare_new(64 << 10);
+		u8 code[128];
+		u32 len = put_counting_loop(code, &seed), k;
+
+		for (k = 0; k < 16; k++) {
+			u64 r = rng(&seed);
+
+			if (k == RSP)
+				continue;
+			/* Mostly small, sometimes near the ends of 32 and 64 bits. */
+			fast->cpu.r[k] = slow->cpu.r[k] = r & 1 ? r >> 50 : r & 2 ? 0 - (r >> 55) : r & 4 ? 0xffffffff - (r >> 54) : r >> 32;
+		}
+		bare_put(fast, BARE_CODE, code, len);
+		bare_put(slow, BARE_CODE, code, len);
+		slow->cpu.singlestep = true;
+		for (l = 0; l < ARRAY_SIZE(limits); l++) {
+			bare_run(fast, limits[l], limits[l] - cpu_icount(&fast->cpu));
+			bare_run(slow, limits[l], limits[l] - cpu_icount(&slow->cpu));
+			ck_assert_uint_eq(cpu_icount(&fast->cpu), cpu_icount(&slow->cpu));
+			ck_assert_uint_eq(fast->cpu.rip, slow->cpu.rip);
+			ck_assert_uint_eq(cpu_rflags(&fast->cpu), cpu_rflags(&slow->cpu));
+			ck_assert(!memcmp(fast->cpu.r, slow->cpu.r, 16 * sizeof(u64)));
+		}
+		bare_free(fast);
+		bare_free(slow);
+	}
+}
+END_TEST
+
+/* ... and is really done: a billion rounds take no time. */
+START_TEST(counting_loops_are_skipped)
+{
+	struct bare *b = bare_new(0);
+
+	/* l: inc rax; cmp rax, rcx; jne l; hlt */
+	BARE_CODE_AT(b, BARE_CODE, 0x48, 0xff, 0xc0, 0x48, 0x39, 0xc8, 0x75, 0xf8, 0xf4);
+	b->cpu.r[RCX] = 1ULL << 40;
+	ck_assert_int_eq(bare_run(b, ~0ULL, 1ULL << 50), CPU_HALTED);
+	ck_assert_uint_eq(b->cpu.r[RAX], 1ULL << 40);
+	ck_assert_uint_eq(cpu_icount(&b->cpu), 3 * (1ULL << 40) + 1);
 	bare_free(b);
 }
 END_TEST
@@ -347,6 +456,8 @@ Suite *cpu_suite(void)
 	tcase_add_test(t, instruction_across_pages);
 	tcase_add_test(t, faults_leave_nothing_half_done);
 	tcase_add_test(t, repeated_moves);
+	tcase_add_loop_test(t, counting_loops_are_exact, 0, 4);
+	tcase_add_test(t, counting_loops_are_skipped);
 	tcase_add_test(t, flags_of_bytes);
 	tcase_add_test(t, every_row_is_reachable);
 	tcase_add_test(t, state_round_trip);

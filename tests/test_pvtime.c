@@ -471,7 +471,7 @@ START_TEST(vcpu_info)
 	u32 port;
 
 	ck_assert_uint_eq(pv_info_u8(v1, VI_MASK), 1);
-	ck_assert_int_eq(register_info(e, 0, 1, ENV_MFN(9), PAGE_SIZE - 63), -XEN_EINVAL);
+	ck_assert_int_eq(register_info(e, 0, 1, ENV_MFN(9), PAGE_SIZE - 63), -XEN_ENXIO);
 	ck_assert_int_eq(register_info(e, 0, 1, ENV_MFN(9), 4), -XEN_ENXIO);
 	ck_assert_int_eq(register_info(e, 0, 1, ENV_MFN(300), 0), -XEN_EINVAL);
 	ck_assert_int_eq(register_info(e, 0, 1, ENV_MFN(9), 128), 0);

@@ -83,7 +83,7 @@ END_TEST
 static bool soft(struct env *e, u8 vector)
 {
 	struct cpu *c = &ce_vcpu(e)->cpu;
-	struct cpu_trap t = { .vector = vector, .soft = true, .rip = c->rip };
+	struct cpu_trap t = { .vector = vector, .soft = true, .kind = TRAP_INT, .rip = c->rip + 2, .start = c->rip };
 
 	c->rip += 2;
 	return pv_cpu_ops.trap(c, &t);

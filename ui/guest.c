@@ -15,7 +15,7 @@
 #include "ui/optvalue.h"
 #include "ui/trace.h"
 
-/* No initial RAM disk is larger. */
+/* No initial RAM disk is larger; what has no end (a device) is given up at the size of the guest. */
 #define INITRD_MAX ((size_t)1 << (sizeof(size_t) > 4 ? 34 : 29))
 
 static void unload(struct guest *g)

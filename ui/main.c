@@ -21,6 +21,7 @@
 
 enum exit_code { EXIT_OFF = 0, EXIT_ERROR = 1, EXIT_CRASH = 2, EXIT_TIME = 3 };
 
+#define STAY_LOOK 100000000u /* ns between looks at -timeout while nothing runs */
 #define PROGRESS_EVERY 2000000000u /* ns between lines of -progress */
 
 struct run {
@@ -31,6 +32,7 @@ struct run {
 	struct report_totals totals;
 	struct report_speed speed;
 	u64 next_progress;
+	u64 limit_from; /* -timeout counts from here: when the guest began, or the wait for its console's peer */
 	bool host_up;
 };
 
@@ -39,6 +41,13 @@ static void on_quit_key(void *opaque)
 	struct run *r = opaque;
 
 	signals_request_quit(r->signals);
+}
+
+static bool out_of_time(void *opaque)
+{
+	const struct run *r = opaque;
+
+	return r->o.timeout_ns && host_now() - r->limit_from >= r->o.timeout_ns;
 }
 
 static bool asked_to_end(const struct run *r)
@@ -101,7 +110,7 @@ static void say_loaded(const struct guest *g, struct report_loading *loading)
 /* Begins a life of the guest. 0, or -errno with a sentence (none after -EINTR). */
 static int start_life(struct run *r, struct error *e)
 {
-	struct chardev_env env = { r->host.poll, r->signals, "serial0", on_quit_key, r };
+	struct chardev_env env = { r->host.poll, r->signals, "serial0", on_quit_key, out_of_time, r };
 	struct report_loading loading;
 	int rc;
 
@@ -112,8 +121,12 @@ static int start_life(struct run *r, struct error *e)
 		say_loaded(&r->guest, &loading);
 	if (!rc && asked_to_end(r))
 		rc = -EINTR;
-	if (!rc && !r->guest.console)
+	if (!rc && !r->guest.console) {
+		r->limit_from = host_now();
 		rc = guest_open_console(&r->guest, &env, e);
+		if (rc && out_of_time(r))
+			return -ETIMEDOUT;
+	}
 	if (!rc)
 		rc = guest_create(&r->guest, &loading.hook, e);
 	report_loading_done(&loading, !rc);
@@ -130,11 +143,9 @@ static bool reboots(const struct run *r)
 /* -timeout counts from the first life's start; each host_run() begins its own count. False when nothing is left. */
 static bool set_timeout(struct run *r)
 {
-	u64 gone = host_now() - r->totals.start;
-
-	if (r->o.timeout_ns && gone >= r->o.timeout_ns)
+	if (out_of_time(r))
 		return false;
-	r->host.timeout_ns = r->o.timeout_ns ? r->o.timeout_ns - gone : 0;
+	r->host.timeout_ns = r->o.timeout_ns ? r->o.timeout_ns - (host_now() - r->limit_from) : 0;
 	return true;
 }
 
@@ -143,7 +154,7 @@ static int live(struct run *r, struct error *e)
 {
 	int rc = start_life(r, e);
 
-	r->totals.start = host_now();
+	r->totals.start = r->limit_from = host_now();
 	r->next_progress = r->totals.start + PROGRESS_EVERY;
 	while (!rc) {
 		if (!set_timeout(r)) {
@@ -161,9 +172,15 @@ static int live(struct run *r, struct error *e)
 	}
 	/* -no-shutdown: the console stays open, nothing runs. */
 	if (!rc && r->guest.d->end == END_POWEROFF && !strcmp(node_str(r->guest.node, "on-poweroff", ""), "preserve"))
-		while (!asked_to_end(r))
-			poll_wait(r->host.poll, -1);
+		while (!asked_to_end(r) && !out_of_time(r))
+			poll_wait(r->host.poll, r->o.timeout_ns ? STAY_LOOK : -1);
 	return rc;
+}
+
+static enum exit_code say_timeout(const struct run *r)
+{
+	msg_info("guest '%s' was ended after %g s, as -timeout says", r->guest.node->name, (double)r->o.timeout_ns / 1e9);
+	return EXIT_TIME;
 }
 
 /* Says what there is to say about the guest's end, and makes an exit code of it. */
@@ -174,12 +191,14 @@ static enum exit_code conclude(struct run *r)
 
 	switch (d->end) {
 	case END_POWEROFF:
+		if (!strcmp(node_str(r->guest.node, "on-poweroff", ""), "preserve") && out_of_time(r))
+			return say_timeout(r);
+		return EXIT_OFF;
 	case END_HALTED:
 	case END_REBOOT:
 		return EXIT_OFF;
 	case END_TIMEOUT:
-		msg_info("guest '%s' was ended after %g s, as -timeout says", d->name, (double)r->o.timeout_ns / 1e9);
-		return EXIT_TIME;
+		return say_timeout(r);
 	case END_KILLED:
 	case END_RUNNING:
 		if (!sig)
@@ -223,6 +242,10 @@ static enum exit_code run_guest(struct run *r)
 				 signals_name(signals_last(r->signals)));
 		else
 			code = EXIT_OFF;
+	} else if (rc == -ETIMEDOUT) {
+		msg_info("nobody connected to the console within %g s, the limit that -timeout sets",
+			 (double)r->o.timeout_ns / 1e9);
+		code = EXIT_TIME;
 	} else if (rc) {
 		msg_error("%s", e.text);
 	} else {

@@ -54,7 +54,7 @@ struct domain_ops {
 	/* A vCPU is about to run, and has just run. */
 	void (*enter)(struct vcpu *v);
 	void (*leave)(struct vcpu *v);
-	/* The machine's lines for a crash report. */
+	/* The machine's lines for a crash report, after what is common to all processors of the one that crashed. */
 	void (*report)(struct domain *d, FILE *out);
 	void (*destroy)(struct domain *d);
 };
@@ -104,6 +104,8 @@ struct host {
 	void (*tick)(struct host *h, void *opaque); /* now and then, for progress */
 	void *tick_opaque;
 	volatile int *kill; /* non-zero: a signal asked to end; NULL is allowed */
+	u64 started;        /* host time at which host_run() began: timeout_ns counts from there */
+	u32 looks;          /* of vcpu_ending(), at the clock */
 };
 
 /* 0 or -ENOMEM. tb_bytes: size of the code cache, 0 for the default. */

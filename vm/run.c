@@ -9,6 +9,7 @@
 #define POLL_INTERVAL 1000000ULL  /* host ns between looks at the outside while a guest runs */
 #define TICK_INTERVAL 100000000ULL
 #define SOLO_QUANTUM 500000ULL    /* instructions, when one vCPU is alone */
+#define LOOK_EVERY 64u            /* boundaries inside a slot between looks at the clock */
 
 static u32 runnable(const struct domain *d, u64 *mask)
 {
@@ -97,12 +98,32 @@ bool domain_run(struct domain *d, u64 n)
 
 struct loop {
 	struct host *h;
-	u64 start, last_poll, last_tick;
+	u64 last_poll, last_tick;
 };
 
 static bool live(struct domain *d)
 {
 	return d->live && d->live(d);
+}
+
+/* Ends d when a signal or the time limit says so. */
+static void end_if_due(struct domain *d, u64 now)
+{
+	const struct host *h = d->host;
+
+	if (h->kill && *h->kill)
+		domain_end(d, END_KILLED);
+	else if (h->timeout_ns && now - h->started >= h->timeout_ns)
+		domain_end(d, END_TIMEOUT);
+}
+
+bool vcpu_ending(struct cpu *c)
+{
+	struct domain *d = cpu_vcpu(c)->d;
+
+	if (!(++d->host->looks % LOOK_EVERY))
+		end_if_due(d, host_now());
+	return d->end != END_RUNNING;
 }
 
 /* Looks at signals, limits and the outside. */
@@ -119,12 +140,8 @@ static void look_outside(struct loop *l, u64 now, i64 wait)
 		l->last_tick = now;
 		h->tick(h, h->tick_opaque);
 	}
-	for (d = h->domains; d; d = d->next) {
-		if (h->kill && *h->kill)
-			domain_end(d, END_KILLED);
-		else if (h->timeout_ns && now - l->start >= h->timeout_ns)
-			domain_end(d, END_TIMEOUT);
-	}
+	for (d = h->domains; d; d = d->next)
+		end_if_due(d, now);
 }
 
 /* Host time a sleeping domain may sleep: to its deadline when somebody lives outside, else not at all. */
@@ -161,9 +178,9 @@ static void idle(struct loop *l, struct domain *d, u64 slept)
 
 void host_run(struct host *h)
 {
-	struct loop l = { .h = h, .start = host_now() };
+	struct loop l = { .h = h };
 
-	l.last_tick = l.last_poll = l.start;
+	h->started = l.last_tick = l.last_poll = host_now();
 	for (;;) {
 		bool alive = false, ran = false;
 		struct domain *d;

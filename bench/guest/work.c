@@ -421,7 +421,7 @@ static int wanted(const char *only, const char *name)
 	if (!only)
 		return 1;
 	for (const char *p = only; (p = strstr(p, name)); p += len)
-		if ((p == only || p[-1] == ',') && (p[len] == ',' || !p[len]))
+		if ((p == only || strchr(",+", p[-1])) && (!p[len] || strchr(",+", p[len])))
 			return 1;
 	return 0;
 }

@@ -6,6 +6,7 @@
  * Form letters: r register, i immediate, m memory; destination first. s: simple address, x: any address.
  */
 #include "cpu/x86/flags.h"
+#include "cpu/x86/loop.h"
 #include "cpu/x86/opcodes.h"
 #include "cpu/x86/xlat.h"
 
@@ -217,11 +218,6 @@ static const insn_fn alu_fns[ALU_OPS][4][FORMS] = {
 	[ALU_XOR] = ROWS(ROW_WRITE, xor), [ALU_CMP] = ROWS(ROW_LOOK, cmp),  [ALU_TEST] = ROWS(ROW_LOOK, test),
 };
 
-static u32 log2_size(u32 size)
-{
-	return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
-}
-
 /* XOR or SUB of a register with itself: the idiom for zero. */
 static HANDLER(op_zero)
 {
@@ -243,7 +239,7 @@ static void fusable(struct xlat *x, enum alu op, u32 size, u8 form)
 	if (op != ALU_CMP && op != ALU_TEST)
 		return;
 	x->cmp_kind = (u8)((op == ALU_TEST ? 4 : 1) + form);
-	x->cmp_size = (u8)log2_size(size);
+	x->cmp_size = (u8)size_log2(size);
 }
 
 static bool emit_alu(struct xlat *x, const struct xi *d, enum alu op)
@@ -251,7 +247,7 @@ static bool emit_alu(struct xlat *x, const struct xi *d, enum alu op)
 	const char *o0 = d->row->op[0];
 	const char *o1 = d->row->op[1];
 	u32 size = o0[1] == 'b' || (o0[0] == 'A' && o0[1] == 'L') ? 1 : d->opsz;
-	const insn_fn *fns = alu_fns[op][log2_size(size)];
+	const insn_fn *fns = alu_fns[op][size_log2(size)];
 	bool imm = o1[0] == 'I';
 	bool mem_dst = o0[0] == 'E' && d->mem;
 	bool mem_src = o1[0] == 'E' && d->mem;
@@ -393,14 +389,14 @@ static bool emit_unary(struct xlat *x, const struct xi *d, const insn_fn fns[4][
 {
 	const char *o = d->row->op[0];
 	u32 size = o[1] == 'b' ? 1 : d->opsz;
-	struct insn *r = emit(x, d, fns[log2_size(size)][d->mem]);
+	struct insn *r = emit(x, d, fns[size_log2(size)][d->mem]);
 
 	if (!d->mem) {
 		r->dst = xi_off(d, o[0] == 'Z' ? (d->opcode & 7u) : d->rm, size);
 		if (pure)
 			xlat_pure(x);
 		if (nf)
-			xlat_some_flags(x, nf[log2_size(size)]);
+			xlat_some_flags(x, nf[size_log2(size)]);
 	}
 	return true;
 }
@@ -423,4 +419,37 @@ bool x86_emit_neg(struct xlat *x, const struct xi *d)
 bool x86_emit_not(struct xlat *x, const struct xi *d)
 {
 	return emit_unary(x, d, not_fns, NULL, true);
+}
+
+/* ---- counting loops ------------------------------------------------------------------------------------------------ */
+
+bool alu_loop_op(const struct insn *i, struct loop_op *o)
+{
+	static const struct {
+		insn_fn fn;
+		u8 bits;
+		i8 step; /* 0: by the immediate; 2: by its negation */
+	} adds[] = {
+		{ op_inc32_r, 32, 1 },     { op_inc32_r_nf, 32, 1 },  { op_inc64_r, 64, 1 },     { op_inc64_r_nf, 64, 1 },
+		{ op_dec32_r, 32, -1 },    { op_dec32_r_nf, 32, -1 }, { op_dec64_r, 64, -1 },    { op_dec64_r_nf, 64, -1 },
+		{ op_add32_ri, 32, 0 },    { op_add32_ri_nf, 32, 0 }, { op_add64_ri, 64, 0 },    { op_add64_ri_nf, 64, 0 },
+		{ op_sub32_ri, 32, 2 },    { op_sub32_ri_nf, 32, 2 }, { op_sub64_ri, 64, 2 },    { op_sub64_ri_nf, 64, 2 },
+	};
+	u32 n;
+
+	o->dst = i->dst / 8;
+	if (i->fn == op_zero || i->fn == op_zero_nf) {
+		o->kind = LOOP_CONST;
+		o->bits = 64;
+		o->value = 0;
+		return true;
+	}
+	for (n = 0; n < ARRAY_SIZE(adds); n++)
+		if (i->fn == adds[n].fn) {
+			o->kind = LOOP_ADD;
+			o->bits = adds[n].bits;
+			o->value = !adds[n].step ? i->imm : adds[n].step == 2 ? 0 - i->imm : (u64)(i64)adds[n].step;
+			return true;
+		}
+	return false;
 }

@@ -5,12 +5,8 @@
  */
 #include "cpu/x86/flags.h"
 #include "cpu/x86/opcodes.h"
+#include "cpu/x86/seg.h"
 #include "cpu/x86/xlat.h"
-
-static u32 lg(u32 size)
-{
-	return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
-}
 
 enum bit_op { BIT_TEST, BIT_SET, BIT_RESET, BIT_COMPLEMENT };
 
@@ -74,10 +70,17 @@ static HANDLER(op_bit_m)
 		n = (i64)(i->imm & (bits - 1));
 	} else {
 		n = (i64)(get_sized(c, i->src, size) << (64 - bits)) >> (64 - bits);
-		ea += (u64)((n >> (lg(size) + 3)) * (i64)size);
+		ea += (u64)((n >> (size_log2(size) + 3)) * (i64)size);
 		n &= bits - 1;
 	}
-	ea = (ea & c->r[i->asz]) + c->r[i->seg];
+	ea &= c->r[i->asz];
+	if (UNLIKELY(!(c->mode_key & KEY_CS64)) && i->seg >= REG_ES && i->seg <= REG_GS) {
+		if (!seg_ok(c, &c->s.seg[i->seg - REG_ES], ea, size, i->aux >> 4))
+			RAISE(i->seg == REG_SS ? X86_SS : X86_GP, 0);
+		ea = (u32)(ea + c->r[i->seg]);
+	} else {
+		ea += c->r[i->seg];
+	}
 	if (!(i->aux >> 4)) {
 		if (!slow_load(c, ea, size))
 			return raise_fault(c, i);
@@ -217,7 +220,7 @@ bool x86_emit_popcnt(struct xlat *x, const struct xi *d)
 		if (old == acc) {                                                                                    \
 			SET##B(c, i->dst, G##B(c, i->src));                                                          \
 		} else {                                                                                             \
-			SET##B(c, i->dst, old);                                                                      \
+			/* The register is left alone, its upper half too. */                                        \
 			SET##B(c, OFF##B(RAX), old);                                                                 \
 		}                                                                                                    \
 		c->cc_op = CC_SUB + (l);                                                                             \
@@ -296,7 +299,7 @@ static const insn_fn xadd_fns[4][2] = XROW(xadd);
 static bool emit_xfam(struct xlat *x, const struct xi *d, const insn_fn f[4][2])
 {
 	u32 size = d->row->op[0][1] == 'b' ? 1 : d->opsz;
-	struct insn *r = emit(x, d, f[lg(size)][d->mem]);
+	struct insn *r = emit(x, d, f[size_log2(size)][d->mem]);
 
 	r->dst = xi_off(d, d->rm, size);
 	r->src = xi_off(d, d->reg, size);
@@ -366,7 +369,7 @@ static HANDLER(op_cmpxchg16b)
 	int same;
 
 	if (ea & 15)
-		RAISE(X86_GP, 0);
+		return raise_misaligned(c, i, ea);
 	same = cmpxchg16b(c, ea);
 	if (same < 0)
 		return raise_fault(c, i);

@@ -30,6 +30,7 @@ enum {
 	KEY_LMA = 1 << 10,
 	KEY_PE = 1 << 11,
 	KEY_VM = 1 << 12,
+	KEY_AVX = 1 << 14,      /* CR4.OSXSAVE is set, and SSE and AVX in XCR0 */
 	KEY_SEGCHECK = 1 << 13, /* some segment is not flat: each access is checked */
 	KEY_CPL_SHIFT = 3
 };

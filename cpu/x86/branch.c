@@ -4,6 +4,7 @@
  * Far transfers are in far.c.
  */
 #include "cpu/x86/flags.h"
+#include "cpu/x86/loop.h"
 #include "cpu/x86/opcodes.h"
 #include "cpu/x86/stack.h"
 #include "cpu/x86/xlat.h"
@@ -14,6 +15,13 @@ static i64 target_of(const struct xi *d)
 	return (i64)d->ip + d->len + (i64)d->imm;
 }
 
+/* Outside of 64-bit mode: a target beyond the limit of CS is #GP(0) at the branch, before anything has changed. */
+#define LEGACY(to)                                                                                                   \
+	do {                                                                                                         \
+		if (UNLIKELY((to) > c->s.seg[SEG_CS].limit))                                                         \
+			RAISE(X86_GP, 0);                                                                            \
+	} while (0)
+
 /*
  * Relative targets outside the mode's address range need the full address at run time: 32-bit code that wraps. It is
  * rare; op_goto_wrap masks.
@@ -22,21 +30,45 @@ static HANDLER(op_goto_wrap)
 {
 	u64 cs = c->r[REG_CS];
 	u64 mask = i->aux == 2 ? 0xffff : 0xffffffff;
+	u64 to = (c->r[REG_PAGE] + (u64)(i64)i->disp - cs) & mask;
 
-	JUMP(((c->r[REG_PAGE] + (u64)(i64)i->disp - cs) & mask) + cs);
+	LEGACY(to);
+	JUMP((u32)(to + cs));
 }
+
+/* A target that is 2 GiB or more above the page. */
+static HANDLER(op_goto_up)
+{
+	JUMP(c->r[REG_PAGE] + (u32)i->disp);
+}
+
+/*
+ * An absolute near target: #GP(0) at the branch itself when it is not canonical, before anything has changed (SDM 2,
+ * JMP, CALL, RET). Addresses in the table of jumps have been executed from, so they are.
+ */
+INLINE bool bad_target(const struct cpu *c, u64 to)
+{
+	u32 bits = c->mmu.mode == MMU_LONG5 ? 56 : 47;
+
+	return UNLIKELY(jump_slot(c, to)->tag != jump_tag(c, to)) && (u64)((i64)to >> bits) + 1 > 1;
+}
+#define NEAR64(to)                                                                                                   \
+	do {                                                                                                         \
+		if (bad_target(c, to))                                                                               \
+			RAISE(X86_GP, 0);                                                                            \
+	} while (0)
 
 /* The record that goes to target: linked within the page, else looked up. */
 static struct insn *emit_goto(struct xlat *x, const struct xi *d, i64 target)
 {
 	struct insn *r;
 
-	if (target >= 0 && target < (i64)PAGE_SIZE && !(d->mode != 8 && d->opsz == 2)) {
+	if (target >= 0 && target < (i64)PAGE_SIZE && !(d->mode != 8 && (d->opsz == 2 || (x->key & KEY_SEGCHECK)))) {
 		r = emit(x, d, op_goto);
 		xlat_link(x, r, target);
 		return r;
 	}
-	r = emit(x, d, d->mode == 8 ? op_goto_far : op_goto_wrap);
+	r = emit(x, d, d->mode != 8 ? op_goto_wrap : target > INT32_MAX ? op_goto_up : op_goto_far);
 	r->aux = d->opsz;
 	xlat_link(x, r, target);
 	return r;
@@ -153,6 +185,25 @@ CONDS(FUSE_ONE, 64, 3)
 	}
 static const insn_fn fused[4][16][6] = { TABLE(8), TABLE(16), TABLE(32), TABLE(64) };
 
+bool branch_loop_op(const struct insn *i, struct loop_op *o)
+{
+	u32 size, cc, form;
+
+	for (size = 2; size < 4; size++)
+		for (cc = 2; cc < 16; cc++)
+			for (form = 0; form < 2; form++)
+				if (i->fn == fused[size][cc][form]) {
+					o->kind = form ? LOOP_CMP_RI : LOOP_CMP_RR;
+					o->bits = size == 2 ? 32 : 64;
+					o->cc = (u8)cc;
+					o->dst = i->dst / 8;
+					o->src = i->src / 8;
+					o->value = i->imm;
+					return true;
+				}
+	return false;
+}
+
 /* Turns the record before the Jcc into a fused one when it is a compare that alone makes up its instruction. */
 static void fuse(struct xlat *x, u32 cc)
 {
@@ -194,12 +245,21 @@ bool x86_emit_jcc(struct xlat *x, const struct xi *d)
 #define GEN_JMP(bits)                                                                                                \
 	static HANDLER(op_jmp##bits##_r)                                                                             \
 	{                                                                                                            \
-		JUMP(NEAR((u64)G##bits(c, i->dst)));                                                                 \
+		u64 to = G##bits(c, i->dst);                                                                         \
+		if ((bits) == 64)                                                                                    \
+			NEAR64(to);                                                                                  \
+		else if (i->src != REG_ZERO)                                                                         \
+			LEGACY(to);                                                                                  \
+		JUMP((bits) == 64 ? to : (u32)NEAR(to));                                                             \
 	}                                                                                                            \
 	TWIN(op_jmp##bits##_m,                                                                                       \
 		u##bits v;                                                                                           \
 		TLOAD_N(v, EA(c, i), bits);                                                                          \
-		JUMP(NEAR((u64)v));                                                                                  \
+		if ((bits) == 64)                                                                                    \
+			NEAR64(v);                                                                                   \
+		else if (i->src != REG_ZERO)                                                                         \
+			LEGACY(v);                                                                                   \
+		JUMP((bits) == 64 ? (u64)v : (u32)NEAR((u64)v));                                                     \
 	)
 GEN_JMP(16)
 GEN_JMP(32)
@@ -215,7 +275,7 @@ bool x86_emit_jmp(struct xlat *x, const struct xi *d)
 		emit_goto(x, d, target_of(d));
 		return true;
 	}
-	r = emit(x, d, f[d->opsz == 2 ? 0 : d->opsz == 4 ? 1 : 2][d->mem]);
+	r = emit(x, d, f[size_log2(d->opsz) - 1][d->mem]);
 	r->dst = xi_off(d, d->rm, d->opsz);
 	r->src = d->mode == 8 ? REG_ZERO : REG_CS;
 	return true;
@@ -225,7 +285,7 @@ bool x86_emit_jmp(struct xlat *x, const struct xi *d)
 TWIN(op_call64,
 	u64 sp = c->r[RSP] - 8;
 
-	TSTORE64(sp, NEXT_IP(c, i));
+	TPUSH64(sp, NEXT_IP(c, i));
 	c->r[RSP] = sp;
 	if (LIKELY(i[1].imm != 0))
 		ENTER((struct block *)(uintptr_t)i[1].imm);
@@ -236,7 +296,7 @@ TWIN(op_call64,
 TWIN(op_call64_far,
 	u64 sp = c->r[RSP] - 8;
 
-	TSTORE64(sp, NEXT_IP(c, i));
+	TPUSH64(sp, NEXT_IP(c, i));
 	c->r[RSP] = sp;
 	JUMP(c->r[REG_PAGE] + (u64)(i64)i->disp);
 )
@@ -245,7 +305,8 @@ TWIN(op_call64_r,
 	u64 sp = c->r[RSP] - 8;
 	u64 to = G64(c, i->dst);
 
-	TSTORE64(sp, NEXT_IP(c, i));
+	NEAR64(to);
+	TPUSH64(sp, NEXT_IP(c, i));
 	c->r[RSP] = sp;
 	JUMP(to);
 )
@@ -255,7 +316,8 @@ TWIN(op_call64_m,
 	u64 to;
 
 	TLOAD64(to, EA(c, i));
-	TSTORE64(sp, NEXT_IP(c, i));
+	NEAR64(to);
+	TPUSH64(sp, NEXT_IP(c, i));
 	c->r[RSP] = sp;
 	JUMP(to);
 )
@@ -268,9 +330,10 @@ static HANDLER(op_call_legacy)
 	u64 mask = size == 2 ? 0xffff : 0xffffffff;
 	u64 to = G64(c, i->dst) & mask;
 
+	LEGACY(to);
 	if (!push_legacy(c, (NEXT_IP(c, i) - cs) & mask, size))
 		return raise_fault(c, i);
-	JUMP(to + cs);
+	JUMP((u32)(to + cs));
 }
 
 static HANDLER(op_call_legacy_rel)
@@ -278,10 +341,12 @@ static HANDLER(op_call_legacy_rel)
 	u64 cs = c->r[REG_CS];
 	u32 size = i->aux;
 	u64 mask = size == 2 ? 0xffff : 0xffffffff;
+	u64 to = (c->r[REG_PAGE] + (u64)(i64)i->disp - cs) & mask;
 
+	LEGACY(to);
 	if (!push_legacy(c, (NEXT_IP(c, i) - cs) & mask, size))
 		return raise_fault(c, i);
-	JUMP(((c->r[REG_PAGE] + (u64)(i64)i->disp - cs) & mask) + cs);
+	JUMP((u32)(to + cs));
 }
 
 static HANDLER(op_call_legacy_m)
@@ -294,9 +359,10 @@ static HANDLER(op_call_legacy_m)
 	if (!slow_load(c, EA(c, i), size))
 		return raise_fault(c, i);
 	to = c->tmp[0];
+	LEGACY(to);
 	if (!push_legacy(c, (NEXT_IP(c, i) - cs) & mask, size))
 		return raise_fault(c, i);
-	JUMP(to + cs);
+	JUMP((u32)(to + cs));
 }
 
 bool x86_emit_call(struct xlat *x, const struct xi *d)
@@ -319,7 +385,7 @@ bool x86_emit_call(struct xlat *x, const struct xi *d)
 		r->dst = OFF64(d->rm);
 		return true;
 	}
-	if (target >= 0 && target < (i64)PAGE_SIZE) {
+	if ((target >= 0 && target < (i64)PAGE_SIZE) || target > INT32_MAX) {
 		emit(x, d, op_call64);
 		emit_goto(x, d, target);
 	} else {
@@ -332,7 +398,8 @@ bool x86_emit_call(struct xlat *x, const struct xi *d)
 TWIN(op_ret64,
 	u64 to;
 
-	TLOAD64(to, c->r[RSP]);
+	TPOP64(to, c->r[RSP]);
+	NEAR64(to);
 	c->r[RSP] += 8 + i->imm;
 	JUMP(to);
 )
@@ -343,8 +410,9 @@ static HANDLER(op_ret_legacy)
 
 	if (!peek_legacy(c, 0, size, &c->tmp[1]))
 		return raise_fault(c, i);
+	LEGACY(c->tmp[1]);
 	adjust_legacy(c, (i64)(size + i->imm));
-	JUMP(c->tmp[1] + c->r[REG_CS]);
+	JUMP((u32)(c->tmp[1] + c->r[REG_CS]));
 }
 
 bool x86_emit_ret(struct xlat *x, const struct xi *d)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cpu/x86/block.h"
+#include "cpu/x86/loop.h"
 
 #define DEFAULT_BYTES (16u << 20)
 #define MIN_BYTES (64u << 10)
@@ -156,7 +157,7 @@ static void block_kill(struct code_cache *cc, struct block *b)
 		}
 }
 
-static void unlink_dead(struct code_page *p)
+static void unlink_dead(const struct code_cache *cc, struct code_page *p)
 {
 	struct block *b;
 	u32 i;
@@ -165,10 +166,14 @@ static void unlink_dead(struct code_page *p)
 		for (i = 0; i < 2; i++)
 			if (b->links[i] != NO_LINK) {
 				struct insn *r = &b->rec[b->links[i]];
-				struct block *to = (struct block *)(uintptr_t)r->imm;
+				bool edge = r->fn == op_loop_edge;
+				struct block *to = edge ? loop_edge_target(cc, r) : (struct block *)(uintptr_t)r->imm;
 
-				if (to && to->dead)
+				if (to && to->dead) {
 					r->imm = 0;
+					if (edge)
+						r->fn = op_goto;
+				}
 			}
 }
 
@@ -200,7 +205,7 @@ void code_written(struct code_cache *cc, struct frame *f, u32 off, u32 len)
 	}
 	p->lines = lines;
 	if (killed)
-		unlink_dead(p);
+		unlink_dead(cc, p);
 }
 
 void code_drop_frame(struct frame *f, void *cache)

@@ -11,6 +11,7 @@
 #include "cpu/x86/block.h"
 #include "cpu/x86/decode.h"
 #include "cpu/x86/flags.h"
+#include "cpu/x86/seg.h"
 
 static const struct state_field seg_fields[] = {
 	STATE_INT(struct x86_seg, base),
@@ -92,15 +93,46 @@ static const struct state_field x86_fields[] = {
 };
 STATE_DESC(x86_state_desc, "x86", 1, struct x86_state, x86_fields);
 
+static const struct state_field sys_fields[] = {
+	STATE_INTS(struct x86_sys, pdpte),
+	STATE_INT(struct x86_sys, debugctl),
+	STATE_INT(struct x86_sys, smbase),
+	STATE_INT(struct x86_sys, mtrr_def_type),
+	STATE_INTS(struct x86_sys, mtrr_fix),
+	STATE_INTS(struct x86_sys, mtrr_base),
+	STATE_INTS(struct x86_sys, mtrr_mask),
+	STATE_INT(struct x86_sys, feature_control),
+	STATE_INT(struct x86_sys, apic_tsc_deadline),
+	STATE_INT(struct x86_sys, microcode),
+	STATE_INT(struct x86_sys, mcg_status),
+	STATE_INT(struct x86_sys, db_pending),
+	STATE_INT(struct x86_sys, events),
+	STATE_INT(struct x86_sys, blocked),
+	STATE_INT(struct x86_sys, a20_off),
+	STATE_INT(struct x86_sys, pad),
+};
+STATE_DESC(x86_sys_desc, "x86_sys", 1, struct x86_sys, sys_fields);
+
 /* What this CPU implements; models take away from it. */
 static const u8 implemented[] = {
 	F_BASE, F_X87, F_MMX, F_SSE, F_SSE2, F_SSE3, F_SSSE3, F_SSE41, F_SSE42, F_POPCNT, F_CX16, F_FSGSBASE,
-	F_RDTSCP, F_RDRAND, F_RDSEED, F_XSAVE, F_SYSCALL, F_FXSR, F_CLFLUSH, F_3DNOWPREFETCH
+	F_RDTSCP, F_RDRAND, F_RDSEED, F_XSAVE, F_SYSCALL, F_FXSR, F_CLFLUSH, F_3DNOWPREFETCH,
+	F_MOVBE, F_LZCNT, F_BMI1, F_BMI2, F_ADX, F_AES, F_PCLMUL, F_SHA, F_CLFLUSHOPT, F_CLWB, F_RDPID, F_AVX, F_AVX2,
+	F_FMA, F_F16C, F_XSAVEOPT, F_XSAVEC, F_SERIALIZE, F_CMOV, F_CX8, F_TSC
 };
+
+u64 cpu_features_implemented(void)
+{
+	u64 f = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(implemented); i++)
+		f |= BIT(implemented[i]);
+	return f;
+}
 
 int cpu_init(struct cpu *c, struct mem *mem, struct code_cache *code, struct log *log)
 {
-	u32 i;
 	int rc;
 
 	memset(c, 0, sizeof *c);
@@ -116,8 +148,7 @@ int cpu_init(struct cpu *c, struct mem *mem, struct code_cache *code, struct log
 	c->log = log;
 	c->next_in_cache = code->cpus;
 	code->cpus = c;
-	for (i = 0; i < ARRAY_SIZE(implemented); i++)
-		c->features |= BIT(implemented[i]);
+	c->features = cpu_features_implemented();
 	cpu_wipe_jumps(c);
 	cpu_reset(c);
 	return 0;
@@ -165,6 +196,8 @@ void cpu_reset(struct cpu *c)
 	s->fpu.cw = 0x40;
 	s->fpu.mxcsr = 0x1f80;
 	s->rng = 0x853c49e6748fea9bULL + c->id;
+	memset(&c->sys, 0, sizeof c->sys);
+	c->sys.smbase = 0x30000;
 	cpu_load(c);
 }
 
@@ -177,6 +210,16 @@ void cpu_sync(struct cpu *c)
 
 void cpu_load(struct cpu *c)
 {
+	c->native = c->ops && !c->ops->trap;
+	c->one = c->stepping = c->no_step = false;
+	c->mmu.a20 = c->sys.a20_off ? ~0x100ULL : ~0ULL;
+	memcpy(c->mmu.pdpte, c->sys.pdpte, sizeof c->mmu.pdpte);
+	debug_changed(c);
+	if (c->native) {
+		mmu_flush(&c->mmu);
+		mmu_update(&c->mmu);
+		c->jumps_stale = true;
+	}
 	memcpy(c->r, c->s.gpr, sizeof c->s.gpr);
 	c->r[REG_ZERO] = 0;
 	c->r[REG_M16] = 0xffff;
@@ -200,7 +243,7 @@ void cpu_set_rflags(struct cpu *c, u64 v)
 
 static bool flat(const struct x86_seg *s, bool code)
 {
-	return s->base == 0 && s->limit == 0xffffffff && (s->attr & SEGA_P) && (code || (s->attr & SEGA_RW)) &&
+	return s->base == 0 && s->limit == 0xffffffff && (s->attr & SEGA_P) && (s->attr & SEGA_RW) &&
 	       (code || !(s->attr & (SEGA_CODE | SEGA_CONFORM)));
 }
 
@@ -222,19 +265,17 @@ static u32 make_key(const struct cpu *c)
 	key |= s->cr0 & CR0_MP ? KEY_MP : 0;
 	key |= s->cr4 & CR4_OSFXSR ? KEY_OSFXSR : 0;
 	key |= s->cr4 & CR4_OSXSAVE ? KEY_OSXSAVE : 0;
+	key |= (s->cr4 & CR4_OSXSAVE) && (s->xcr0 & 6) == 6 ? KEY_AVX : 0;
 	key |= lma ? KEY_LMA : 0;
 	key |= s->cr0 & CR0_PE ? KEY_PE : 0;
 	key |= c->eflags & FL_VM ? KEY_VM : 0;
 	if (!(key & KEY_CS64)) {
 		u32 i;
 
-		for (i = SEG_ES; i <= SEG_GS; i++) {
-			/* An unusable FS or GS is only a matter for those who name it; they are rare enough to check all. */
-			if (!flat(&s->seg[i], i == SEG_CS) && !(i >= SEG_FS && !s->seg[i].sel))
+		/* FS and GS are only a matter for those who name them: their accesses are always checked. */
+		for (i = SEG_ES; i <= SEG_DS; i++)
+			if (!flat(&s->seg[i], i == SEG_CS))
 				key |= KEY_SEGCHECK;
-		}
-		if (s->seg[SEG_FS].attr & SEGA_P ? !flat(&s->seg[SEG_FS], false) : false)
-			key |= KEY_SEGCHECK;
 	}
 	return key;
 }
@@ -256,11 +297,14 @@ void cpu_mode_changed(struct cpu *c)
 		mode = s->cr4 & CR4_PAE ? MMU_PAE : MMU_LEGACY32;
 	if (m->mode != mode || m->user != (s->cpl == 3) || (!m->pv && m->root != s->cr3) ||
 	    m->wp != !!(s->cr0 & CR0_WP) || m->nxe != !!(s->efer & EFER_NXE) || m->pse != !!(s->cr4 & CR4_PSE) ||
-	    m->smep != !!(s->cr4 & CR4_SMEP) || m->smap != !!(s->cr4 & CR4_SMAP)) {
-		bool flags_differ = m->wp != !!(s->cr0 & CR0_WP) || m->nxe != !!(s->efer & EFER_NXE) ||
+	    m->smep != !!(s->cr4 & CR4_SMEP) || m->smap != !!(s->cr4 & CR4_SMAP) ||
+	    m->pdptes != (c->native && mode == MMU_PAE)) {
+		bool flags_differ = m->mode != mode || m->wp != !!(s->cr0 & CR0_WP) ||
+				    m->nxe != !!(s->efer & EFER_NXE) || m->pse != !!(s->cr4 & CR4_PSE) ||
 				    m->smep != !!(s->cr4 & CR4_SMEP) || m->smap != !!(s->cr4 & CR4_SMAP);
 
 		m->mode = mode;
+		m->pdptes = c->native && mode == MMU_PAE;
 		m->user = s->cpl == 3;
 		if (!m->pv)
 			m->root = s->cr3;
@@ -269,8 +313,10 @@ void cpu_mode_changed(struct cpu *c)
 		m->pse = s->cr4 & CR4_PSE;
 		m->smep = s->cr4 & CR4_SMEP;
 		m->smap = s->cr4 & CR4_SMAP;
-		if (flags_differ)
+		if (flags_differ) {
 			mmu_flush(m);
+			cpu_wipe_jumps(c);
+		}
 		mmu_update(m);
 	}
 	key = make_key(c);
@@ -295,4 +341,34 @@ void cpu_set_seg(struct cpu *c, enum x86_segreg sr, u16 sel, u64 base, u32 limit
 	c->s.seg[sr] = (struct x86_seg){ .base = base, .limit = limit, .sel = sel, .attr = attr };
 	if (sr <= SEG_GS)
 		c->r[REG_ES + sr] = base;
+}
+
+void cpu_set_a20(struct cpu *c, bool on)
+{
+	if (c->sys.a20_off == !on)
+		return;
+	c->sys.a20_off = !on;
+	c->mmu.a20 = on ? ~0ULL : ~0x100ULL;
+	mmu_flush(&c->mmu);
+	/* Code may run in the very block that turned the gate: it goes on from there, and then finds its way anew. */
+	c->jumps_stale = true;
+}
+
+bool pdptes_load(struct cpu *c, u64 cr3)
+{
+	u64 e[4];
+	u32 n;
+
+	if (!c->native || !(c->s.cr0 & CR0_PG) || !(c->s.cr4 & CR4_PAE) || long_mode(c))
+		return true;
+	for (n = 0; n < 4; n++) {
+		e[n] = mem_read_u64(c->mmu.mem, (cr3 & 0xffffffe0) + n * 8);
+		if ((e[n] & PTE_P) && (e[n] & (0xffffc000000001e6ULL)))
+			return false;
+	}
+	memcpy(c->sys.pdpte, e, sizeof e);
+	memcpy(c->mmu.pdpte, e, sizeof e);
+	mmu_update(&c->mmu);
+	c->jumps_stale = true;
+	return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The decoder: prefixes, opcode maps, ModRM, displacement and immediates, in 16-, 32- and 64-bit mode. SDM 2A chapter 2.
- * Leaves out VEX and EVEX.
+ * VEX: 2.3. Leaves out EVEX.
  */
 #include <string.h>
 
@@ -74,6 +74,10 @@ static void modrm32(struct xi *d, struct cursor *k)
 
 		d->scale = sib >> 6;
 		d->index = idx == 4 ? REG_ZERO : idx;
+		if (d->row && d->row->flags & VSIB) {
+			d->vindex = idx;
+			d->index = REG_ZERO;
+		}
 		rm = sib & 7;
 		if (rm == 5 && d->mod == 0) {
 			d->base = REG_ZERO;
@@ -133,11 +137,13 @@ static void immediates(struct xi *d, struct cursor *k)
 	bool second = false;
 	int i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		const char *o = d->row->op[i];
 		u64 v;
 
-		if (o[0] == 'I') {
+		if (o[0] == 'L') {
+			v = take(k, 1);
+		} else if (o[0] == 'I') {
 			switch (o[1]) {
 			case 'b':
 				v = take_signed(k, 1);
@@ -171,6 +177,70 @@ static void immediates(struct xi *d, struct cursor *k)
 			d->imm = v;
 		second = true;
 	}
+}
+
+/* C4 and C5 are LES and LDS outside of 64-bit mode unless what follows looks like ModRM of a register; always in real mode. */
+static bool is_vex(const struct xi *d, struct cursor *k, u32 key)
+{
+	if (d->mode == 8)
+		return true;
+	if (!(key & KEY_PE) || (key & KEY_VM))
+		return false;
+	if (k->at >= k->n) {
+		k->short_of = true;
+		return false;
+	}
+	return k->p[k->at] >= 0xc0;
+}
+
+/* The rest of a VEX prefix, ModRM and the row. SDM 2A 2.3.5. False: #UD, whatever follows. */
+static bool vex(struct xi *d, struct cursor *k, u8 first)
+{
+	u8 b = (u8)take(k, 1), b2 = b & 0x7f;
+	u32 map = 1, pfx;
+	bool w;
+
+	/* REX before it was forgotten unless it stood just there. */
+	if (d->lock || d->p66 || d->rep || d->rex)
+		return false;
+	d->vex = true;
+	if (first == 0xc4) {
+		map = b & 31;
+		b2 = (u8)take(k, 1);
+	} else {
+		b |= 0x60;
+	}
+	w = b2 >> 7;
+	pfx = b2 & 3;
+	d->vl = b2 >> 2 & 1;
+	d->vvvv = (b2 >> 3 & 15) ^ 15;
+	d->rex = 0x40;
+	if (d->mode == 8)
+		d->rex |= (u8)(w << 3 | (b >> 5 ^ 7));
+	else
+		d->vvvv &= 7;
+	d->opcode = (u8)take(k, 1);
+	d->has_modrm = map != 1 || d->opcode != 0x77;
+	if (d->has_modrm)
+		d->modrm = (u8)take(k, 1);
+	d->row = x86_vex_row(map, pfx, w, (u8)d->opcode, d->modrm);
+	return d->row || k->short_of;
+}
+
+/* What a row says of L, vvvv and VSIB. */
+static bool vex_allowed(const struct xi *d)
+{
+	u32 fl = d->row->flags;
+	int i;
+
+	if (fl & (d->vl ? VL0 : VL1))
+		return false;
+	if ((fl & VSIB) && (d->adsz == 2 || (d->modrm & 7) != 4))
+		return false;
+	for (i = 0; i < 4; i++)
+		if (d->row->op[i][0] == 'H' || d->row->op[i][0] == 'B')
+			return true;
+	return !d->vvvv;
 }
 
 int x86_decode(struct xi *d, const u8 *bytes, u32 n, u32 key, u16 ip)
@@ -211,6 +281,16 @@ int x86_decode(struct xi *d, const u8 *bytes, u32 n, u32 key, u16 ip)
 		}
 		d->rex = 0; /* a REX that is not the last prefix counts for nothing */
 	}
+	if ((op == 0xc4 || op == 0xc5) && is_vex(d, &k, key)) {
+		if (!vex(d, &k, op) && !k.short_of)
+			return -X86_UD;
+		if (k.short_of)
+			goto shortage;
+		op = (u8)d->opcode;
+		goto modrm;
+	}
+	if (k.short_of)
+		goto shortage;
 	if (op == 0x0f) {
 		map = 1;
 		op = (u8)take(&k, 1);
@@ -228,17 +308,20 @@ int x86_decode(struct xi *d, const u8 *bytes, u32 n, u32 key, u16 ip)
 		if (k.at >= k.n)
 			goto shortage;
 		d->modrm = k.p[k.at++];
-		d->mod = d->modrm >> 6;
-		d->reg3 = d->modrm >> 3 & 7;
-		d->reg = d->reg3 | (d->rex & 4 ? 8 : 0);
-		d->rm = (d->modrm & 7) | (d->rex & 1 ? 8 : 0);
 	}
 	d->row = x86_row(map, pfx, op, d->modrm);
 	if (!d->row && pfx == 1 && d->rep)
 		d->row = x86_row(map, 1, op, d->modrm);
+modrm:
+	d->mod = d->modrm >> 6;
+	d->reg3 = d->modrm >> 3 & 7;
+	d->reg = d->reg3 | (d->rex & 4 ? 8 : 0);
+	d->rm = (d->modrm & 7) | (d->rex & 1 ? 8 : 0);
 	d->adsz = d->mode == 8 ? (d->p67 ? 4 : 8) : (d->mode == 4) != d->p67 ? 4 : 2;
 	if (d->mode == 8)
 		d->opsz = d->rex & 8 ? 8 : d->p66 ? 2 : 4;
+	else if (d->vex)
+		d->opsz = 4;
 	else
 		d->opsz = (d->mode == 4) != d->p66 ? 4 : 2;
 	if (d->row && d->mode == 8 && ((d->row->flags & F64) || ((d->row->flags & D64) && d->opsz == 4)))
@@ -258,11 +341,20 @@ int x86_decode(struct xi *d, const u8 *bytes, u32 n, u32 key, u16 ip)
 	if (k.short_of)
 		goto shortage;
 	d->len = (u8)k.at;
-	if (d->base == REG_PAGE)
-		d->disp = (i32)((u32)d->disp + d->ip + d->len);
+	if (d->base == REG_PAGE) {
+		i64 rel = (i64)d->disp + d->ip + d->len;
+
+		d->disp = (i32)rel;
+		if (rel > INT32_MAX) { /* disp says 4 GiB less: REG_M32 holds that, less one */
+			d->index = REG_M32;
+			d->disp++;
+		}
+	}
 	if (!d->row)
 		return -X86_UD;
 	if (d->row->flags & (d->mode == 8 ? I64 : O64))
+		return -X86_UD;
+	if (d->vex && !vex_allowed(d))
 		return -X86_UD;
 	if (d->lock) {
 		const char *dst = d->row->op[0];
@@ -270,7 +362,7 @@ int x86_decode(struct xi *d, const u8 *bytes, u32 n, u32 key, u16 ip)
 		if (!(d->row->flags & LOCK) || !d->mem || (dst[0] != 'E' && dst[0] != 'M'))
 			return -X86_UD;
 	}
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 4; i++)
 		if (d->row->op[i][0] == 'M' && d->has_modrm && !d->mem)
 			return -X86_UD;
 	return d->len;

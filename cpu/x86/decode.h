@@ -11,6 +11,14 @@
  *	OR(0x0F12, ANY, movhlps, Vq, Uq, __, SSE)         ... and mod is 3 (register); ANY: whatever reg
  *	OX(0xD9, 0xE8, fld1, __, __, __, X87)             the ModRM byte is just this
  *
+ * Rows of VEX-encoded instructions stand in opcodes_avx.def (SDM 2A 2.3). They have four operands; H and B are the vector
+ * and the general register of VEX.vvvv, L the register of imm8 bits 7:4. VL0, VL1, VW0 and VW1 say what VEX.L and
+ * VEX.W must be; without them either will do (a row with VW0 may share its opcode with one of VW1).
+ *
+ *	VX(0x660FFC, vpaddb, Vx, Hx, Wx, __, FEAT(F_AVX))        every ModRM
+ *	VM(0x0F12, ANY, vmovlps, Vq, Hq, Mq, __, ...)            memory form, as OM
+ *	VR(0x0F12, ANY, vmovhlps, Vq, Hq, Uq, __, ...)           register form, as OR
+ *
  * A mandatory prefix stands before the opcode: 0x660F6F, 0xF30F10, 0xF20F38F0; 0x0F3A maps take an immediate byte.
  * A row without a mandatory prefix serves all prefixes that have no row of their own, unless it says NP.
  */
@@ -33,6 +41,13 @@ enum {
 	END = 1 << 9,      /* ends the block */
 	NP = 1 << 10,      /* no mandatory-prefix fallback: only without 66, F3 and F2 */
 	NOMEMF = 1 << 11,  /* never faults: no memory, no privilege, no feature test */
+	/* VEX rows */
+	VL0 = 1 << 24,
+	VL1 = 1 << 25,
+	VW0 = 1 << 26,
+	VW1 = 1 << 27,
+	INT256 = 1 << 29,  /* with VEX.L it needs AVX2 */
+	VSIB = 1 << 28,    /* the index register is a vector register */
 	/* Features, in bits 16-23: one of enum x86_feature. */
 	FEAT_SHIFT = 16
 };
@@ -40,7 +55,7 @@ enum x86_feature {
 	F_BASE, F_X87, F_MMX, F_SSE, F_SSE2, F_SSE3, F_SSSE3, F_SSE41, F_SSE42, F_POPCNT, F_CX16, F_FSGSBASE, F_RDTSCP,
 	F_RDRAND, F_XSAVE, F_SYSCALL, F_FXSR, F_CLFLUSH, F_MOVBE, F_LZCNT, F_BMI1, F_BMI2, F_ADX, F_AES, F_PCLMUL, F_SHA,
 	F_RDSEED, F_3DNOWPREFETCH, F_CLFLUSHOPT, F_CLWB, F_RDPID, F_AVX, F_AVX2, F_FMA, F_F16C, F_XSAVEOPT, F_XSAVEC,
-	F_SMAP, F_INVPCID, F_MONITOR, F_VMX, F_COUNT
+	F_SMAP, F_INVPCID, F_MONITOR, F_VMX, F_SERIALIZE, F_CMOV, F_CX8, F_TSC, F_COUNT
 };
 #define FEAT(f) ((u32)(f) << FEAT_SHIFT)
 
@@ -48,11 +63,12 @@ struct xlat;
 struct xi;
 struct oprow {
 	const char *name;
-	const char *op[3]; /* SDM operand letters, "" for none */
+	const char *op[4]; /* SDM operand letters, "" for none; only VEX rows have a fourth */
 	u32 opcode;        /* as written in the row */
 	i8 reg;            /* ModRM.reg of a group row, -1 */
 	i16 modrm;         /* the whole ModRM of an OX row, -1 */
 	u32 flags;
+	bool vex;
 	bool (*emit)(struct xlat *x, const struct xi *d);
 };
 
@@ -72,6 +88,9 @@ struct xi {
 	u8 modrm, mod, reg, rm; /* reg and rm with REX bits; rm is a register number when mod is 3 */
 	u8 reg3;     /* ModRM.reg without REX */
 	bool has_modrm, mem;
+	bool vex, vl; /* VEX-encoded; VEX.L */
+	u8 vvvv;      /* as a register number; 0 when the instruction has none */
+	u8 vindex;    /* of a VSIB operand */
 	u8 base, index, scale, seg; /* memory operand: seg is REG_ZERO when its base is known to be 0 */
 	i32 disp;
 	u64 imm;     /* sign-extended as the row's operand says */
@@ -90,6 +109,12 @@ bool xi_simple(const struct xi *d);
 /* An instruction that raises #UD (or another vector) when executed. Returns true, for "return emit_ud(x, d);". */
 bool emit_ud(struct xlat *x, const struct xi *d);
 bool emit_trap(struct xlat *x, const struct xi *d, u8 vector, u32 err);
+
+/* 0 to 3 for operand sizes of 1, 2, 4 and 8 bytes: what indexes tables of handlers and kinds of flags. */
+INLINE u32 size_log2(u32 size)
+{
+	return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
+}
 
 /* Offset for struct insn's dst/src of register n at a size in bytes; byte registers honour REX and AH..BH. */
 u8 xi_off(const struct xi *d, u32 n, u32 size);

@@ -6,6 +6,10 @@
 
 #include "cpu/x86/block.h"
 #include "cpu/x86/flags.h"
+#include "cpu/x86/loop.h"
+#include "cpu/x86/seg.h"
+
+#define TRAP_DEVICE 0xff /* in c->trap: not a vector, but a device wants BX_ONE */
 
 HANDLER(op_stale)
 {
@@ -42,9 +46,46 @@ const struct insn *raise_fault(struct cpu *c, const struct insn *i)
 {
 	struct cpu_trap t = c->trap; /* the slow path put vector, error and cr2 here */
 
+	if (UNLIKELY(t.vector == TRAP_DEVICE)) {
+		c->budget += i->n;
+		return leave(c, IP(c, i), BX_ONE);
+	}
+	/* A non-canonical address is #SS where the stack segment is the default, SDM 1 3.3.7.1. */
+	if (t.vector == X86_GP && (c->mode_key & KEY_CS64) && (i->base == RSP || i->base == RBP) && i->seg != REG_FS && i->seg != REG_GS)
+		t.vector = X86_SS;
 	raise_trap(c, i, t.vector, t.error);
 	c->trap.cr2 = t.cr2;
 	return NULL;
+}
+
+const struct insn *raise_noted(struct cpu *c, const struct insn *i)
+{
+	u64 cr2 = c->trap.cr2;
+
+	if (UNLIKELY(c->trap.vector == TRAP_DEVICE))
+		return raise_fault(c, i);
+	raise_trap(c, i, c->trap.vector, c->trap.error);
+	c->trap.cr2 = cr2;
+	return NULL;
+}
+
+const struct insn *raise_misaligned(struct cpu *c, const struct insn *i, u64 ea)
+{
+	u32 bits = c->mmu.mode == MMU_LONG5 ? 56 : 47;
+
+	/* Not canonical comes first; raise_fault() knows whether that is #SS. */
+	c->trap.vector = X86_GP;
+	c->trap.error = 0;
+	if (c->mmu.mode >= MMU_LONG4 && (u64)((i64)ea >> bits) + 1 > 1)
+		return raise_fault(c, i);
+	return raise_trap(c, i, X86_GP, 0);
+}
+
+const struct insn *raise_stack_fault(struct cpu *c, const struct insn *i)
+{
+	if (c->trap.vector == X86_GP)
+		c->trap.vector = X86_SS;
+	return raise_fault(c, i);
 }
 
 const struct insn *leave_after(struct cpu *c, const struct insn *i, enum block_exit why)
@@ -57,6 +98,11 @@ const struct insn *leave_after(struct cpu *c, const struct insn *i, enum block_e
 
 static bool note_fault(struct cpu *c, const struct mmu_fault *f)
 {
+	/* A device is reached by a block of one instruction, so that what it brings about lands exactly. */
+	if (f->kind == MMU_NO_MEMORY && c->mmu.hooks && c->mmu.hooks->device && !c->stepping) {
+		c->trap.vector = TRAP_DEVICE;
+		return false;
+	}
 	c->trap.vector = f->kind == MMU_PF ? X86_PF : X86_GP;
 	c->trap.error = f->kind == MMU_PF ? f->code : 0;
 	c->trap.cr2 = f->va;
@@ -67,6 +113,8 @@ bool load_bytes(struct cpu *c, u64 va, void *dst, u32 n)
 {
 	struct mmu_fault f;
 
+	if (UNLIKELY(c->debug_on))
+		debug_data(c, va, n, false);
 	return mmu_read(&c->mmu, va, dst, n, &f) ? note_fault(c, &f) : true;
 }
 
@@ -110,6 +158,8 @@ bool store_bytes(struct cpu *c, u64 va, const void *src, u32 n)
 {
 	struct mmu_fault f;
 
+	if (UNLIKELY(c->debug_on))
+		debug_data(c, va, n, true);
 	return mmu_write(&c->mmu, va, src, n, &f) ? note_fault(c, &f) : true;
 }
 
@@ -118,6 +168,8 @@ bool slow_store(struct cpu *c, u64 va, u32 size, u64 v)
 	struct mmu_fault f;
 	u8 b[8];
 
+	if (UNLIKELY(c->debug_on))
+		debug_data(c, va, size, true);
 	st64(b, v);
 	if (!mmu_write(&c->mmu, va, b, size, &f))
 		return true;
@@ -149,14 +201,16 @@ bool slow_load_rmw(struct cpu *c, u64 va, u32 size)
 bool slow_probe(struct cpu *c, u64 va, u32 n, bool write)
 {
 	struct mmu_fault f;
-	u64 mfn, end = va + n;
+	u64 mfn, last = va + n - 1;
 
 	if (write)
 		return mmu_probe_write(&c->mmu, va, n, &f) ? note_fault(c, &f) : true;
-	for (; va < end; va = PAGE_BASE(va) + PAGE_SIZE)
+	for (;; va = PAGE_BASE(va) + PAGE_SIZE) {
 		if (mmu_translate(&c->mmu, va, MMU_READ, &mfn, &f))
 			return note_fault(c, &f);
-	return true;
+		if (PAGE_BASE(va) == PAGE_BASE(last))
+			return true;
+	}
 }
 
 /* ---- the loop -------------------------------------------------------------------------------------------------- */
@@ -174,6 +228,15 @@ static bool cross_ok(struct cpu *c, const struct block *b)
 	return !memcmp(tlb_host(e, next), b->tail, b->tail_len);
 }
 
+/* n bytes of code at rip lie within CS. */
+static bool code_limit_ok(const struct cpu *c, u64 rip, u32 n)
+{
+	const struct x86_seg *s = &c->s.seg[SEG_CS];
+	u64 off = (u32)(rip - s->base);
+
+	return off + n - 1 <= s->limit;
+}
+
 /* The frame c->rip executes from; NULL: c->trap. */
 static struct frame *fetch_frame(struct cpu *c, u64 *mfn)
 {
@@ -181,15 +244,18 @@ static struct frame *fetch_frame(struct cpu *c, u64 *mfn)
 	struct mmu_fault f;
 	u32 slot = (u32)(rip >> PAGE_SHIFT) & (TLB_SIZE - 1);
 
+	if (UNLIKELY((c->mode_key & KEY_SEGCHECK) && c->native && !code_limit_ok(c, rip, 1))) {
+		c->trap = (struct cpu_trap){ .vector = X86_GP, .has_error = true, .rip = rip };
+		return NULL;
+	}
+
 	if (c->mmu.tlb[slot].ex == tlb_tag(&c->mmu, rip, 1) && c->mmu.mfn[slot] != ~0ULL) {
 		*mfn = c->mmu.mfn[slot];
 		return mem_frame(c->mmu.mem, *mfn);
 	}
 	if (mmu_translate(&c->mmu, rip, MMU_EXEC, mfn, &f)) {
-		note_fault(c, &f);
-		c->trap.has_error = true;
-		c->trap.soft = false;
-		c->trap.rip = rip;
+		c->trap = (struct cpu_trap){ .vector = f.kind == MMU_PF ? X86_PF : X86_GP, .has_error = true,
+					     .error = f.kind == MMU_PF ? f.code : 0, .cr2 = f.va, .rip = rip };
 		return NULL;
 	}
 	return mem_frame(c->mmu.mem, *mfn);
@@ -245,7 +311,11 @@ static void make_link(struct cpu *c, struct block *b)
 		return;
 	if (c->log && log_on(c->log, LOG_EXEC | LOG_CPU))
 		return;
-	from->imm = (u64)(uintptr_t)b;
+	/* Back within the page: a loop, perhaps one that only counts. */
+	if (from->fn == op_goto && b->off <= from->ip)
+		loop_edge_make(c->code, from, b);
+	else
+		from->imm = (u64)(uintptr_t)b;
 }
 
 static void note_branch(struct cpu *c, u64 from, u64 to)
@@ -300,10 +370,20 @@ static bool at_boundary(struct cpu *c)
 static bool deliver(struct cpu *c)
 {
 	u64 from = c->trap.rip;
-	bool on = c->ops->trap && c->ops->trap(c, &c->trap);
+	struct cpu_trap t = c->trap;
+	bool on;
 
+	/* A fault retires nothing, but counts: a handler that faults for ever must come to the end of its slot, and of time. */
+	if (!t.soft)
+		c->budget--;
+	on = c->native ? x86_interrupt(c, &t) : c->ops->trap && c->ops->trap(c, &c->trap);
 	note_branch(c, from, c->rip);
 	return on && at_boundary(c);
+}
+
+static enum cpu_exit stop_reason(const struct cpu *c)
+{
+	return c->sys.blocked & BLOCK_SHUTDOWN || (!c->native && !c->ops->trap) ? CPU_SHUTDOWN : CPU_STOPPED;
 }
 
 enum cpu_exit cpu_run(struct cpu *c, u64 n)
@@ -318,7 +398,8 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 	if (!at_boundary(c))
 		goto out;
 	for (;;) {
-		bool step = c->eflags & FL_TF;
+		bool step = c->eflags & FL_TF, tf = step;
+		u64 from = c->rip, rest = 0;
 
 		if (UNLIKELY(c->stop))
 			break;
@@ -326,10 +407,30 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 			why = CPU_BUDGET;
 			break;
 		}
+		if (c->native) {
+			enum attend a;
+
+			if (!(c->mode_key & KEY_CS64))
+				from = c->rip = (u32)c->rip;
+			a = x86_attend(c);
+			if (a == ATT_AGAIN) {
+				c->link_from = NULL;
+				if (!at_boundary(c))
+					break;
+				continue;
+			}
+			if (a == ATT_HALT || a == ATT_SHUTDOWN) {
+				why = a == ATT_HALT ? CPU_HALTED : CPU_SHUTDOWN;
+				break;
+			}
+			step = a == ATT_STEP;
+		}
 		b = block_get(c, step ? 1 : (u64)c->budget);
 		if (UNLIKELY(!b)) {
+			c->link_from = NULL; /* what follows is not where that link leads */
+			c->one = c->stepping = false;
 			if (!deliver(c)) {
-				why = c->ops->trap ? CPU_STOPPED : CPU_SHUTDOWN;
+				why = stop_reason(c);
 				break;
 			}
 			continue;
@@ -339,7 +440,19 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 		if (c->log && log_on(c->log, LOG_EXEC | LOG_CPU) && c->log_exec)
 			c->log_exec(c);
 		c->exit = BX_NONE;
-		run_block(c, b);
+		if (UNLIKELY(step)) {
+			/* No further than this one, whatever its block is linked to. */
+			rest = (u64)c->budget - 1;
+			c->slice -= rest;
+			c->budget = 1;
+			c->stepping = true;
+			run_block(c, b);
+			c->stepping = c->one = false;
+			c->slice += rest;
+			c->budget += (i64)rest;
+		} else {
+			run_block(c, b);
+		}
 		switch ((enum block_exit)c->exit) {
 		case BX_NONE:
 		case BX_LOOKUP:
@@ -347,9 +460,13 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 		case BX_TRAP:
 			c->link_from = NULL;
 			if (!deliver(c)) {
-				why = c->ops->trap ? CPU_STOPPED : CPU_SHUTDOWN;
+				why = stop_reason(c);
 				goto out;
 			}
+			continue;
+		case BX_ONE:
+			c->link_from = NULL;
+			c->one = true;
 			continue;
 		case BX_SYSCALL:
 			if (!c->ops->syscall(c) || !at_boundary(c))
@@ -364,11 +481,15 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 				c->rip -= 3;
 				c->budget++;
 				c->trap = (struct cpu_trap){ .vector = X86_UD, .rip = c->rip };
-				if (!deliver(c))
+				if (!deliver(c)) {
+					why = stop_reason(c);
 					goto out;
+				}
 			}
 			continue;
 		case BX_HALT:
+			if (c->native)
+				break; /* something pending may wake it at once */
 			why = CPU_HALTED;
 			goto out;
 		case BX_YIELD:
@@ -379,6 +500,10 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 		}
 		if (UNLIKELY(step)) {
 			c->link_from = NULL;
+			if (c->native) {
+				x86_stepped(c, from, (u32)b->bytes + b->tail_len, tf);
+				continue;
+			}
 			c->trap = (struct cpu_trap){ .vector = X86_DB, .rip = c->rip, .dr6 = 1 << 14, .soft = true };
 			if (!deliver(c))
 				goto out;

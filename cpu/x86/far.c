@@ -1,380 +1,208 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Segment registers and far transfers: MOV and POP to segment registers, LES..LGS, far JMP CALL RET, IRET, LAR LSL VERR
- * VERW, the FS/GS base instructions and SWAPGS. SDM 3A chapters 3, 5 and 6. Transfers stay within one privilege level
- * but for IRET and RETF to an outer one; leaves out call gates and task switches.
+ * Far transfers: JMP, CALL and RET to other segments, through call gates and to tasks, and IRET in all its forms. SDM 2A
+ * and 2B, SDM 3A 5.8 and 6.
  */
-#include "cpu/x86/block.h"
 #include "cpu/x86/flags.h"
 #include "cpu/x86/opcodes.h"
+#include "cpu/x86/seg.h"
 #include "cpu/x86/stack.h"
 #include "cpu/x86/xlat.h"
 
-static bool real_mode(const struct cpu *c)
+/* Ends the block, retired, at c->rip. */
+static const struct insn *far_done(struct cpu *c, const struct insn *i)
 {
-	return !(c->mode_key & KEY_PE) || (c->mode_key & KEY_VM);
-}
-
-/* The descriptor of a selector. False: outside of its table, or not readable. */
-static bool descriptor(struct cpu *c, u16 sel, u64 *raw)
-{
-	u64 base = sel & 4 ? c->s.seg[SEG_LDTR].base : c->s.gdt.base;
-	u32 limit = sel & 4 ? c->s.seg[SEG_LDTR].limit : c->s.gdt.limit;
-	struct mmu_fault f;
-	bool user = c->mmu.user;
-	u8 b[8];
-	int rc;
-
-	if (c->ops->descriptor)
-		return c->ops->descriptor(c, sel, raw);
-	if ((sel & ~7u) + 7 > limit)
-		return false;
-	/* Tables are read with supervisor rights. */
-	c->mmu.user = false;
-	if (user)
-		mmu_update(&c->mmu);
-	rc = mmu_read(&c->mmu, base + (sel & ~7u), b, 8, &f);
-	c->mmu.user = user;
-	if (user)
-		mmu_update(&c->mmu);
-	*raw = ld64(b);
-	return rc == 0;
-}
-
-static struct x86_seg unpack(u16 sel, u64 raw)
-{
-	struct x86_seg s;
-
-	s.sel = sel;
-	s.base = (raw >> 16 & 0xffffff) | (raw >> 56 & 0xff) << 24;
-	s.attr = (u16)(raw >> 40 & 0xf0ff);
-	s.limit = (u32)((raw & 0xffff) | (raw >> 32 & 0xf0000));
-	if (s.attr & SEGA_G)
-		s.limit = s.limit << 12 | 0xfff;
-	return s;
-}
-
-static u32 dpl_of(const struct x86_seg *s)
-{
-	return s->attr >> 5 & 3;
-}
-
-static void put_seg(struct cpu *c, enum x86_segreg sr, const struct x86_seg *s)
-{
-	cpu_set_seg(c, sr, s->sel, s->base, s->limit, s->attr);
-}
-
-/* Loads a data or stack segment register. -1, or the vector with *err. SDM 2B MOV. */
-static int load_seg(struct cpu *c, enum x86_segreg sr, u16 sel, u32 *err)
-{
-	struct x86_seg s;
-	u32 rpl = sel & 3;
-	u64 raw;
-	bool readable;
-
-	*err = sel & ~3u;
-	if (real_mode(c)) {
-		c->s.seg[sr].sel = sel;
-		c->s.seg[sr].base = (u64)sel << 4;
-		c->r[REG_ES + sr] = (u64)sel << 4;
-		return -1;
-	}
-	if (!(sel & ~3u)) {
-		if (sr == SEG_SS && !((c->mode_key & KEY_CS64) && c->s.cpl < 3 && rpl == c->s.cpl)) {
-			*err = 0;
-			return X86_GP;
-		}
-		/* A NULL selector: the base stays in 64-bit mode for FS and GS on some processors; it is cleared here. */
-		cpu_set_seg(c, sr, sel, 0, 0, sr == SEG_SS ? (u16)(SEGA_DB | rpl << 5) : 0);
-		return -1;
-	}
-	if (!descriptor(c, sel, &raw))
-		return X86_GP;
-	s = unpack(sel, raw);
-	if (!(s.attr & SEGA_S))
-		return X86_GP;
-	if (sr == SEG_SS) {
-		if (rpl != c->s.cpl || (s.attr & SEGA_CODE) || !(s.attr & SEGA_RW) || dpl_of(&s) != c->s.cpl)
-			return X86_GP;
-		if (!(s.attr & SEGA_P))
-			return X86_SS;
-	} else {
-		readable = !(s.attr & SEGA_CODE) || (s.attr & SEGA_RW);
-		if (!readable)
-			return X86_GP;
-		if ((s.attr & (SEGA_CODE | SEGA_CONFORM)) != (SEGA_CODE | SEGA_CONFORM) &&
-		    (rpl > dpl_of(&s) || c->s.cpl > dpl_of(&s)))
-			return X86_GP;
-		if (!(s.attr & SEGA_P))
-			return X86_NP;
-	}
-	s.attr |= SEGA_ACCESSED;
-	put_seg(c, sr, &s);
-	return -1;
-}
-
-int cpu_load_data_seg(struct cpu *c, enum x86_segreg sr, u16 sel, u32 *err)
-{
-	int v = load_seg(c, sr, sel, err);
-
-	return v < 0 ? 0 : v;
-}
-
-/* After a segment load: decoding may depend on it. */
-static const struct insn *seg_loaded(struct cpu *c, const struct insn *i)
-{
+	c->budget += i->n - 1;
 	cpu_mode_changed(c);
-	return leave_after(c, i, BX_LOOKUP);
+	return leave(c, c->rip, BX_LOOKUP);
 }
 
-static HANDLER(op_mov_to_seg)
+/* The fault is the new task's: its rip is where that task would have gone on. */
+static const struct insn *late_fault(struct cpu *c, const struct insn *i)
 {
-	u64 sel = G16(c, i->dst);
-	u32 err;
-	int v;
-
-	if (i->src) {
-		if (!slow_load(c, EA(c, i), 2))
-			return raise_fault(c, i);
-		sel = c->tmp[0];
-	}
-	v = load_seg(c, i->aux, (u16)sel, &err);
-	if (v >= 0)
-		RAISE((u8)v, err);
-	return seg_loaded(c, i);
-}
-
-bool x86_emit_mov_to_seg(struct xlat *x, const struct xi *d)
-{
-	struct insn *r;
-
-	if (d->reg3 > 5 || d->reg3 == SEG_CS)
-		return emit_ud(x, d);
-	r = emit(x, d, op_mov_to_seg);
-	r->aux = d->reg3;
-	r->dst = OFF16(d->rm);
-	r->src = d->mem;
-	return true;
-}
-
-static HANDLER(op_mov_from_seg)
-{
-	u16 sel = c->s.seg[i->aux].sel;
-
-	if (i->src) {
-		STORE16(EA(c, i), sel);
-		NEXT;
-	}
-	if (i->scale == 2)
-		SET16(c, i->dst, sel);
-	else
-		c->r[i->dst / 8] = sel;
-	NEXT;
-}
-
-bool x86_emit_mov_from_seg(struct xlat *x, const struct xi *d)
-{
-	struct insn *r;
-
-	if (d->reg3 > 5)
-		return emit_ud(x, d);
-	r = emit(x, d, op_mov_from_seg);
-	r->aux = d->reg3;
-	r->src = d->mem;
-	if (!d->mem) {
-		r->dst = xi_off(d, d->rm, d->opsz);
-		r->scale = d->opsz;
-	}
-	return true;
-}
-
-static u8 named_seg(const char *name)
-{
-	switch (name[0]) {
-	case 'E':
-		return SEG_ES;
-	case 'C':
-		return SEG_CS;
-	case 'S':
-		return SEG_SS;
-	case 'D':
-		return SEG_DS;
-	case 'F':
-		return SEG_FS;
-	default:
-		return SEG_GS;
-	}
-}
-
-static HANDLER(op_push_seg)
-{
-	if (!push_any(c, c->s.seg[i->aux].sel, i->src))
-		return raise_fault(c, i);
-	NEXT;
-}
-
-bool x86_emit_push_seg(struct xlat *x, const struct xi *d)
-{
-	struct insn *r = emit(x, d, op_push_seg);
-
-	r->aux = named_seg(d->row->op[0]);
-	r->src = d->opsz;
-	return true;
-}
-
-static HANDLER(op_pop_seg)
-{
-	u64 old = c->r[RSP];
-	u64 sel;
-	u32 err;
-	int v;
-
-	if (!pop_any(c, i->src, &sel))
-		return raise_fault(c, i);
-	v = load_seg(c, i->aux, (u16)sel, &err);
-	if (v >= 0) {
-		c->r[RSP] = old;
-		RAISE((u8)v, err);
-	}
-	return seg_loaded(c, i);
-}
-
-bool x86_emit_pop_seg(struct xlat *x, const struct xi *d)
-{
-	struct insn *r = emit(x, d, op_pop_seg);
-
-	r->aux = named_seg(d->row->op[0]);
-	r->src = d->opsz;
-	return true;
-}
-
-/* LES, LDS, LSS, LFS, LGS: aux is the segment register, src the offset's size. */
-static HANDLER(op_load_far)
-{
-	u64 ea = EA(c, i);
-	u64 off;
-	u32 err;
-	int v;
-
-	if (!slow_load(c, ea, i->src))
-		return raise_fault(c, i);
-	off = c->tmp[0];
-	if (!slow_load(c, ea + i->src, 2))
-		return raise_fault(c, i);
-	v = load_seg(c, i->aux, (u16)c->tmp[0], &err);
-	if (v >= 0)
-		RAISE((u8)v, err);
-	if (i->src == 2)
-		SET16(c, i->dst, off);
-	else
-		c->r[i->dst / 8] = off;
-	return seg_loaded(c, i);
-}
-
-static bool emit_load_far(struct xlat *x, const struct xi *d, u8 sr)
-{
-	struct insn *r = emit(x, d, op_load_far);
-
-	r->aux = sr;
-	r->src = d->opsz;
-	r->dst = xi_off(d, d->reg, d->opsz);
-	x->end = true;
-	return true;
-}
-
-#define EMIT_LFAR(name, sr)                                                                                          \
-	bool x86_emit_##name(struct xlat *x, const struct xi *d)                                                     \
-	{                                                                                                            \
-		return emit_load_far(x, d, sr);                                                                      \
-	}
-EMIT_LFAR(les, SEG_ES)
-EMIT_LFAR(lds, SEG_DS)
-EMIT_LFAR(lss, SEG_SS)
-EMIT_LFAR(lfs, SEG_FS)
-EMIT_LFAR(lgs, SEG_GS)
-
-/* ---- far control transfers ---------------------------------------------------------------------------------------- */
-
-/*
- * Loads CS for a jump or call at the current privilege, or for a return to rpl. -1, or the vector with *err.
- */
-static int load_cs(struct cpu *c, u16 sel, u32 cpl, bool ret, u32 *err)
-{
-	struct x86_seg s;
-	u64 raw;
-
-	*err = sel & ~3u;
-	if (real_mode(c)) {
-		c->s.seg[SEG_CS].sel = sel;
-		c->s.seg[SEG_CS].base = c->r[REG_CS] = (u64)sel << 4;
-		return -1;
-	}
-	if (!(sel & ~3u)) {
-		*err = 0;
-		return X86_GP;
-	}
-	if (!descriptor(c, sel, &raw))
-		return X86_GP;
-	s = unpack(sel, raw);
-	if ((s.attr & (SEGA_S | SEGA_CODE)) != (SEGA_S | SEGA_CODE))
-		return X86_GP;
-	if (s.attr & SEGA_CONFORM ? dpl_of(&s) > cpl : dpl_of(&s) != cpl)
-		return X86_GP;
-	if (!ret && !(s.attr & SEGA_CONFORM) && (sel & 3u) > cpl)
-		return X86_GP;
-	if (!(s.attr & SEGA_P))
-		return X86_NP;
-	if ((c->s.efer & EFER_LMA) && (s.attr & SEGA_L) && (s.attr & SEGA_DB))
-		return X86_GP;
-	s.sel = (u16)((sel & ~3u) | cpl);
-	s.attr |= SEGA_ACCESSED;
-	if (s.attr & SEGA_L && (c->s.efer & EFER_LMA))
-		s.base = 0;
-	put_seg(c, SEG_CS, &s);
-	return -1;
-}
-
-/* Ends the block, retired, at an offset in the (new) code segment. */
-static const struct insn *far_done(struct cpu *c, const struct insn *i, u64 off)
-{
-	bool long_cs;
+	u64 rip = c->rip;
 
 	c->budget += i->n - 1;
 	cpu_mode_changed(c);
-	long_cs = c->mode_key & KEY_CS64;
-	return leave(c, long_cs ? off : (u32)off + c->s.seg[SEG_CS].base, BX_LOOKUP);
+	c->trap = (struct cpu_trap){ .vector = c->trap.vector, .error = c->trap.error, .cr2 = c->trap.cr2, .rip = rip };
+	c->trap.has_error = c->trap.vector == X86_DF || (c->trap.vector >= X86_TS && c->trap.vector <= X86_PF);
+	return leave(c, rip, BX_TRAP);
+}
+
+/* Where control goes, checked against limit or canonicality. */
+static bool target_ok(struct cpu *c, const struct x86_seg *cs, u64 off)
+{
+	if (long_mode(c) && (cs->attr & SEGA_L))
+		return canonical(c, off) || x86_fault(c, X86_GP, 0);
+	return off <= cs->limit || x86_fault(c, X86_GP, 0);
+}
+
+struct far_op {
+	u16 sel;
+	u64 off, next; /* next: what CALL pushes */
+	u32 size;      /* operand size */
+	bool call;
+};
+
+/* A code segment: through a gate (gate non-zero: its operand size) or not. */
+static bool to_code(struct cpu *c, const struct far_op *f)
+{
+	struct x86_stack k = stack_current(c);
+	struct x86_seg s;
+	u64 raw;
+
+	if (!code_get(c, f->sel, c->s.cpl, false, &s, &raw))
+		return false;
+	if (!target_ok(c, &s, f->off))
+		return false;
+	if (f->call && (!stack_push(c, &k, c->s.seg[SEG_CS].sel, f->size) || !stack_push(c, &k, f->next, f->size)))
+		return false;
+	if (!code_put(c, &s, raw, c->s.cpl))
+		return false;
+	if (f->call)
+		stack_commit(c, &k);
+	c->rip = rip_of(c, f->off);
+	return true;
+}
+
+/* The inner stack of a call gate, with count parameters of the outer one. */
+static bool gate_stack(struct cpu *c, const struct x86_seg *cs, u32 size, u32 count, struct x86_stack *k, u64 *ss_raw)
+{
+	u64 v[31];
+	u32 n;
+
+	for (n = 0; n < count; n++)
+		if (!stack_peek(c, n * size, size, &v[n]))
+			return false;
+	if (long_mode(c) ? !stack_inner64(c, dpl_of(cs), 0, 0, k) : !stack_inner(c, dpl_of(cs), 0, k, ss_raw))
+		return false;
+	if (!stack_push(c, k, c->s.seg[SEG_SS].sel, size) || !stack_push(c, k, c->r[RSP], size))
+		return false;
+	for (n = count; n-- > 0;)
+		if (!stack_push(c, k, v[n], size))
+			return false;
+	return true;
+}
+
+static bool through_gate(struct cpu *c, const struct far_op *f, u64 gate)
+{
+	u16 sel = (u16)(gate >> 16);
+	u32 type = gate >> 40 & 15;
+	u32 size = long_mode(c) ? 8 : type == 12 ? 4 : 2;
+	u64 off = (gate & 0xffff) | (gate >> 32 & 0xffff0000);
+	u32 count = long_mode(c) ? 0 : gate >> 32 & 31;
+	u32 err = sel & ~3u, cpl = c->s.cpl;
+	u64 high, raw, ss_raw = BIT(40);
+	struct x86_stack k;
+	struct x86_seg s;
+
+	if (size == 2)
+		off &= 0xffff;
+	if (long_mode(c)) {
+		if (!desc_get_high(c, f->sel, &high, X86_GP, 0))
+			return false;
+		if (high >> 40 & 0x1f)
+			return x86_fault(c, X86_GP, f->sel & ~3u);
+		off |= high << 32;
+	}
+	if (!err)
+		return x86_fault(c, X86_GP, 0);
+	if (!desc_get(c, sel, &raw, X86_GP, 0))
+		return false;
+	s = desc_unpack(sel, raw);
+	if ((s.attr & (SEGA_S | SEGA_CODE)) != (SEGA_S | SEGA_CODE) || dpl_of(&s) > cpl)
+		return x86_fault(c, X86_GP, err);
+	if (long_mode(c) && (s.attr & (SEGA_L | SEGA_DB)) != SEGA_L)
+		return x86_fault(c, X86_GP, err);
+	if (!f->call && !(s.attr & SEGA_CONFORM) && dpl_of(&s) != cpl)
+		return x86_fault(c, X86_GP, err);
+	if (!(s.attr & SEGA_P))
+		return x86_fault(c, X86_NP, err);
+	if (!target_ok(c, &s, off))
+		return false;
+	if (f->call && !(s.attr & SEGA_CONFORM) && dpl_of(&s) < cpl) {
+		if (!gate_stack(c, &s, size, count, &k, &ss_raw))
+			return false;
+		cpl = dpl_of(&s);
+	} else {
+		k = stack_current(c);
+		k.wide = long_mode(c);
+	}
+	if (f->call && (!stack_push(c, &k, c->s.seg[SEG_CS].sel, size) || !stack_push(c, &k, f->next, size)))
+		return false;
+	if (!desc_accessed(c, k.ss.sel, ss_raw) || !code_put(c, &s, raw, cpl))
+		return false;
+	if (cpl != c->s.cpl) {
+		seg_put(c, SEG_SS, &k.ss);
+		set_cpl(c, cpl);
+	}
+	if (f->call)
+		stack_commit(c, &k);
+	c->rip = rip_of(c, off);
+	return true;
+}
+
+/* To a selector in protected mode. False: a fault is noted; *late: the new task's. */
+static NOINLINE bool far_protected(struct cpu *c, const struct far_op *f, bool *late)
+{
+	u32 err = f->sel & ~3u, type, dpl;
+	u64 raw;
+
+	if (!err)
+		return x86_fault(c, X86_GP, 0);
+	if (!desc_get(c, f->sel, &raw, X86_GP, 0))
+		return false;
+	if (raw >> 44 & 1)
+		return to_code(c, f);
+	type = raw >> 40 & 15;
+	dpl = raw >> 45 & 3;
+	if (long_mode(c) ? type != 12 : type != 4 && type != 12 && type != 5 && type != 1 && type != 9)
+		return x86_fault(c, X86_GP, err);
+	if (dpl < c->s.cpl || dpl < (f->sel & 3u))
+		return x86_fault(c, X86_GP, err);
+	if (!(raw >> 47 & 1))
+		return x86_fault(c, X86_NP, err);
+	if (type == 4 || type == 12)
+		return through_gate(c, f, raw);
+	return task_switch(c, type == 5 ? (u16)(raw >> 16) : f->sel, f->call ? TASK_CALL : TASK_JMP, f->next, 0, late);
+}
+
+static NOINLINE bool far_real(struct cpu *c, const struct far_op *f)
+{
+	struct x86_stack k = stack_current(c);
+
+	if (f->off > c->s.seg[SEG_CS].limit)
+		return x86_fault(c, X86_GP, 0);
+	if (f->call) {
+		if (!stack_push(c, &k, c->s.seg[SEG_CS].sel, f->size) || !stack_push(c, &k, f->next, f->size))
+			return false;
+		stack_commit(c, &k);
+	}
+	seg_put_real(c, SEG_CS, f->sel);
+	c->rip = rip_of(c, f->off);
+	return true;
 }
 
 /* aux: operand size; src: 0 pointer in the instruction, 1 in memory; dst: 1 for CALL. */
 static HANDLER(op_far)
 {
-	struct x86_seg old = c->s.seg[SEG_CS];
-	u64 old_sp = c->r[RSP];
-	u64 next = NEXT_IP(c, i) - (c->mode_key & KEY_CS64 ? 0 : old.base);
-	u64 off = (u32)i->imm;
-	u16 sel = (u16)(i->imm >> 32);
-	u32 err;
-	int v;
+	struct far_op f = { .sel = (u16)(i->imm >> 32), .off = (u32)i->imm, .size = i->aux, .call = i->dst };
+	bool late = false;
 
+	f.next = ip_of(c, NEXT_IP(c, i));
 	if (i->src) {
 		u64 ea = EA(c, i);
 
 		if (!slow_load(c, ea, i->aux))
 			return raise_fault(c, i);
-		off = c->tmp[0];
+		f.off = c->tmp[0];
 		if (!slow_load(c, ea + i->aux, 2))
 			return raise_fault(c, i);
-		sel = (u16)c->tmp[0];
+		f.sel = (u16)c->tmp[0];
 	}
-	v = load_cs(c, sel, c->s.cpl, false, &err);
-	if (v >= 0)
-		RAISE((u8)v, err);
-	if (i->dst && (!push_any(c, old.sel, i->aux) || !push_any(c, next, i->aux))) {
-		c->r[RSP] = old_sp;
-		put_seg(c, SEG_CS, &old);
-		return raise_fault(c, i);
-	}
-	return far_done(c, i, off);
+	if (!(real_mode(c) ? far_real(c, &f) : far_protected(c, &f, &late)))
+		return late ? late_fault(c, i) : raise_noted(c, i);
+	return far_done(c, i);
 }
 
 static bool emit_far(struct xlat *x, const struct xi *d, bool call)
@@ -385,6 +213,8 @@ static bool emit_far(struct xlat *x, const struct xi *d, bool call)
 	r->src = d->mem;
 	r->dst = call;
 	r->imm = (u32)d->imm | d->imm2 << 32;
+	if (d->opsz == 2)
+		r->imm &= ~0xffff0000ULL;
 	return true;
 }
 
@@ -397,6 +227,8 @@ bool x86_emit_callf(struct xlat *x, const struct xi *d)
 {
 	return emit_far(x, d, true);
 }
+
+/* ---- returns ---------------------------------------------------------------------------------------------------- */
 
 /* Data segments that an outer level may not see become NULL, SDM 2B RET. */
 static void drop_inner_segs(struct cpu *c)
@@ -413,70 +245,115 @@ static void drop_inner_segs(struct cpu *c)
 	}
 }
 
-/* The far part of RETF and IRET: to cs:off, with ss:sp when the level changes. */
-static const struct insn *far_return(struct cpu *c, const struct insn *i, u16 cs, u64 off, bool with_stack, u64 sp, u16 ss,
-				     const u64 *flags)
+/* The stack segment for a return to level rpl, checked but not loaded. */
+static bool return_ss(struct cpu *c, u16 ss, u32 rpl, bool to64, struct x86_seg *s, u64 *raw)
 {
-	struct x86_seg old = c->s.seg[SEG_CS];
-	u32 rpl = real_mode(c) ? c->s.cpl : cs & 3u;
-	u8 old_cpl = c->s.cpl;
-	u32 err;
-	int v;
+	u32 err = ss & ~3u;
 
-	if (!real_mode(c) && rpl < c->s.cpl)
-		RAISE(X86_GP, cs & ~3u);
-	v = load_cs(c, cs, rpl, true, &err);
-	if (v >= 0)
-		RAISE((u8)v, err);
-	if (with_stack) {
-		c->s.cpl = (u8)rpl;
+	if (!err) {
 		/* In long mode a NULL SS is fine when returning to 64-bit code below level 3. */
-		v = load_seg(c, SEG_SS, ss, &err);
-		if (v >= 0 && !(!(ss & ~3u) && (c->s.seg[SEG_CS].attr & SEGA_L) && rpl < 3)) {
-			c->s.cpl = old_cpl;
-			put_seg(c, SEG_CS, &old);
-			RAISE((u8)v, err);
-		}
-		if (c->s.seg[SEG_SS].attr & SEGA_DB || (c->s.seg[SEG_CS].attr & SEGA_L))
-			c->r[RSP] = sp;
+		if (!to64 || rpl == 3 || (ss & 3u) != rpl)
+			return x86_fault(c, X86_GP, 0);
+		*s = (struct x86_seg){ .sel = ss, .attr = (u16)(SEGA_DB | rpl << 5) };
+		*raw = BIT(40);
+		return true;
+	}
+	if (!desc_get(c, ss, raw, X86_GP, 0))
+		return false;
+	*s = desc_unpack(ss, *raw);
+	if ((ss & 3u) != rpl || dpl_of(s) != rpl || (s->attr & (SEGA_S | SEGA_CODE | SEGA_RW)) != (SEGA_S | SEGA_RW))
+		return x86_fault(c, X86_GP, err);
+	if (!(s->attr & SEGA_P))
+		return x86_fault(c, X86_SS, err);
+	return true;
+}
+
+/* What RETF and IRET found on the stack. */
+struct far_ret {
+	u16 cs;
+	u64 off;
+	u32 size, used; /* bytes of the current stack that are consumed when the level stays */
+	u32 imm;        /* parameters of the outer stack */
+	bool stack;     /* SS:SP follow at used */
+};
+
+static bool return_protected(struct cpu *c, const struct far_ret *f)
+{
+	u32 rpl = f->cs & 3u;
+	struct x86_seg s, ss;
+	u64 raw, ss_raw = 0, sp = 0, ss_sel = 0;
+	bool to64;
+
+	if ((f->cs & ~3u) && rpl < c->s.cpl)
+		return x86_fault(c, X86_GP, f->cs & ~3u);
+	if (!code_get(c, f->cs, rpl, true, &s, &raw))
+		return false;
+	to64 = long_mode(c) && (s.attr & SEGA_L);
+	if (f->stack || rpl > c->s.cpl) {
+		if (!stack_peek(c, f->used, f->size, &sp) || !stack_peek(c, f->used + f->size, f->size, &ss_sel))
+			return false;
+		if (!return_ss(c, (u16)ss_sel, rpl, to64, &ss, &ss_raw))
+			return false;
+	}
+	if (!target_ok(c, &s, f->off))
+		return false;
+	if ((f->stack || rpl > c->s.cpl) && (ss_sel & ~3ULL) && !desc_accessed(c, (u16)ss_sel, ss_raw))
+		return false;
+	if (!code_put(c, &s, raw, rpl))
+		return false;
+	if (f->stack || rpl > c->s.cpl) {
+		bool outer = rpl > c->s.cpl;
+
+		ss.attr |= ss_sel & ~3ULL ? SEGA_ACCESSED : 0;
+		seg_put(c, SEG_SS, &ss);
+		sp += f->imm;
+		if ((ss.attr & SEGA_DB) || to64)
+			c->r[RSP] = to64 || f->size == 8 ? sp : (u32)sp;
 		else
 			SET16(c, OFF16(RSP), sp);
-		if (rpl > old_cpl)
+		if (outer) {
+			set_cpl(c, rpl);
 			drop_inner_segs(c);
+		}
+	} else if (to64) {
+		c->r[RSP] += f->used + f->imm;
+	} else {
+		adjust_legacy(c, (i64)f->used + f->imm);
 	}
-	if (flags)
-		cpu_set_rflags(c, *flags);
-	return far_done(c, i, off);
+	c->rip = rip_of(c, f->off);
+	return true;
+}
+
+static NOINLINE bool retf(struct cpu *c, u32 size, u32 imm)
+{
+	struct far_ret f = { .size = size, .used = 2 * size + imm, .imm = imm };
+	u64 off, cs;
+
+	if (!stack_peek(c, 0, size, &off) || !stack_peek(c, size, size, &cs))
+		return false;
+	f.cs = (u16)cs;
+	f.off = off;
+	if (!real_mode(c)) {
+		/* The parameters lie between CS and SP on the inner stack, and are skipped on the outer one too. */
+		if ((f.cs & 3u) <= c->s.cpl) {
+			f.used = 2 * size;
+			return return_protected(c, &f);
+		}
+		return return_protected(c, &f);
+	}
+	if (off > c->s.seg[SEG_CS].limit)
+		return x86_fault(c, X86_GP, 0);
+	seg_put_real(c, SEG_CS, f.cs);
+	adjust_legacy(c, (i64)f.used);
+	c->rip = rip_of(c, off);
+	return true;
 }
 
 static HANDLER(op_retf)
 {
-	u32 size = i->aux;
-	u64 old = c->r[RSP];
-	u64 off, cs, sp = 0, ss = 0;
-	const struct insn *r;
-	bool outer;
-
-	if (!pop_any(c, size, &off) || !pop_any(c, size, &cs))
-		goto fault;
-	outer = !real_mode(c) && (cs & 3) > c->s.cpl;
-	if (c->mode_key & KEY_CS64)
-		c->r[RSP] += i->imm;
-	else
-		adjust_legacy(c, (i64)i->imm);
-	if (outer) {
-		if (!pop_any(c, size, &sp) || !pop_any(c, size, &ss))
-			goto fault;
-		sp += i->imm;
-		c->r[RSP] = old;
-	}
-	r = far_return(c, i, (u16)cs, off, outer, sp, (u16)ss, NULL);
-	if (c->exit == BX_TRAP)
-		c->r[RSP] = old;
-	return r;
-fault:
-	c->r[RSP] = old;
-	return raise_fault(c, i);
+	if (!retf(c, i->aux, (u32)i->imm & 0xffff))
+		return raise_noted(c, i);
+	return far_done(c, i);
 }
 
 bool x86_emit_retf(struct xlat *x, const struct xi *d)
@@ -488,369 +365,112 @@ bool x86_emit_retf(struct xlat *x, const struct xi *d)
 	return true;
 }
 
-static HANDLER(op_iret)
-{
-	u32 size = i->aux;
-	u64 old = c->r[RSP];
-	bool wide = c->mode_key & KEY_CS64;
-	u64 off, cs, fl, sp = 0, ss = 0;
-	u64 can = FL_ARITH | FL_TF | FL_DF | FL_NT | FL_AC | FL_ID | FL_RF;
-	const struct insn *r;
-	bool stack;
+/* ---- IRET ------------------------------------------------------------------------------------------------------- */
 
-	if (!real_mode(c) && (c->eflags & FL_NT))
-		RAISE(X86_GP, 0);
-	if (!pop_any(c, size, &off) || !pop_any(c, size, &cs) || !pop_any(c, size, &fl))
-		goto fault;
-	stack = !real_mode(c) && (wide || (cs & 3) > c->s.cpl);
-	if (stack && (!pop_any(c, size, &sp) || !pop_any(c, size, &ss)))
-		goto fault;
+/* Flags that IRET may change at this level, SDM 2A IRET. */
+static u64 iret_flags(struct cpu *c, u64 fl, u32 size)
+{
+	u64 can = FL_ARITH | FL_TF | FL_DF | FL_NT | FL_AC | FL_ID | FL_RF;
+
+	if (!(c->s.cr0 & CR0_PE) || (c->s.cpl == 0 && !in_v86(c)))
+		can |= FL_IF | FL_IOPL | ((c->s.cr0 & CR0_PE) ? FL_VIF | FL_VIP : 0);
+	else if (c->s.cpl <= iopl(c))
+		can |= FL_IF;
 	if (size == 2)
 		can &= 0xffff;
-	if (!(c->mode_key & KEY_PE) || c->s.cpl == 0)
-		can |= FL_IF | FL_IOPL;
-	else if (c->s.cpl <= (c->eflags >> 12 & 3))
-		can |= FL_IF;
-	fl = (cpu_rflags(c) & ~can) | (fl & can);
-	if (stack)
-		c->r[RSP] = old;
-	r = far_return(c, i, (u16)cs, off, stack, sp, (u16)ss, &fl);
-	if (c->exit == BX_TRAP)
-		c->r[RSP] = old;
-	return r;
-fault:
-	c->r[RSP] = old;
-	return raise_fault(c, i);
+	return (cpu_rflags(c) & ~can) | (fl & can);
+}
+
+static bool iret_real(struct cpu *c, u32 size)
+{
+	u64 v[3];
+	u32 n;
+
+	for (n = 0; n < 3; n++)
+		if (!stack_peek(c, n * size, size, &v[n]))
+			return false;
+	if (in_v86(c) && iopl(c) < 3) {
+		/* CR4.VME: the virtual interrupt flag stands in for IF, SDM 3B 20.3.2. */
+		if (!(c->s.cr4 & CR4_VME) || size != 2)
+			return x86_fault(c, X86_GP, 0);
+		if (((v[2] & FL_IF) && (c->eflags & FL_VIP)) || (v[2] & FL_TF))
+			return x86_fault(c, X86_GP, 0);
+	}
+	if ((v[0] & (size == 2 ? 0xffff : ~0u)) > c->s.seg[SEG_CS].limit)
+		return x86_fault(c, X86_GP, 0);
+	if (in_v86(c) && iopl(c) < 3) {
+		u64 can = FL_ARITH | FL_TF | FL_DF | FL_NT;
+
+		v[2] = (cpu_rflags(c) & ~(can | FL_VIF)) | (v[2] & can) | (v[2] & FL_IF ? FL_VIF : 0);
+	} else {
+		v[2] = iret_flags(c, v[2], size);
+	}
+	seg_put_real(c, SEG_CS, (u16)v[1]);
+	adjust_legacy(c, 3 * (i64)size);
+	cpu_set_rflags(c, v[2]);
+	c->rip = rip_of(c, v[0]);
+	return true;
+}
+
+static bool iret_to_v86(struct cpu *c, u64 off, u16 cs, u64 fl)
+{
+	static const u8 order[5] = { SEG_SS, SEG_ES, SEG_DS, SEG_FS, SEG_GS };
+	u64 v[6];
+	u32 n;
+
+	for (n = 0; n < 6; n++)
+		if (!stack_peek(c, 12 + n * 4, 4, &v[n]))
+			return false;
+	if ((u32)off > 0xffff)
+		return x86_fault(c, X86_GP, 0);
+	cpu_set_rflags(c, fl);
+	set_cpl(c, 3);
+	seg_put_v86(c, SEG_CS, cs);
+	c->r[RSP] = (u32)v[0];
+	for (n = 0; n < 5; n++)
+		seg_put_v86(c, order[n], (u16)v[n + 1]);
+	c->rip = rip_of(c, (u32)off);
+	return true;
+}
+
+static NOINLINE bool iret(struct cpu *c, u32 size, u64 next, bool *late)
+{
+	struct far_ret f = { .size = size, .used = 3 * size, .stack = code64(c) };
+	u64 off, cs, fl;
+
+	if (real_mode(c))
+		return iret_real(c, size);
+	if (c->eflags & FL_NT) {
+		if (long_mode(c))
+			return x86_fault(c, X86_GP, 0);
+		return task_return(c, next, late);
+	}
+	if (!stack_peek(c, 0, size, &off) || !stack_peek(c, size, size, &cs) || !stack_peek(c, 2 * size, size, &fl))
+		return false;
+	if (!long_mode(c) && size == 4 && (fl & FL_VM) && c->s.cpl == 0)
+		return iret_to_v86(c, off, (u16)cs, fl);
+	f.cs = (u16)cs;
+	f.off = off;
+	fl = iret_flags(c, fl, size);
+	if (!return_protected(c, &f))
+		return false;
+	cpu_set_rflags(c, fl);
+	return true;
+}
+
+static HANDLER(op_iret)
+{
+	bool late = false;
+
+	/* An NMI is over at the first IRET, even one that faults, SDM 3A 6.7.1. */
+	c->sys.blocked &= (u8)~BLOCK_NMI;
+	if (!iret(c, i->aux, ip_of(c, NEXT_IP(c, i)), &late))
+		return late ? late_fault(c, i) : raise_noted(c, i);
+	return far_done(c, i);
 }
 
 bool x86_emit_iret(struct xlat *x, const struct xi *d)
 {
 	emit(x, d, op_iret)->aux = d->opsz;
 	return true;
-}
-
-/* ---- looking at descriptors ----------------------------------------------------------------------------------------- */
-
-/*
- * These take the address of their variables, so they leave the block rather than jump on.
- *
- * LAR (aux 0), LSL (1), VERR (2), VERW (3): ZF tells whether the descriptor may be looked at.
- */
-static HANDLER(op_look)
-{
-	u64 raw, sel = G16(c, i->src);
-	struct x86_seg s = { 0 };
-	bool ok, system;
-	u32 dpl, fl;
-
-	if (i->imm & 0x100) {
-		if (!slow_load(c, EA(c, i), 2))
-			return raise_fault(c, i);
-		sel = c->tmp[0];
-	}
-	ok = (sel & ~3ULL) && descriptor(c, (u16)sel, &raw);
-	if (ok) {
-		s = unpack((u16)sel, raw);
-		system = !(s.attr & SEGA_S);
-		dpl = dpl_of(&s);
-		if (system) {
-			u32 t = s.attr & SEGA_TYPE;
-			bool gate = t == 4 || t == 5 || t == 12;
-
-			ok = i->aux < 2 && (t == 1 || t == 2 || t == 3 || t == 9 || t == 11 || (i->aux == 0 && gate));
-			if ((c->s.efer & EFER_LMA) && (t == 1 || t == 3 || t == 4 || t == 5))
-				ok = false;
-		} else if (i->aux == 2) {
-			ok = !(s.attr & SEGA_CODE) || (s.attr & SEGA_RW);
-		} else if (i->aux == 3) {
-			ok = !(s.attr & SEGA_CODE) && (s.attr & SEGA_RW);
-		}
-		if ((system || (s.attr & (SEGA_CODE | SEGA_CONFORM)) != (SEGA_CODE | SEGA_CONFORM)) &&
-		    (c->s.cpl > dpl || (sel & 3) > dpl))
-			ok = false;
-	}
-	fl = flags_eval(c) & ~(u32)FL_ZF;
-	flags_set_all(c, fl | (ok ? FL_ZF : 0));
-	if (ok && i->aux < 2) {
-		u64 v = i->aux ? s.limit : raw >> 32 & 0x00ffff00;
-
-		if ((i->imm & 0xff) == 2)
-			SET16(c, i->dst, v);
-		else
-			c->r[i->dst / 8] = v;
-	}
-	return leave_after(c, i, BX_LOOKUP);
-}
-
-static bool emit_look(struct xlat *x, const struct xi *d, u8 what)
-{
-	struct insn *r;
-
-	if (!(x->key & KEY_PE) || (x->key & KEY_VM))
-		return emit_ud(x, d);
-	r = emit(x, d, op_look);
-	r->aux = what;
-	r->dst = xi_off(d, d->reg, d->opsz);
-	r->src = OFF16(d->rm);
-	r->imm = d->opsz | (d->mem ? 0x100u : 0);
-	x->end = true;
-	return true;
-}
-
-bool x86_emit_lar(struct xlat *x, const struct xi *d)
-{
-	return emit_look(x, d, 0);
-}
-
-bool x86_emit_lsl(struct xlat *x, const struct xi *d)
-{
-	return emit_look(x, d, 1);
-}
-
-bool x86_emit_verr(struct xlat *x, const struct xi *d)
-{
-	return emit_look(x, d, 2);
-}
-
-bool x86_emit_verw(struct xlat *x, const struct xi *d)
-{
-	return emit_look(x, d, 3);
-}
-
-/* ---- FS and GS bases ---------------------------------------------------------------------------------------------------- */
-
-/* aux: SEG_FS or SEG_GS, bit 7: write; src: operand size. */
-static HANDLER(op_segbase)
-{
-	u32 sr = i->aux & 15;
-	u64 v;
-
-	if (!(c->s.cr4 & CR4_FSGSBASE))
-		RAISE(X86_UD, 0);
-	if (!(i->aux & 0x80)) {
-		v = c->s.seg[sr].base;
-		c->r[i->dst / 8] = i->src == 4 ? (u32)v : v;
-		NEXT;
-	}
-	v = i->src == 4 ? (u32)c->r[i->dst / 8] : c->r[i->dst / 8];
-	if ((u64)((i64)v >> 47) + 1 > 1)
-		RAISE(X86_GP, 0);
-	c->s.seg[sr].base = c->r[REG_ES + sr] = v;
-	NEXT;
-}
-
-static bool emit_segbase(struct xlat *x, const struct xi *d, u8 what)
-{
-	struct insn *r = emit(x, d, op_segbase);
-
-	r->aux = what;
-	r->src = d->opsz;
-	r->dst = OFF64(d->rm);
-	return true;
-}
-
-bool x86_emit_rdfsbase(struct xlat *x, const struct xi *d)
-{
-	return emit_segbase(x, d, SEG_FS);
-}
-
-bool x86_emit_rdgsbase(struct xlat *x, const struct xi *d)
-{
-	return emit_segbase(x, d, SEG_GS);
-}
-
-bool x86_emit_wrfsbase(struct xlat *x, const struct xi *d)
-{
-	return emit_segbase(x, d, SEG_FS | 0x80);
-}
-
-bool x86_emit_wrgsbase(struct xlat *x, const struct xi *d)
-{
-	return emit_segbase(x, d, SEG_GS | 0x80);
-}
-
-static HANDLER(op_swapgs)
-{
-	u64 v = c->s.seg[SEG_GS].base;
-
-	if (c->s.cpl) {
-		int rc = X86_GP;
-
-		if (c->ops->priv) {
-			c->cur = i;
-			rc = c->ops->priv(c, PRIV_SWAPGS, 0, NULL);
-			c->cur = NULL;
-		}
-		if (rc >= 0)
-			RAISE((u8)rc, 0);
-		return leave_after(c, i, BX_LOOKUP);
-	}
-	c->s.seg[SEG_GS].base = c->r[REG_GS] = c->s.kernel_gs_base;
-	c->s.kernel_gs_base = v;
-	return leave_after(c, i, BX_LOOKUP);
-}
-
-bool x86_emit_swapgs(struct xlat *x, const struct xi *d)
-{
-	emit(x, d, op_swapgs);
-	return true;
-}
-
-/* ---- descriptor tables ---------------------------------------------------------------------------------------------------- */
-
-/* SGDT (0), SIDT (1), LGDT (2), LIDT (3). */
-static HANDLER(op_table)
-{
-	struct x86_dtr *t = i->aux & 1 ? &c->s.idt : &c->s.gdt;
-	u32 n = c->mode_key & KEY_CS64 ? 8 : 4;
-	u64 ea = EA(c, i);
-	u8 b[10];
-
-	if (i->aux >= 2) {
-		if (c->s.cpl)
-			RAISE(X86_GP, 0);
-		if (!load_bytes(c, ea, b, 2 + n))
-			return raise_fault(c, i);
-		t->limit = ld16(b);
-		t->base = n == 8 ? ld64(b + 2) : i->src == 2 ? ld32(b + 2) & 0xffffff : ld32(b + 2);
-		return leave_after(c, i, BX_LOOKUP);
-	}
-	if ((c->s.cr4 & CR4_UMIP) && c->s.cpl)
-		RAISE(X86_GP, 0);
-	st16(b, (u16)t->limit);
-	st64(b + 2, t->base);
-	if (!store_bytes(c, ea, b, 2 + n))
-		return raise_fault(c, i);
-	return leave_after(c, i, BX_LOOKUP);
-}
-
-static bool emit_table(struct xlat *x, const struct xi *d, u8 what)
-{
-	struct insn *r = emit(x, d, op_table);
-
-	r->aux = what;
-	r->src = d->opsz;
-	x->end = true;
-	return true;
-}
-
-bool x86_emit_sgdt(struct xlat *x, const struct xi *d)
-{
-	return emit_table(x, d, 0);
-}
-
-bool x86_emit_sidt(struct xlat *x, const struct xi *d)
-{
-	return emit_table(x, d, 1);
-}
-
-bool x86_emit_lgdt(struct xlat *x, const struct xi *d)
-{
-	return emit_table(x, d, 2);
-}
-
-bool x86_emit_lidt(struct xlat *x, const struct xi *d)
-{
-	return emit_table(x, d, 3);
-}
-
-/* SLDT and STR. */
-static HANDLER(op_sldt)
-{
-	u16 sel = c->s.seg[i->aux].sel;
-
-	if ((c->s.cr4 & CR4_UMIP) && c->s.cpl)
-		RAISE(X86_GP, 0);
-	if (i->src) {
-		STORE16(EA(c, i), sel);
-		NEXT;
-	}
-	if (i->imm == 2)
-		SET16(c, i->dst, sel);
-	else
-		c->r[i->dst / 8] = sel;
-	NEXT;
-}
-
-static bool emit_sldt(struct xlat *x, const struct xi *d, u8 sr)
-{
-	struct insn *r;
-
-	if (!(x->key & KEY_PE) || (x->key & KEY_VM))
-		return emit_ud(x, d);
-	r = emit(x, d, op_sldt);
-	r->aux = sr;
-	r->src = d->mem;
-	r->dst = xi_off(d, d->rm, d->opsz);
-	r->imm = d->opsz;
-	return true;
-}
-
-bool x86_emit_sldt(struct xlat *x, const struct xi *d)
-{
-	return emit_sldt(x, d, SEG_LDTR);
-}
-
-bool x86_emit_str(struct xlat *x, const struct xi *d)
-{
-	return emit_sldt(x, d, SEG_TR);
-}
-
-/* LLDT and LTR. */
-static HANDLER(op_lldt)
-{
-	u64 raw, high = 0, sel = G16(c, i->dst);
-	struct x86_seg s;
-	u32 type;
-
-	if (i->src) {
-		if (!slow_load(c, EA(c, i), 2))
-			return raise_fault(c, i);
-		sel = c->tmp[0];
-	}
-	if (!(sel & ~3ULL)) {
-		if (i->aux == SEG_TR)
-			RAISE(X86_GP, 0);
-		c->s.seg[SEG_LDTR] = (struct x86_seg){ .sel = (u16)sel };
-		return leave_after(c, i, BX_LOOKUP);
-	}
-	if ((sel & 4) || !descriptor(c, (u16)sel, &raw))
-		RAISE(X86_GP, (u32)sel & ~3u);
-	if ((c->s.efer & EFER_LMA) && !descriptor(c, (u16)(sel + 8), &high))
-		RAISE(X86_GP, (u32)sel & ~3u);
-	s = unpack((u16)sel, raw);
-	s.base |= high << 32;
-	type = s.attr & (SEGA_S | SEGA_TYPE);
-	if (i->aux == SEG_LDTR ? type != 2 : type != 9 && type != 1)
-		RAISE(X86_GP, (u32)sel & ~3u);
-	if (!(s.attr & SEGA_P))
-		RAISE(X86_NP, (u32)sel & ~3u);
-	if (i->aux == SEG_TR)
-		s.attr |= 2; /* busy */
-	c->s.seg[i->aux] = s;
-	return leave_after(c, i, BX_LOOKUP);
-}
-
-static bool emit_lldt(struct xlat *x, const struct xi *d, u8 sr)
-{
-	struct insn *r;
-
-	if (!(x->key & KEY_PE) || (x->key & KEY_VM))
-		return emit_ud(x, d);
-	r = emit(x, d, op_lldt);
-	r->aux = sr;
-	r->src = d->mem;
-	r->dst = OFF16(d->rm);
-	x->end = true;
-	return true;
-}
-
-bool x86_emit_lldt(struct xlat *x, const struct xi *d)
-{
-	return emit_lldt(x, d, SEG_LDTR);
-}
-
-bool x86_emit_ltr(struct xlat *x, const struct xi *d)
-{
-	return emit_lldt(x, d, SEG_TR);
 }

@@ -33,7 +33,7 @@ struct insn;
 typedef const struct insn *(*insn_fn)(struct cpu *c, const struct insn *i);
 
 /* Registers beyond the sixteen that addressing can name. */
-enum { REG_ZERO = 16, REG_PAGE = 17, REG_ES = 18, REG_CS, REG_SS, REG_DS, REG_FS, REG_GS, REG_M16, REG_M32, REG_M64 };
+enum { REG_ZERO = 16, REG_PAGE = 17, REG_ES = 18, REG_CS, REG_SS, REG_DS, REG_FS, REG_GS, REG_M16, REG_M32, REG_M64, REG_LIN };
 
 struct insn {
 	insn_fn fn;
@@ -108,7 +108,8 @@ enum block_exit {
 	BX_VMCALL,
 	BX_HALT,
 	BX_YIELD,
-	BX_STOP
+	BX_STOP,
+	BX_ONE /* go on at c->rip with a block of one instruction: a limit, a device */
 };
 
 /*
@@ -119,6 +120,12 @@ const struct insn *raise_trap(struct cpu *c, const struct insn *i, u8 vector, u3
 #define RAISE(vector, err) return raise_trap(c, i, vector, err)
 /* #PF (or what the memory reported) after a slow access failed. */
 const struct insn *raise_fault(struct cpu *c, const struct insn *i) COLD;
+/* ... of a push or a pop: a non-canonical stack pointer is #SS. */
+const struct insn *raise_stack_fault(struct cpu *c, const struct insn *i) COLD;
+/* #GP(0) of an operand that had to be aligned. */
+const struct insn *raise_misaligned(struct cpu *c, const struct insn *i, u64 ea) COLD;
+/* ... whatever the operand's address was: for checks that are not of it. */
+const struct insn *raise_noted(struct cpu *c, const struct insn *i) COLD;
 /* Ends the block after i, retired, with c->rip = next and this exit. For instructions that change what decoding depends on. */
 const struct insn *leave_after(struct cpu *c, const struct insn *i, enum block_exit why);
 /* Address of instruction i, and of the one behind it. */

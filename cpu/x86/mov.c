@@ -4,6 +4,7 @@
  * SDM 2A and 2B. Stack instructions are in stack.c, segment registers in segment.c.
  */
 #include "cpu/x86/flags.h"
+#include "cpu/x86/loop.h"
 #include "cpu/x86/opcodes.h"
 #include "cpu/x86/xlat.h"
 
@@ -69,17 +70,12 @@ enum { V_RR, V_RI, V_RMS, V_RMX, V_MRS, V_MRX, V_MIS, V_MIX, V_LABS, V_SABS, V_F
 	}
 static const insn_fn mov_fns[4][V_FORMS] = { MOV_ROW(8), MOV_ROW(16), MOV_ROW(32), MOV_ROW(64) };
 
-static u32 lg(u32 size)
-{
-	return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
-}
-
 bool x86_emit_mov(struct xlat *x, const struct xi *d)
 {
 	const char *o0 = d->row->op[0];
 	const char *o1 = d->row->op[1];
 	u32 size = o0[1] == 'b' || (o0[0] == 'A' && o0[1] == 'L') ? 1 : d->opsz;
-	const insn_fn *f = mov_fns[lg(size)];
+	const insn_fn *f = mov_fns[size_log2(size)];
 	bool s = xi_simple(d);
 	struct insn *r;
 
@@ -108,6 +104,17 @@ bool x86_emit_mov(struct xlat *x, const struct xi *d)
 		r->src = xi_off(d, to_rm ? d->reg : d->rm, size);
 		xlat_pure(x);
 	}
+	return true;
+}
+
+bool mov_loop_op(const struct insn *i, struct loop_op *o)
+{
+	if (i->fn != op_mov32_ri && i->fn != op_mov64_ri)
+		return false;
+	o->kind = LOOP_CONST;
+	o->dst = i->dst / 8;
+	o->bits = 64;
+	o->value = i->fn == op_mov32_ri ? (u32)i->imm : i->imm;
 	return true;
 }
 
@@ -146,7 +153,7 @@ static const insn_fn movsx_fns[3][3][3] = { W3(movsx, 8), W3(movsx, 16), W3(movs
 
 static bool emit_widen(struct xlat *x, const struct xi *d, const insn_fn f[3][3], u32 from)
 {
-	struct insn *r = emit(x, d, f[lg(d->opsz) - 1][!d->mem ? 0 : xi_simple(d) ? 1 : 2]);
+	struct insn *r = emit(x, d, f[size_log2(d->opsz) - 1][!d->mem ? 0 : xi_simple(d) ? 1 : 2]);
 
 	r->dst = xi_off(d, d->reg, d->opsz);
 	if (!d->mem) {
@@ -204,7 +211,7 @@ bool x86_emit_movsxd_arpl(struct xlat *x, const struct xi *d)
 		if (d->opsz == 8)
 			return emit_widen(x, d, movsx_fns[2], 4);
 		/* Without REX.W it is a plain move. */
-		r = emit(x, &m, mov_fns[lg(d->opsz)][!d->mem ? V_RR : V_RMX]);
+		r = emit(x, &m, mov_fns[size_log2(d->opsz)][!d->mem ? V_RR : V_RMX]);
 		r->dst = xi_off(d, d->reg, d->opsz);
 		r->src = xi_off(d, d->rm, d->opsz);
 		return true;
@@ -288,7 +295,7 @@ bool x86_emit_xchg(struct xlat *x, const struct xi *d)
 {
 	const char *o0 = d->row->op[0];
 	u32 size = o0[1] == 'b' ? 1 : d->opsz;
-	struct insn *r = emit(x, d, xchg_fns[lg(size)][d->mem]);
+	struct insn *r = emit(x, d, xchg_fns[size_log2(size)][d->mem]);
 
 	if (o0[0] == 'Z') {
 		r->dst = xi_off(d, (d->opcode & 7u) | (d->rex & 1 ? 8 : 0), size);
@@ -320,7 +327,7 @@ bool x86_emit_nop(struct xlat *x, const struct xi *d)
 {
 	if (d->opcode == 0x90 && d->row->opcode == 0x90) {
 		if (d->rex & 1) { /* XCHG r8, rAX */
-			struct insn *r = emit(x, d, xchg_fns[lg(d->opsz)][0]);
+			struct insn *r = emit(x, d, xchg_fns[size_log2(d->opsz)][0]);
 
 			r->dst = xi_off(d, 8, d->opsz);
 			r->src = xi_off(d, RAX, d->opsz);
@@ -363,7 +370,7 @@ bool x86_emit_cmovcc(struct xlat *x, const struct xi *d)
 {
 	static const insn_fn f[3][2] = { { op_cmov16_r, op_cmov16_m }, { op_cmov32_r, op_cmov32_m },
 					 { op_cmov64_r, op_cmov64_m } };
-	struct insn *r = emit(x, d, f[lg(d->opsz) - 1][d->mem]);
+	struct insn *r = emit(x, d, f[size_log2(d->opsz) - 1][d->mem]);
 
 	r->dst = xi_off(d, d->reg, d->opsz);
 	r->src = xi_off(d, d->rm, d->opsz);

@@ -7,11 +7,6 @@
 #include "cpu/x86/wide.h"
 #include "cpu/x86/xlat.h"
 
-static u32 lg(u32 size)
-{
-	return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
-}
-
 static void mul_flags(struct cpu *c, u32 l, u64 low, bool overflow)
 {
 	c->cc_op = CC_MUL + l;
@@ -73,7 +68,7 @@ bool x86_emit_imul(struct xlat *x, const struct xi *d)
 {
 	static const insn_fn f[3][2] = { { op_imul16_r, op_imul16_m }, { op_imul32_r, op_imul32_m },
 					 { op_imul64_r, op_imul64_m } };
-	struct insn *r = emit(x, d, f[lg(d->opsz) - 1][d->mem]);
+	struct insn *r = emit(x, d, f[size_log2(d->opsz) - 1][d->mem]);
 
 	r->dst = xi_off(d, d->reg, d->opsz);
 	r->src = xi_off(d, d->rm, d->opsz);

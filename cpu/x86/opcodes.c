@@ -6,9 +6,9 @@
 
 /* Index 0 means "no row"; rows count from 1. */
 const struct oprow x86_rows[] = {
-	{ "", { "", "", "" }, 0, -1, -1, 0, NULL },
+	{ "", { "", "", "", "" }, 0, -1, -1, 0, false, NULL },
 #define STR_(x) #x
-#define ROW(opc, reg, modrm, mnem, a, b, d, fl) { #mnem, { STR_(a), STR_(b), STR_(d) }, opc, reg, modrm, fl, x86_emit_##mnem },
+#define ROW(opc, reg, modrm, mnem, a, b, d, fl) { #mnem, { STR_(a), STR_(b), STR_(d), "" }, opc, reg, modrm, fl, false, x86_emit_##mnem },
 #define OP(opc, mnem, a, b, d, fl) ROW(opc, -1, -1, mnem, a, b, d, fl)
 #define OG(opc, reg, mnem, a, b, d, fl) ROW(opc, reg, -1, mnem, a, b, d, fl)
 #define OM(opc, reg, mnem, a, b, d, fl) ROW(opc, reg, -1, mnem, a, b, d, fl)
@@ -22,6 +22,20 @@ const struct oprow x86_rows[] = {
 #undef OX
 };
 const u32 x86_nrows = ARRAY_SIZE(x86_rows);
+
+const struct oprow x86_vex_rows[] = {
+	{ "", { "", "", "", "" }, 0, -1, -1, 0, true, NULL },
+#define VROW(opc, reg, mnem, a, b, d, e, fl)                                                                         \
+	{ #mnem, { STR_(a), STR_(b), STR_(d), STR_(e) }, opc, reg, -1, fl, true, x86_emit_##mnem },
+#define VX(opc, mnem, a, b, d, e, fl) VROW(opc, -1, mnem, a, b, d, e, fl)
+#define VM(opc, reg, mnem, a, b, d, e, fl) VROW(opc, reg, mnem, a, b, d, e, fl)
+#define VR(opc, reg, mnem, a, b, d, e, fl) VROW(opc, reg, mnem, a, b, d, e, fl)
+#include "cpu/x86/opcodes_avx.def"
+#undef VX
+#undef VM
+#undef VR
+};
+const u32 x86_vex_nrows = ARRAY_SIZE(x86_vex_rows);
 
 /* Where an opcode as written in a row belongs. */
 #define IS3(o) (((o) >> 16 & 0xff) == 0x0f)
@@ -84,7 +98,37 @@ static const u16 exact_index[10 * 64] = {
 #undef OR
 #undef OX
 };
+
+/* VEX: a plane for each map, prefix and W. A row for both values of W is in both planes. */
+#define VPLANE(o, w) (((MAP(o) - 1) * 4 + PFX(o)) * 2 + (w))
+#define VAT(o, w, i) ((VPLANE(o, w) * 256 + ((o) & 0xff)) * 16 + (i))
+#define VBOTH(n, o, fl, i, j)                                                                                        \
+	[VAT(o, (fl) & VW1 ? 1 : 0, i) ... VAT(o, (fl) & VW1 ? 1 : 0, j)] = (n),                                      \
+	[VAT(o, (fl) & VW0 ? 0 : 1, i) ... VAT(o, (fl) & VW0 ? 0 : 1, j)] = (n),
+enum { VEX_BASE = __COUNTER__ };
+#undef NUM
+#define NUM (__COUNTER__ - VEX_BASE)
+static const u16 vex_index[24 * 256 * 16] = {
+#define VX_(n, opc, fl) VBOTH(n, opc, fl, 0, 15)
+#define VM_(n, opc, reg, fl) VBOTH(n, opc, fl, 8 + REG0(reg), 8 + REG1(reg))
+#define VR_(n, opc, reg, fl) VBOTH(n, opc, fl, REG0(reg), REG1(reg))
+#define VX(opc, mnem, a, b, d, e, fl) VX_(NUM, opc, fl)
+#define VM(opc, reg, mnem, a, b, d, e, fl) VM_(NUM, opc, reg, fl)
+#define VR(opc, reg, mnem, a, b, d, e, fl) VR_(NUM, opc, reg, fl)
+#include "cpu/x86/opcodes_avx.def"
+#undef VX
+#undef VM
+#undef VR
+};
 #pragma GCC diagnostic pop
+
+const struct oprow *x86_vex_row(u32 map, u32 prefix, bool w, u8 opcode, u8 modrm)
+{
+	u32 at = (modrm >= 0xc0 ? 0 : 8) + (modrm >> 3 & 7);
+	u32 n = map < 1 || map > 3 ? 0 : vex_index[((((map - 1) * 4 + prefix) * 2 + w) * 256 + opcode) * 16 + at];
+
+	return n ? &x86_vex_rows[n] : NULL;
+}
 
 const struct oprow *x86_row(u32 map, u32 prefix, u8 opcode, u8 modrm)
 {
@@ -97,12 +141,15 @@ const struct oprow *x86_row(u32 map, u32 prefix, u8 opcode, u8 modrm)
 			n = exact_index[(opcode - 0xd8) * 64 + (modrm & 63)];
 		else if (map == 1 && opcode == 0x01)
 			n = exact_index[8 * 64 + (modrm & 63)];
+		if (n && prefix && (x86_rows[n].flags & NP))
+			return NULL;
 	}
 	if (!n)
 		n = row_index[(PLANE(map, map ? prefix : 0) * 256 + opcode) * 16 + at];
 	if (!n && map && prefix) {
 		n = row_index[(PLANE(map, 0) * 256 + opcode) * 16 + at];
-		if (n && (x86_rows[n].flags & NP))
+		/* 66 is MOVBE's operand size there, F3 is nothing. */
+		if (n && ((x86_rows[n].flags & NP) || (map == 2 && prefix >= 2)))
 			n = 0;
 	}
 	return n ? &x86_rows[n] : NULL;

@@ -158,7 +158,7 @@ static HANDLER(op_shift_none)
 static bool emit_shift(struct xlat *x, const struct xi *d, enum shift op)
 {
 	u32 size = d->row->op[0][1] == 'b' ? 1 : d->opsz;
-	u32 l = size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
+	u32 l = size_log2(size);
 	bool cl = d->row->op[1][0] == 'C';
 	u32 n = d->row->op[1][0] == 'n' ? 1 : (u32)d->imm & (size == 8 ? 63 : 31);
 	struct insn *r;
@@ -203,7 +203,7 @@ static u64 double_shift(struct cpu *c, u64 a, u64 b, u32 n, u32 bits, bool left)
 {
 	u64 m = ~0ULL >> (64 - bits);
 	u64 r, prev;
-	u32 lg = bits == 16 ? 1 : bits == 32 ? 2 : 3;
+	u32 lg = size_log2(bits / 8);
 
 	if (bits == 16 && n > 16) {
 		/* dst:src:dst, as processors do for this undefined case. */
@@ -265,7 +265,7 @@ static bool emit_double(struct xlat *x, const struct xi *d, bool left)
 {
 	static const insn_fn f[3][2] = { { op_double16_r, op_double16_m }, { op_double32_r, op_double32_m },
 					 { op_double64_r, op_double64_m } };
-	struct insn *r = emit(x, d, f[d->opsz == 2 ? 0 : d->opsz == 4 ? 1 : 2][d->mem]);
+	struct insn *r = emit(x, d, f[size_log2(d->opsz) - 1][d->mem]);
 
 	r->dst = xi_off(d, d->rm, d->opsz);
 	r->src = xi_off(d, d->reg, d->opsz);

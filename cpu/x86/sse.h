@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Templates for the handlers and emitters of SSE instructions: vector types, operand forms, MXCSR. SDM 1 chapters 10-12.
- * The bodies are do_<name>(destination, source[, imm8]) over union x86_vec; legacy SSE leaves q[2] and q[3] alone.
+ * The bodies are do_<name>(destination, source[, imm8]) over union x86_vec; legacy SSE leaves q[2] and q[3] alone. The
+ * templates for them make the VEX-encoded forms too.
  */
 #ifndef CPU_X86_SSE_H
 #define CPU_X86_SSE_H
@@ -9,6 +10,7 @@
 #include <float.h>
 
 #include "cpu/fp.h"
+#include "cpu/x86/avx.h"
 #include "cpu/x86/decode.h"
 #include "cpu/x86/flags.h"
 #include "cpu/x86/opcodes.h"
@@ -212,6 +214,7 @@ INLINE bool sse_emit_pure(struct xlat *x, const struct xi *d, insn_fn rr, insn_f
 #define SSE_OP(name)                                                                                                 \
 	SSE_RR(name)                                                                                                 \
 	SSE_RM(name)                                                                                                 \
+	VEX_OF(name)                                                                                                 \
 	EMIT_PURE(name, op_##name##_rr, op_##name##_rm, op_##name##_rm)
 /* ... a frequent one */
 #define SSE_HOT(name)                                                                                                \
@@ -219,9 +222,12 @@ INLINE bool sse_emit_pure(struct xlat *x, const struct xi *d, insn_fn rr, insn_f
 	SSE_RM(name)                                                                                                 \
 	SSE_FAST(name, rf, EA(c, i))                                                                                 \
 	SSE_FAST(name, rs, ea_simple(c, i))                                                                          \
+	VEX_OF(name)                                                                                                 \
 	EMIT_PURE(name, op_##name##_rr, op_##name##_rf, op_##name##_rs)
-/* xmm, xmm/m128, imm8 */
-#define SSE_OP_IMM(name)                                                                                             \
+/* xmm, xmm/m128, imm8; upper: what of imm the upper half of a YMM register sees */
+#define SSE_OP_IMM(name) SSE_OP_IMM_UPPER(name, imm)
+#define SSE_OP_IMM_UPPER(name, upper)                                                                                \
+	VEX_OF_IMM(name, upper)                                                                                      \
 	static HANDLER(op_##name##_rr)                                                                               \
 	{                                                                                                            \
 		do_##name(DST, SRC, i->aux);                                                                         \

@@ -262,8 +262,15 @@ static NOINLINE bool soft_dpps(struct cpu *c, const struct insn *i)
 
 	EACH(4)
 		t[k] = i->aux >> (4 + k) & 1 ? f32_mul(VD(d, k), VD(TMP, k), &e) : 0;
+	/* Each step reports before the next one begins. */
+	if (!sse_settle(c, &e))
+		return false;
+	e.flags = 0;
 	t[0] = f32_add(t[0], t[1], &e);
 	t[2] = f32_add(t[2], t[3], &e);
+	if (!sse_settle(c, &e))
+		return false;
+	e.flags = 0;
 	sum = f32_add(t[0], t[2], &e);
 	if (!sse_settle(c, &e))
 		return false;
@@ -281,6 +288,9 @@ static NOINLINE bool soft_dppd(struct cpu *c, const struct insn *i)
 
 	EACH(2)
 		t[k] = i->aux >> (4 + k) & 1 ? f64_mul(VQ(d, k), VQ(TMP, k), &e) : 0;
+	if (!sse_settle(c, &e))
+		return false;
+	e.flags = 0;
 	sum = f64_add(t[0], t[1], &e);
 	if (!sse_settle(c, &e))
 		return false;

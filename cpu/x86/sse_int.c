@@ -178,7 +178,7 @@ BODY_IMM(mpsadbw, EACH(8) {
 		sum += byte_distance(VB(a, (imm & 4) + k + n), VB(b, 4 * (imm & 3) + n));
 	VW(d, k) = (u16)sum;
 })
-SSE_OP_IMM(mpsadbw)
+SSE_OP_IMM_UPPER(mpsadbw, imm >> 3)
 
 BODY(phminposuw, {
 	u32 best = 0;
@@ -233,6 +233,29 @@ EMIT_FORMS(ptest, op_ptest_rr, op_ptest_rm, op_ptest_rm)
 		shift_##name(DST, i->aux);                                                                           \
 		NEXT;                                                                                                \
 	}                                                                                                            \
+	VEX_FN(name)                                                                                                 \
+	{                                                                                                            \
+		union x86_vec *d = VEX_D, lo = vec_half(VEX_A, 0), hi = vec_half(VEX_A, VEX_L);                      \
+		u64 n = b->q[0];                                                                                     \
+		shift_##name(&lo, n);                                                                                \
+		shift_##name(&hi, n);                                                                                \
+		d->q[0] = lo.q[0];                                                                                   \
+		d->q[1] = lo.q[1];                                                                                   \
+		d->q[2] = VEX_L ? hi.q[0] : 0;                                                                       \
+		d->q[3] = VEX_L ? hi.q[1] : 0;                                                                       \
+		return true;                                                                                         \
+	}                                                                                                            \
+	INLINE void lane_##name##_imm(union x86_vec *d, const union x86_vec *s, u8 n)                                \
+	{                                                                                                            \
+		vec_set(d, s->q[0], s->q[1]);                                                                        \
+		shift_##name(d, n);                                                                                  \
+	}                                                                                                            \
+	VEX_IMM_LANES(name##_imm, lane_##name##_imm)                                                                 \
+	EMITTER(v##name)                                                                                             \
+	{                                                                                                            \
+		return d->opcode < 0x80 ? vex_emit_to_vvvv(x, d, v_##name##_imm) :                                   \
+					  vex_emit_pure(x, d, v_##name, 16, 16);                             \
+	}                                                                                                            \
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
 		return d->opcode < 0x80 ? shift_emit(x, d, op_##name##_imm) :                                        \
@@ -259,10 +282,9 @@ SHIFT(psraw, v_i16, 16, a >> (int)n, a >> 15)
 SHIFT(psrad, v_i32, 32, a >> (int)n, a >> 31)
 
 /* The whole register by bytes. */
-static HANDLER(op_psrldq)
+INLINE void do_psrldq(union x86_vec *v, u32 bytes)
 {
-	union x86_vec *v = DST;
-	u32 n = i->aux * 8u;
+	u32 n = bytes * 8;
 
 	if (n >= 64) {
 		v->q[0] = n >= 128 ? 0 : v->q[1] >> (n - 64);
@@ -271,12 +293,10 @@ static HANDLER(op_psrldq)
 		v->q[0] = v->q[0] >> n | v->q[1] << (64 - n);
 		v->q[1] >>= n;
 	}
-	NEXT;
 }
-static HANDLER(op_pslldq)
+INLINE void do_pslldq(union x86_vec *v, u32 bytes)
 {
-	union x86_vec *v = DST;
-	u32 n = i->aux * 8u;
+	u32 n = bytes * 8;
 
 	if (n >= 64) {
 		v->q[1] = n >= 128 ? 0 : v->q[0] << (n - 64);
@@ -285,13 +305,26 @@ static HANDLER(op_pslldq)
 		v->q[1] = v->q[1] << n | v->q[0] >> (64 - n);
 		v->q[0] <<= n;
 	}
-	NEXT;
 }
-EMITTER(psrldq)
-{
-	return shift_emit(x, d, op_psrldq);
-}
-EMITTER(pslldq)
-{
-	return shift_emit(x, d, op_pslldq);
-}
+#define SHIFT_BYTES(name)                                                                                            \
+	static HANDLER(op_##name)                                                                                    \
+	{                                                                                                            \
+		do_##name(DST, i->aux);                                                                              \
+		NEXT;                                                                                                \
+	}                                                                                                            \
+	INLINE void lane_##name(union x86_vec *d, const union x86_vec *s, u8 n)                                      \
+	{                                                                                                            \
+		vec_set(d, s->q[0], s->q[1]);                                                                        \
+		do_##name(d, n);                                                                                     \
+	}                                                                                                            \
+	VEX_IMM_LANES(name, lane_##name)                                                                             \
+	EMITTER(name)                                                                                                \
+	{                                                                                                            \
+		return shift_emit(x, d, op_##name);                                                                  \
+	}                                                                                                            \
+	EMITTER(v##name)                                                                                             \
+	{                                                                                                            \
+		return vex_emit_to_vvvv(x, d, v_##name);                                                             \
+	}
+SHIFT_BYTES(psrldq)
+SHIFT_BYTES(pslldq)

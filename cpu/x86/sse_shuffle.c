@@ -62,22 +62,24 @@ INLINE u64 four(const union x86_vec *v, u32 from, u8 imm)
 	return VW(v, from + (imm & 3)) | (u32)VW(v, from + (imm >> 2 & 3)) << 16 |
 	       (u64)VW(v, from + (imm >> 4 & 3)) << 32 | (u64)VW(v, from + (imm >> 6)) << 48;
 }
-#define SHUFFLE(name, lo, hi)                                                                                        \
+#define SHUFFLE(name, lo, hi) SHUFFLE_UPPER(name, imm, lo, hi)
+#define SHUFFLE_UPPER(name, upper, lo, hi)                                                                           \
 	INLINE void do_##name(union x86_vec *a, const union x86_vec *b, u8 imm)                                      \
 	{                                                                                                            \
 		u64 lo_ = lo, hi_ = hi;                                                                              \
 		vec_set(a, lo_, hi_);                                                                                \
 	}                                                                                                            \
-	SSE_OP_IMM(name)
+	SSE_OP_IMM_UPPER(name, upper)
 SHUFFLE(pshufd, two(VD(b, imm & 3), VD(b, imm >> 2 & 3)), two(VD(b, imm >> 4 & 3), VD(b, imm >> 6)))
 SHUFFLE(pshuflw, four(b, 0, imm), b->q[1])
 SHUFFLE(pshufhw, b->q[0], four(b, 4, imm))
 SHUFFLE(shufps, two(VD(a, imm & 3), VD(a, imm >> 2 & 3)), two(VD(b, imm >> 4 & 3), VD(b, imm >> 6)))
-SHUFFLE(shufpd, a->q[imm & 1], b->q[imm >> 1 & 1])
+SHUFFLE_UPPER(shufpd, imm >> 2, a->q[imm & 1], b->q[imm >> 1 & 1])
 
 BODY(pshufb, EACH(16) VB(d, k) = VB(b, k) & 0x80 ? 0 : VB(a, VB(b, k) & 15);)
 SSE_RR(pshufb)
 SSE_RM(pshufb)
+VEX_OF(pshufb)
 #if HOST_SSE2
 /* For hosts that have the instruction. */
 static __attribute__((target("ssse3"))) HANDLER(op_pshufb_ssse3_rr)
@@ -131,9 +133,9 @@ SSE_OP(movshdup)
 /* ---- blend ------------------------------------------------------------------------------------------------------ */
 
 BODY_IMM(blendps, EACH(4) if (imm >> k & 1) VD(d, k) = VD(b, k);)
-SSE_OP_IMM(blendps)
+SSE_OP_IMM_UPPER(blendps, imm >> 4)
 BODY_IMM(blendpd, EACH(2) if (imm >> k & 1) VQ(d, k) = VQ(b, k);)
-SSE_OP_IMM(blendpd)
+SSE_OP_IMM_UPPER(blendpd, imm >> 2)
 BODY_IMM(pblendw, EACH(8) if (imm >> k & 1) VW(d, k) = VW(b, k);)
 SSE_OP_IMM(pblendw)
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PUSH POP PUSHF POPF PUSHA POPA ENTER LEAVE, SDM 2A and 2B. Limit checks of the stack segment are made only where
- * segments are not flat.
+ * segments are not flat. What is popped goes by c->tmp[1]: a handler whose variables have addresses cannot tail-call.
  */
 #include "cpu/x86/stack.h"
 
 #include "cpu/x86/flags.h"
 #include "cpu/x86/opcodes.h"
+#include "cpu/x86/seg.h"
 #include "cpu/x86/xlat.h"
 
 void adjust_legacy(struct cpu *c, i64 n)
@@ -18,31 +19,18 @@ void adjust_legacy(struct cpu *c, i64 n)
 }
 
 /* #SS when the stack segment does not hold size bytes at off. */
-static bool stack_ok(struct cpu *c, u64 off, u32 size)
+static bool stack_ok(struct cpu *c, u64 off, u32 size, bool write)
 {
-	const struct x86_seg *s = &c->s.seg[SEG_SS];
-	u64 last = off + size - 1;
-	bool ok;
-
-	if (!(c->mode_key & KEY_SEGCHECK))
+	if (LIKELY(!(c->mode_key & KEY_SEGCHECK)) || seg_ok(c, &c->s.seg[SEG_SS], off, size, write))
 		return true;
-	if (s->attr & SEGA_CONFORM)
-		ok = off > s->limit && last <= stack_mask(c);
-	else
-		ok = last <= s->limit;
-	if (!ok || !(s->attr & SEGA_P)) {
-		c->trap.vector = X86_SS;
-		c->trap.error = 0;
-		return false;
-	}
-	return true;
+	return x86_fault(c, X86_SS, 0);
 }
 
 bool push_legacy(struct cpu *c, u64 v, u32 size)
 {
 	u64 off = (c->r[RSP] - size) & stack_mask(c);
 
-	if (!stack_ok(c, off, size) || !slow_store(c, c->r[REG_SS] + off, size, v))
+	if (!stack_ok(c, off, size, true) || !slow_store(c, (u32)(c->r[REG_SS] + off), size, v))
 		return false;
 	adjust_legacy(c, -(i64)size);
 	return true;
@@ -52,10 +40,18 @@ bool peek_legacy(struct cpu *c, u32 off, u32 size, u64 *v)
 {
 	u64 at = (c->r[RSP] + off) & stack_mask(c);
 
-	if (!stack_ok(c, at, size) || !slow_load(c, c->r[REG_SS] + at, size))
+	if (!stack_ok(c, at, size, false) || !slow_load(c, (u32)(c->r[REG_SS] + at), size))
 		return false;
 	*v = c->tmp[0];
 	return true;
+}
+
+/* A non-canonical stack pointer is #SS(0), SDM 1 3.3.7.1. */
+static bool stack_fault(struct cpu *c)
+{
+	if (c->trap.vector == X86_GP)
+		c->trap.vector = X86_SS;
+	return false;
 }
 
 bool push_any(struct cpu *c, u64 v, u32 size)
@@ -63,7 +59,7 @@ bool push_any(struct cpu *c, u64 v, u32 size)
 	if (!(c->mode_key & KEY_CS64))
 		return push_legacy(c, v, size);
 	if (!slow_store(c, c->r[RSP] - size, size, v))
-		return false;
+		return stack_fault(c);
 	c->r[RSP] -= size;
 	return true;
 }
@@ -77,7 +73,7 @@ bool pop_any(struct cpu *c, u32 size, u64 *v)
 		return true;
 	}
 	if (!slow_load(c, c->r[RSP], size))
-		return false;
+		return stack_fault(c);
 	*v = c->tmp[0];
 	c->r[RSP] += size;
 	return true;
@@ -88,7 +84,7 @@ bool pop_any(struct cpu *c, u32 size, u64 *v)
 TWIN(op_push64_r,
 	u64 sp = c->r[RSP] - 8;
 
-	TSTORE64(sp, G64(c, i->dst));
+	TPUSH64(sp, G64(c, i->dst));
 	c->r[RSP] = sp;
 	NEXT;
 )
@@ -96,7 +92,7 @@ TWIN(op_push64_r,
 TWIN(op_push64_i,
 	u64 sp = c->r[RSP] - 8;
 
-	TSTORE64(sp, i->imm);
+	TPUSH64(sp, i->imm);
 	c->r[RSP] = sp;
 	NEXT;
 )
@@ -106,7 +102,7 @@ TWIN(op_push64_m,
 	u64 v;
 
 	TLOAD64(v, EA(c, i));
-	TSTORE64(sp, v);
+	TPUSH64(sp, v);
 	c->r[RSP] = sp;
 	NEXT;
 )
@@ -114,7 +110,7 @@ TWIN(op_push64_m,
 TWIN(op_pop64_r,
 	u64 v;
 
-	TLOAD64(v, c->r[RSP]);
+	TPOP64(v, c->r[RSP]);
 	c->r[RSP] += 8;
 	SET64(c, i->dst, v);
 	NEXT;
@@ -153,11 +149,9 @@ static void set_sized(struct cpu *c, u32 n, u32 size, u64 v)
 
 static HANDLER(op_pop_r)
 {
-	u64 v;
-
-	if (!pop_any(c, i->aux, &v))
+	if (!pop_any(c, i->aux, &c->tmp[1]))
 		return raise_fault(c, i);
-	set_sized(c, i->dst / 8, i->aux, v);
+	set_sized(c, i->dst / 8, i->aux, c->tmp[1]);
 	NEXT;
 }
 
@@ -165,11 +159,10 @@ static HANDLER(op_pop_r)
 static HANDLER(op_pop_m)
 {
 	u64 old = c->r[RSP];
-	u64 v;
 
-	if (!pop_any(c, i->aux, &v))
+	if (!pop_any(c, i->aux, &c->tmp[1]))
 		return raise_fault(c, i);
-	if (!slow_store(c, EA(c, i), i->aux, v)) {
+	if (!slow_store(c, EA(c, i), i->aux, c->tmp[1])) {
 		c->r[RSP] = old;
 		return raise_fault(c, i);
 	}
@@ -210,12 +203,21 @@ bool x86_emit_pop(struct xlat *x, const struct xi *d)
 
 /* ---- flags ----------------------------------------------------------------------------------------------------- */
 
+/* Virtual-8086 mode below IOPL 3: with CR4.VME the virtual interrupt flag stands in for IF, SDM 3B 20.3.2. */
+static bool v86_virtual(const struct cpu *c, u32 size)
+{
+	return c->native && (c->s.cr4 & CR4_VME) && size == 2;
+}
+
 static HANDLER(op_pushf)
 {
 	u64 fl = cpu_rflags(c) & ~(u64)(FL_RF | FL_VM);
 
-	if ((c->eflags & FL_VM) && (c->eflags & FL_IOPL) != FL_IOPL)
-		RAISE(X86_GP, 0);
+	if ((c->eflags & FL_VM) && (c->eflags & FL_IOPL) != FL_IOPL) {
+		if (!v86_virtual(c, i->aux))
+			RAISE(X86_GP, 0);
+		fl = (fl & ~(u64)FL_IF) | FL_IOPL | (c->eflags & FL_VIF ? FL_IF : 0);
+	}
 	if (!push_any(c, fl, i->aux))
 		return raise_fault(c, i);
 	NEXT;
@@ -225,15 +227,26 @@ static HANDLER(op_popf)
 {
 	u32 can = FL_ARITH | FL_TF | FL_DF | FL_NT;
 	u64 old = cpu_rflags(c);
-	u64 v;
+	bool virt = (c->eflags & FL_VM) && (c->eflags & FL_IOPL) != FL_IOPL;
+	u64 v, sp = c->r[RSP];
 
-	if ((c->eflags & FL_VM) && (c->eflags & FL_IOPL) != FL_IOPL)
+	if (virt && !v86_virtual(c, i->aux))
 		RAISE(X86_GP, 0);
-	if (!pop_any(c, i->aux, &v))
+	if (!pop_any(c, i->aux, &c->tmp[1]))
 		return raise_fault(c, i);
+	v = c->tmp[1];
+	if (virt) {
+		if ((v & FL_TF) || ((v & FL_IF) && (c->eflags & FL_VIP))) {
+			c->r[RSP] = sp;
+			RAISE(X86_GP, 0);
+		}
+		v = (v & ~(u64)FL_VIF) | (v & FL_IF ? FL_VIF : 0);
+		cpu_set_rflags(c, (old & ~(u64)(can | FL_RF | FL_VIF)) | (v & (can | FL_VIF)));
+		return leave_after(c, i, BX_LOOKUP);
+	}
 	if (i->aux != 2)
 		can |= FL_AC | FL_ID;
-	if (!(c->mode_key & KEY_PE) || c->s.cpl == 0)
+	if (!(c->mode_key & KEY_PE) || (c->s.cpl == 0 && !(c->eflags & FL_VM)))
 		can |= FL_IF | FL_IOPL;
 	else if (c->s.cpl <= (c->eflags >> 12 & 3))
 		can |= FL_IF;
@@ -245,7 +258,7 @@ static HANDLER(op_popf)
 TWIN(op_popf64,
 	u64 v;
 
-	TLOAD64(v, c->r[RSP]);
+	TPOP64(v, c->r[RSP]);
 	if (UNLIKELY((v | c->eflags) & FL_TF) || c->s.cpl != 3 || (c->eflags & FL_IOPL) == FL_IOPL)
 		return op_popf(c, i);
 	c->r[RSP] += 8;
@@ -273,7 +286,7 @@ bool x86_emit_popf(struct xlat *x, const struct xi *d)
 TWIN(op_leave64,
 	u64 v;
 
-	TLOAD64(v, c->r[RBP]);
+	TPOP64(v, c->r[RBP]);
 	c->r[RSP] = c->r[RBP] + 8;
 	c->r[RBP] = v;
 	NEXT;
@@ -282,7 +295,6 @@ TWIN(op_leave64,
 static HANDLER(op_leave)
 {
 	u64 old = c->r[RSP];
-	u64 v;
 
 	if (c->mode_key & KEY_CS64)
 		c->r[RSP] = c->r[RBP];
@@ -290,11 +302,11 @@ static HANDLER(op_leave)
 		SET16(c, OFF16(RSP), c->r[RBP]);
 	else
 		c->r[RSP] = (u32)c->r[RBP];
-	if (!pop_any(c, i->aux, &v)) {
+	if (!pop_any(c, i->aux, &c->tmp[1])) {
 		c->r[RSP] = old;
 		return raise_fault(c, i);
 	}
-	set_sized(c, RBP, i->aux, v);
+	set_sized(c, RBP, i->aux, c->tmp[1]);
 	NEXT;
 }
 
@@ -319,6 +331,8 @@ static HANDLER(op_enter)
 	frame = c->r[RSP];
 	for (k = 1; k < level; k++) {
 		bp -= size;
+		if (!(c->mode_key & KEY_CS64) && !stack_ok(c, bp & mask, size, false))
+			goto fault;
 		if (!slow_load(c, ss + (bp & mask), size) || !push_any(c, c->tmp[0], size))
 			goto fault;
 	}
@@ -329,13 +343,15 @@ static HANDLER(op_enter)
 	else
 		adjust_legacy(c, -(i64)(i->imm & 0xffff));
 	/* The new top of the stack must be writable, SDM 2A. */
+	if (!(c->mode_key & KEY_CS64) && !stack_ok(c, c->r[RSP] & mask, size, true))
+		goto fault;
 	if (!slow_probe(c, ss + (c->r[RSP] & mask), size, true))
 		goto fault;
 	set_sized(c, RBP, size, frame);
 	NEXT;
 fault:
 	c->r[RSP] = old;
-	return raise_fault(c, i);
+	return raise_stack_fault(c, i);
 }
 
 bool x86_emit_enter(struct xlat *x, const struct xi *d)
@@ -360,18 +376,25 @@ static HANDLER(op_pusha)
 	NEXT;
 }
 
-static HANDLER(op_popa)
+static NOINLINE bool popa(struct cpu *c, u32 size)
 {
 	u64 v[8];
 	u32 k;
 
 	for (k = 0; k < 8; k++)
-		if (!peek_legacy(c, k * i->aux, i->aux, &v[7 - k]))
-			return raise_fault(c, i);
-	adjust_legacy(c, 8 * (i64)i->aux);
+		if (!peek_legacy(c, k * size, size, &v[7 - k]))
+			return false;
+	adjust_legacy(c, 8 * (i64)size);
 	for (k = RAX; k <= RDI; k++)
 		if (k != RSP)
-			set_sized(c, k, i->aux, v[k]);
+			set_sized(c, k, size, v[k]);
+	return true;
+}
+
+static HANDLER(op_popa)
+{
+	if (!popa(c, i->aux))
+		return raise_fault(c, i);
 	NEXT;
 }
 

@@ -7,6 +7,32 @@
 
 #include "cpu/x86/insn.h"
 
+/* TLOAD64 and TSTORE64 at the top of the stack. */
+#define TPOP64(var, ea)                                                                                              \
+	do {                                                                                                         \
+		u64 ea_ = (ea);                                                                                      \
+		struct tlb_entry *e_ = tlb_slot(&c->mmu, ea_);                                                       \
+		if (LIKELY(e_->rd == tlb_tag(&c->mmu, ea_, 8)))                                                      \
+			(var) = ld64(tlb_host(e_, ea_));                                                             \
+		else if (slow_twin)                                                                                  \
+			return slow_twin(c, i);                                                                      \
+		else if (LIKELY(slow_load(c, ea_, 8)))                                                               \
+			(var) = c->tmp[0];                                                                           \
+		else                                                                                                 \
+			return raise_stack_fault(c, i);                                                              \
+	} while (0)
+#define TPUSH64(ea, v)                                                                                               \
+	do {                                                                                                         \
+		u64 ea_ = (ea);                                                                                      \
+		struct tlb_entry *e_ = tlb_slot(&c->mmu, ea_);                                                       \
+		if (LIKELY(e_->wr == tlb_tag(&c->mmu, ea_, 8)))                                                      \
+			st64(tlb_host(e_, ea_), (u64)(v));                                                           \
+		else if (slow_twin)                                                                                  \
+			return slow_twin(c, i);                                                                      \
+		else if (UNLIKELY(!slow_store(c, ea_, 8, (u64)(v))))                                                 \
+			return raise_stack_fault(c, i);                                                              \
+	} while (0)
+
 INLINE u64 stack_mask(const struct cpu *c)
 {
 	return c->s.seg[SEG_SS].attr & SEGA_DB ? 0xffffffff : 0xffff;

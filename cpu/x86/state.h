@@ -146,4 +146,32 @@ struct x86_state {
 
 extern const struct state_desc x86_state_desc;
 
+/* What is pending, in struct x86_sys. */
+enum { EV_INTR = 1, EV_NMI = 2, EV_SMI = 4 };
+/* What holds events off. */
+enum { BLOCK_NMI = 1, BLOCK_SMM = 2, BLOCK_SHUTDOWN = 4, BLOCK_SMM_NMI = 8 };
+/* x86_state.shadow: what follows STI, and what follows a load of SS (which holds debug traps off as well). */
+enum { SHADOW_STI = 1, SHADOW_SS = 2 };
+/* DR6 and DR7, SDM 3B 17.2. */
+enum { DR6_BD = 1 << 13, DR6_BS = 1 << 14, DR6_BT = 1 << 15, DR7_GD = 1 << 13, DEBUGCTL_LBR = 1, DEBUGCTL_BTF = 2 };
+
+/*
+ * What a processor with no hypervisor in its place has besides: machines of their own register it with their state, a
+ * paravirtual guest never sees any of it.
+ */
+struct x86_sys {
+	u64 pdpte[4];     /* as MOV CR3 loaded them, SDM 3A 4.4.1 */
+	u64 debugctl;
+	u64 smbase;
+	u64 mtrr_def_type, mtrr_fix[11], mtrr_base[8], mtrr_mask[8];
+	u64 feature_control, apic_tsc_deadline, microcode, mcg_status;
+	u32 db_pending;   /* DR6 bits of a debug trap to come */
+	u8 events;        /* EV_* */
+	u8 blocked;       /* BLOCK_* */
+	u8 a20_off;       /* bit 20 of physical addresses is masked */
+	u8 pad;
+};
+
+extern const struct state_desc x86_sys_desc;
+
 #endif

@@ -12,6 +12,7 @@
 #include "cpu/x86/flags.h"
 #include "cpu/x86/opcodes.h"
 #include "cpu/x86/port.h"
+#include "cpu/x86/seg.h"
 #include "cpu/x86/xlat.h"
 
 /* Fields of a string record: aux is the element size, src the repeat prefix (0, 0xF3, 0xF2), seg the source segment. */
@@ -49,11 +50,36 @@ static u64 page_run(const struct cpu *c, u64 lin, const struct insn *i)
 	u32 off = PAGE_OFFSET(lin);
 	u64 n;
 
+	if (UNLIKELY(c->stepping))
+		return 1;
 	if (c->eflags & FL_DF)
 		n = off + i->aux > PAGE_SIZE ? 1 : off / i->aux + 1;
 	else
 		n = (PAGE_SIZE - off) / i->aux;
 	return MAX(n, 1u);
+}
+
+/*
+ * Checks one element through segment register r (REG_ES..) at its offset, where that segment may not be flat. False: a
+ * fault is noted.
+ */
+static bool str_ok(struct cpu *c, const struct insn *i, u32 r, u32 reg, bool write)
+{
+	if (LIKELY(c->mode_key & KEY_CS64) || r < REG_ES || r > REG_GS)
+		return true;
+	if (!(c->mode_key & KEY_SEGCHECK) && r < REG_FS)
+		return true;
+	if (seg_ok(c, &c->s.seg[r - REG_ES], reg_masked(c, reg, i), i->aux, write))
+		return true;
+	return x86_fault(c, r == REG_SS ? X86_SS : X86_GP, 0);
+}
+
+/* The linear address of an element; 32 bits outside of 64-bit mode. */
+static u64 str_lin(const struct cpu *c, const struct insn *i, u64 base, u32 reg)
+{
+	u64 va = reg_masked(c, reg, i) + base;
+
+	return c->mode_key & KEY_CS64 ? va : (u32)va;
 }
 
 static u64 es_base(const struct cpu *c)
@@ -64,7 +90,7 @@ static u64 es_base(const struct cpu *c)
 /* What to do after a chunk: true to go round again within this handler. */
 static bool again(struct cpu *c)
 {
-	if (c->budget <= 0)
+	if (c->budget <= 0 || (c->ops->ending && c->ops->ending(c)))
 		return false;
 	c->budget--;
 	return true;
@@ -74,6 +100,9 @@ static bool again(struct cpu *c)
 static const struct insn *resume(struct cpu *c, const struct insn *i)
 {
 	c->budget += i->n - 1;
+	/* What interrupts it between two rounds saves RF, SDM 3B 17.3.1.1. */
+	if (c->stepping && c->native)
+		c->eflags |= FL_RF;
 	return leave(c, IP(c, i), BX_LOOKUP);
 }
 
@@ -105,9 +134,11 @@ static u8 *write_run(struct cpu *c, u64 va, u32 n)
 /* One element by the slow way. */
 static bool movs_one(struct cpu *c, const struct insn *i)
 {
-	u64 si = reg_masked(c, RSI, i) + c->r[i->seg];
-	u64 di = reg_masked(c, RDI, i) + es_base(c);
+	u64 si = str_lin(c, i, c->r[i->seg], RSI);
+	u64 di = str_lin(c, i, es_base(c), RDI);
 
+	if (!str_ok(c, i, i->seg, RSI, false) || !str_ok(c, i, REG_ES, RDI, true))
+		return false;
 	if (!slow_load(c, si, i->aux) || !slow_store(c, di, i->aux, c->tmp[0]))
 		return false;
 	advance(c, RSI, i, step_of(c, i));
@@ -179,7 +210,7 @@ static HANDLER(op_movs)
 
 static bool stos_one(struct cpu *c, const struct insn *i)
 {
-	if (!slow_store(c, reg_masked(c, RDI, i) + es_base(c), i->aux, c->r[RAX]))
+	if (!str_ok(c, i, REG_ES, RDI, true) || !slow_store(c, str_lin(c, i, es_base(c), RDI), i->aux, c->r[RAX]))
 		return false;
 	advance(c, RDI, i, step_of(c, i));
 	return true;
@@ -266,7 +297,7 @@ static HANDLER(op_lods)
 			NEXT;
 		k = i->src ? MIN(k, page_run(c, reg_masked(c, RSI, i) + c->r[i->seg], i)) : 1;
 		for (; k; k--) {
-			if (!slow_load(c, reg_masked(c, RSI, i) + c->r[i->seg], i->aux))
+			if (!str_ok(c, i, i->seg, RSI, false) || !slow_load(c, str_lin(c, i, c->r[i->seg], RSI), i->aux))
 				return raise_fault(c, i);
 			set_acc(c, i->aux, c->tmp[0]);
 			advance(c, RSI, i, step_of(c, i));
@@ -281,41 +312,40 @@ static HANDLER(op_lods)
 
 static void compare_flags(struct cpu *c, u32 size, u64 a, u64 b)
 {
-	c->cc_op = CC_SUB + (size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3);
+	c->cc_op = CC_SUB + size_log2(size);
 	c->cc_dst = a - b;
 	c->cc_src = b;
 }
 
 /* SCAS (accumulator against ES:DI) and CMPS (DS:SI against ES:DI): dst tells. */
-static bool compare_one(struct cpu *c, const struct insn *i, bool *equal)
+static bool compare_one(struct cpu *c, const struct insn *i)
 {
 	u64 m = i->aux == 8 ? ~0ULL : BIT(i->aux * 8) - 1;
 	u64 a = c->r[RAX] & m;
 	u64 b;
 
 	if (i->dst) {
-		if (!slow_load(c, reg_masked(c, RSI, i) + c->r[i->seg], i->aux))
+		if (!str_ok(c, i, i->seg, RSI, false) || !slow_load(c, str_lin(c, i, c->r[i->seg], RSI), i->aux))
 			return false;
 		a = c->tmp[0];
 	}
-	if (!slow_load(c, reg_masked(c, RDI, i) + es_base(c), i->aux))
+	if (!str_ok(c, i, REG_ES, RDI, false) || !slow_load(c, str_lin(c, i, es_base(c), RDI), i->aux))
 		return false;
 	b = c->tmp[0];
 	if (i->dst)
 		advance(c, RSI, i, step_of(c, i));
 	advance(c, RDI, i, step_of(c, i));
 	compare_flags(c, i->aux, a, b);
-	*equal = a == b;
+	c->tmp[1] = a == b;
 	return true;
 }
 
 static HANDLER(op_scan)
 {
-	bool equal;
 	u64 k;
 
 	if (!i->src) {
-		if (!compare_one(c, i, &equal))
+		if (!compare_one(c, i))
 			return raise_fault(c, i);
 		NEXT;
 	}
@@ -326,10 +356,10 @@ static HANDLER(op_scan)
 		k = MIN(k, page_run(c, reg_masked(c, RDI, i) + es_base(c), i));
 		for (; k; k--) {
 			/* Flags are those of the last whole iteration when this one faults. */
-			if (!compare_one(c, i, &equal))
+			if (!compare_one(c, i))
 				return raise_fault(c, i);
 			advance(c, RCX, i, -1);
-			if (equal != (i->src == 0xf3))
+			if ((c->tmp[1] != 0) != (i->src == 0xf3))
 				NEXT;
 		}
 		if (!reg_masked(c, RCX, i))
@@ -388,15 +418,17 @@ static HANDLER(op_ins)
 
 	if (i->src && !reg_masked(c, RCX, i))
 		return leave_after(c, i, BX_LOOKUP);
-	if (!slow_probe(c, reg_masked(c, RDI, i) + es_base(c), i->aux, true))
+	if (!c->ops->priv && !port_check(c, (u16)c->r[RDX], i->aux))
+		return raise_noted(c, i);
+	if (!str_ok(c, i, REG_ES, RDI, true) || !slow_probe(c, str_lin(c, i, es_base(c), RDI), i->aux, true))
 		return raise_fault(c, i);
 	c->cur = i;
 	if (!port_in(c, (u16)c->r[RDX], i->aux, &v)) {
 		c->cur = NULL;
-		RAISE(X86_GP, 0);
+		return raise_noted(c, i);
 	}
 	c->cur = NULL;
-	if (!slow_store(c, reg_masked(c, RDI, i) + es_base(c), i->aux, v))
+	if (!slow_store(c, str_lin(c, i, es_base(c), RDI), i->aux, v))
 		return raise_fault(c, i);
 	advance(c, RDI, i, step_of(c, i));
 	if (!i->src)
@@ -411,13 +443,15 @@ static HANDLER(op_outs)
 
 	if (i->src && !reg_masked(c, RCX, i))
 		return leave_after(c, i, BX_LOOKUP);
-	if (!slow_load(c, reg_masked(c, RSI, i) + c->r[i->seg], i->aux))
+	if (!c->ops->priv && !port_check(c, (u16)c->r[RDX], i->aux))
+		return raise_noted(c, i);
+	if (!str_ok(c, i, i->seg, RSI, false) || !slow_load(c, str_lin(c, i, c->r[i->seg], RSI), i->aux))
 		return raise_fault(c, i);
 	c->cur = i;
 	ok = port_out(c, (u16)c->r[RDX], i->aux, c->tmp[0]);
 	c->cur = NULL;
 	if (!ok)
-		RAISE(X86_GP, 0);
+		return raise_noted(c, i);
 	advance(c, RSI, i, step_of(c, i));
 	if (!i->src)
 		return leave_after(c, i, BX_LOOKUP);

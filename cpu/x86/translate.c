@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cpu/x86/opcodes.h"
+#include "cpu/x86/seg.h"
 #include "cpu/x86/xlat.h"
 
 static HANDLER(op_trap)
@@ -12,29 +13,33 @@ static HANDLER(op_trap)
 	RAISE(i->aux, (u32)i->imm);
 }
 
-/* A memory operand in a segment that is not flat: type, limit and presence. SDM 3A 5.3. */
+/*
+ * A memory operand in a segment that is not flat: type, limit and presence (SDM 3A 5.3). Its linear address goes to
+ * REG_LIN, where the records of the instruction take it from. dst: a write; imm: bytes.
+ */
 static HANDLER(op_segcheck)
 {
 	u64 off = (c->r[i->base] + (c->r[i->index] << i->scale) + (u64)(i64)i->disp) & c->r[i->asz];
 	u32 sr = i->seg - REG_ES;
-	const struct x86_seg *s = &c->s.seg[sr];
-	u64 last = off + i->aux - 1;
-	bool data = !(s->attr & SEGA_CODE);
-	bool ok = s->attr & SEGA_P;
 
-	if (ok && data && (s->attr & SEGA_CONFORM)) {
-		u64 top = s->attr & SEGA_DB ? 0xffffffff : 0xffff;
-
-		ok = off > s->limit && last <= top;
-	} else if (ok) {
-		ok = last <= s->limit;
-	}
-	if (ok && i->dst) /* a write */
-		ok = data && (s->attr & SEGA_RW);
-	else if (ok && !data)
-		ok = s->attr & SEGA_RW;
-	if (!ok)
+	if (!seg_ok(c, &c->s.seg[sr], off, (u32)i->imm, i->dst))
 		RAISE(sr == SEG_SS ? X86_SS : X86_GP, 0);
+	c->r[REG_LIN] = (u32)(off + c->s.seg[sr].base);
+	NEXT;
+}
+
+/* In code that ends somewhere: the block must lie below the limit of CS. imm: its bytes. */
+static HANDLER(op_codecheck)
+{
+	const struct x86_seg *cs = &c->s.seg[SEG_CS];
+	u64 off = (u32)(IP(c, i) - cs->base);
+
+	if (UNLIKELY(off + i->imm - 1 > cs->limit)) {
+		if (i->aux == 1)
+			RAISE(X86_GP, 0);
+		c->budget += i->n;
+		return leave(c, IP(c, i), BX_ONE);
+	}
 	NEXT;
 }
 
@@ -112,14 +117,31 @@ static bool touches_vectors(const struct oprow *r)
 	return false;
 }
 
-/* -1, or the vector that an instruction of this row raises in this mode before anything else. */
-static int availability(const struct xlat *x, const struct oprow *r)
+/* VEX-encoded instructions on vectors: SDM 2A 2.4. CR0.EM and CR4.OSFXSR have no say. */
+static int vex_availability(const struct xlat *x, const struct xi *d)
 {
-	u32 feat = r->flags >> FEAT_SHIFT;
+	u32 feat = d->row->flags >> FEAT_SHIFT & 0xff;
+
+	if (feat == F_BMI1 || feat == F_BMI2)
+		return -1;
+	if (!(x->c->features & BIT(F_AVX)) || !(x->key & KEY_AVX))
+		return X86_UD;
+	if (d->vl && (d->row->flags & INT256) && !(x->c->features & BIT(F_AVX2)))
+		return X86_UD;
+	return x->key & KEY_TS ? X86_NM : -1;
+}
+
+/* -1, or the vector that an instruction of this row raises in this mode before anything else. */
+static int availability(const struct xlat *x, const struct xi *d)
+{
+	const struct oprow *r = d->row;
+	u32 feat = r->flags >> FEAT_SHIFT & 0xff;
 	u32 key = x->key;
 
 	if (feat && !(x->c->features >> feat & 1))
 		return X86_UD;
+	if (r->vex)
+		return vex_availability(x, d);
 	switch (feat) {
 	case F_X87:
 	case F_FXSR:
@@ -151,15 +173,33 @@ static int availability(const struct xlat *x, const struct oprow *r)
 	}
 }
 
-/* Bytes a row's memory operand takes, for limit checks; 16 is the widest the table's letters promise. */
-static u8 operand_bytes(const struct xi *d)
+/* Bytes of operands the table calls M_. */
+static u32 image_bytes(const struct xi *d)
+{
+	static const struct {
+		const char *name;
+		u16 n16, n32;
+	} sizes[] = { { "bound", 4, 8 },    { "sgdt", 6, 6 },     { "sidt", 6, 6 },       { "lgdt", 6, 6 },
+		      { "lidt", 6, 6 },     { "cmpxchg8b", 8, 8 }, { "fldenv", 14, 28 },   { "fnstenv", 14, 28 },
+		      { "frstor", 94, 108 }, { "fnsave", 94, 108 }, { "fxsave", 512, 512 }, { "fxrstor", 512, 512 },
+		      { "xsave", 576, 576 }, { "xrstor", 576, 576 }, { "invpcid", 16, 16 } };
+	u32 k;
+
+	for (k = 0; k < ARRAY_SIZE(sizes); k++)
+		if (!strcmp(d->row->name, sizes[k].name))
+			return d->opsz == 2 ? sizes[k].n16 : sizes[k].n32;
+	return 1;
+}
+
+/* Bytes a row's memory operand takes, for limit checks. */
+static u32 operand_bytes(const struct xi *d)
 {
 	int i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		const char *o = d->row->op[i];
 
-		if (!strchr("EMQW", o[0]) || !o[0])
+		if (!o || !o[0] || !strchr("EMQWO", o[0]))
 			continue;
 		switch (o[1]) {
 		case 'b':
@@ -167,27 +207,92 @@ static u8 operand_bytes(const struct xi *d)
 		case 'w':
 			return 2;
 		case 'd':
-			return 4;
+			return o[2] == 'q' ? 16 : 4;
 		case 'q':
 			return 8;
+		case 't':
+			return 10;
 		case 'v':
 		case 'y':
 			return d->opsz;
 		case 'p':
-			return (u8)(MIN(d->opsz, 4) + 2);
+			if (o[2] == 'i')
+				return 8;
+			return o[2] ? (d->vl ? 32 : 16) : MIN(d->opsz, 4) + 2u;
+		case 's':
+			return o[2] == 's' ? 4 : 8;
 		case '_':
-			return 1;
+			return image_bytes(d);
 		default:
-			return 16;
+			return d->vl ? 32 : 16;
 		}
 	}
 	return d->opsz;
 }
 
+/* Whether the memory operand is accessed at all, at the address ModRM gives. */
+static bool is_access(const struct xi *d)
+{
+	static const char *const not[] = { "lea", "nop", "invlpg", "prefetchnta", "prefetcht0", "prefetcht1", "prefetcht2",
+					   "prefetchw", "prefetch" };
+	const char *n = d->row->name;
+	u32 k;
+
+	for (k = 0; k < ARRAY_SIZE(not); k++)
+		if (!strcmp(n, not[k]))
+			return false;
+	/* A bit number in a register moves the address: bits.c checks. */
+	return !(n[0] == 'b' && n[1] == 't' && d->row->op[1][0] == 'G');
+}
+
+static bool is_write(const struct xi *d)
+{
+	static const char *const stores[] = { "mov", "pop", "xchg", "setcc", "mov_from_seg", "sgdt", "sidt", "sldt", "str",
+					      "smsw", "shld", "shrd", "rol", "ror", "rcl", "rcr", "shl", "shr", "sar", "fst",
+					      "fstp", "fist", "fistp", "fisttp", "fbstp", "fnstcw", "fnstsw", "fnstenv",
+					      "fnsave", "fxsave", "xsave", "stmxcsr", "movnti", "movbe", "inc", "dec" };
+	const char *o = d->row->op[0], *n = d->row->name;
+	u32 k;
+
+	if (!strchr("EMQWO", o[0]) || !o[0])
+		return false;
+	if (d->row->flags & LOCK)
+		return true;
+	for (k = 0; k < ARRAY_SIZE(stores); k++)
+		if (!strcmp(n, stores[k]))
+			return true;
+	/* Vector stores: a move whose first operand is memory. */
+	return d->row->op[1][0] == 'V' || d->row->op[1][0] == 'P' || !strncmp(n, "movnt", 5) || !strncmp(n, "pextr", 5) ||
+	       !strncmp(n, "extract", 7);
+}
+
+static void emit_segcheck(struct xlat *x, struct xi *d)
+{
+	struct xi t = *d;
+	struct insn *r;
+
+	if (d->row->op[0][0] == 'O' || d->row->op[1][0] == 'O') {
+		t.disp = (i32)d->imm;
+		d->imm = 0;
+	} else if (!strcmp(d->row->name, "pop") && d->base == RSP) {
+		t.disp += d->opsz; /* the address is made after the stack pointer has moved */
+	}
+	r = emit(x, &t, op_segcheck);
+	r->imm = operand_bytes(d);
+	r->dst = is_write(d);
+	d->base = REG_ZERO;
+	d->index = REG_ZERO;
+	d->scale = 0;
+	d->disp = 0;
+	d->seg = REG_LIN;
+	d->adsz = 8;
+}
+
 static void emit_insn(struct xlat *x, const struct xi *d)
 {
-	int v = availability(x, d->row);
+	int v = availability(x, d);
 	bool jcc = d->row->emit == x86_emit_jcc;
+	struct xi checked;
 
 	if (!jcc)
 		x->cmp_kind = 0;
@@ -198,16 +303,11 @@ static void emit_insn(struct xlat *x, const struct xi *d)
 		emit_trap(x, d, (u8)v, 0);
 		return;
 	}
-	if ((x->key & KEY_SEGCHECK) && d->mem && d->seg != REG_ZERO && strcmp(d->row->name, "lea") &&
-	    strcmp(d->row->name, "nop")) {
-		struct insn *r = emit(x, d, op_segcheck);
-		char first = d->row->op[0][0];
-
-		r->aux = operand_bytes(d);
-		r->dst = (first == 'E' || first == 'M' || first == 'W' || first == 'Q') &&
-			 (d->row->flags & LOCK || !strcmp(d->row->name, "mov"));
-		xlat_pure(x);
-		x->xf[x->nrecs - 1] = 0;
+	if (!(x->key & KEY_CS64) && d->mem && (x->key & KEY_SEGCHECK || d->seg >= REG_FS) && d->seg >= REG_ES &&
+	    d->seg <= REG_GS && is_access(d)) {
+		checked = *d;
+		emit_segcheck(x, &checked);
+		d = &checked;
 	}
 	if (d->row->flags & END)
 		x->end = true;
@@ -305,7 +405,7 @@ struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit
 	struct xlat x;
 	u32 start = PAGE_OFFSET(c->rip);
 	u32 off = start;
-	bool cross = false;
+	bool cross = false, codecheck;
 	u8 buf[16];
 
 	x.c = c;
@@ -314,6 +414,12 @@ struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit
 	x.links[0] = x.links[1] = NO_LINK;
 	x.end = false;
 	x.cmp_kind = 0;
+	codecheck = (x.key & KEY_SEGCHECK) && !(x.key & KEY_CS64);
+	if (codecheck) {
+		struct xi d = { .ip = (u16)start, .base = REG_ZERO, .index = REG_ZERO, .seg = REG_ZERO };
+
+		emit(&x, &d, op_codecheck);
+	}
 	while (!x.end && off < PAGE_SIZE && x.ninsns < limit) {
 		struct xi d;
 		int len = x86_decode(&d, f->data + off, PAGE_SIZE - off, x.key, (u16)off);
@@ -340,6 +446,10 @@ struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit
 	}
 	if (!x.end)
 		emit_fall(&x, off);
+	if (codecheck) {
+		x.rec[0].imm = off - start;
+		x.rec[0].aux = x.ninsns == 1;
+	}
 	drop_dead_flags(&x);
 	return finish(c, &x, f, mfn, start, off - start, keep, cross, buf);
 }

@@ -134,8 +134,8 @@ INLINE void binary_mem(struct cpu *c, const struct insn *i, x87_binary fn, u64 v
 		u64 ea = EA(c, i);                                                                                   \
 		X87_WAIT;                                                                                            \
 		LOAD##bits(v, ea);                                                                                   \
-		c->s.fpu.fip = IP(c, i);                                                                             \
-		c->s.fpu.fdp = ea;                                                                                   \
+		c->s.fpu.fip = IP(c, i) - c->r[REG_CS];                                                              \
+		c->s.fpu.fdp = ea - c->r[i->seg];                                                                    \
 		name##_##kind(c, i, v);                                                                              \
 		NEXT;                                                                                                \
 	}
@@ -279,8 +279,8 @@ X87_COM_REG(fucompp, 1, true, 2)
 		u64 ea = EA(c, i);                                                                                   \
 		X87_WAIT;                                                                                            \
 		LOAD##bits(v, ea);                                                                                   \
-		c->s.fpu.fip = IP(c, i);                                                                             \
-		c->s.fpu.fdp = ea;                                                                                   \
+		c->s.fpu.fip = IP(c, i) - c->r[REG_CS];                                                              \
+		c->s.fpu.fdp = ea - c->r[i->seg];                                                                    \
 		compare_mem(c, i, v, kind, pops);                                                                    \
 		NEXT;                                                                                                \
 	}

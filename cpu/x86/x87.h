@@ -115,7 +115,7 @@ struct insn *x87_emit(struct xlat *x, const struct xi *d, insn_fn fn);
 #define X87_BEGIN                                                                                                    \
 	do {                                                                                                         \
 		X87_WAIT;                                                                                            \
-		c->s.fpu.fip = IP(c, i);                                                                             \
+		c->s.fpu.fip = IP(c, i) - c->r[REG_CS];                                                              \
 	} while (0)
 
 #define X87_ROW(name, fn)                                                                                            \

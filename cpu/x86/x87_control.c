@@ -425,7 +425,7 @@ static HANDLER(op_fxsave)
 	u64 ea = EA(c, i);
 
 	if (ea & 15)
-		RAISE(X86_GP, 0);
+		return raise_misaligned(c, i, ea);
 	if (!fxsave(c, i, ea))
 		return raise_fault(c, i);
 	NEXT;
@@ -436,7 +436,7 @@ static HANDLER(op_fxrstor)
 	u64 ea = EA(c, i);
 
 	if (ea & 15)
-		RAISE(X86_GP, 0);
+		return raise_misaligned(c, i, ea);
 	int v = fxrstor(c, i, ea);
 	if (v < 0)
 		return raise_fault(c, i);

@@ -52,8 +52,8 @@ static NOINLINE void load_m64(struct cpu *c, const struct insn *i, u64 v)
 		u64 ea = EA(c, i);                                                                                   \
 		X87_WAIT;                                                                                            \
 		LOAD##bits(v, ea);                                                                                   \
-		c->s.fpu.fip = IP(c, i);                                                                             \
-		c->s.fpu.fdp = ea;                                                                                   \
+		c->s.fpu.fip = IP(c, i) - c->r[REG_CS];                                                              \
+		c->s.fpu.fdp = ea - c->r[i->seg];                                                                    \
 		how;                                                                                                 \
 		NEXT;                                                                                                \
 	}
@@ -71,8 +71,8 @@ static HANDLER(op_fld80)
 	X87_WAIT;
 	LOAD64(mant, ea);
 	LOAD16(se, ea + 8);
-	c->s.fpu.fip = IP(c, i);
-	c->s.fpu.fdp = ea;
+	c->s.fpu.fip = IP(c, i) - c->r[REG_CS];
+	c->s.fpu.fdp = ea - c->r[i->seg];
 	load(c, i, (struct f80){ mant, se });
 	NEXT;
 }
@@ -94,8 +94,8 @@ static HANDLER(op_fbld)
 	X87_WAIT;
 	if (!load_bcd(c, i, ea))
 		return raise_fault(c, i);
-	c->s.fpu.fip = IP(c, i);
-	c->s.fpu.fdp = ea;
+	c->s.fpu.fip = IP(c, i) - c->r[REG_CS];
+	c->s.fpu.fdp = ea - c->r[i->seg];
 	NEXT;
 }
 
@@ -150,9 +150,10 @@ enum store_kind { ST_F32, ST_F64, ST_I16, ST_I32, ST_I64, ST_T16, ST_T32, ST_T64
 
 /*
  * Works out what a store writes, into c->tmp[0], and what it would report, into c->tmp[1] (flags, then bit 8: C1, bit
- * 9: stack fault). False: an unmasked exception keeps it from happening, and was reported.
+ * 9: stack fault). 0: an unmasked exception keeps it from happening, and was reported. -1: the memory faults, which
+ * comes before that.
  */
-static NOINLINE bool prepare_store(struct cpu *c, const struct insn *i, enum store_kind kind)
+static NOINLINE int prepare_store(struct cpu *c, const struct insn *i, enum store_kind kind, u64 ea, u32 size)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 	struct f80 a = x87_st(c, 0);
@@ -160,8 +161,10 @@ static NOINLINE bool prepare_store(struct cpu *c, const struct insn *i, enum sto
 
 	if (UNLIKELY(empty)) {
 		if (!(c->s.fpu.cw & FP_IE)) {
+			if (!slow_probe(c, ea, size, true))
+				return -1;
 			x87_stack_fault(c, i, false);
-			return false;
+			return 0;
 		}
 		a = F80_DEFAULT_NAN;
 	}
@@ -192,11 +195,13 @@ static NOINLINE bool prepare_store(struct cpu *c, const struct insn *i, enum sto
 		break;
 	}
 	if (UNLIKELY(e.flags & ~e.masks & (FP_IE | FP_OE | FP_UE))) {
+		if (!slow_probe(c, ea, size, true))
+			return -1;
 		x87_note(c, i, &e);
-		return false;
+		return 0;
 	}
 	c->tmp[1] = e.flags | (u64)e.up << 8 | (u64)empty << 9;
-	return true;
+	return 1;
 }
 
 static NOINLINE void report_store(struct cpu *c, const struct insn *i, u64 note)
@@ -222,16 +227,20 @@ INLINE void finish_store(struct cpu *c, const struct insn *i, u64 note)
 	static HANDLER(op_##name)                                                                                    \
 	{                                                                                                            \
 		u64 ea = EA(c, i);                                                                                   \
+		int ready_;                                                                                          \
 		X87_WAIT;                                                                                            \
-		if (LIKELY(prepare_store(c, i, kind))) {                                                             \
+		ready_ = prepare_store(c, i, kind, ea, (bits) / 8);                                                  \
+		if (UNLIKELY(ready_ < 0))                                                                            \
+			return raise_fault(c, i);                                                                    \
+		if (LIKELY(ready_)) {                                                                                \
 			u64 v = c->tmp[0], note = c->tmp[1];                                                         \
 			STORE##bits(ea, v);                                                                          \
 			finish_store(c, i, note);                                                                    \
 			if (pop)                                                                                     \
 				x87_pop(c);                                                                          \
 		}                                                                                                    \
-		c->s.fpu.fip = IP(c, i);                                                                             \
-		c->s.fpu.fdp = ea;                                                                                   \
+		c->s.fpu.fip = IP(c, i) - c->r[REG_CS];                                                              \
+		c->s.fpu.fdp = ea - c->r[i->seg];                                                                    \
 		NEXT;                                                                                                \
 	}
 X87_STORE(fst32, ST_F32, 32, false)
@@ -267,8 +276,10 @@ static HANDLER(op_fstp80)
 	if (UNLIKELY(empty)) {
 		v = F80_DEFAULT_NAN;
 		if (!(c->s.fpu.cw & FP_IE)) {
-			c->s.fpu.fip = IP(c, i);
-			c->s.fpu.fdp = ea;
+			if (!slow_probe(c, ea, 10, true))
+				return raise_fault(c, i);
+			c->s.fpu.fip = IP(c, i) - c->r[REG_CS];
+			c->s.fpu.fdp = ea - c->r[i->seg];
 			x87_stack_fault(c, i, false);
 			NEXT;
 		}
@@ -282,8 +293,8 @@ static HANDLER(op_fstp80)
 	x87_clear_c1(c);
 	if (UNLIKELY(empty))
 		x87_stack_fault(c, i, false);
-	c->s.fpu.fip = IP(c, i);
-	c->s.fpu.fdp = ea;
+	c->s.fpu.fip = IP(c, i) - c->r[REG_CS];
+	c->s.fpu.fdp = ea - c->r[i->seg];
 	x87_pop(c);
 	NEXT;
 }
@@ -296,7 +307,7 @@ static NOINLINE int store_bcd(struct cpu *c, const struct insn *i, u64 ea)
 	u8 b[10];
 
 	f80_to_bcd(empty ? F80_DEFAULT_NAN : x87_st(c, 0), b, &e);
-	if (!(e.flags & ~e.masks & FP_IE) && !store_bytes(c, ea, b, sizeof b))
+	if (e.flags & ~e.masks & FP_IE ? !slow_probe(c, ea, sizeof b, true) : !store_bytes(c, ea, b, sizeof b))
 		return 0;
 	bool done = x87_note(c, i, &e);
 	if (empty)
@@ -313,8 +324,8 @@ static HANDLER(op_fbstp)
 	X87_WAIT;
 	if (!store_bcd(c, i, ea))
 		return raise_fault(c, i);
-	c->s.fpu.fip = IP(c, i);
-	c->s.fpu.fdp = ea;
+	c->s.fpu.fip = IP(c, i) - c->r[REG_CS];
+	c->s.fpu.fdp = ea - c->r[i->seg];
 	NEXT;
 }
 X87_ROW(fbstp, op_fbstp)

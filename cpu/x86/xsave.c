@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * XSAVE and XRSTOR (standard form), XGETBV and XSETBV: SDM 1 chapter 13. Components: x87 (bit 0) and SSE (bit 1).
+ * XSAVE, XSAVEOPT, XSAVEC, XRSTOR, XGETBV and XSETBV: SDM 1 chapter 13. Components: x87 (bit 0), SSE (1), AVX (2).
  */
 #include <string.h>
 
@@ -10,80 +10,123 @@
 #include "cpu/x86/xlat.h"
 
 enum { X_X87 = 1, X_SSE = 2, X_AVX = 4 };
+#define X_COMPACTED BIT(63)
 #define HEADER 512u
 #define AREA 576u
+/* The upper halves of YMM registers: the one component beyond the legacy area, so its place is the same in both formats. */
+#define AVX_AREA (AREA + 256u)
 
-static bool sse_in_use(const struct cpu *c)
+/* Components that are not in their initial state. */
+static u64 in_use(const struct cpu *c)
 {
+	u64 lo = 0, hi = 0;
 	u32 n;
 
-	for (n = 0; n < 16; n++)
-		if (c->s.vec[n].q[0] | c->s.vec[n].q[1])
-			return true;
-	return false;
+	for (n = 0; n < 16; n++) {
+		lo |= c->s.vec[n].q[0] | c->s.vec[n].q[1];
+		hi |= c->s.vec[n].q[2] | c->s.vec[n].q[3];
+	}
+	return X_X87 | (lo ? X_SSE : 0) | (hi ? X_AVX : 0);
 }
 
-/* aux: 1 for REX.W, 2 in 64-bit mode (all sixteen registers). */
+enum { FORM_XSAVE, FORM_OPT, FORM_COMPACT };
+
+/* aux: 1 for REX.W, 2 in 64-bit mode (all sixteen registers), bits 2-3 the form. SDM 1 13.7, 13.9, 13.10. */
 static NOINLINE bool xsave(struct cpu *c, const struct insn *i, u64 ea)
 {
+	u32 form = i->aux >> 2;
 	u64 rfbm = (c->r[RDX] << 32 | (u32)c->r[RAX]) & c->s.xcr0;
-	u64 in_use = X_X87 | (sse_in_use(c) ? X_SSE : 0);
-	u32 n, nvec = i->aux & 2 ? 16 : 8;
-	u8 b[AREA];
-	u64 bv;
+	u64 used = in_use(c), save = rfbm, bv;
+	u32 n, nvec = i->aux & 2 ? 16 : 8, size = rfbm & X_AVX ? AVX_AREA : AREA;
+	u8 b[AVX_AREA];
 
+	if (form == FORM_COMPACT && c->s.fpu.mxcsr != 0x1f80)
+		used |= X_SSE;
+	if (form != FORM_XSAVE)
+		save &= used;
 	/* What is not asked for stays as it is in memory. */
-	if (!slow_probe(c, ea, AREA, true) || !load_bytes(c, ea, b, AREA))
+	if (!slow_probe(c, ea, size, true) || !load_bytes(c, ea, b, size))
 		return false;
-	if (rfbm & X_X87) {
+	if (save & X_X87) {
 		u32 mxcsr = ld32(b + 24), mask = ld32(b + 28);
 
 		x87_save_image(c, b, i->aux & 1);
 		st32(b + 24, mxcsr);
 		st32(b + 28, mask);
 	}
-	if (rfbm & (X_SSE | X_AVX)) {
+	if (form == FORM_COMPACT ? save & X_SSE : rfbm & (X_SSE | X_AVX)) {
 		st32(b + 24, c->s.fpu.mxcsr);
 		st32(b + 28, 0xffff);
 	}
-	if (rfbm & X_SSE)
-		for (n = 0; n < nvec; n++) {
+	for (n = 0; n < nvec; n++) {
+		if (save & X_SSE) {
 			st64(b + 160 + 16 * n, VQ(&c->s.vec[n], 0));
 			st64(b + 168 + 16 * n, VQ(&c->s.vec[n], 1));
 		}
-	bv = (ld64(b + HEADER) & ~rfbm) | (in_use & rfbm);
+		if (save & X_AVX) {
+			st64(b + AREA + 16 * n, VQ(&c->s.vec[n], 2));
+			st64(b + AREA + 8 + 16 * n, VQ(&c->s.vec[n], 3));
+		}
+	}
+	bv = used & rfbm;
+	if (form == FORM_COMPACT)
+		st64(b + HEADER + 8, rfbm | X_COMPACTED);
+	else
+		bv |= ld64(b + HEADER) & ~rfbm;
 	st64(b + HEADER, bv);
-	return store_bytes(c, ea, b, HEADER + 8);
+	return store_bytes(c, ea, b, save & X_AVX ? AVX_AREA : HEADER + 16);
 }
 
-/* -1: the memory faults; else a vector, or 0. */
+/* SDM 1 13.8. -1: the memory faults; else a vector, or 0. */
 static NOINLINE int xrstor(struct cpu *c, const struct insn *i, u64 ea)
 {
 	u64 rfbm = (c->r[RDX] << 32 | (u32)c->r[RAX]) & c->s.xcr0;
 	u32 n, nvec = i->aux & 2 ? 16 : 8;
-	u8 b[AREA];
-	u64 bv;
+	u8 b[AVX_AREA];
+	u64 bv, comp;
+	bool compact, mxcsr;
 
 	if (!load_bytes(c, ea, b, AREA))
 		return -1;
 	bv = ld64(b + HEADER);
-	if ((bv & ~c->s.xcr0) || ld64(b + HEADER + 8) || ld64(b + HEADER + 16))
+	comp = ld64(b + HEADER + 8);
+	compact = (c->features & BIT(F_XSAVEC)) && (comp & X_COMPACTED);
+	if (compact) {
+		u64 rest = 0;
+
+		for (n = 16; n < 64; n += 8)
+			rest |= ld64(b + HEADER + n);
+		if (rest || (comp & ~c->s.xcr0 & ~X_COMPACTED) || (bv & ~comp) || (bv & X_COMPACTED))
+			return X86_GP;
+	} else if ((bv & ~c->s.xcr0) || comp || ld64(b + HEADER + 16)) {
 		return X86_GP;
-	if ((rfbm & (X_SSE | X_AVX)) && (ld32(b + 24) & ~0xffffu))
+	}
+	/* The compacted form takes MXCSR for part of SSE's state. */
+	mxcsr = compact ? rfbm & bv & X_SSE : rfbm & (X_SSE | X_AVX);
+	if (mxcsr && (ld32(b + 24) & ~0xffffu))
 		return X86_GP;
+	if ((rfbm & bv & X_AVX) && !load_bytes(c, ea + AREA, b + AREA, AVX_AREA - AREA))
+		return -1;
 	if (rfbm & X_X87) {
 		if (bv & X_X87)
 			x87_load_image(c, b, i->aux & 1);
 		else
 			x87_init(c);
 	}
-	if (rfbm & (X_SSE | X_AVX))
+	if (mxcsr)
 		c->s.fpu.mxcsr = ld32(b + 24);
-	if (rfbm & X_SSE)
-		for (n = 0; n < nvec; n++) {
+	else if (compact && (rfbm & X_SSE))
+		c->s.fpu.mxcsr = 0x1f80;
+	for (n = 0; n < nvec; n++) {
+		if (rfbm & X_SSE) {
 			VQ(&c->s.vec[n], 0) = bv & X_SSE ? ld64(b + 160 + 16 * n) : 0;
 			VQ(&c->s.vec[n], 1) = bv & X_SSE ? ld64(b + 168 + 16 * n) : 0;
 		}
+		if (rfbm & X_AVX) {
+			VQ(&c->s.vec[n], 2) = bv & X_AVX ? ld64(b + AREA + 16 * n) : 0;
+			VQ(&c->s.vec[n], 3) = bv & X_AVX ? ld64(b + AREA + 8 + 16 * n) : 0;
+		}
+	}
 	return 0;
 }
 
@@ -92,7 +135,7 @@ static HANDLER(op_xsave)
 	u64 ea = EA(c, i);
 
 	if (ea & 63)
-		RAISE(X86_GP, 0);
+		return raise_misaligned(c, i, ea);
 	if (!xsave(c, i, ea))
 		return raise_fault(c, i);
 	NEXT;
@@ -104,7 +147,7 @@ static HANDLER(op_xrstor)
 	int v;
 
 	if (ea & 63)
-		RAISE(X86_GP, 0);
+		return raise_misaligned(c, i, ea);
 	v = xrstor(c, i, ea);
 	if (v < 0)
 		return raise_fault(c, i);
@@ -113,28 +156,50 @@ static HANDLER(op_xrstor)
 	NEXT;
 }
 
-static bool emit_x(struct xlat *x, const struct xi *d, insn_fn fn)
+static bool emit_x(struct xlat *x, const struct xi *d, insn_fn fn, u32 form)
 {
-	emit(x, d, fn)->aux = (u8)((d->opsz == 8 ? 1 : 0) | (x->key & KEY_CS64 ? 2 : 0));
+	emit(x, d, fn)->aux = (u8)((d->opsz == 8 ? 1 : 0) | (x->key & KEY_CS64 ? 2 : 0) | form << 2);
 	return true;
 }
 
 bool x86_emit_xsave(struct xlat *x, const struct xi *d)
 {
-	return emit_x(x, d, op_xsave);
+	return emit_x(x, d, op_xsave, FORM_XSAVE);
+}
+
+bool x86_emit_xsaveopt(struct xlat *x, const struct xi *d)
+{
+	return emit_x(x, d, op_xsave, FORM_OPT);
+}
+
+bool x86_emit_xsavec(struct xlat *x, const struct xi *d)
+{
+	return emit_x(x, d, op_xsave, FORM_COMPACT);
 }
 
 bool x86_emit_xrstor(struct xlat *x, const struct xi *d)
 {
-	return emit_x(x, d, op_xrstor);
+	return emit_x(x, d, op_xrstor, 0);
+}
+
+bool cpu_xcr0_valid(const struct cpu *c, u64 v)
+{
+	u64 known = X_X87 | X_SSE | (c->features & BIT(F_AVX) ? X_AVX : 0);
+
+	return !(v & ~known) && (v & X_X87) && (v & X_SSE || !(v & X_AVX));
 }
 
 static HANDLER(op_xgetbv)
 {
-	if ((u32)c->r[RCX])
+	/* XGETBV of 1 came with XSAVEC: what is in use of it. */
+	u64 v = c->s.xcr0;
+
+	if ((u32)c->r[RCX] > 1 || ((u32)c->r[RCX] && !(c->features & BIT(F_XSAVEC))))
 		RAISE(X86_GP, 0);
-	c->r[RAX] = (u32)c->s.xcr0;
-	c->r[RDX] = c->s.xcr0 >> 32;
+	if ((u32)c->r[RCX])
+		v &= in_use(c);
+	c->r[RAX] = (u32)v;
+	c->r[RDX] = v >> 32;
 	NEXT;
 }
 
@@ -162,9 +227,10 @@ static HANDLER(op_xsetbv)
 			RAISE((u8)rc, 0);
 		return leave_after(c, i, BX_LOOKUP);
 	}
-	if ((u32)c->r[RCX] || (v & ~(u64)(X_X87 | X_SSE)) || !(v & X_X87))
+	if ((u32)c->r[RCX] || !cpu_xcr0_valid(c, v))
 		RAISE(X86_GP, 0);
 	c->s.xcr0 = v;
+	cpu_mode_changed(c);
 	return leave_after(c, i, BX_LOOKUP);
 }
 

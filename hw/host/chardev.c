@@ -60,11 +60,20 @@ struct chardev *chardev_open(const char *spec, const struct chardev_env *env, st
 	return cd;
 }
 
+bool chardev_late(const struct chardev *cd)
+{
+	return cd->env.late && cd->env.late(cd->env.opaque);
+}
+
 int chardev_wait(struct chardev *cd, int fd, u32 events)
 {
 	for (;;) {
-		int rc = poll_one(cd->env.poll, fd, events, -1);
+		int rc = poll_one(cd->env.poll, fd, events, cd->env.late ? CHARDEV_LOOK : -1);
 
+		if (chardev_late(cd))
+			return -EINTR;
+		if (!rc)
+			continue;
 		if (rc != -EINTR || !cd->env.signals || *signals_quit_flag(cd->env.signals))
 			return rc;
 		/* Woken, but not to end (a stop and a continue, a question for progress): eat the wake and wait on. */
@@ -136,7 +145,9 @@ void chardev_write(struct chardev *cd, const void *p, size_t n)
 		n -= piece;
 		flush(cd);
 		while (cd->connected && unsent(cd) > CHARDEV_QUEUE_MAX) {
-			if (poll_one(cd->env.poll, cd->wfd, POLL_WRITABLE, -1) == -EINTR) {
+			int rc = poll_one(cd->env.poll, cd->wfd, POLL_WRITABLE, cd->env.late ? CHARDEV_LOOK : -1);
+
+			if (rc == -EINTR || chardev_late(cd)) {
 				/* Somebody wants the loop's attention: pass the limit for once, four-fold at most. */
 				if (unsent(cd) > 4 * CHARDEV_QUEUE_MAX)
 					return;
@@ -277,8 +288,9 @@ void chardev_close(struct chardev *cd)
 	flush(cd);
 	while (cd->connected && unsent(cd)) {
 		struct poll_set *ps = left < 0 ? cd->env.poll : NULL;
+		i64 wait = left < 0 && cd->env.late ? CHARDEV_LOOK : left;
 
-		if (poll_one(ps, cd->wfd, POLL_WRITABLE, left) == -EINTR) {
+		if (poll_one(ps, cd->wfd, POLL_WRITABLE, wait) == -EINTR || (left < 0 && chardev_late(cd))) {
 			left = HURRY;
 			end = host_now() + (u64)left;
 		}

@@ -25,6 +25,7 @@ struct chardev_env {
 	struct signals *signals;    /* guards the terminal of stdio; NULL: its mode is left alone */
 	const char *label;          /* e.g. "serial0"; for messages */
 	void (*quit)(void *opaque); /* Ctrl-A x was typed; NULL: the key is not offered */
+	bool (*late)(void *opaque); /* asked while we wait for a peer: true to wait no longer; NULL: never */
 	void *opaque;
 };
 

@@ -54,7 +54,9 @@ void chardev_stop(struct chardev *cd);
 /* Stops input only. */
 void chardev_stop_input(struct chardev *cd);
 
-/* While opening: waits for events on fd; callbacks of the set may run. The events, or -EINTR if asked to end. */
+#define CHARDEV_LOOK 100000000 /* ns between questions whether it is late */
+bool chardev_late(const struct chardev *cd);
+/* While opening: waits for events on fd; callbacks of the set may run. The events, or -EINTR if asked to end or late. */
 int chardev_wait(struct chardev *cd, int fd, u32 events);
 
 /* Takes our own keys (Ctrl-A ...) out of n bytes of input, in place. Returns how many are left. */

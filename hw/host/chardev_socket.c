@@ -202,7 +202,8 @@ static int clear_stale(struct chardev *cd, const struct sockaddr_un *sa, struct 
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (fd < 0)
 		return 0;
-	rc = connect(fd, (const struct sockaddr *)sa, sizeof *sa);
+	prepare_fd(fd); /* one whose queue is full would keep us */
+	rc = connect(fd, (const struct sockaddr *)sa, sizeof *sa) && errno != EAGAIN;
 	close(fd);
 	if (!rc)
 		return error_set(e, -EADDRINUSE,

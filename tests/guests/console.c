@@ -26,7 +26,8 @@ void guest_main(void)
 	ck((u64)r >> 16, 4, "xen_version major");
 	ck(hc2(xen_version, 1, extra), 0, "extraversion");
 	ck(hc2(xen_version, 6, &fi), 0, "get_features");
-	ck2(fi.bits & 0x1ff, 0xe0, 0xf0, "features 0-8"); /* the oracle sets bit 4 by the FEATURES note, the tools only for 32 bits */
+	ck2(fi.bits & 0x1ff, 0xe0, 0xf0,
+	    "features 0-8"); /* the oracle sets bit 4 by the FEATURES note, the tools only for 32 bits */
 	ck(hc2(xen_version, 99, NULL), -ENOSYS, "xen_version unknown sub");
 	ck(hc2(xen_version, 1, 0x1000), -EFAULT, "xen_version bad pointer");
 	{

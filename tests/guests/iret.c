@@ -9,7 +9,8 @@
 #define USTACK 0x10001000UL
 #define KDATA 0x10002000UL /* in the kernel's tables only */
 
-__asm__(".text\n.globl u_syscall, u_syscall_end, u_int80, u_read, u_write, u_exec, u_ud, u_sysenter, u_hlt, u_int91, u_gs, u_loop, "
+__asm__(".text\n.globl u_syscall, u_syscall_end, u_int80, u_read, u_write, u_exec, u_ud, u_sysenter, u_hlt, u_int91, "
+	"u_gs, u_loop, "
 	"u_tf, u_fpu, u_end\n"
 	".balign 16\nu_begin: .globl u_begin\n"
 	"u_syscall: syscall\nu_syscall_end: nop\n"
@@ -26,8 +27,22 @@ __asm__(".text\n.globl u_syscall, u_syscall_end, u_int80, u_read, u_write, u_exe
 	"u_fpu: fninit; syscall\n"
 	"u_loop: pause; jmp u_loop\n"
 	"u_end:\n");
-LABEL(u_begin); LABEL(u_syscall); LABEL(u_syscall_end); LABEL(u_int80); LABEL(u_int91); LABEL(u_read); LABEL(u_write);
-LABEL(u_exec); LABEL(u_ud); LABEL(u_sysenter); LABEL(u_hlt); LABEL(u_gs); LABEL(u_tf); LABEL(u_fpu); LABEL(u_loop); LABEL(u_end);
+LABEL(u_begin);
+LABEL(u_syscall);
+LABEL(u_syscall_end);
+LABEL(u_int80);
+LABEL(u_int91);
+LABEL(u_read);
+LABEL(u_write);
+LABEL(u_exec);
+LABEL(u_ud);
+LABEL(u_sysenter);
+LABEL(u_hlt);
+LABEL(u_gs);
+LABEL(u_tf);
+LABEL(u_fpu);
+LABEL(u_loop);
+LABEL(u_end);
 ASMFN(do_wrgs, "xor %eax,%eax; mov %edi,%gs; mov %gs,%eax");
 ASMFN(do_rdgs, "mov %gs:0,%rax");
 ASMFN(do_rdfs, "mov %fs:0,%rax");
@@ -262,11 +277,17 @@ void guest_main(void)
 	ck(last.error, 0x14, "where the kernel's text is not");
 	ck(kernel_with(0xe030, 0xe02b, A_(u_ud)), 6, "iret to the kernel, RPL 0");
 	ck(last.cs & 3, 0, "iret to the kernel: RPL");
+	ck(kernel_with(0x1230, 0xe02b, A_(u_ud)), 13, "iret with a bad CS");
+	ck(last.error, 0x1230, "its error code");
+	ck(kernel_with(0xe030, 0x1230, A_(u_ud)), 13, "iret with a bad SS");
+	ck(last.error, 0x1230, "its error code");
+	ck(kernel_with(0xe030, 0xe02b, 1UL << 63), 13, "iret to an address not canonical");
 	bases();
 	fpu();
 	ck(TRY(do_sysret, 0, 0), TRAPPED(13), "SYSRET");
 	ckd(TRY(do_sysenter, 0, 0), TRAPPED(13), TRAPPED(6), "sysenter in the kernel");
-	ckd(TRY(do_iretq, 0, 0), 9, TRAPPED(14), "a plain IRETQ works in the kernel"); /* QEMU reads its frame as the host would */
+	ckd(TRY(do_iretq, 0, 0), 9, TRAPPED(14),
+	    "a plain IRETQ works in the kernel"); /* QEMU reads its frame as the host would */
 	ck(hc2(stack_switch, KERNEL_SS, ksp), 0, "stack_switch");
 	ck(hc2(callback_op, 1, NULL), -EFAULT, "callback_op unregister, bad pointer");
 	ck(hc2(callback_op, 9, NULL), -ENOSYS, "callback_op unknown");

@@ -21,7 +21,7 @@ u64 last_cr2;
 void (*port_hook)(u32 port);
 volatile u32 upcalls;
 volatile u32 port_count[4096];
-int use_fifo;
+int use_fifo, console_by_io;
 struct trap_info traps[257];
 
 static u32 passed, failed;
@@ -139,7 +139,7 @@ static void format(struct out *o, const char *f, __builtin_va_list ap)
 		}
 		if (*f == 'p')
 			is_long = 1;
-		x = is_long ? __builtin_va_arg(ap, u64) : (u64)(i64)__builtin_va_arg(ap, int);
+		x = is_long ? __builtin_va_arg(ap, u64) : (u64)(i64) __builtin_va_arg(ap, int);
 		if (*f == 'd') {
 			if ((i64)x < 0) {
 				put(o, '-');
@@ -158,7 +158,7 @@ static void emit(const struct out *o)
 {
 	while (__sync_lock_test_and_set(&print_lock, 1))
 		pause_();
-	if (dom0)
+	if (dom0 || console_by_io)
 		hc3(console_io, 0, o->n, o->buf);
 	else
 		console_ring(o->buf, o->n);
@@ -284,8 +284,8 @@ void lib_trap(struct regs *r)
 		r->rflags &= ~FL_TF;
 		return;
 	}
-	printf("trap %lu error %lx at %lx cs %lx flags %lx rsp %lx cr2 %lx\n", r->vector, r->error, r->rip, r->cs, r->rflags, r->rsp,
-	       last_cr2);
+	printf("trap %lu error %lx at %lx cs %lx flags %lx rsp %lx cr2 %lx\n", r->vector, r->error, r->rip, r->cs,
+	       r->rflags, r->rsp, last_cr2);
 	die("unexpected trap");
 }
 
@@ -395,11 +395,11 @@ i64 ext(u32 cmd, u64 arg1, u64 arg2)
 	return hc4(mmuext_op, &e, 1, NULL, DOMID_SELF);
 }
 
-#define ACCESS(n, type)                                                                                                        \
-	i64 poke##n(u64 va, u64 val)                                                                                           \
-	{                                                                                                                      \
-		*(volatile type *)va = (type)val;                                                                              \
-		return 0;                                                                                                      \
+#define ACCESS(n, type)                                                                                                \
+	i64 poke##n(u64 va, u64 val)                                                                                   \
+	{                                                                                                              \
+		*(volatile type *)va = (type)val;                                                                      \
+		return 0;                                                                                              \
 	}
 ACCESS(8, u8)
 ACCESS(16, u16)
@@ -522,6 +522,18 @@ u64 now(void)
 	return ns;
 }
 
+/* Knuth's LCG (MMIX), high half. */
+u64 rnd(void)
+{
+	static u64 x = 20231021;
+	u64 hi;
+
+	x = x * 6364136223846793005UL + 1442695040888963407UL;
+	hi = x >> 32;
+	x = x * 6364136223846793005UL + 1442695040888963407UL;
+	return hi << 32 | x >> 32;
+}
+
 /* ---- start ------------------------------------------------------------------------------------------------------- */
 
 void lib_start(struct start_info *info);
@@ -541,7 +553,8 @@ void lib_start(struct start_info *info)
 	if (va_set(A_(shared_page), si->shared_info | P_RWX_, 2)) {
 		shi = NULL;
 		printf("not ok shared_info cannot be mapped\n");
-	}
+	} else
+		memset(shi->mask, 0xff, sizeof shi->mask); /* the console's port among them */
 	traps_install();
 	hc2(callback_op, 0, &cb);
 	cb.type = 1;

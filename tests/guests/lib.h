@@ -6,10 +6,8 @@
 #ifndef GUEST_LIB_H
 #define GUEST_LIB_H
 
-#ifdef __GNUC__
-#ifndef __clang__
-#pragma GCC target("general-regs-only") /* handlers must not touch what they do not save */
-#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC target("general-regs-only") /* handlers must not touch what they do not save; clang needs the option */
 #endif
 
 typedef unsigned char u8;
@@ -27,18 +25,61 @@ typedef long i64;
 #define WRITE(x, y) (*(volatile __typeof__(x) *)&(x) = (y))
 
 /* Errors of Xen. */
-enum { EPERM = 1, ENOENT = 2, ESRCH = 3, E2BIG = 7, EAGAIN = 11, ENOMEM = 12, EACCES = 13, EFAULT = 14, EBUSY = 16, EEXIST = 17,
-	EXDEV = 18, ENODEV = 19, EINVAL = 22, ENOSPC = 28, ERANGE = 34, ENOSYS = 38, EOPNOTSUPP = 95 };
+enum {
+	EPERM = 1,
+	ENOENT = 2,
+	ESRCH = 3,
+	E2BIG = 7,
+	EAGAIN = 11,
+	ENOMEM = 12,
+	EACCES = 13,
+	EFAULT = 14,
+	EBUSY = 16,
+	EEXIST = 17,
+	EXDEV = 18,
+	ENODEV = 19,
+	EINVAL = 22,
+	ENOSPC = 28,
+	ERANGE = 34,
+	ENOSYS = 38,
+	EOPNOTSUPP = 95
+};
 #define DOMID_SELF 0x7ff0UL
 #define DOMID_IO 0x7ff1UL
 #define DOMID_XEN 0x7ff2UL
 
 /* Hypercalls. */
-enum { HC_set_trap_table = 0, HC_mmu_update, HC_set_gdt, HC_stack_switch, HC_set_callbacks, HC_fpu_taskswitch, HC_sched_op_compat,
-	HC_platform_op, HC_set_debugreg, HC_get_debugreg, HC_update_descriptor, HC_memory_op = 12, HC_multicall, HC_update_va_mapping,
-	HC_set_timer_op, HC_event_channel_op_compat, HC_xen_version, HC_console_io, HC_physdev_op_compat, HC_grant_table_op,
-	HC_vm_assist, HC_iret = 23, HC_vcpu_op, HC_set_segment_base, HC_mmuext_op, HC_sched_op = 29, HC_callback_op,
-	HC_event_channel_op = 32, HC_physdev_op };
+enum {
+	HC_set_trap_table = 0,
+	HC_mmu_update,
+	HC_set_gdt,
+	HC_stack_switch,
+	HC_set_callbacks,
+	HC_fpu_taskswitch,
+	HC_sched_op_compat,
+	HC_platform_op,
+	HC_set_debugreg,
+	HC_get_debugreg,
+	HC_update_descriptor,
+	HC_memory_op = 12,
+	HC_multicall,
+	HC_update_va_mapping,
+	HC_set_timer_op,
+	HC_event_channel_op_compat,
+	HC_xen_version,
+	HC_console_io,
+	HC_physdev_op_compat,
+	HC_grant_table_op,
+	HC_vm_assist,
+	HC_iret = 23,
+	HC_vcpu_op,
+	HC_set_segment_base,
+	HC_mmuext_op,
+	HC_sched_op = 29,
+	HC_callback_op,
+	HC_event_channel_op = 32,
+	HC_physdev_op
+};
 
 static inline i64 hc(u64 nr, u64 a, u64 b, u64 c, u64 d, u64 e)
 {
@@ -46,7 +87,10 @@ static inline i64 hc(u64 nr, u64 a, u64 b, u64 c, u64 d, u64 e)
 	register u64 r10 __asm__("r10") = d;
 	register u64 r8 __asm__("r8") = e;
 
-	__asm__ volatile("syscall" : "=a"(r), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8) : "0"(nr) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall"
+			 : "=a"(r), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8)
+			 : "0"(nr)
+			 : "rcx", "r11", "memory");
 	return r;
 }
 #define A_(x) ((u64)(x))
@@ -92,7 +136,8 @@ struct trap_info {
 	u64 address;
 };
 struct regs {
-	u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, vector, error, rip, cs, rflags, rsp, ss;
+	u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, vector, error, rip, cs, rflags,
+		rsp, ss;
 };
 struct vcpu_context {
 	u8 fpu[512];
@@ -118,8 +163,28 @@ struct mmuext {
 	u32 cmd, pad;
 	u64 arg1, arg2;
 };
-enum { PIN_L1, PIN_L2, PIN_L3, PIN_L4, UNPIN, NEW_BASEPTR, FLUSH_LOCAL, INVLPG_LOCAL, FLUSH_MULTI, INVLPG_MULTI, FLUSH_ALL,
-	INVLPG_ALL, FLUSH_CACHE, SET_LDT, NEW_USER_BASEPTR = 15, CLEAR_PAGE, COPY_PAGE, FLUSH_CACHE_GLOBAL, MARK_SUPER, UNMARK_SUPER };
+enum {
+	PIN_L1,
+	PIN_L2,
+	PIN_L3,
+	PIN_L4,
+	UNPIN,
+	NEW_BASEPTR,
+	FLUSH_LOCAL,
+	INVLPG_LOCAL,
+	FLUSH_MULTI,
+	INVLPG_MULTI,
+	FLUSH_ALL,
+	INVLPG_ALL,
+	FLUSH_CACHE,
+	SET_LDT,
+	NEW_USER_BASEPTR = 15,
+	CLEAR_PAGE,
+	COPY_PAGE,
+	FLUSH_CACHE_GLOBAL,
+	MARK_SUPER,
+	UNMARK_SUPER
+};
 struct multicall {
 	u64 op;
 	i64 result;
@@ -135,7 +200,7 @@ struct multicall {
 #define P_NX (1UL << 63)
 #define P_RWX_ (P_P | P_RW | P_US | P_A | P_D)
 #define P_RO_ (P_P | P_US | P_A)
-#define PTE_MFN(e) (((e) & 0x000ffffffffff000UL) >> 12)
+#define PTE_MFN(e) (((e)&0x000ffffffffff000UL) >> 12)
 
 #define FL_CF 1UL
 #define FL_TF 0x100UL
@@ -147,8 +212,8 @@ struct multicall {
 extern struct start_info *si;
 extern struct shared_info *shi;
 extern u64 *p2m;
-extern u64 *l4;     /* the kernel's top table, as mapped (read-only) */
-extern int dom0;    /* runs as the oracle's first domain: more is allowed */
+extern u64 *l4;  /* the kernel's top table, as mapped (read-only) */
+extern int dom0; /* runs as the oracle's first domain: more is allowed */
 extern u64 iret_flags, try_sp, failsafe_ds, failsafe_es, failsafe_fs, failsafe_gs;
 extern const u64 trap_entries[260];
 extern u8 stacks[9][16384], hypercall_page[], _end[];
@@ -169,11 +234,23 @@ void console_ring(const char *s, u64 n);
 /* Either answer is right: dom0's privileges or the build change it. */
 #define ck2(got, want, other, ...) check_(A_(got), A_(want), A_(other), __VA_ARGS__)
 /* The oracle answers otherwise (said beside it why): its own processor's error, or what only a first domain may. */
-#define ckd(got, want, oracle, ...) do { if (dom0) ck(got, oracle, __VA_ARGS__); else ck(got, want, __VA_ARGS__); } while (0)
+#define ckd(got, want, oracle, ...)                                                                                    \
+	do {                                                                                                           \
+		if (dom0)                                                                                              \
+			ck(got, oracle, __VA_ARGS__);                                                                  \
+		else                                                                                                   \
+			ck(got, want, __VA_ARGS__);                                                                    \
+	} while (0)
 void check_(u64 got, u64 want, u64 other, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* As ck, but says nothing when right: for long lists; quiet_ok(n, name) then counts them as one. */
 extern u64 quiet_failed;
-#define ckq(got, want, ...) do { if (A_(got) != A_(want)) { quiet_failed++; ck(got, want, __VA_ARGS__); } } while (0)
+#define ckq(got, want, ...)                                                                                            \
+	do {                                                                                                           \
+		if (A_(got) != A_(want)) {                                                                             \
+			quiet_failed++;                                                                                \
+			ck(got, want, __VA_ARGS__);                                                                    \
+		}                                                                                                      \
+	} while (0)
 void quiet_ok(const char *name);
 void done(void) __attribute__((noreturn));
 void die(const char *why) __attribute__((noreturn));
@@ -197,8 +274,8 @@ i64 poke8(u64 va, u64 val), poke16(u64 va, u64 val), poke32(u64 va, u64 val), po
 i64 peek8(u64 va, u64 b), peek64(u64 va, u64 b), call_at(u64 va, u64 b);
 
 /* A function in assembly: i64 name(u64 a, u64 b), a in rdi, b in rsi; NAME_at is a label the body may set. */
-#define ASMFN(name, body)                                                                                                      \
-	i64 name(u64 a, u64 b);                                                                                                \
+#define ASMFN(name, body)                                                                                              \
+	i64 name(u64 a, u64 b);                                                                                        \
 	__asm__(".text\n.globl " #name "\n" #name ":\n" body "\nret\n")
 #define LABEL(name) extern u8 name[]
 
@@ -206,7 +283,8 @@ i64 peek8(u64 va, u64 b), peek64(u64 va, u64 b), call_at(u64 va, u64 b);
 extern void (*port_hook)(u32 port);
 extern volatile u32 upcalls;
 extern volatile u32 port_count[4096];
-extern int use_fifo;
+extern int use_fifo;      /* port_hook does the whole upcall */
+extern int console_by_io; /* prints by hypercall 18 */
 struct vcpu_info *vinfo(void);
 u32 cpu_id(void);
 void events_on(void);
@@ -217,13 +295,34 @@ static inline void pause_(void)
 }
 int evtchn(u32 cmd, void *arg);
 void port_unmask(u32 port);
+enum {
+	BIND_INTERDOMAIN,
+	BIND_VIRQ,
+	BIND_PIRQ,
+	CLOSE,
+	SEND,
+	STATUS,
+	ALLOC_UNBOUND,
+	BIND_IPI,
+	BIND_VCPU,
+	UNMASK,
+	RESET,
+	INIT_CONTROL,
+	EXPAND_ARRAY,
+	SET_PRIORITY
+};
+/* The port, or the error. */
+i64 bind_virq(u32 virq, u32 vcpu), bind_ipi(u32 vcpu), alloc_unbound(u16 dom, u16 remote),
+	bind_interdomain(u16 dom, u32 port);
+i64 port_send(u32 port), port_close(u32 port), port_status(u32 port, u32 *st); /* st[6]: struct evtchn_status */
+i64 evtchn2(u32 cmd, u32 a, u32 b);                                            /* of two words */
 
 /* Pages. */
 void *page_alloc(void); /* zeroed, writable, the domain's own */
 u64 mfn_of(const void *va);
 void *va_of(u64 mfn);
-u64 *pte_of(u64 va);                  /* the L1 entry in the kernel's tables, as mapped; NULL: no table */
-u64 entry_maddr(const void *entry);   /* machine address of a table entry */
+u64 *pte_of(u64 va);                /* the L1 entry in the kernel's tables, as mapped; NULL: no table */
+u64 entry_maddr(const void *entry); /* machine address of a table entry */
 i64 mmu1(u64 ptr, u64 val);
 i64 va_set(u64 va, u64 pte, u64 flags); /* update_va_mapping */
 void page_ro(void *p);
@@ -234,6 +333,9 @@ i64 ext(u32 cmd, u64 arg1, u64 arg2); /* one mmuext_op */
 /* Other vCPUs. */
 i64 cpu_start(u32 id, void (*fn)(u32 id)); /* initialise and up */
 void cpu_context(struct vcpu_context *c, u32 id);
+
+/* Random numbers, the same each run. */
+u64 rnd(void);
 
 /* Time. */
 u64 now(void); /* ns since boot, as pvclock says on this vCPU */

@@ -5,13 +5,27 @@
  */
 #include "tests/guests/lib.h"
 
-LABEL(de_at); LABEL(db_after); LABEL(bp_after); LABEL(of_after); LABEL(int_after); LABEL(int_at); LABEL(ud_at); LABEL(mf_at);
-LABEL(xm_at); LABEL(hb_at); LABEL(hlt_at); LABEL(ss_at);
+#define HARDWARE_BREAKPOINTS 0 /* the host does not have them for paravirtual guests yet */
+
+LABEL(de_at);
+LABEL(db_after);
+LABEL(bp_after);
+LABEL(of_after);
+LABEL(int_after);
+LABEL(int_at);
+LABEL(ud_at);
+LABEL(mf_at);
+LABEL(xm_at);
+LABEL(hb_at);
+LABEL(hlt_at);
+LABEL(ss_at);
+LABEL(icebp_after);
 ASMFN(do_de, "xor %ecx,%ecx; xor %edx,%edx; mov $7,%eax\nde_at: div %ecx");
 ASMFN(do_de_over, "mov $-1,%rdx; mov $2,%ecx\n div %rcx");
 ASMFN(do_idiv_over, "mov $1,%eax; shl $63,%rax; cqo; mov $-1,%rcx; idiv %rcx");
 ASMFN(do_tf, "pushfq; orq $0x100,(%rsp); popfq; nop\ndb_after: nop; nop");
-ASMFN(do_icebp, ".byte 0xf1");
+ASMFN(do_icebp, ".byte 0xf1\nicebp_after: nop");
+ASMFN(do_int1, "int $1");
 ASMFN(do_bp, "int3\nbp_after: mov $5,%eax");
 ASMFN(do_bp2, "int $3; mov $5,%eax");
 ASMFN(do_of, "int $4\nof_after: mov $5,%eax");
@@ -29,7 +43,8 @@ ASMFN(do_ss, "ss_at: mov %edi,%ss; xor %eax,%eax");
 ASMFN(do_fs, "mov %edi,%fs; xor %eax,%eax; mov %eax,%fs");
 ASMFN(do_stack_read, "mov %rdi,%rax; xchg %rax,%rbp; mov (%rbp),%rdx; mov %rax,%rbp");
 ASMFN(do_mf, "fninit; pushq $0x33b; fldcw (%rsp); pop %rax; fld1; fldz; fdivrp\nmf_at: fwait; fninit");
-ASMFN(do_xm, "pushq $0x1d80; ldmxcsr (%rsp); pop %rax; xorps %xmm0,%xmm0; mov $1,%eax; cvtsi2ss %eax,%xmm1\nxm_at: divss %xmm0,%xmm1");
+ASMFN(do_xm, "pushq $0x1d80; ldmxcsr (%rsp); pop %rax; xorps %xmm0,%xmm0; mov $1,%eax; cvtsi2ss %eax,%xmm1\nxm_at: "
+	     "divss %xmm0,%xmm1");
 ASMFN(fix_xm, "pushq $0x1f80; ldmxcsr (%rsp); pop %rax");
 ASMFN(do_hb, "nop\nhb_at: mov $6,%eax");
 ASMFN(get_flags, "pushfq; pop %rax");
@@ -90,7 +105,7 @@ static void fault_codes(void)
 	ck(TRY(peek64, 0, 0), TRAPPED(14), "#PF at 0");
 	ck(last.error, 0, "#PF at 0: error");
 	ck(last_cr2, 0, "#PF at 0: CR2");
-	ck(TRY(poke64, M2P, 0), TRAPPED(14), "the M2P cannot be written");
+	ck(TRY(poke64, &M2P[mfn_of(l4)], 0), TRAPPED(14), "the M2P cannot be written");
 	ck(last.error, 3, "M2P write: error");
 	ck(TRY(peek64, 0xffff8700fffff000, 0), TRAPPED(14), "#PF in the host's space");
 	ck(TRY(poke64, mfn_of(l4) ? A_(l4) + 8 * 300 : 0, 0), TRAPPED(14), "L4 cannot be stored to");
@@ -145,7 +160,7 @@ static void masks(void)
 	trap_hook = NULL;
 }
 
-static void debug_registers(void)
+static void breakpoints(void)
 {
 	u64 x = 0;
 	i64 r;
@@ -165,6 +180,14 @@ static void debug_registers(void)
 	ck(hc1(get_debugreg, 6) & 0xf, 1, "DR6 B0 again");
 	ck(hc2(set_debugreg, 7, 0), 0, "DR7 off");
 	ck(TRY(poke8, &x, 5), 0, "no breakpoint any more");
+}
+
+static void debug_registers(void)
+{
+	if (dom0 || HARDWARE_BREAKPOINTS)
+		breakpoints();
+	ck(hc2(set_debugreg, 0, hb_at), 0, "set DR0");
+	ck(hc1(get_debugreg, 0), A_(hb_at), "get DR0");
 	ck(hc2(set_debugreg, 0, 0xffff830000000000), -EPERM, "DR0 in the host's space");
 	ck(hc2(set_debugreg, 4, 0), 0, "DR4 is DR6 without CR4.DE");
 	ck(hc2(set_debugreg, 9, 0), -ENODEV, "DR9");
@@ -177,9 +200,9 @@ static void selectors(void)
 {
 	u64 *gdt = page_alloc(), frame[2];
 
-	gdt[1] = 0x00cf73000000ffff; /* data, not present */
-	gdt[2] = 0x00cff3000000ffff; /* data */
-	gdt[3] = 0x00cffb000000ffff; /* code, 32 bits */
+	gdt[1] = 0x00cf73000000ffff;                       /* data, not present */
+	gdt[2] = 0x00cff3000000ffff;                       /* data */
+	gdt[3] = 0x00cffb000000ffff;                       /* code, 32 bits */
 	gdt[4] = 0x00cfd3000000ffff & ~0x0000800000000000; /* not present */
 	frame[0] = mfn_of(gdt);
 	ck(hc2(set_gdt, frame, 8), -EINVAL, "set_gdt of a writable page");
@@ -216,6 +239,12 @@ void guest_main(void)
 	ck(last.rip, A_(db_after), "#DB by TF: after the next instruction");
 	ck(last.rflags & FL_TF, FL_TF, "#DB: TF in the frame");
 	ck(hc1(get_debugreg, 6) & 0x4000, 0x4000, "DR6.BS");
+	if (!dom0) { /* QEMU has no INT1 */
+		ck(TRY(do_icebp, 0, 0), TRAPPED(1), "#DB by INT1");
+		ck(last.rip, A_(icebp_after), "INT1: rip after");
+	}
+	ck(TRY(do_int1, 0, 0), TRAPPED(13), "int 1");
+	ckd(last.error, 1 * 8 + 2, 1 * 16 + 2, "int 1: error");
 	ck(TRY(do_bp, 0, 0), TRAPPED(3), "#BP");
 	ck(last.rip, A_(bp_after), "#BP: rip after");
 	ck(TRY(do_bp2, 0, 0), TRAPPED(3), "int 3 of two bytes");
@@ -267,7 +296,10 @@ void guest_main(void)
 	for (i = 0; i < 9; i++) {
 		u64 sp = A_(stacks[1]) - 512 - i;
 		/* A trap on a stack of any alignment. */
-		__asm__ volatile("movq %%rsp,%%r12; movq %0,%%rsp; ud2; movq %%r12,%%rsp" : : "r"(sp) : "r12", "memory");
+		__asm__ volatile("movq %%rsp,%%r12; movq %0,%%rsp; ud2; movq %%r12,%%rsp"
+				 :
+				 : "r"(sp)
+				 : "r12", "memory");
 		ckq(last.rsp, sp, "frame's rsp");
 	}
 	trap_hook = NULL;

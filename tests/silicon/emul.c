@@ -64,6 +64,18 @@ static bool on_descriptor(struct cpu *c, u16 sel, u64 *raw)
 
 static const struct cpu_ops ops = { .trap = on_trap, .descriptor = on_descriptor };
 
+static void on_code_written(void *opaque, struct frame *f, u32 off, u32 len)
+{
+	code_written(((struct emul *)opaque)->code, f, off, len);
+}
+
+static void on_code_unmapped(void *opaque)
+{
+	cpu_code_unmapped(&((struct emul *)opaque)->cpu);
+}
+
+static const struct mem_hooks hooks = { on_code_written, on_code_unmapped };
+
 static void map(struct emul *e, u64 va, u64 mfn, bool write)
 {
 	u64 l1 = MFN_L1 + (va >> 28) - 1;
@@ -91,18 +103,26 @@ struct emul *emul_open(const struct sil_window *pattern)
 	e->code = code_cache_new(0);
 	if (!e->code || cpu_init(&e->cpu, &e->mem, e->code, &e->log))
 		goto fail;
+	e->pool.code_dropped = code_drop_frame;
+	e->pool.opaque = e->code;
+	e->mem.hooks = &hooks;
+	e->mem.opaque = e;
 	for (i = 0; i < PAGES; i++)
 		map(e, page_va(i), MFN_PAGE + i, i != 4);
+	memset(mem_rw(&e->mem, MFN_PAGE, 0, PAGE_SIZE), 0xcc, PAGE_SIZE);
+	memset(mem_rw(&e->mem, MFN_PAGE + 1, 0, PAGE_SIZE), 0xcc, PAGE_SIZE);
 	emul_poke(e, DATA_VA + PAGE_SIZE, pattern->data, DATA_BYTES);
 	emul_poke(e, STACK_VA + PAGE_SIZE, pattern->stack, STACK_BYTES);
 	e->cpu.ops = &ops;
 	e->cpu.singlestep = true;
+	/* Whatever model is the default: every row of the tables. */
+	e->cpu.features = ~0ULL;
 	s = &e->cpu.s;
 	s->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
 	s->cr3 = (u64)MFN_L4 << 12;
 	s->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE | CR4_DE;
 	s->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
-	s->xcr0 = 3;
+	s->xcr0 = emul_has(e, F_AVX) ? 7 : 3;
 	s->cpl = 3;
 	return e;
 fail:
@@ -157,6 +177,7 @@ static void load(struct cpu *c, const struct sil_case *k)
 		c->s.seg[i] = (struct x86_seg){ .sel = sels[i], .limit = 0xffffffff, .attr = attr };
 	}
 	c->s.seg[SEG_GS].base = GS_BASE;
+	c->s.seg[SEG_TR].limit = 0; /* no I/O permission bitmap */
 	memcpy(c->s.gpr, in->gpr, sizeof c->s.gpr);
 	c->s.rip = k->at;
 	c->s.rflags = in->rflags | FL_IF | (k->step ? FL_TF : 0);
@@ -178,6 +199,8 @@ static void load(struct cpu *c, const struct sil_case *k)
 	for (i = 0; i < 16; i++) {
 		c->s.vec[i].q[0] = ld64(in->fx + 160 + 16 * i);
 		c->s.vec[i].q[1] = ld64(in->fx + 168 + 16 * i);
+		c->s.vec[i].q[2] = ld64(in->ymm[i] + 16);
+		c->s.vec[i].q[3] = ld64(in->ymm[i] + 24);
 	}
 	c->s.shadow = 0;
 	cpu_load(c);
@@ -209,23 +232,53 @@ static void store(struct cpu *c, struct sil_state *out)
 	for (i = 0; i < 16; i++) {
 		st64(out->fx + 160 + 16 * i, c->s.vec[i].q[0]);
 		st64(out->fx + 168 + 16 * i, c->s.vec[i].q[1]);
+		st64(out->ymm[i] + 16, c->s.vec[i].q[2]);
+		st64(out->ymm[i] + 24, c->s.vec[i].q[3]);
 	}
+}
+
+/* A sequence runs as blocks of the cache do, and ends at one of two UD2. */
+static void run_sequence(struct emul *e, const struct sil_case *k, struct sil_result *out)
+{
+	static const u8 ud2[7] = { 0x0f, 0x0b, 0xcc, 0xcc, 0xcc, 0x0f, 0x0b };
+	u64 end = k->at + k->seq.len;
+	struct cpu *c = &e->cpu;
+	u8 nothing[SEQ_BYTES + 8];
+
+	c->singlestep = false;
+	emul_poke(e, k->at, k->seq.bytes, k->seq.len);
+	emul_poke(e, end, ud2, sizeof ud2);
+	load(c, k);
+	cpu_run(c, 1000);
+	store(c, &out->s);
+	if (out->vector == X86_UD && (c->rip == end || (k->seq.jcc && c->rip == end + 5)))
+		out->vector = NO_TRAP;
+	memset(nothing, 0xcc, sizeof nothing);
+	emul_poke(e, k->at, nothing, k->seq.len + sizeof ud2);
+	c->singlestep = true;
 }
 
 void emul_run(struct emul *e, const struct sil_case *k, struct sil_result *out)
 {
 	struct cpu *c = &e->cpu;
+	u8 nothing[16];
 	u32 turns = 0;
 
+	memset(nothing, 0xcc, sizeof nothing);
 	e->k = k;
 	e->out = out;
 	out->vector = NO_TRAP;
 	out->error = 0;
 	out->cr2 = 0;
+	if (k->seq.n) {
+		run_sequence(e, k, out);
+		return;
+	}
 	emul_poke(e, k->at, k->bytes, k->put);
 	load(c, k);
 	do
 		cpu_run(c, 1);
 	while (k->rep && out->vector == NO_TRAP && c->rip == k->at && ++turns < 1000);
 	store(c, &out->s);
+	emul_poke(e, k->at, nothing, k->put);
 }

@@ -15,7 +15,7 @@ const char *gen_skip(const struct oprow *r)
 	} table[] = {
 		{ " syscall sysenter int int1 int3 ", "enters the kernel" },
 		{ " sysret sysexit iret callf jmpf retf ", "a far transfer" },
-		{ " cpuid rdtsc rdtscp rdrand rdpmc xgetbv ", "its result is the host's own" },
+		{ " cpuid rdtsc rdtscp rdrand rdseed rdpmc rdpid xgetbv ", "its result is the host's own" },
 		{ " sldt str sgdt sidt smsw ", "the kernel emulates it" },
 		{ " vmcall monitor mwait ", "belongs to a hypervisor" },
 		{ " rdfsbase wrfsbase wrgsbase ", "a segment base the tester needs" },
@@ -55,6 +55,55 @@ static bool named(const struct oprow *r, const char *names)
 }
 
 #define STRINGS " movs cmps stos lods scas ins outs "
+
+/* A VEX-encoded row. Returns where ModRM would be. */
+static u32 write_vex(struct sil_rng *g, const struct oprow *r, u8 *b)
+{
+	u32 op = r->opcode, n = 0, i;
+	bool three = op > 0xffff && (op >> 16 & 0xff) == 0x0f;
+	u32 mand = three ? op >> 24 : op >> 16, map = !three ? 1 : (op >> 8 & 0xff) == 0x38 ? 2 : 3;
+	u32 pp = mand == 0x66 ? 1 : mand == 0xf3 ? 2 : mand == 0xf2 ? 3 : 0;
+	u32 feat = row_feature(r);
+	bool l = rng_pct(g, 50), w = rng_pct(g, 50), vvvv = false;
+	u8 rxb = (u8)rng_below(g, 8), v = 0;
+
+	for (i = 0; i < 4; i++)
+		if (r->op[i][0] == 'H' || r->op[i][0] == 'B')
+			vvvv = true;
+	if (vvvv || rng_pct(g, 2))
+		v = (u8)rng_below(g, 16);
+	if ((r->flags & (VL0 | VL1)) && (feat == F_AES || feat == F_PCLMUL || !rng_pct(g, 2)))
+		l = r->flags & VL1;
+	if (r->flags & (VW0 | VW1))
+		w = r->flags & VW1;
+	if (rng_pct(g, 6))
+		b[n++] = 0x3e;
+	if (rng_pct(g, 6))
+		b[n++] = 0x67;
+	if (rng_pct(g, 4))
+		b[n++] = 0x65;
+	if (rng_pct(g, 2)) {
+		static const u8 wrong[5] = { 0x66, 0xf2, 0xf3, 0xf0, 0x48 };
+
+		b[n++] = wrong[rng_below(g, 5)];
+	}
+	if (map == 1 && !w && rng_pct(g, 50)) {
+		b[n++] = 0xc5;
+		b[n++] = (u8)((~rxb & 4) << 5 | (~v & 15) << 3 | l << 2 | pp);
+	} else {
+		b[n++] = 0xc4;
+		b[n++] = (u8)((~rxb & 7) << 5 | map);
+		b[n++] = (u8)(w << 7 | (~v & 15) << 3 | l << 2 | pp);
+	}
+	b[n++] = (u8)op;
+	for (i = n; i < 15; i++)
+		b[i] = (u8)rng_next(g);
+	if (r->reg >= 0)
+		b[n] = (u8)((b[n] & 0xc7) | r->reg << 3);
+	if ((r->flags & VSIB) && rng_pct(g, 98))
+		b[n] = (u8)((b[n] & 0x38) | 4 | rng_below(g, 3) << 6);
+	return n;
+}
 
 /* The row's opcode behind random prefixes, then random bytes. Returns where ModRM would be. */
 static u32 write_bytes(struct sil_rng *g, const struct oprow *r, u8 *b)
@@ -110,10 +159,12 @@ static u32 imm_bytes(const struct xi *d)
 {
 	u32 n = 0, i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		const char *o = d->row->op[i];
 
-		if (o[0] == 'I')
+		if (o[0] == 'L')
+			n++;
+		else if (o[0] == 'I')
 			n += o[1] == 'b' ? 1 : o[1] == 'w' ? 2 : o[1] == 'v' ? d->opsz : MIN(d->opsz, 4);
 		else if (o[0] == 'J')
 			n += o[1] == 'b' ? 1 : d->opsz == 2 ? 2 : 4;
@@ -130,7 +181,10 @@ static bool make_bytes(struct sil_case *k, struct sil_rng *g, const struct oprow
 	for (tries = 0; tries < 60; tries++) {
 		int len;
 
-		write_bytes(g, r, k->bytes);
+		if (r->vex)
+			write_vex(g, r, k->bytes);
+		else
+			write_bytes(g, r, k->bytes);
 		len = x86_decode(&k->d, k->bytes, 15, KEY_CS64, 0);
 		/* Bytes we refuse are cases too, when it is this row that refuses them. */
 		if (k->d.row != r || (len <= 0 && (len != -X86_UD || !k->d.len)) || k->d.len > 15)
@@ -143,6 +197,18 @@ static bool make_bytes(struct sil_case *k, struct sil_rng *g, const struct oprow
 			continue;
 		/* A segment register that is not there, BND and control-flow hints: other subjects. */
 		if (k->d.segovr == REG_FS)
+			continue;
+		/* AMD truncates rip where Intel ignores the prefix, and lets REP decide a LOOP. */
+		if (((r->flags & F64) && k->d.opsz == 8 && k->d.p66 && r->op[0][0] != 'R' && r->op[0][0] != 'C' &&
+		     r->op[0][0] != 'D' && !(k->d.rex & 8)) ||
+		    (named(r, " loop ") && k->d.rep) || (named(r, " verr verw mov_from_cr mov_to_cr ") && k->d.lock))
+			continue;
+		/* Its mask of components stays the one both have. */
+		if (named(r, " xsave xsavec xsaveopt xrstor ") && (k->d.base == RAX || k->d.base == RDX || k->d.index == RAX ||
+						     k->d.index == RDX))
+			continue;
+		/* Intel loads 16 bits, AMD 32. */
+		if (named(r, " movsxd_arpl ") && k->d.opsz == 2)
 			continue;
 		k->len = k->d.len;
 		if (len > 0 && rng_pct(g, 40)) {
@@ -200,7 +266,7 @@ static u64 pick_stack(struct sil_rng *g)
 
 static u32 alignment(const struct oprow *r)
 {
-	if (named(r, " xsave xrstor "))
+	if (named(r, " xsave xsavec xsaveopt xrstor "))
 		return 64;
 	return 16;
 }
@@ -273,10 +339,10 @@ static u32 operand_kind(const struct sil_case *k, struct sil_rng *g)
 	}
 	if (strstr(r->name, "cmpistr") || strstr(r->name, "cmpestr"))
 		return KIND_TEXT;
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		const char *o = r->op[i];
 
-		if ((o[0] == 'V' || o[0] == 'W' || o[0] == 'U') && o[1] && o[2]) {
+		if ((o[0] == 'V' || o[0] == 'W' || o[0] == 'U' || o[0] == 'H') && o[1] && o[2]) {
 			if (!strcmp(o + 1, "ps") || !strcmp(o + 1, "ss"))
 				return KIND_F32;
 			if (!strcmp(o + 1, "pd") || !strcmp(o + 1, "sd"))
@@ -350,6 +416,23 @@ static void some_fx(struct sil_case *k, struct sil_rng *g, u8 *fx, u32 kind)
 	}
 }
 
+/* The upper halves; and indexes that lead somewhere. */
+static void some_ymm(struct sil_case *k, struct sil_rng *g, u32 kind)
+{
+	u32 i, j;
+
+	for (i = 0; i < 16; i++) {
+		memcpy(k->in.ymm[i], k->in.fx + 160 + 16 * i, 16);
+		fill_value(g, kind, k->in.ymm[i] + 16);
+		fill_value(g, kind, k->in.ymm[i] + 24);
+	}
+	if (!(k->row->flags & VSIB))
+		return;
+	for (j = 0; j < 32; j += 8)
+		st64(k->in.ymm[k->d.vindex] + j, (u64)((i64)rng_below(g, 256) - (rng_pct(g, 30) ? 128 : 0)));
+	memcpy(k->in.fx + 160 + 16 * k->d.vindex, k->in.ymm[k->d.vindex], 16);
+}
+
 static void add_mem(struct sil_case *k, u64 va, const u8 *bytes, u32 n)
 {
 	u64 end = va + n;
@@ -394,7 +477,7 @@ static void some_operand(struct sil_case *k, struct sil_rng *g, u64 va, u32 kind
 		if (rng_pct(g, 5))
 			b[24 + rng_below(g, 4)] = (u8)rng_next(g);
 		b[26] &= 0xfd; /* AMD has a bit 17 */
-	} else if (named(r, " ldmxcsr ")) {
+	} else if (named(r, " ldmxcsr vldmxcsr ")) {
 		st32(b, some_mxcsr(g));
 		if (rng_pct(g, 5))
 			b[rng_below(g, 4)] = (u8)rng_next(g);
@@ -478,7 +561,7 @@ static void implicit(struct sil_case *k, struct sil_rng *g)
 		q[RBX] = pick_data(g, 1) - (k->d.segovr == REG_GS ? GS_BASE : 0) - (u8)q[RAX];
 		if (m == 0xffffffff)
 			q[RBX] = (q[RBX] & m) | rng_next(g) << 32;
-	} else if (named(r, " maskmovdqu mmx_maskmovq ")) {
+	} else if (named(r, " maskmovdqu mmx_maskmovq vmaskmovdqu ")) {
 		q[RDI] = pick_data(g, 16) - (k->d.segovr == REG_GS ? GS_BASE : 0);
 		if (m == 0xffffffff)
 			q[RDI] = (q[RDI] & m) | rng_next(g) << 32;
@@ -492,8 +575,8 @@ static void implicit(struct sil_case *k, struct sil_rng *g)
 			q[RDX] = (u64)((i64)q[RAX] >> 63);
 	} else if (named(r, " enter leave ")) {
 		q[RBP] = rng_pct(g, 80) ? pick_stack(g) : pick_data(g, 16);
-	} else if (named(r, " xsave xrstor ")) {
-		q[RAX] &= 3;
+	} else if (named(r, " xsave xsavec xsaveopt xrstor ")) {
+		q[RAX] &= native_has(F_AVX) ? 7 : 3;
 		q[RDX] = 0;
 	} else if (named(r, " verr verw lar lsl ")) {
 		static const u16 sels[10] = { 0, 1, 2, 3, 0x10, 0x18, 0x23, 0x2b, 0x33, 0x32 };
@@ -516,15 +599,6 @@ static void implicit(struct sil_case *k, struct sil_rng *g)
 
 /* ---- a case --------------------------------------------------------------------------------------------------------------- */
 
-static u64 mix(u64 seed, u64 i, u64 row, u64 what)
-{
-	struct sil_rng r = { seed * 0x2545f4914f6cdd1dULL ^ i };
-	u64 a = rng_next(&r);
-
-	r.s = a ^ row << 8 ^ what;
-	return rng_next(&r);
-}
-
 static void place(struct sil_case *k, struct sil_rng *g)
 {
 	u32 what = rng_below(g, 100), back = 1 + rng_below(g, 14);
@@ -535,16 +609,123 @@ static void place(struct sil_case *k, struct sil_rng *g)
 		k->at = CODE_VA + PAGE_SIZE - 1 - back % k->len;
 	else if (what == 4) /* to the very end of the code */
 		k->at = CODE_VA + 2 * PAGE_SIZE - k->len;
-	else if (what == 5 && k->len > 1) { /* beyond it */
+	else if (what == 5 && k->len > 1 && !named(k->row, " ud1 ")) { /* beyond it */
 		k->put = 1 + back % (k->len - 1);
 		k->at = CODE_VA + 2 * PAGE_SIZE - k->put;
 	}
 	k->step = k->at + k->put + 5 > CODE_VA + 2 * PAGE_SIZE;
 }
 
+static u64 mix(u64 seed, u64 i, u64 row, u64 what)
+{
+	struct sil_rng r = { seed * 0x2545f4914f6cdd1dULL ^ i };
+	u64 a = rng_next(&r);
+
+	r.s = a ^ row << 8 ^ what;
+	return rng_next(&r);
+}
+
+/* ---- sequences ------------------------------------------------------------------------------------------------------------ */
+
+static bool fits_sequence(const struct oprow *r)
+{
+	u32 feat = row_feature(r);
+
+	if (r->vex || gen_skip(r) || (r->flags & (END | PRIV)) || (r->opcode >= 0xd8 && r->opcode <= 0xdf))
+		return false;
+	if (feat && feat != F_POPCNT && feat != F_BMI1 && feat != F_LZCNT && feat != F_ADX && feat != F_MOVBE)
+		return false;
+	return !named(r, STRINGS " popf enter leave xlat fwait wbinvd rdmsr verr verw lar lsl sldt str sgdt sidt "
+				 "lgdt lidt invlpg loop cmpxchg8b tzcnt lzcnt ");
+}
+
+/* One instruction at k->at + at; memory operands are where rip leads, so registers may hold anything. */
+static bool add_to_sequence(struct sil_case *k, struct sil_rng *g, u32 row, u64 base)
+{
+	const struct oprow *r = row_at(row);
+	struct sil_case one = { .at = base + k->seq.len };
+	u32 undef = k->seq.undef[k->seq.n], mine, at;
+
+	if (!make_bytes(&one, g, r) || one.d.lock || one.len + k->seq.len > SEQ_BYTES - 16)
+		return false;
+	if (named(r, " shld shrd ") && one.d.opsz == 2)
+		return false;
+	if ((r->flags & R_FLAGS) && undef)
+		return false;
+	if (one.d.mem && one.d.has_modrm) {
+		u32 m = one.len - imm_bytes(&one.d) - (u32)(one.d.mod == 1 ? 1 : one.d.mod == 2 || one.d.base == REG_PAGE ? 4 : 0);
+
+		if ((one.d.modrm & 7) == 4 || one.d.mod || named(r, " bt bts btr btc "))
+			return false;
+		/* To mod 0, rm 5: a displacement before the immediate. */
+		if (one.d.base != REG_PAGE) {
+			if (one.len + 4 > 15)
+				return false;
+			memmove(one.bytes + m + 4, one.bytes + m, one.len - m);
+			memset(one.bytes + m, 0, 4);
+			one.bytes[m - 1] = (u8)((one.bytes[m - 1] & 0x38) | 5);
+			one.len += 4;
+		}
+		x86_decode(&one.d, one.bytes, 15, KEY_CS64, 0);
+		if (one.d.row != r || one.d.len != one.len)
+			return false;
+	}
+	if (one.d.mem)
+		aim(&one, g, DATA_VA + PAGE_SIZE + 64 * rng_below(g, 100) + rng_below(g, 8), false);
+	memcpy(k->seq.bytes + k->seq.len, one.bytes, one.len);
+	k->seq.len += one.len;
+	x86_decode(&one.d, one.bytes, 15, KEY_CS64, 0);
+	/* Shifts by CL: nobody knows the count here. */
+	one.row = r;
+	one.in = k->in;
+	mine = undefined_flags(&one);
+	at = !strcmp(r->op[1], "CL") || !strcmp(r->op[2], "CL") ? FL_AF | FL_OF | FL_CF : 0;
+	k->seq.undef[k->seq.n + 1] = at ? undef | at | mine : r->flags & W_ARITH ? mine : undef | mine;
+	k->seq.n++;
+	k->seq.at[k->seq.n] = (u8)k->seq.len;
+	return true;
+}
+
+void gen_sequence(struct sil_case *k, u64 seed, u64 i)
+{
+	struct sil_rng gr = { mix(seed, i, 0, 3) };
+	struct sil_rng *g = &gr;
+	u32 n, want = 2 + rng_below(g, SEQ_MAX - 2), tries;
+
+	memset(k, 0, offsetof(struct sil_case, mem));
+	k->nmem = 0;
+	k->row = x86_row(0, 0, 0x90, 0);
+	k->d.row = k->row;
+	k->at = CODE_VA + 256 + rng_below(g, 1024);
+	k->put = k->len = 1;
+	for (n = 0; n < 16; n++)
+		k->in.gpr[n] = value64(g);
+	k->in.gpr[RSP] = STACK_VA + PAGE_SIZE + 2048 + 8 * rng_below(g, 512);
+	k->in.rflags = (rng_next(g) & FL_ARITH) | FL_FIXED1 | FL_IF;
+	some_fx(k, g, k->in.fx, KIND_ANY);
+	some_ymm(k, g, KIND_ANY);
+	for (tries = 0; k->seq.n < want && tries < 200; tries++) {
+		u32 row = 1 + rng_below(g, x86_nrows - 1);
+
+		/* Arithmetic makes most of it. */
+		if (rng_pct(g, 50))
+			row = 1 + rng_below(g, 60);
+		if (fits_sequence(row_at(row)))
+			add_to_sequence(k, g, row, k->at);
+	}
+	if (k->seq.n < SEQ_MAX && rng_pct(g, 70) && !k->seq.undef[k->seq.n]) {
+		k->seq.bytes[k->seq.len++] = (u8)(0x70 | rng_below(g, 16));
+		k->seq.bytes[k->seq.len++] = 5;
+		k->seq.n++;
+		k->seq.at[k->seq.n] = (u8)k->seq.len;
+		k->seq.undef[k->seq.n] = 0;
+		k->seq.jcc = true;
+	}
+}
+
 bool gen_case(struct sil_case *k, u32 row, u64 seed, u64 i, const u8 *fixed, u32 nfixed)
 {
-	const struct oprow *r = &x86_rows[row];
+	const struct oprow *r = row_at(row);
 	struct sil_rng code = { mix(seed, i, row, 1) }, gr = { mix(seed, i, row, 2) };
 	struct sil_rng *g = &gr;
 	u32 n, kind;
@@ -575,6 +756,7 @@ bool gen_case(struct sil_case *k, u32 row, u64 seed, u64 i, const u8 *fixed, u32
 	k->in.rflags = (rng_next(g) & FL_ARITH) | FL_FIXED1 | FL_IF | (rng_pct(g, 15) ? FL_DF : 0);
 	k->in.rip = k->at;
 	some_fx(k, g, k->in.fx, kind);
+	some_ymm(k, g, kind);
 	/* Bit offsets reach far. */
 	if (named(r, " bt bts btr btc ") && k->d.has_modrm && k->d.mem && rng_pct(g, 80))
 		k->in.gpr[k->d.reg] = (u64)((i64)rng_below(g, 4096) - 2048);
@@ -582,7 +764,7 @@ bool gen_case(struct sil_case *k, u32 row, u64 seed, u64 i, const u8 *fixed, u32
 	if (k->d.mem) {
 		bool stack = k->d.base == RSP || rng_pct(g, 3);
 
-		va = aim(k, g, stack ? pick_stack(g) : pick_data(g, alignment(r)), fixed != NULL);
+		va = k->ea = aim(k, g, stack ? pick_stack(g) : pick_data(g, alignment(r)), fixed != NULL);
 		some_operand(k, g, va, kind);
 	}
 	some_stack(k, g);

@@ -23,13 +23,13 @@ struct native_ctx {
 	u64 saved_rsp;
 	u32 mxcsr, signo;
 	u64 vector, error, cr2;
-	bool step, rep;
+	bool step, rep, taken;
 	u32 steps;
 };
 #define CTX ((struct native_ctx *)(uintptr_t)CTX_VA)
 #define CTX_AT(f) ((u32)(CTX_VA + offsetof(struct native_ctx, f)))
 
-enum { IN_AT = 0, OUT_AT = 0x400, BACK_AT = 0x800 };
+enum { IN_AT = 0, OUT_AT = 0x500, BACK_AT = 0xa00, TAKEN_AT = 0xb00 };
 
 static u8 *put32(u8 *p, u32 v)
 {
@@ -53,9 +53,22 @@ static u8 *put_mov(u8 *p, u8 op, u32 reg, u32 at)
 	return put32(p, at);
 }
 
+/* VMOVDQU between a YMM register and an absolute address. */
+static u8 *put_ymm(u8 *p, u8 op, u32 reg, u32 at)
+{
+	*p++ = 0xc5;
+	*p++ = reg < 8 ? 0xfe : 0x7e;
+	*p++ = op;
+	*p++ = (u8)((reg & 7) << 3 | 4);
+	*p++ = 0x25;
+	return put32(p, at);
+}
+
 /* What a C function expects back: x87 empty, MXCSR as found, clean flags, its registers; and return. */
 static u8 *put_back(u8 *p)
 {
+	if (native_has(F_AVX))
+		p = PUT(p, "\xc5\xf8\x77");
 	p = PUT(p, "\xdb\xe3\x0f\xae\x14\x25");
 	p = put32(p, CTX_AT(mxcsr));
 	p = PUT(p, "\x68\x02\x02\x00\x00\x9d");
@@ -70,6 +83,8 @@ static void make_stubs(u8 *base)
 	p = PUT(p, "\x53\x55\x41\x54\x41\x55\x41\x56\x41\x57");
 	p = put_mov(p, 0x89, RSP, CTX_AT(saved_rsp));
 	p = put32(PUT(p, "\x48\x0f\xae\x0c\x25"), CTX_AT(in.fx));
+	for (r = 0; native_has(F_AVX) && r < 16; r++)
+		p = put_ymm(p, 0x6f, r, CTX_AT(in.ymm) + 32 * r);
 	p = put32(PUT(p, "\x48\xc7\xc4"), CTX_AT(frame));
 	for (r = 0; r < 16; r++)
 		if (r != RSP)
@@ -82,7 +97,15 @@ static void make_stubs(u8 *base)
 	p = put_mov(p, 0x8b, RSP, CTX_AT(saved_rsp));
 	p = put32(PUT(p, "\x9c\x8f\x04\x25"), CTX_AT(out.rflags));
 	p = put32(PUT(p, "\x48\x0f\xae\x04\x25"), CTX_AT(out.fx));
+	for (r = 0; native_has(F_AVX) && r < 16; r++)
+		p = put_ymm(p, 0x7f, r, CTX_AT(out.ymm) + 32 * r);
 	put_back(p);
+
+	/* MOV byte changes no flag. */
+	p = put32(PUT(base + TAKEN_AT, "\xc6\x04\x25"), CTX_AT(taken));
+	*p++ = 1;
+	*p++ = 0xe9;
+	put32(p, (u32)(OUT_AT - (p + 4 - base)));
 
 	p = put_mov(base + BACK_AT, 0x8b, RSP, CTX_AT(saved_rsp));
 	put_back(p);
@@ -90,6 +113,20 @@ static void make_stubs(u8 *base)
 
 static const u8 order[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
 			      REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+
+/* The upper halves lie behind the XSAVE header, unless they are all zero. SDM 1 13.4. */
+static void take_ymm(struct native_ctx *x, const u8 *area)
+{
+	bool there = ld32(area + 464) == 0x46505853 && (ld64(area + 512) & 4);
+	u32 i;
+
+	for (i = 0; i < 16; i++) {
+		if (there)
+			memcpy(x->out.ymm[i] + 16, area + 576 + 16 * i, 16);
+		else
+			memset(x->out.ymm[i] + 16, 0, 16);
+	}
+}
 
 static void on_signal(int sig, siginfo_t *si, void *uc_)
 {
@@ -108,6 +145,7 @@ static void on_signal(int sig, siginfo_t *si, void *uc_)
 	x->out.rip = (u64)g[REG_RIP];
 	x->out.rflags = (u64)g[REG_EFL];
 	memcpy(x->out.fx, uc->uc_mcontext.fpregs, 512);
+	take_ymm(x, (const u8 *)uc->uc_mcontext.fpregs);
 	x->signo = (u32)sig;
 	x->vector = (u64)g[REG_TRAPNO];
 	x->error = (u64)g[REG_ERR];
@@ -183,11 +221,18 @@ void native_run(const struct sil_case *k, struct sil_result *out)
 	struct native_ctx *x = CTX;
 	u8 *code = (u8 *)(uintptr_t)k->at;
 
-	memcpy(code, k->bytes, k->put);
+	u32 len = k->seq.n ? k->seq.len : k->put;
+
+	memcpy(code, k->seq.n ? k->seq.bytes : k->bytes, len);
 	if (!k->step) {
-		code[k->put] = 0xe9;
-		st32(code + k->put + 1, (u32)(STUB_VA + OUT_AT - (k->at + k->put + 5)));
+		code[len] = 0xe9;
+		st32(code + len + 1, (u32)(STUB_VA + OUT_AT - (k->at + len + 5)));
 	}
+	if (k->seq.jcc) {
+		code[len + 5] = 0xe9;
+		st32(code + len + 6, (u32)(STUB_VA + TAKEN_AT - (k->at + len + 10)));
+	}
+	x->taken = false;
 	x->in = k->in;
 	x->frame[0] = k->at;
 	x->frame[1] = SEL_CS;
@@ -198,10 +243,12 @@ void native_run(const struct sil_case *k, struct sil_result *out)
 	x->rep = k->rep;
 	x->steps = 0;
 	x->vector = NO_TRAP;
-	x->out.rip = k->at + k->len;
+	x->out.rip = k->at + (k->seq.n ? len : k->len);
 	x->error = x->cr2 = 0;
 	((void (*)(void))(uintptr_t)(STUB_VA + IN_AT))();
-	memset(code, 0xcc, k->put + (k->step ? 0 : 5));
+	memset(code, 0xcc, len + (k->step ? 0 : k->seq.jcc ? 10 : 5));
+	if (x->taken)
+		x->out.rip += 5;
 	out->s = x->out;
 	out->vector = (u8)x->vector;
 	out->error = (u32)x->error;
@@ -229,6 +276,8 @@ bool native_has(u32 feature)
 	for (i = 0; i < ARRAY_SIZE(leaf7b); i++)
 		if (leaf7b[i][0] == feature)
 			return b >> leaf7b[i][1] & 1;
+	if (feature == F_SERIALIZE)
+		return d >> 14 & 1;
 	if (feature == F_LZCNT || feature == F_3DNOWPREFETCH) {
 		__cpuid(0x80000001, a, b, c, d);
 		return c >> (feature == F_LZCNT ? 5 : 8) & 1;

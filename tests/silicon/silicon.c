@@ -11,8 +11,9 @@
 
 static void usage(FILE *f)
 {
-	fprintf(f, "usage: silicon [-n cases] [-s seed] [-i first] [-r mnemonic-or-row] [-x \"bytes\"] [-k shown] [-v]\n"
+	fprintf(f, "usage: silicon [-n cases] [-s seed] [-i first] [-r mnemonic-or-row] [-x \"bytes\"] [-k shown] [-q] [-v]\n"
 		   "Runs random instructions on this processor and in the emulator's core, and compares.\n"
+		   "  -q  sequences of instructions that run as blocks, instead of single ones\n"
 		   "  -x  just these bytes (hexadecimal), with the state of case -i of seed -s\n");
 }
 
@@ -25,7 +26,7 @@ int main(int argc, char **argv)
 	bool n_given = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:s:i:r:x:k:vh")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:i:r:x:k:qvh")) != -1) {
 		char *p = optarg;
 
 		switch (opt) {
@@ -55,6 +56,9 @@ int main(int argc, char **argv)
 				p = end;
 			}
 			o.bytes = bytes;
+			break;
+		case 'q':
+			o.sequences = true;
 			break;
 		case 'v':
 			o.verbose = true;

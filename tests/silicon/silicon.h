@@ -24,9 +24,21 @@
 
 #define NO_TRAP 0xff
 
-/* Everything an instruction may look at or change, but memory. fx is an FXSAVE64 image. */
+/* Rows of both tables under one numbering. */
+#define SIL_ROWS (x86_nrows + x86_vex_nrows - 1)
+INLINE const struct oprow *row_at(u32 n)
+{
+	return n < x86_nrows ? &x86_rows[n] : &x86_vex_rows[n - x86_nrows + 1];
+}
+INLINE u32 row_feature(const struct oprow *r)
+{
+	return r->flags >> FEAT_SHIFT & 0xff;
+}
+
+/* Everything an instruction may look at or change, but memory. fx is an FXSAVE64 image; ymm where there is AVX. */
 struct sil_state {
 	u8 fx[512];
+	u8 ymm[16][32]; /* whole registers: the low halves are those of fx */
 	u64 gpr[16];
 	u64 rip, rflags;
 };
@@ -46,14 +58,27 @@ struct sil_window {
 	u8 stack[STACK_BYTES];
 };
 
-/* One case. */
+/* Instructions of a sequence at most, and its bytes. */
+#define SEQ_MAX 8
+#define SEQ_BYTES 128
+
+/* One case: an instruction, or a sequence of them that runs as a block. */
 struct sil_case {
+	struct {
+		u32 n;              /* 0: not a sequence */
+		u32 len;
+		u8 bytes[SEQ_BYTES];
+		u8 at[SEQ_MAX + 1]; /* where each begins */
+		u32 undef[SEQ_MAX + 1]; /* flags that are undefined before each, and at the end */
+		bool jcc;           /* the last is a branch over the way out to another */
+	} seq;
 	const struct oprow *row;
 	struct xi d;      /* how our decoder sees the bytes */
 	u8 bytes[16];
 	u32 len;          /* bytes of the instruction as decoded */
 	u32 put;          /* bytes placed: fewer than len when the page ends the code */
 	u64 at;           /* address of the instruction */
+	u64 ea;           /* of its memory operand, when it has one */
 	bool step;        /* run under the trap flag: branches, and where no way back can follow */
 	bool rep;         /* a repeated string instruction: goes on while rip stays */
 	struct sil_state in;
@@ -91,6 +116,8 @@ INLINE bool rng_pct(struct sil_rng *r, u32 p)
 
 /* Case number i of a seed for one row. fixed: these bytes instead of random ones. False: the row cannot be reached. */
 bool gen_case(struct sil_case *k, u32 row, u64 seed, u64 i, const u8 *fixed, u32 nfixed);
+/* A sequence of integer instructions, perhaps with a branch at its end. */
+void gen_sequence(struct sil_case *k, u64 seed, u64 i);
 /* Why a row is not run: NULL when it is. */
 const char *gen_skip(const struct oprow *r);
 /* The bytes both windows hold before each case. */
@@ -123,10 +150,18 @@ bool emul_has(struct emul *e, u32 feature);
 /* Empty when alike, else what differs, in words. n: bytes of buf. */
 bool compare(const struct sil_case *k, const struct sil_result *nat, const struct sil_result *emu, char *buf, size_t n);
 
+/* Flags that are undefined after the case's instruction. */
+u32 undefined_flags(const struct sil_case *k);
+/* True when the destination of this case may hold anything. */
+bool undefined_result(const struct sil_case *k);
+/* True when the two may differ in everything. */
+bool loose(const struct sil_case *k, const struct sil_result *nat, const struct sil_result *emu);
+
 /* ---- run.c ---- */
 
 struct sil_options {
 	u64 cases, seed, first;
+	bool sequences; /* blocks of several instructions */
 	const char *row; /* a mnemonic or a row's number; NULL for all */
 	const u8 *bytes; /* these bytes only */
 	u32 nbytes;

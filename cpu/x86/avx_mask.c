@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Masked loads and stores, and gathers. SDM 2C VMASKMOV, VPMASKMOV, VGATHERDPD ff. Elements that the mask leaves out are
+ * not touched: no fault comes of them.
+ */
+#include "cpu/x86/sse.h"
+
+/* Elements of 4 or 8 bytes: dst and L, src: mask in the high nibble, aux: log2 of the element's size. */
+static bool mask_bit(const union x86_vec *m, u32 k, u32 lg)
+{
+	return lg == 2 ? VD(m, k) >> 31 : VQ(m, k) >> 63;
+}
+
+/* False: a fault, and nothing is written. */
+static NOINLINE bool masked_load(struct cpu *c, const struct insn *i, u64 ea)
+{
+	u32 lg = i->aux, n = (VEX_L ? 32u : 16u) >> lg;
+	union x86_vec r = { .q = { 0 } };
+
+	EACH(n)
+	{
+		if (!mask_bit(VEX_A, k, lg))
+			continue;
+		if (!slow_load(c, ea + (k << lg), 1u << lg))
+			return false;
+		if (lg == 2)
+			VD(&r, k) = (u32)c->tmp[0];
+		else
+			VQ(&r, k) = c->tmp[0];
+	}
+	*VEX_D = r;
+	return true;
+}
+
+static NOINLINE bool masked_store(struct cpu *c, const struct insn *i, u64 ea)
+{
+	u32 lg = i->aux, n = (VEX_L ? 32u : 16u) >> lg;
+
+	EACH(n)
+		if (mask_bit(VEX_A, k, lg) && !slow_probe(c, ea + (k << lg), 1u << lg, true))
+			return false;
+	EACH(n)
+		if (mask_bit(VEX_A, k, lg) &&
+		    !slow_store(c, ea + (k << lg), 1u << lg, lg == 2 ? VD(VEX_D, k) : VQ(VEX_D, k)))
+			return false;
+	return true;
+}
+
+static HANDLER(op_masked_load)
+{
+	if (UNLIKELY(!masked_load(c, i, EA(c, i))))
+		return raise_fault(c, i);
+	NEXT;
+}
+static HANDLER(op_masked_store)
+{
+	if (UNLIKELY(!masked_store(c, i, EA(c, i))))
+		return raise_fault(c, i);
+	NEXT;
+}
+
+static bool masked(struct xlat *x, const struct xi *d, bool store, u8 lg)
+{
+	struct insn *r = emit(x, d, store ? op_masked_store : op_masked_load);
+
+	r->dst = (u8)(d->reg | d->vl << 4);
+	r->src = (u8)(d->vvvv << 4);
+	r->aux = lg;
+	return true;
+}
+#define MASKED(name, store, lg)                                                                                      \
+	EMITTER(name)                                                                                                \
+	{                                                                                                            \
+		return masked(x, d, store, lg);                                                                      \
+	}
+MASKED(vmaskmovps, d->opcode >= 0x2e, 2)
+MASKED(vmaskmovpd, d->opcode >= 0x2e, 3)
+MASKED(vpmaskmovd, d->opcode == 0x8e, 2)
+MASKED(vpmaskmovq, d->opcode == 0x8e, 3)
+
+/* ---- gathers -------------------------------------------------------------------------------------------------------- */
+
+/*
+ * aux: the index register, bit 4: elements of 8 bytes, bit 5: indices of 8 bytes. What was gathered before a fault stays,
+ * with its mask bits clear.
+ */
+static NOINLINE bool gather(struct cpu *c, const struct insn *i)
+{
+	union x86_vec *d = VEX_D, *m = VEX_A;
+	const union x86_vec *x = &c->s.vec[i->aux & 15];
+	u32 lg = i->aux & 16 ? 3 : 2, xlg = i->aux & 32 ? 3 : 2, n = (VEX_L ? 32u : 16u) >> MAX(lg, xlg);
+	u32 whole = (VEX_L ? 32u : 16u) >> lg;
+	u64 base = c->r[i->base] + (u64)(i64)i->disp;
+
+	/* All of a mask element counts as its sign, also when a fault interrupts. */
+	EACH(whole)
+	{
+		if (lg == 2)
+			VD(m, k) = VD(m, k) >> 31 ? ~0u : 0;
+		else
+			VQ(m, k) = VQ(m, k) >> 63 ? ~0ull : 0;
+	}
+	EACH(n)
+	{
+		u64 index = xlg == 3 ? VQ(x, k) : (u64)(i64)(i32)VD(x, k);
+		u64 ea = ((base + (index << i->scale)) & c->r[i->asz]) + c->r[i->seg];
+
+		if (!mask_bit(m, k, lg))
+			continue;
+		if (!slow_load(c, ea, 1u << lg))
+			return false;
+		if (lg == 2) {
+			VD(d, k) = (u32)c->tmp[0];
+			VD(m, k) = 0;
+		} else {
+			VQ(d, k) = c->tmp[0];
+			VQ(m, k) = 0;
+		}
+	}
+	/* Fewer elements than the register holds when indices are wider; the mask is cleared whole. */
+	m->q[0] = m->q[1] = m->q[2] = m->q[3] = 0;
+	if (!VEX_L)
+		d->q[2] = d->q[3] = 0;
+	if (n << lg == 8)
+		d->q[1] = 0;
+	else if (n << lg == 16)
+		d->q[2] = d->q[3] = 0;
+	return true;
+}
+static HANDLER(op_gather)
+{
+	if (UNLIKELY(!gather(c, i)))
+		return raise_fault(c, i);
+	NEXT;
+}
+
+static bool gather_emit(struct xlat *x, const struct xi *d, u8 lg, u8 xlg)
+{
+	struct insn *r;
+
+	if (d->reg == d->vvvv || d->reg == d->vindex || d->vvvv == d->vindex)
+		return false;
+	r = emit(x, d, op_gather);
+	r->dst = (u8)(d->reg | d->vl << 4);
+	r->src = (u8)(d->vvvv << 4);
+	r->aux = (u8)(d->vindex | (lg == 3 ? 16 : 0) | (xlg == 3 ? 32 : 0));
+	return true;
+}
+#define GATHER(name, lg, xlg)                                                                                        \
+	EMITTER(name)                                                                                                \
+	{                                                                                                            \
+		return gather_emit(x, d, lg, xlg);                                                                   \
+	}
+GATHER(vpgatherdd, 2, 2)
+GATHER(vpgatherdq, 3, 2)
+GATHER(vpgatherqd, 2, 3)
+GATHER(vpgatherqq, 3, 3)
+GATHER(vgatherdps, 2, 2)
+GATHER(vgatherdpd, 3, 2)
+GATHER(vgatherqps, 2, 3)
+GATHER(vgatherqpd, 3, 3)

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The bare machine. See bare.h. Physical addresses with nothing behind them read as ones and swallow writes.
+ */
+#include "hw/bare.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/endian.h"
+
+#define ROM_TOP 0x100000000ULL
+#define ROM_LOW 0x100000u
+
+/* Guest-visible. */
+struct bare_state {
+	u32 exit_code; /* of port 0xf4 */
+	u8 exited;
+	u8 vector;     /* of the pending interrupt */
+	u8 port92;
+	u8 pad;
+};
+static const struct state_field bare_fields[] = {
+	STATE_INT(struct bare_state, exit_code), STATE_INT(struct bare_state, exited), STATE_INT(struct bare_state, vector),
+	STATE_INT(struct bare_state, port92),    STATE_INT(struct bare_state, pad),
+};
+static STATE_DESC(bare_state_desc, "bare", 1, struct bare_state, bare_fields);
+
+struct bare_machine {
+	struct domain *d;
+	struct bare_state s;
+	void (*out)(void *opaque, u8 c);
+	void *opaque;
+};
+
+static struct bare_machine *machine(struct cpu *c)
+{
+	return cpu_vcpu(c)->d->machine;
+}
+
+static u32 port_read(struct cpu *c, u16 port, u32 size)
+{
+	struct bare_machine *m = machine(c);
+	u32 v = ~0u;
+
+	if (port == 0xe9)
+		v = 0xe9;
+	else if (port == 0x92)
+		v = m->s.port92;
+	return size == 1 ? (u8)v : size == 2 ? (u16)v : v;
+}
+
+static void port_write(struct cpu *c, u16 port, u32 size, u32 v)
+{
+	struct bare_machine *m = machine(c);
+
+	switch (port) {
+	case 0x92:
+		m->s.port92 = (u8)v;
+		cpu_set_a20(c, v & 2);
+		break;
+	case 0xb2:
+		cpu_smi(c);
+		break;
+	case 0xe9:
+		if (m->out)
+			m->out(m->opaque, (u8)v);
+		break;
+	case 0xf4:
+		m->s.exit_code = v << 1 | 1;
+		m->s.exited = 1;
+		domain_end(m->d, END_POWEROFF);
+		cpu_stop(c);
+		break;
+	case 0xf5:
+		m->s.vector = (u8)v;
+		cpu_set_intr(c, true);
+		break;
+	case 0xf6:
+		cpu_nmi(c);
+		break;
+	default:
+		break;
+	}
+}
+
+static u8 intack(struct cpu *c)
+{
+	cpu_set_intr(c, false);
+	return machine(c)->s.vector;
+}
+
+/* A processor of family 6 with what the core implements in privileged matters. */
+static void cpuid(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4])
+{
+	switch (leaf) {
+	case 0:
+		out[0] = 7;
+		out[1] = 0x61726150; /* "ParavaneCPU " */
+		out[3] = 0x656e6176;
+		out[2] = 0x20555043;
+		break;
+	case 1:
+		out[0] = 0x600;
+		/* FPU VME DE PSE TSC MSR PAE CX8 SEP PGE CMOV PAT CLFSH MMX FXSR SSE SSE2 */
+		out[3] = 0x0788a97f & ~(1u << 7 | 1u << 14);
+		/* SSE3 MONITOR SSSE3 CX16 PCID SSE4.1 SSE4.2 POPCNT */
+		out[2] = 1u << 0 | 1u << 3 | 1u << 9 | 1u << 13 | 1u << 17 | 1u << 19 | 1u << 20 | 1u << 23;
+		out[1] = 8 << 8;
+		break;
+	case 7:
+		/* FSGSBASE SMEP INVPCID SMAP; UMIP LA57 */
+		if (!subleaf) {
+			out[1] = 1u << 0 | 1u << 7 | 1u << 10 | 1u << 20;
+			out[2] = 1u << 2 | 1u << 16;
+		}
+		break;
+	case 0x80000000:
+		out[0] = 0x80000008;
+		break;
+	case 0x80000001:
+		out[2] = 1;                                             /* LAHF */
+		out[3] = 1u << 11 | 1u << 20 | 1u << 26 | 1u << 27 | 1u << 29; /* SYSCALL NX 1G RDTSCP LM */
+		break;
+	case 0x80000008:
+		out[0] = 46 | 57 << 8;
+		break;
+	default:
+		break;
+	}
+}
+
+static u64 tsc(struct cpu *c)
+{
+	return domain_now(cpu_vcpu(c)->d);
+}
+
+static const struct cpu_ops bare_cpu_ops = {
+	.cpuid = cpuid, .tsc = tsc, .in = port_read, .out = port_write, .intack = intack
+};
+
+static bool nothing_there(void *opaque, struct mmu *mmu, u64 paddr, void *buf, u32 n, bool write)
+{
+	if (!write)
+		memset(buf, 0xff, n);
+	return true;
+}
+
+static const struct mmu_hooks bare_mmu_hooks = { .device = nothing_there };
+
+/* A processor that waits for what cannot come, or has shut down, sleeps for good. */
+static void leave(struct vcpu *v)
+{
+	bool waits = v->cpu.s.halted || (v->cpu.sys.blocked & BLOCK_SHUTDOWN);
+
+	if (v->s.run == VCPU_RUNNABLE && waits && !cpu_has_work(&v->cpu))
+		vcpu_block(v);
+}
+
+static void report(struct domain *d, FILE *out)
+{
+	struct bare_machine *m = d->machine;
+
+	if (m->s.exited)
+		fprintf(out, "exit code %u from port 0xf4\n", m->s.exit_code);
+	if (d->vcpus[0]->cpu.sys.blocked & BLOCK_SHUTDOWN)
+		fprintf(out, "the processor has shut down (triple fault)\n");
+}
+
+static void destroy(struct domain *d)
+{
+	free(d->machine);
+	d->machine = NULL;
+}
+
+static const struct domain_ops bare_domain_ops = { NULL, leave, report, destroy };
+
+/* Frames of [from, to). */
+static int add_memory(struct domain *d, u64 from, u64 to)
+{
+	u64 f;
+	int rc;
+
+	for (f = from >> PAGE_SHIFT; f < to >> PAGE_SHIFT; f++) {
+		rc = mem_add(&d->mem, f);
+		if (rc && rc != -EEXIST)
+			return rc;
+	}
+	return 0;
+}
+
+static int load_image(struct domain *d, const struct bare_config *cfg)
+{
+	u64 rom = ALIGN_UP((u64)cfg->len, PAGE_SIZE);
+	int rc;
+
+	if (cfg->boot != BARE_ROM)
+		return mem_write(&d->mem, cfg->boot == BARE_BOOT ? 0x7c00 : cfg->load, cfg->image, cfg->len);
+	rc = add_memory(d, ROM_TOP - rom, ROM_TOP);
+	if (!rc)
+		rc = mem_write(&d->mem, ROM_TOP - cfg->len, cfg->image, cfg->len);
+	if (!rc)
+		rc = mem_write(&d->mem, ROM_LOW - cfg->len, cfg->image, cfg->len);
+	return rc;
+}
+
+static void start(struct vcpu *v, const struct bare_config *cfg)
+{
+	struct cpu *c = &v->cpu;
+	u64 at = cfg->boot == BARE_BOOT ? 0x7c00 : cfg->load;
+
+	c->ops = &bare_cpu_ops;
+	c->mmu.hooks = &bare_mmu_hooks;
+	c->mmu.opaque = c;
+	cpu_reset(c);
+	/* Offsets, not linear addresses, are what the reset state has. */
+	c->rip = c->s.seg[SEG_CS].base + 0xfff0;
+	if (cfg->boot != BARE_ROM) {
+		u16 sel = cfg->boot == BARE_BOOT ? 0 : (u16)(at >> 4);
+
+		cpu_set_seg(c, SEG_CS, sel, (u64)sel << 4, 0xffff, c->s.seg[SEG_CS].attr);
+		c->rip = at;
+	}
+	cpu_mode_changed(c);
+	cpu_sync(c);
+	v->s.run = VCPU_RUNNABLE;
+}
+
+static int check(const struct bare_config *cfg, struct error *e)
+{
+	u64 room = cfg->boot == BARE_ROM ? 0x80000 : cfg->boot == BARE_BOOT ? 0x100000 - 0x7c00 : ROM_LOW - cfg->load;
+
+	if (!cfg->len)
+		return error_set(e, -EINVAL, "the image is empty: give a flat binary");
+	if (cfg->boot == BARE_FLAT && cfg->load >= ROM_LOW)
+		return error_set(e, -EINVAL, "load address 0x%llx: real mode starts below 0x100000",
+				 (unsigned long long)cfg->load);
+	if (cfg->len > room)
+		return error_set(e, -EFBIG, "the image has %llu bytes: at most %llu fit there", (unsigned long long)cfg->len,
+				 (unsigned long long)room);
+	return 0;
+}
+
+struct domain *bare_create(struct host *h, const char *name, const struct bare_config *cfg, struct error *e)
+{
+	u64 memory = ALIGN_UP(MAX(cfg->memory, (u64)ROM_LOW), PAGE_SIZE);
+	struct bare_machine *m;
+	struct domain *d;
+
+	if (check(cfg, e))
+		return NULL;
+	d = domain_create(h, name, ROM_TOP >> PAGE_SHIFT, 1, cfg->shift);
+	m = calloc(1, sizeof *m);
+	if (!d || !m)
+		goto no_memory;
+	m->d = d;
+	m->s.port92 = 2;
+	m->out = cfg->out;
+	m->opaque = cfg->opaque;
+	d->machine = m;
+	d->ops = &bare_domain_ops;
+	if (add_memory(d, 0, memory) || load_image(d, cfg) ||
+	    state_add(&d->states, "x86_sys", 0, &x86_sys_desc, &d->vcpus[0]->cpu.sys, 1) ||
+	    state_add(&d->states, "bare", 0, &bare_state_desc, &m->s, 1))
+		goto no_memory;
+	start(d->vcpus[0], cfg);
+	return d;
+no_memory:
+	error_set(e, -ENOMEM, "not enough memory for a machine of %llu MiB", (unsigned long long)(memory >> 20));
+	if (d && !d->ops)
+		free(m);
+	if (d)
+		domain_destroy(d);
+	else
+		free(m);
+	return NULL;
+}
+
+int bare_exit_code(const struct domain *d)
+{
+	const struct bare_machine *m = d->machine;
+
+	return m->s.exited ? (int)m->s.exit_code : -1;
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The leaf modules: byte order, buffers, the hash, messages and errors, state tables.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/endian.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/state.h"
+#include "tests/suites.h"
+
+START_TEST(bytes_are_little_endian)
+{
+	u8 b[9] = { 0xee, 1, 2, 3, 4, 5, 6, 7, 8 };
+
+	/* From odd addresses too. */
+	ck_assert_uint_eq(ld16(b + 1), 0x0201);
+	ck_assert_uint_eq(ld32(b + 1), 0x04030201);
+	ck_assert_uint_eq(ld64(b + 1), 0x0807060504030201ULL);
+	st16(b + 1, 0xa1a2);
+	ck_assert_uint_eq(b[1], 0xa2);
+	ck_assert_uint_eq(b[2], 0xa1);
+	st32(b + 3, 0xb1b2b3b4);
+	ck_assert_uint_eq(b[3], 0xb4);
+	ck_assert_uint_eq(b[6], 0xb1);
+	st64(b + 1, 0xc1c2c3c4c5c6c7c8ULL);
+	ck_assert_uint_eq(b[0], 0xee);
+	ck_assert_uint_eq(b[1], 0xc8);
+	ck_assert_uint_eq(b[8], 0xc1);
+}
+END_TEST
+
+START_TEST(buffer_round_trip)
+{
+	struct buf b = { 0 };
+	struct reader r;
+	u32 i;
+
+	buf_put_u8(&b, 0x11);
+	buf_put_u16(&b, 0x2233);
+	buf_put_u32(&b, 0x44556677);
+	buf_put_u64(&b, 0x8899aabbccddeeffULL);
+	ck_assert_uint_eq(b.len, 15);
+	ck_assert_mem_eq(b.p, "\x11\x33\x22\x77\x66\x55\x44\xff\xee\xdd\xcc\xbb\xaa\x99\x88", 15);
+	for (i = 0; i < 5000; i++)
+		buf_put_u32(&b, i);
+	ck_assert(!b.failed);
+	reader_init(&r, b.p, b.len);
+	ck_assert_uint_eq(reader_u8(&r), 0x11);
+	ck_assert_uint_eq(reader_u16(&r), 0x2233);
+	ck_assert_uint_eq(reader_u32(&r), 0x44556677);
+	ck_assert_uint_eq(reader_u64(&r), 0x8899aabbccddeeffULL);
+	for (i = 0; i < 5000; i++)
+		ck_assert_uint_eq(reader_u32(&r), i);
+	ck_assert_uint_eq(r.left, 0);
+	ck_assert(!r.failed);
+	buf_free(&b);
+	ck_assert_ptr_null(b.p);
+	ck_assert_uint_eq(b.len, 0);
+}
+END_TEST
+
+START_TEST(reader_stops_at_the_end)
+{
+	struct reader r;
+
+	reader_init(&r, "abc", 3);
+	ck_assert_ptr_null(reader_get(&r, 4));
+	ck_assert(r.failed);
+	/* From then on nothing but zeros, also what would have fitted. */
+	ck_assert_uint_eq(reader_u8(&r), 0);
+	ck_assert_ptr_null(reader_get(&r, 1));
+	reader_init(&r, "abc", 3);
+	ck_assert_uint_eq(reader_u16(&r), 0x6261);
+	ck_assert_uint_eq(reader_u64(&r), 0);
+	ck_assert(r.failed);
+	reader_init(&r, "abc", 3);
+	ck_assert_ptr_null(reader_get(&r, SIZE_MAX));
+	ck_assert(r.failed);
+}
+END_TEST
+
+START_TEST(buffer_refuses_the_impossible)
+{
+	struct buf b = { 0 };
+
+	buf_put_u8(&b, 7);
+	ck_assert_ptr_null(buf_reserve(&b, SIZE_MAX - 4));
+	ck_assert(b.failed);
+	buf_put_u8(&b, 8);
+	ck_assert_uint_eq(b.len, 1);
+	buf_free(&b);
+}
+END_TEST
+
+START_TEST(hash_sees_every_bit)
+{
+	u8 b[40] = { 0 };
+	u64 zero = hash_bytes(HASH_SEED, b, sizeof b), h, seen[40 * 8];
+	u32 i, j, n = 0;
+
+	for (i = 0; i < sizeof b; i++)
+		for (j = 0; j < 8; j++) {
+			u32 k;
+
+			b[i] = (u8)(1 << j);
+			h = hash_bytes(HASH_SEED, b, sizeof b);
+			ck_assert_uint_ne(h, zero);
+			for (k = 0; k < n; k++)
+				ck_assert_uint_ne(h, seen[k]);
+			seen[n++] = h;
+			b[i] = 0;
+		}
+	/* The length counts, the seed counts, order counts. */
+	ck_assert_uint_ne(hash_bytes(HASH_SEED, b, 39), zero);
+	ck_assert_uint_ne(hash_bytes(HASH_SEED, b, 0), HASH_SEED);
+	ck_assert_uint_ne(hash_bytes(1, b, 40), hash_bytes(2, b, 40));
+	ck_assert_uint_ne(hash_u64(hash_u64(0, 1), 2), hash_u64(hash_u64(0, 2), 1));
+}
+END_TEST
+
+/* A hash is written into files and compared between hosts: it may not change unnoticed. */
+START_TEST(hash_is_what_it_was)
+{
+	u8 b[11];
+
+	memcpy(b, "hello world", 11);
+	ck_assert_uint_eq(hash_u64(0, 0), 0);
+	ck_assert_uint_eq(hash_bytes(HASH_SEED, b, 11), 0x72ada899f3b0660eULL);
+	/* Not aligned. */
+	memcpy(b, "xhello", 6);
+	ck_assert_uint_eq(hash_bytes(0, b + 1, 5), hash_bytes(0, "hello", 5));
+}
+END_TEST
+
+START_TEST(log_words)
+{
+	const struct log_item_desc *it;
+	char bad[32];
+	u32 mask = 77;
+
+	ck_assert_int_eq(log_parse("int,hypercall", &mask, bad, sizeof bad), 0);
+	ck_assert_uint_eq(mask, LOG_INT | LOG_HYPERCALL);
+	ck_assert_int_eq(log_parse("all", &mask, bad, sizeof bad), 0);
+	ck_assert_uint_eq(mask, LOG_ALL);
+	ck_assert_int_eq(log_parse("int,nosuch,cpu", &mask, bad, sizeof bad), -EINVAL);
+	ck_assert_str_eq(bad, "nosuch");
+	ck_assert_uint_eq(mask, LOG_ALL); /* as it was */
+	ck_assert_int_eq(log_parse("in", &mask, bad, sizeof bad), -EINVAL);
+	ck_assert_int_eq(log_parse("intt", &mask, bad, 4), -EINVAL);
+	ck_assert_str_eq(bad, "int"); /* cut to its room */
+	for (it = log_items, mask = 0; it->name; it++) {
+		ck_assert_int_eq(log_parse(it->name, &mask, bad, sizeof bad), 0);
+		ck_assert_uint_eq(mask, it->bit);
+	}
+}
+END_TEST
+
+START_TEST(log_writes_what_is_wanted)
+{
+	char path[] = "/tmp/paravane-log-XXXXXX", line[64] = "";
+	int fd = mkstemp(path);
+	struct log log;
+	FILE *f;
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	log_init(&log);
+	ck_assert_int_eq(log_open(&log, "/nonexistent/directory/log"), -ENOENT);
+	ck_assert_ptr_eq(log.out, stderr);
+	ck_assert_int_eq(log_open(&log, path), 0);
+	log.mask = LOG_INT;
+	ck_assert(log_on(&log, LOG_INT | LOG_EXEC));
+	ck_assert(!log_on(&log, LOG_EXEC));
+	log_line(&log, LOG_EXEC, "not this");
+	log_line(&log, LOG_INT, "trap %d", 14);
+	log_close(&log);
+	ck_assert_ptr_eq(log.out, stderr);
+	f = fopen(path, "r");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_ptr_nonnull(fgets(line, sizeof line, f));
+	ck_assert_str_eq(line, "trap 14\n");
+	ck_assert_ptr_null(fgets(line, sizeof line, f));
+	fclose(f);
+	remove(path);
+}
+END_TEST
+
+START_TEST(errors_are_sentences)
+{
+	struct error e;
+	char big[2000];
+
+	ck_assert_int_eq(error_set(&e, -EINVAL, "%s: %d", "file", 3), -EINVAL);
+	ck_assert_str_eq(e.text, "file: 3");
+	ck_assert_int_eq(error_set(NULL, -ENOMEM, "nobody listens"), -ENOMEM);
+	memset(big, 'x', sizeof big - 1);
+	big[sizeof big - 1] = 0;
+	error_set(&e, -1, "%s", big);
+	ck_assert_uint_eq(strlen(e.text), sizeof e.text - 1);
+}
+END_TEST
+
+/* ---- state tables -------------------------------------------------------------------------------------------- */
+
+struct inner {
+	u16 a;
+	u8 b[2];
+};
+
+struct outer {
+	u64 q;
+	u32 d[3];
+	u16 w;
+	u8 c;
+	u8 pad;
+	char name[8];
+	struct inner one;
+	struct inner many[2];
+	u8 pad2[4];
+};
+
+static const struct state_field inner_fields[] = { STATE_INT(struct inner, a), STATE_INTS(struct inner, b) };
+static STATE_DESC(inner_desc, "inner", 1, struct inner, inner_fields);
+static const struct state_field outer_fields[] = {
+	STATE_INT(struct outer, q), STATE_INTS(struct outer, d), STATE_INT(struct outer, w),
+	STATE_INT(struct outer, c), STATE_INT(struct outer, pad), STATE_BYTES(struct outer, name),
+	STATE_SUB(struct outer, one, &inner_desc), STATE_SUBS(struct outer, many, &inner_desc),
+	STATE_INTS(struct outer, pad2),
+};
+static STATE_DESC(outer_desc, "outer", 3, struct outer, outer_fields);
+
+static void fill(void *p, size_t n, u8 first)
+{
+	u8 *b = p;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		b[i] = (u8)(first + i * 7);
+}
+
+START_TEST(state_poison)
+{
+	struct outer a, b;
+	struct buf out = { 0 };
+	struct reader in;
+
+	ck_assert(state_check(&outer_desc));
+	fill(&a, sizeof a, 0x11);
+	fill(&b, sizeof b, 0x93);
+	ck_assert_str_eq(state_differs(&outer_desc, &a, &b), "q");
+	ck_assert_uint_ne(state_hash(&outer_desc, &a, 5), state_hash(&outer_desc, &b, 5));
+	state_save(&outer_desc, &a, &out);
+	reader_init(&in, out.p, out.len);
+	ck_assert_int_eq(state_load(&outer_desc, &b, &in), 0);
+	ck_assert_uint_eq(in.left, 0);
+	ck_assert_mem_eq(&a, &b, sizeof a);
+	ck_assert_ptr_null(state_differs(&outer_desc, &a, &b));
+	ck_assert_uint_eq(state_hash(&outer_desc, &a, 5), state_hash(&outer_desc, &b, 5));
+	buf_free(&out);
+}
+END_TEST
+
+/* Each byte is in the file, in the hash and in the comparison. */
+START_TEST(state_every_byte)
+{
+	struct outer a, b;
+	u64 h;
+	size_t i;
+
+	fill(&a, sizeof a, 1);
+	h = state_hash(&outer_desc, &a, 0);
+	for (i = 0; i < sizeof a; i++) {
+		struct buf x = { 0 }, y = { 0 };
+
+		b = a;
+		((u8 *)&b)[i] ^= 0x40;
+		ck_assert_ptr_nonnull(state_differs(&outer_desc, &a, &b));
+		ck_assert_uint_ne(state_hash(&outer_desc, &b, 0), h);
+		state_save(&outer_desc, &a, &x);
+		state_save(&outer_desc, &b, &y);
+		ck_assert_uint_eq(x.len, y.len);
+		ck_assert_mem_ne(x.p, y.p, x.len);
+		buf_free(&x);
+		buf_free(&y);
+	}
+}
+END_TEST
+
+/* The file's bytes are the same on every host. */
+START_TEST(state_wire_format)
+{
+	static const u8 want[] = { 5,    'i',  'n',  'n',  'e', 'r', 1, 0, 0,
+				   0,    4,    0,    0,    0,   /* version, size */
+				   0x34, 0x12, 0xab, 0xcd };
+	struct inner i = { 0x1234, { 0xab, 0xcd } };
+	struct buf out = { 0 };
+
+	state_save(&inner_desc, &i, &out);
+	ck_assert_uint_eq(out.len, sizeof want);
+	ck_assert_mem_eq(out.p, want, sizeof want);
+	buf_free(&out);
+}
+END_TEST
+
+START_TEST(state_refuses_other_files)
+{
+	struct state_desc other = inner_desc;
+	struct inner i = { 1, { 2, 3 } }, got = i;
+	struct buf out = { 0 };
+	struct reader in;
+	size_t n;
+
+	state_save(&inner_desc, &i, &out);
+	other.version = 2;
+	reader_init(&in, out.p, out.len);
+	ck_assert_int_eq(state_load(&other, &got, &in), -EINVAL);
+	other = inner_desc;
+	other.name = "inneR";
+	reader_init(&in, out.p, out.len);
+	ck_assert_int_eq(state_load(&other, &got, &in), -EINVAL);
+	other = inner_desc;
+	other.size = 5;
+	reader_init(&in, out.p, out.len);
+	ck_assert_int_eq(state_load(&other, &got, &in), -EINVAL);
+	for (n = 0; n < out.len; n++) {
+		reader_init(&in, out.p, n);
+		ck_assert_int_eq(state_load(&inner_desc, &got, &in), -EINVAL);
+	}
+	buf_free(&out);
+}
+END_TEST
+
+START_TEST(state_check_finds_holes)
+{
+	static const struct state_field hole[] = { STATE_INT(struct inner, a) };
+	static const struct state_field twice[] = { STATE_INT(struct inner, a), STATE_INTS(struct inner, b),
+						    STATE_INT(struct inner, a) };
+	static const STATE_DESC(d_hole, "hole", 1, struct inner, hole);
+	static const STATE_DESC(d_twice, "twice", 1, struct inner, twice);
+
+	ck_assert(state_check(&inner_desc));
+	ck_assert(!state_check(&d_hole));
+	ck_assert(!state_check(&d_twice));
+}
+END_TEST
+
+static void word_save(void *opaque, struct buf *out)
+{
+	buf_put_u32(out, *(u32 *)opaque);
+}
+
+static int word_load(void *opaque, struct reader *in)
+{
+	*(u32 *)opaque = reader_u32(in);
+	return in->failed ? -EINVAL : 0;
+}
+
+START_TEST(state_lists)
+{
+	struct inner a[2] = { { 1, { 2, 3 } }, { 4, { 5, 6 } } };
+	struct state_list l = { 0 };
+	struct buf out = { 0 };
+	struct reader in;
+	u32 word = 99;
+	u64 h;
+
+	ck_assert_int_eq(state_add(&l, "pair", 0, &inner_desc, a, 2), 0);
+	ck_assert_int_eq(state_add_custom(&l, "word", 1, word_save, word_load, &word), 0);
+	h = state_list_hash(&l, 0);
+	state_list_save(&l, &out);
+	word = 1;
+	ck_assert_uint_ne(state_list_hash(&l, 0), h);
+	word = 99;
+	a[1].b[1]++;
+	ck_assert_uint_ne(state_list_hash(&l, 0), h);
+	word = 1;
+	reader_init(&in, out.p, out.len);
+	ck_assert_int_eq(state_list_load(&l, &in), 0);
+	ck_assert_uint_eq(word, 99);
+	ck_assert_uint_eq(a[1].b[1], 6);
+	ck_assert_uint_eq(state_list_hash(&l, 0), h);
+	/* A file cut short is refused. */
+	reader_init(&in, out.p, out.len - 1);
+	ck_assert_int_eq(state_list_load(&l, &in), -EINVAL);
+	state_remove(&l, &word);
+	ck_assert_uint_eq(l.n, 1);
+	ck_assert_uint_ne(state_list_hash(&l, 0), h);
+	state_remove(&l, a);
+	ck_assert_uint_eq(l.n, 0);
+	state_list_free(&l);
+	buf_free(&out);
+}
+END_TEST
+
+Suite *base_suite(void)
+{
+	Suite *s = suite_create("base");
+	TCase *t = tcase_create("bytes");
+
+	tcase_add_test(t, bytes_are_little_endian);
+	tcase_add_test(t, buffer_round_trip);
+	tcase_add_test(t, reader_stops_at_the_end);
+	tcase_add_test(t, buffer_refuses_the_impossible);
+	tcase_add_test(t, hash_sees_every_bit);
+	tcase_add_test(t, hash_is_what_it_was);
+	suite_add_tcase(s, t);
+	t = tcase_create("messages");
+	tcase_add_test(t, log_words);
+	tcase_add_test(t, log_writes_what_is_wanted);
+	tcase_add_test(t, errors_are_sentences);
+	suite_add_tcase(s, t);
+	t = tcase_create("state");
+	tcase_add_test(t, state_poison);
+	tcase_add_test(t, state_every_byte);
+	tcase_add_test(t, state_wire_format);
+	tcase_add_test(t, state_refuses_other_files);
+	tcase_add_test(t, state_check_finds_holes);
+	tcase_add_test(t, state_lists);
+	suite_add_tcase(s, t);
+	return s;
+}

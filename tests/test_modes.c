@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Privileged behaviour and modes: bare-metal guests of our own, started from reset, that check themselves against the
+ * manual (tests/guests/bare), and the rules of the bare machine.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/bare.h"
+#include "tests/guests/bare/blobs.h"
+#include "tests/suites.h"
+#include "vm/run.h"
+
+#define IMAGE 0x10000u
+#define LIMIT 3000000u
+
+struct run {
+	char out[16384];
+	size_t len;
+	int code;
+	u64 hash, icount;
+	bool shutdown;
+};
+
+static void put(void *opaque, u8 c)
+{
+	struct run *r = opaque;
+
+	if (r->len + 1 < sizeof r->out)
+		r->out[r->len++] = (char)c;
+}
+
+static u8 *unpack(const u16 *blob)
+{
+	u8 *image = calloc(1, IMAGE);
+	u32 k;
+
+	ck_assert_ptr_nonnull(image);
+	for (; blob[1]; blob += 2 + blob[1])
+		for (k = 0; k < blob[1]; k++)
+			image[blob[0] + k] = (u8)blob[2 + k];
+	return image;
+}
+
+/* step: slices of so many instructions; single: no decoded code kept. */
+static void run_guest(struct run *r, const u8 *image, size_t len, enum bare_boot boot, u64 slice, bool single)
+{
+	struct bare_config cfg = { .image = image, .len = len, .boot = boot, .memory = 8 << 20, .out = put, .opaque = r };
+	struct error e = { 0 };
+	struct host h;
+	struct domain *d;
+
+	memset(r, 0, sizeof *r);
+	ck_assert_int_eq(host_init(&h, 0), 0);
+	h.singlestep = single;
+	d = bare_create(&h, "bare", &cfg, &e);
+	ck_assert_ptr_nonnull(d);
+	while (domain_icount(d) < LIMIT && domain_run(d, slice))
+		;
+	r->code = bare_exit_code(d);
+	r->hash = domain_hash(d);
+	r->icount = domain_icount(d);
+	r->shutdown = d->vcpus[0]->cpu.sys.blocked & BLOCK_SHUTDOWN;
+	if (getenv("MODES_VERBOSE"))
+		printf("%s-- exit %d, %llu instructions, rip %llx cs %x\n", r->out, r->code, (unsigned long long)r->icount,
+		       (unsigned long long)d->vcpus[0]->cpu.rip, d->vcpus[0]->cpu.s.seg[SEG_CS].sel);
+	host_exit(&h);
+}
+
+static void check_guest(const u16 *blob, const char *name, u32 lines)
+{
+	u8 *image = unpack(blob);
+	struct run a, b, c;
+	const char *p;
+	u32 n = 0;
+
+	run_guest(&a, image, IMAGE, BARE_ROM, LIMIT, false);
+	p = strstr(a.out, "not ok");
+	ck_assert_msg(!p, "%s: %.200s", name, p ? p : "");
+	for (p = a.out; (p = strchr(p, '\n')); p++)
+		n++;
+	ck_assert_msg(a.code == 1 && n == lines, "%s: exit code %d after %u of %u checks, the last lines being ...%s", name,
+		      a.code, n, lines, a.len > 300 ? a.out + a.len - 300 : a.out);
+	/* And what was cached, or how time was sliced, changes nothing. */
+	run_guest(&b, image, IMAGE, BARE_ROM, LIMIT, true);
+	ck_assert_str_eq(a.out, b.out);
+	ck_assert_uint_eq(a.icount, b.icount);
+	ck_assert_uint_eq(a.hash, b.hash);
+	run_guest(&c, image, IMAGE, BARE_ROM, 7, false);
+	ck_assert_str_eq(a.out, c.out);
+	ck_assert_uint_eq(a.icount, c.icount);
+	free(image);
+}
+
+#define GUEST(name, lines)                                                                                           \
+	START_TEST(guest_##name)                                                                                     \
+	{                                                                                                            \
+		check_guest(blob_##name, #name, lines);                                                              \
+	}                                                                                                            \
+	END_TEST
+GUEST(real, 1)
+
+/* A triple fault stops the machine; nothing wakes it. */
+START_TEST(triple_fault_shuts_down)
+{
+	/* lidt with limit 0; int3 */
+	static const u8 code[] = { 0x2e, 0x0f, 0x01, 0x1e, 0x10, 0x7c, 0xcc, 0xf4, [0x10] = 0, 0, 0, 0, 0, 0 };
+	struct run r;
+
+	run_guest(&r, code, sizeof code, BARE_BOOT, LIMIT, false);
+	ck_assert(r.shutdown);
+	ck_assert_int_eq(r.code, -1);
+	ck_assert_uint_lt(r.icount, 10);
+}
+END_TEST
+
+/* HLT with interrupts off ends the run too, and a boot image may say what it likes on port 0xe9. */
+START_TEST(boot_image)
+{
+	/* mov al,'x'; out 0xe9,al; mov al,20; out 0xf4,al */
+	static const u8 code[] = { 0xb0, 'x', 0xe6, 0xe9, 0xb0, 20, 0xe6, 0xf4, 0xf4 };
+	static const u8 halt[] = { 0xfa, 0xf4 };
+	struct run r;
+
+	run_guest(&r, code, sizeof code, BARE_BOOT, LIMIT, false);
+	ck_assert_str_eq(r.out, "x");
+	ck_assert_int_eq(r.code, 41);
+	ck_assert_uint_eq(r.icount, 4);
+	run_guest(&r, halt, sizeof halt, BARE_BOOT, LIMIT, false);
+	ck_assert_int_eq(r.code, -1);
+	ck_assert_uint_eq(r.icount, 2);
+}
+END_TEST
+
+START_TEST(bad_images_are_named)
+{
+	struct bare_config cfg = { .image = "", .len = 0 };
+	struct error e = { 0 };
+	struct host h;
+
+	ck_assert_int_eq(host_init(&h, 0), 0);
+	ck_assert_ptr_null(bare_create(&h, "bare", &cfg, &e));
+	cfg.len = 1 << 20;
+	ck_assert_ptr_null(bare_create(&h, "bare", &cfg, &e));
+	cfg.len = 1;
+	cfg.boot = BARE_FLAT;
+	cfg.load = 1 << 20;
+	ck_assert_ptr_null(bare_create(&h, "bare", &cfg, &e));
+	host_exit(&h);
+}
+END_TEST
+
+Suite *modes_suite(void)
+{
+	Suite *s = suite_create("modes");
+	TCase *t = tcase_create("bare");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, boot_image);
+	tcase_add_test(t, triple_fault_shuts_down);
+	tcase_add_test(t, bad_images_are_named);
+	tcase_add_test(t, guest_real);
+	suite_add_tcase(s, t);
+	return s;
+}
