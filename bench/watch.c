@@ -18,9 +18,9 @@
 struct watch {
 	pid_t pid;
 	clockid_t cpu_clock;
-	double wall0, cpu0;	/* at the last "start" */
-	double last_cpu;	/* the process may be gone when its last words are read */
-	int guest_cpu;		/* take CPU time from the mark: a native run, whose children count too */
+	double wall0, cpu0; /* at the last "start" */
+	double last_cpu;    /* the process may be gone when its last words are read */
+	int guest_cpu;      /* take CPU time from the mark: a native run, whose children count too */
 	int done;
 	FILE *log;
 };
@@ -60,8 +60,8 @@ static void watch_line(struct watch *w, const char *line, double wall, double cp
 		w->cpu0 = cpu;
 	}
 	if (!strcmp(what, "end")) {
-		printf("%s\t%.6f\t%.6f\t%lu\t%s\n", name, wall - w->wall0, w->guest_cpu ? (double)usec / 1e6 : cpu - w->cpu0,
-		       n, sum);
+		printf("%s\t%.6f\t%.6f\t%lu\t%s\n", name, wall - w->wall0,
+		       w->guest_cpu ? (double)usec / 1e6 : cpu - w->cpu0, n, sum);
 		fflush(stdout);
 	}
 }
@@ -75,7 +75,7 @@ static void run(struct watch *w, int fd, double seconds)
 	w->wall0 = 0;
 	w->cpu0 = 0;
 	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
+		struct pollfd p = { .fd = fd, .events = POLLIN };
 		double wall = clock_seconds(CLOCK_MONOTONIC), cpu;
 		ssize_t n;
 
@@ -109,7 +109,7 @@ static void run(struct watch *w, int fd, double seconds)
 
 int main(int argc, char **argv)
 {
-	struct watch w = {0};
+	struct watch w = { 0 };
 	double seconds = 300;
 	int opt, fds[2], status;
 
@@ -152,7 +152,7 @@ int main(int argc, char **argv)
 			kill(w.pid, SIGTERM);
 		if (i == 20)
 			kill(w.pid, SIGKILL);
-		nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
 	}
 	if (w.log)
 		fclose(w.log);

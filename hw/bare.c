@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "cpu/x86/decode.h"
 
 #define ROM_TOP 0x100000000ULL
 #define ROM_LOW 0x100000u
@@ -211,6 +212,7 @@ static void start(struct vcpu *v, const struct bare_config *cfg)
 	u64 at = cfg->boot == BARE_BOOT ? 0x7c00 : cfg->load;
 
 	c->ops = &bare_cpu_ops;
+	c->features |= BIT(F_SMAP) | BIT(F_INVPCID) | BIT(F_MONITOR);
 	c->mmu.hooks = &bare_mmu_hooks;
 	c->mmu.opaque = c;
 	cpu_reset(c);

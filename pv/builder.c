@@ -254,7 +254,8 @@ static int put(const struct pv_build_in *in, u64 pa, const u8 *src, u64 len, con
 			return error_set(e, -ENOMEM, "not enough memory on this machine to load %s", in->kernel->name);
 		pa += n;
 		done += n;
-		if (src && in->progress && in->progress->step && (done >> 20 != (done - n) >> 20 || done == len))
+		/* What is small is there before anybody could read of it. */
+		if (src && len >> 20 && in->progress && in->progress->step && (done >> 20 != (done - n) >> 20 || done == len))
 			in->progress->step(in->progress->opaque, what, done, len);
 	}
 	return 0;

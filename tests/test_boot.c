@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "pv/create.h"
+#include "pv/mm.h"
 #include "tests/suites.h"
 #include "vm/run.h"
 
@@ -56,6 +57,9 @@ static struct life live(const struct pv_kernel *k, u32 vcpus, u64 n, enum twist 
 	ck_assert_int_eq(host_init(&h, how == TINY_CACHE ? 100000 : 0), 0);
 	h.singlestep = how == SINGLESTEP;
 	ck_assert_msg(!pv_create(&h, &in, &d, &e), "%s", e.text);
+	/* The host writes to the rings: they must not become page tables. */
+	ck_assert_uint_eq(pv_mm_page(pv_dom(d), pv_dom(d)->s.console_mfn)->holds, 1);
+	ck_assert_uint_eq(pv_mm_page(pv_dom(d), pv_dom(d)->s.store_mfn)->holds, 1);
 	while (d->s.retired < n && domain_run(d, MIN(step, n - d->s.retired)))
 		for (i = 0; how == FLUSHED && i < vcpus; i++)
 			mmu_flush(&d->vcpus[i]->cpu.mmu);

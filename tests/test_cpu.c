@@ -217,6 +217,73 @@ START_TEST(faults_leave_nothing_half_done)
 }
 END_TEST
 
+/* A handler that cannot be fetched faults for ever: its slot ends all the same, at the same count each time. */
+static bool trap_goes_on(struct cpu *c, const struct cpu_trap *t)
+{
+	c->rip = 0x7777000;
+	return true;
+}
+
+START_TEST(endless_faults_end_a_slot)
+{
+	static const struct cpu_ops ops = { .trap = trap_goes_on };
+	struct bare *b = bare_new(0);
+
+	bare_paging(b);
+	b->cpu.ops = &ops;
+	b->cpu.rip = 0x7777000;
+	ck_assert_int_eq(cpu_run(&b->cpu, 1000), CPU_BUDGET);
+	ck_assert_uint_eq(cpu_icount(&b->cpu), 1000);
+	bare_free(b);
+}
+END_TEST
+
+static bool stop_now(struct cpu *c)
+{
+	cpu_stop(c);
+	return true;
+}
+
+START_TEST(long_repeats_can_be_stopped)
+{
+	static const struct cpu_ops ops = { .ending = stop_now };
+	struct bare *b = bare_new(0);
+
+	b->cpu.ops = &ops;
+	BARE_CODE_AT(b, BARE_CODE, 0xf3, 0xaa, 0xf4);
+	b->cpu.r[RDI] = 0x20000;
+	b->cpu.r[RCX] = 0x4000;
+	ck_assert_int_eq(cpu_run(&b->cpu, 1000000), CPU_STOPPED);
+	ck_assert_uint_eq(b->cpu.r[RCX], 0x3000);
+	ck_assert_uint_eq(b->cpu.rip, BARE_CODE);
+	bare_free(b);
+}
+END_TEST
+
+/* MOV EAX with an entry of a page table as its immediate: the A bit that the walker sets there is seen. */
+START_TEST(tables_can_be_code)
+{
+	struct bare *b = bare_new(0);
+	u64 at, i;
+
+	bare_map(b, 0x500000, 0x20, PTE_P | PTE_W);
+	at = bare_pte(b, 0x500000);
+	bare_map(b, 0x700000, at >> 12, PTE_P);
+	mem_write_u64(&b->mem, at - 8, 0xb8ULL << 56);
+	bare_paging(b);
+	for (i = 0; i < 2; i++) {
+		u8 byte;
+		struct mmu_fault f;
+
+		b->cpu.rip = 0x700000 + PAGE_OFFSET(at) - 1;
+		bare_run(b, ~0ULL, 1000);
+		ck_assert_uint_eq(b->cpu.r[RAX] & PTE_A, i ? PTE_A : 0);
+		ck_assert_int_eq(mmu_read(&b->cpu.mmu, 0x500000, &byte, 1, &f), 0);
+	}
+	bare_free(b);
+}
+END_TEST
+
 /* REP MOVS is interruptible, restarts where it was, and faults with its registers at the element. */
 START_TEST(repeated_moves)
 {
@@ -455,6 +522,9 @@ Suite *cpu_suite(void)
 	tcase_add_test(t, cached_code_follows_its_bytes);
 	tcase_add_test(t, instruction_across_pages);
 	tcase_add_test(t, faults_leave_nothing_half_done);
+	tcase_add_test(t, endless_faults_end_a_slot);
+	tcase_add_test(t, long_repeats_can_be_stopped);
+	tcase_add_test(t, tables_can_be_code);
 	tcase_add_test(t, repeated_moves);
 	tcase_add_loop_test(t, counting_loops_are_exact, 0, 4);
 	tcase_add_test(t, counting_loops_are_skipped);

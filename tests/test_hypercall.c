@@ -401,7 +401,11 @@ START_TEST(control_and_debug_registers)
 	ck_assert_uint_eq(ce_call(e, 9, 8, 0, 0), ERR(XEN_ENODEV));
 	val = 1;
 	ck_assert_int_eq(priv(e, PRIV_XSETBV, 0, &val), -1);
+	/* AVX needs the feature. */
 	val = 7;
+	ck_assert_int_eq(priv(e, PRIV_XSETBV, 0, &val), -1);
+	for (u32 n = 0; n < e->d->nvcpus; n++)
+		e->d->vcpus[n]->cpu.features = cpu_features_default();
 	ck_assert_int_eq(priv(e, PRIV_XSETBV, 0, &val), X86_GP);
 	val = 2;
 	ck_assert_int_eq(priv(e, PRIV_XSETBV, 0, &val), X86_GP);

@@ -48,7 +48,7 @@ static u8 *unpack(const u16 *blob)
 	return image;
 }
 
-/* step: slices of so many instructions; single: no decoded code kept. */
+/* slice: instructions a run of the CPU, 0: as the scheduler does; single: no decoded code kept. */
 static void run_guest(struct run *r, const u8 *image, size_t len, enum bare_boot boot, u64 slice, bool single)
 {
 	struct bare_config cfg = { .image = image, .len = len, .boot = boot, .memory = 8 << 20, .out = put, .opaque = r };
@@ -61,15 +61,15 @@ static void run_guest(struct run *r, const u8 *image, size_t len, enum bare_boot
 	h.singlestep = single;
 	d = bare_create(&h, "bare", &cfg, &e);
 	ck_assert_ptr_nonnull(d);
-	while (domain_icount(d) < LIMIT && domain_run(d, slice))
+	while (cpu_icount(&d->vcpus[0]->cpu) < LIMIT && (slice ? cpu_run(&d->vcpus[0]->cpu, slice) == CPU_BUDGET : domain_run(d, LIMIT)))
 		;
 	r->code = bare_exit_code(d);
 	r->hash = domain_hash(d);
-	r->icount = domain_icount(d);
+	r->icount = cpu_icount(&d->vcpus[0]->cpu);
 	r->shutdown = d->vcpus[0]->cpu.sys.blocked & BLOCK_SHUTDOWN;
 	if (getenv("MODES_VERBOSE"))
 		printf("%s-- exit %d, %llu instructions, rip %llx cs %x\n", r->out, r->code, (unsigned long long)r->icount,
-		       (unsigned long long)d->vcpus[0]->cpu.rip, d->vcpus[0]->cpu.s.seg[SEG_CS].sel);
+		       (unsigned long long)d->vcpus[0]->cpu.rip, d->vcpus[0]->cpu.s.seg[SEG_CS].sel), fflush(stdout);
 	host_exit(&h);
 }
 
@@ -80,7 +80,7 @@ static void check_guest(const u16 *blob, const char *name, u32 lines)
 	const char *p;
 	u32 n = 0;
 
-	run_guest(&a, image, IMAGE, BARE_ROM, LIMIT, false);
+	run_guest(&a, image, IMAGE, BARE_ROM, 0, false);
 	p = strstr(a.out, "not ok");
 	ck_assert_msg(!p, "%s: %.200s", name, p ? p : "");
 	for (p = a.out; (p = strchr(p, '\n')); p++)
@@ -88,11 +88,12 @@ static void check_guest(const u16 *blob, const char *name, u32 lines)
 	ck_assert_msg(a.code == 1 && n == lines, "%s: exit code %d after %u of %u checks, the last lines being ...%s", name,
 		      a.code, n, lines, a.len > 300 ? a.out + a.len - 300 : a.out);
 	/* And what was cached, or how time was sliced, changes nothing. */
-	run_guest(&b, image, IMAGE, BARE_ROM, LIMIT, true);
+	run_guest(&b, image, IMAGE, BARE_ROM, 0, true);
 	ck_assert_str_eq(a.out, b.out);
 	ck_assert_uint_eq(a.icount, b.icount);
 	ck_assert_uint_eq(a.hash, b.hash);
 	run_guest(&c, image, IMAGE, BARE_ROM, 7, false);
+	ck_assert_int_eq(c.code, 1);
 	ck_assert_str_eq(a.out, c.out);
 	ck_assert_uint_eq(a.icount, c.icount);
 	free(image);
@@ -104,7 +105,10 @@ static void check_guest(const u16 *blob, const char *name, u32 lines)
 		check_guest(blob_##name, #name, lines);                                                              \
 	}                                                                                                            \
 	END_TEST
-GUEST(real, 1)
+GUEST(real, 43)
+GUEST(prot, 86)
+GUEST(debug, 34)
+GUEST(paging, 60)
 
 /* A triple fault stops the machine; nothing wakes it. */
 START_TEST(triple_fault_shuts_down)
@@ -113,7 +117,7 @@ START_TEST(triple_fault_shuts_down)
 	static const u8 code[] = { 0x2e, 0x0f, 0x01, 0x1e, 0x10, 0x7c, 0xcc, 0xf4, [0x10] = 0, 0, 0, 0, 0, 0 };
 	struct run r;
 
-	run_guest(&r, code, sizeof code, BARE_BOOT, LIMIT, false);
+	run_guest(&r, code, sizeof code, BARE_BOOT, 0, false);
 	ck_assert(r.shutdown);
 	ck_assert_int_eq(r.code, -1);
 	ck_assert_uint_lt(r.icount, 10);
@@ -128,11 +132,11 @@ START_TEST(boot_image)
 	static const u8 halt[] = { 0xfa, 0xf4 };
 	struct run r;
 
-	run_guest(&r, code, sizeof code, BARE_BOOT, LIMIT, false);
+	run_guest(&r, code, sizeof code, BARE_BOOT, 0, false);
 	ck_assert_str_eq(r.out, "x");
 	ck_assert_int_eq(r.code, 41);
 	ck_assert_uint_eq(r.icount, 4);
-	run_guest(&r, halt, sizeof halt, BARE_BOOT, LIMIT, false);
+	run_guest(&r, halt, sizeof halt, BARE_BOOT, 0, false);
 	ck_assert_int_eq(r.code, -1);
 	ck_assert_uint_eq(r.icount, 2);
 }
@@ -166,6 +170,9 @@ Suite *modes_suite(void)
 	tcase_add_test(t, triple_fault_shuts_down);
 	tcase_add_test(t, bad_images_are_named);
 	tcase_add_test(t, guest_real);
+	tcase_add_test(t, guest_prot);
+	tcase_add_test(t, guest_debug);
+	tcase_add_test(t, guest_paging);
 	suite_add_tcase(s, t);
 	return s;
 }

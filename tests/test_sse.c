@@ -422,7 +422,7 @@ static bool ours(const struct oprow *row)
 }
 
 /* Approximations: any value within the bounds is right, so hosts differ. */
-static bool approximate(const struct oprow *row)
+static UNUSED bool approximate(const struct oprow *row)
 {
 	return !strncmp(row->name, "rcp", 3) || !strncmp(row->name, "rsqrt", 5);
 }
@@ -447,7 +447,7 @@ static u64 digest(u64 h, const struct operands *o)
 	return h;
 }
 
-static void show(const char *label, const struct operands *o)
+static UNUSED void show(const char *label, const struct operands *o)
 {
 	printf("%s: ", label);
 	for (u32 k = 0; k < 11; k++)

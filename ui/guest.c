@@ -15,7 +15,7 @@
 #include "ui/optvalue.h"
 #include "ui/trace.h"
 
-/* No initial RAM disk is larger; what has no end (a device) is given up at the size of the guest. */
+/* No initial RAM disk is larger. */
 #define INITRD_MAX ((size_t)1 << (sizeof(size_t) > 4 ? 34 : 29))
 
 static void unload(struct guest *g)
@@ -29,6 +29,18 @@ static void unload(struct guest *g)
 	g->loaded = false;
 }
 
+/* Never more than the guest could hold: a device in place of a file has no end. */
+static int read_initrd(struct guest *g, const char *path, struct error *e)
+{
+	u64 memory = node_u64(g->node, "memory", 0);
+	int rc = pv_file_read(path, "initrd", (size_t)MIN(memory, INITRD_MAX), &g->initrd, &g->initrd_len, e);
+
+	if (rc == -EFBIG && memory < INITRD_MAX)
+		error_set(e, rc, "the initrd %s is larger than the guest's memory, %llu MiB; give it more with -m", path,
+			  (unsigned long long)(memory >> 20));
+	return rc;
+}
+
 int guest_load(struct guest *g, const struct pv_progress *progress, struct error *e)
 {
 	const char *kernel = node_str(g->node, "kernel", NULL), *initrd = node_str(g->node, "initrd", NULL);
@@ -39,7 +51,7 @@ int guest_load(struct guest *g, const struct pv_progress *progress, struct error
 				 "no kernel is given: name one, as in -kernel /boot/vmlinuz (-h shows examples)");
 	rc = pv_file_read(kernel, "kernel", PV_KERNEL_MAX, &g->kernel_file, &g->kernel_len, e);
 	if (!rc && initrd)
-		rc = pv_file_read(initrd, "initrd", INITRD_MAX, &g->initrd, &g->initrd_len, e);
+		rc = read_initrd(g, initrd, e);
 	if (!rc)
 		rc = pv_kernel_load(&g->kernel, g->kernel_file, g->kernel_len, kernel, PV_KERNEL_MAX, progress, e);
 	g->loaded = !rc;

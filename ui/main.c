@@ -21,7 +21,7 @@
 
 enum exit_code { EXIT_OFF = 0, EXIT_ERROR = 1, EXIT_CRASH = 2, EXIT_TIME = 3 };
 
-#define STAY_LOOK 100000000u /* ns between looks at -timeout while nothing runs */
+#define STAY_LOOK ((i64)100000000) /* ns between looks at -timeout while nothing runs */
 #define PROGRESS_EVERY 2000000000u /* ns between lines of -progress */
 
 struct run {
@@ -173,7 +173,7 @@ static int live(struct run *r, struct error *e)
 	/* -no-shutdown: the console stays open, nothing runs. */
 	if (!rc && r->guest.d->end == END_POWEROFF && !strcmp(node_str(r->guest.node, "on-poweroff", ""), "preserve"))
 		while (!asked_to_end(r) && !out_of_time(r))
-			poll_wait(r->host.poll, r->o.timeout_ns ? STAY_LOOK : -1);
+			poll_wait(r->host.poll, r->o.timeout_ns ? STAY_LOOK : (i64)-1);
 	return rc;
 }
 

@@ -22,7 +22,7 @@
 struct workload {
 	const char *name;
 	uint64_t (*run)(unsigned n); /* returns a check sum, the same on every machine; 0 where there is none */
-	unsigned n;		     /* the amount of work */
+	unsigned n;                  /* the amount of work */
 };
 
 static uint64_t next(uint64_t *seed)
@@ -126,10 +126,22 @@ struct machine {
 	unsigned pc;
 };
 
-static NOINLINE void op_add(struct machine *m, unsigned v) { m->acc += v; }
-static NOINLINE void op_xor(struct machine *m, unsigned v) { m->acc ^= v; }
-static NOINLINE void op_rol(struct machine *m, unsigned v) { m->acc = m->acc << 7 | m->acc >> 57; }
-static NOINLINE void op_mul(struct machine *m, unsigned v) { m->acc *= v | 1; }
+static NOINLINE void op_add(struct machine *m, unsigned v)
+{
+	m->acc += v;
+}
+static NOINLINE void op_xor(struct machine *m, unsigned v)
+{
+	m->acc ^= v;
+}
+static NOINLINE void op_rol(struct machine *m, unsigned v)
+{
+	m->acc = m->acc << 7 | m->acc >> 57;
+}
+static NOINLINE void op_mul(struct machine *m, unsigned v)
+{
+	m->acc *= v | 1;
+}
 static NOINLINE void op_swap(struct machine *m, unsigned v)
 {
 	uint64_t t = m->acc;
@@ -137,16 +149,25 @@ static NOINLINE void op_swap(struct machine *m, unsigned v)
 	m->acc = m->x;
 	m->x = t + v;
 }
-static NOINLINE void op_skip(struct machine *m, unsigned v) { m->pc += m->acc & 1; }
-static NOINLINE void op_sub(struct machine *m, unsigned v) { m->x -= v; }
-static NOINLINE void op_mix(struct machine *m, unsigned v) { m->acc += m->x >> (v & 15); }
+static NOINLINE void op_skip(struct machine *m, unsigned v)
+{
+	m->pc += m->acc & 1;
+}
+static NOINLINE void op_sub(struct machine *m, unsigned v)
+{
+	m->x -= v;
+}
+static NOINLINE void op_mix(struct machine *m, unsigned v)
+{
+	m->acc += m->x >> (v & 15);
+}
 
 static uint64_t run_indirect(unsigned n)
 {
-	static void (*volatile const table[8])(struct machine *, unsigned) = {op_add, op_xor,  op_rol, op_mul,
-									      op_swap, op_skip, op_sub, op_mix};
+	static void (*volatile const table[8])(struct machine *, unsigned) = { op_add,  op_xor,  op_rol, op_mul,
+									       op_swap, op_skip, op_sub, op_mix };
 	uint8_t code[1024];
-	struct machine m = {1, 2, 0};
+	struct machine m = { 1, 2, 0 };
 	uint64_t seed = 3;
 
 	for (unsigned i = 0; i < sizeof(code); i++)
@@ -371,17 +392,17 @@ static uint64_t run_mmap(unsigned n)
 }
 
 static const struct workload workloads[] = {
-    {"crc", run_crc, 400},
-    {"sort", run_sort, 20},
-    {"indirect", run_indirect, 6000},
-    {"pointer", run_pointer, 12000},
-    {"sse", run_sse, 800},
-    {"x87", run_x87, 1000},
-    {"memcpy", run_memcpy, 400},
-    {"syscall", run_syscall, 300000},
-    {"fork", run_fork, 300},
-    {"pipe", run_pipe, 5000},
-    {"mmap", run_mmap, 500},
+	{ "crc", run_crc, 400 },
+	{ "sort", run_sort, 20 },
+	{ "indirect", run_indirect, 6000 },
+	{ "pointer", run_pointer, 12000 },
+	{ "sse", run_sse, 800 },
+	{ "x87", run_x87, 1000 },
+	{ "memcpy", run_memcpy, 400 },
+	{ "syscall", run_syscall, 300000 },
+	{ "fork", run_fork, 300 },
+	{ "pipe", run_pipe, 5000 },
+	{ "mmap", run_mmap, 500 },
 };
 
 /* ---- marks ---- */

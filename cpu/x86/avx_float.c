@@ -254,7 +254,7 @@ static u16 f32_to_f16(f32 a, u32 imm, struct fp_env *e)
 		return sign | (mode == FP_RC_ZERO || mode == (sign ? FP_RC_UP : FP_RC_DOWN) ? 0x7bff : 0x7c00);
 	}
 	if (tiny && !(e->masks & FP_UE))
-		e->flags |= FP_UE | (frac & 0x1fff ? FP_PE : 0);
+		e->flags |= FP_UE | ((frac << (__builtin_clz(frac) - 8)) & 0x1fff ? FP_PE : 0);
 	else if (low)
 		e->flags |= tiny ? FP_UE | FP_PE : FP_PE;
 	return sign | (u16)r;

@@ -33,7 +33,7 @@ static NOINLINE HANDLER(op_vload16)
 	u64 ea = EA(c, i);
 
 	if (UNLIKELY(ea & i->aux))
-		return raise_misaligned(c, i, ea);
+		RAISE(X86_GP, 0);
 	if (UNLIKELY(!slow_load(c, ea, 16)))
 		return raise_fault(c, i);
 	vec_put(DST, c->tmp[0], c->tmp[1], 0, 0);
@@ -44,7 +44,7 @@ static NOINLINE HANDLER(op_vload32)
 	u64 ea = EA(c, i);
 
 	if (UNLIKELY(ea & i->aux))
-		return raise_misaligned(c, i, ea);
+		RAISE(X86_GP, 0);
 	if (UNLIKELY(!slow_load(c, ea, 32)))
 		return raise_fault(c, i);
 	vec_put(DST, c->tmp[0], c->tmp[1], c->tmp[2], c->tmp[3]);
@@ -55,7 +55,7 @@ static NOINLINE HANDLER(op_vstore16)
 	u64 ea = EA(c, i);
 
 	if (UNLIKELY(ea & i->aux))
-		return raise_misaligned(c, i, ea);
+		RAISE(X86_GP, 0);
 	if (UNLIKELY(!slow_store_vec(c, ea, DST->q, 2)))
 		return raise_fault(c, i);
 	NEXT;
@@ -65,7 +65,7 @@ static NOINLINE HANDLER(op_vstore32)
 	u64 ea = EA(c, i);
 
 	if (UNLIKELY(ea & i->aux))
-		return raise_misaligned(c, i, ea);
+		RAISE(X86_GP, 0);
 	if (UNLIKELY(!slow_store_vec(c, ea, DST->q, 4)))
 		return raise_fault(c, i);
 	NEXT;

@@ -369,7 +369,7 @@ static HANDLER(op_cmpxchg16b)
 	int same;
 
 	if (ea & 15)
-		return raise_misaligned(c, i, ea);
+		RAISE(X86_GP, 0);
 	same = cmpxchg16b(c, ea);
 	if (same < 0)
 		return raise_fault(c, i);
@@ -379,7 +379,7 @@ static HANDLER(op_cmpxchg16b)
 
 bool x86_emit_cmpxchg8b(struct xlat *x, const struct xi *d)
 {
-	if (d->opsz == 8 && !(x->c->features & BIT(F_CX16)))
+	if (!(x->c->features & BIT(d->opsz == 8 ? F_CX16 : F_CX8)))
 		return emit_ud(x, d);
 	emit(x, d, d->opsz == 8 ? op_cmpxchg16b : op_cmpxchg8b);
 	return true;

@@ -122,7 +122,7 @@ const struct insn *raise_trap(struct cpu *c, const struct insn *i, u8 vector, u3
 const struct insn *raise_fault(struct cpu *c, const struct insn *i) COLD;
 /* ... of a push or a pop: a non-canonical stack pointer is #SS. */
 const struct insn *raise_stack_fault(struct cpu *c, const struct insn *i) COLD;
-/* #GP(0) of an operand that had to be aligned. */
+/* #GP(0) of an image (FXSAVE) that had to be aligned: there a non-canonical address comes first, as #SS where it is one. */
 const struct insn *raise_misaligned(struct cpu *c, const struct insn *i, u64 ea) COLD;
 /* ... whatever the operand's address was: for checks that are not of it. */
 const struct insn *raise_noted(struct cpu *c, const struct insn *i) COLD;

@@ -367,6 +367,7 @@ enum attend x86_attend(struct cpu *c)
 	if (!shadow && !c->debug_on && !c->one && !(c->eflags & (FL_TF | FL_RF)))
 		return ATT_RUN;
 	c->s.shadow = 0;
+	c->eflags &= ~(u32)FL_RF; /* good for one instruction */
 	c->stepping = true;
 	return ATT_STEP;
 debug:

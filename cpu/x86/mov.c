@@ -366,23 +366,47 @@ GEN_CMOV(16)
 GEN_CMOV(32)
 GEN_CMOV(64)
 
+/* A handler a condition for register forms: the switch over conditions is gone by then. */
+#define EACH_COND(M, a) M(a, 0) M(a, 1) M(a, 2) M(a, 3) M(a, 4) M(a, 5) M(a, 6) M(a, 7) M(a, 8) M(a, 9) M(a, 10)       \
+	M(a, 11) M(a, 12) M(a, 13) M(a, 14) M(a, 15)
+#define GEN_CMOV_CC(bits, cc)                                                                                        \
+	static HANDLER(op_cmov##bits##_r##cc)                                                                        \
+	{                                                                                                            \
+		u##bits v = flags_cond(c, cc) ? G##bits(c, i->src) : G##bits(c, i->dst);                             \
+		SET##bits(c, i->dst, v);                                                                             \
+		NEXT;                                                                                                \
+	}
+EACH_COND(GEN_CMOV_CC, 32)
+EACH_COND(GEN_CMOV_CC, 64)
+#define CMOV_NAME(bits, cc) op_cmov##bits##_r##cc,
+static const insn_fn cmov_cc[2][16] = { { EACH_COND(CMOV_NAME, 32) }, { EACH_COND(CMOV_NAME, 64) } };
+
 bool x86_emit_cmovcc(struct xlat *x, const struct xi *d)
 {
 	static const insn_fn f[3][2] = { { op_cmov16_r, op_cmov16_m }, { op_cmov32_r, op_cmov32_m },
 					 { op_cmov64_r, op_cmov64_m } };
-	struct insn *r = emit(x, d, f[size_log2(d->opsz) - 1][d->mem]);
+	struct insn *r;
 
+	if (!(x->c->features & BIT(F_CMOV)))
+		return emit_ud(x, d);
+	r = emit(x, d, f[size_log2(d->opsz) - 1][d->mem]);
 	r->dst = xi_off(d, d->reg, d->opsz);
 	r->src = xi_off(d, d->rm, d->opsz);
 	r->aux = d->opcode & 15;
+	if (!d->mem && d->opsz >= 4)
+		r->fn = cmov_cc[d->opsz == 8][r->aux];
 	return true;
 }
 
-static HANDLER(op_setcc_r)
-{
-	SET8(c, i->dst, flags_cond(c, i->aux));
-	NEXT;
-}
+#define GEN_SETCC(a, cc)                                                                                             \
+	static HANDLER(op_set##cc##_r)                                                                               \
+	{                                                                                                            \
+		SET8(c, i->dst, flags_cond(c, cc));                                                                  \
+		NEXT;                                                                                                \
+	}
+EACH_COND(GEN_SETCC, )
+#define SETCC_NAME(a, cc) op_set##cc##_r,
+static const insn_fn setcc_fns[16] = { EACH_COND(SETCC_NAME, ) };
 
 TWIN(op_setcc_m,
 	TSTORE8(EA(c, i), flags_cond(c, i->aux));
@@ -391,7 +415,7 @@ TWIN(op_setcc_m,
 
 bool x86_emit_setcc(struct xlat *x, const struct xi *d)
 {
-	struct insn *r = emit(x, d, d->mem ? op_setcc_m : op_setcc_r);
+	struct insn *r = emit(x, d, d->mem ? op_setcc_m : setcc_fns[d->opcode & 15]);
 
 	r->dst = xi_off(d, d->rm, 1);
 	r->aux = d->opcode & 15;

@@ -25,6 +25,12 @@ static void mul_flags(struct cpu *c, u32 l, u64 low, bool overflow)
 		SET##bits(c, i->dst, r);                                                                             \
 		NEXT;                                                                                                \
 	}                                                                                                            \
+	static HANDLER(op_imul##bits##_r_nf)                                                                         \
+	{                                                                                                            \
+		u##bits b = i->aux ? (u##bits)i->imm : G##bits(c, i->dst);                                           \
+		SET##bits(c, i->dst, (u##bits)((u64)G##bits(c, i->src) * b));                                        \
+		NEXT;                                                                                                \
+	}                                                                                                            \
 	static HANDLER(op_imul##bits##_m)                                                                            \
 	{                                                                                                            \
 		u##bits v, r;                                                                                        \
@@ -68,11 +74,14 @@ bool x86_emit_imul(struct xlat *x, const struct xi *d)
 {
 	static const insn_fn f[3][2] = { { op_imul16_r, op_imul16_m }, { op_imul32_r, op_imul32_m },
 					 { op_imul64_r, op_imul64_m } };
+	static const insn_fn nf[3] = { op_imul16_r_nf, op_imul32_r_nf, op_imul64_r_nf };
 	struct insn *r = emit(x, d, f[size_log2(d->opsz) - 1][d->mem]);
 
 	r->dst = xi_off(d, d->reg, d->opsz);
 	r->src = xi_off(d, d->rm, d->opsz);
 	r->aux = d->row->op[2][0] == 'I';
+	if (!d->mem)
+		xlat_flags(x, nf[size_log2(d->opsz) - 1]);
 	return true;
 }
 

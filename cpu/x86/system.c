@@ -593,6 +593,8 @@ static HANDLER(op_rdtsc)
 
 bool x86_emit_rdtsc(struct xlat *x, const struct xi *d)
 {
+	if (!(x->c->features & BIT(F_TSC)))
+		return emit_ud(x, d);
 	emit(x, d, op_rdtsc);
 	return true;
 }

@@ -303,7 +303,7 @@ static void emit_insn(struct xlat *x, const struct xi *d)
 		emit_trap(x, d, (u8)v, 0);
 		return;
 	}
-	if (!(x->key & KEY_CS64) && d->mem && (x->key & KEY_SEGCHECK || d->seg >= REG_FS) && d->seg >= REG_ES &&
+	if (!(x->key & KEY_CS64) && d->mem && (x->key & KEY_SEGCHECK || d->seg >= REG_FS || d->seg == REG_CS) && d->seg >= REG_ES &&
 	    d->seg <= REG_GS && is_access(d)) {
 		checked = *d;
 		emit_segcheck(x, &checked);

@@ -135,7 +135,7 @@ static HANDLER(op_xsave)
 	u64 ea = EA(c, i);
 
 	if (ea & 63)
-		return raise_misaligned(c, i, ea);
+		RAISE(X86_GP, 0);
 	if (!xsave(c, i, ea))
 		return raise_fault(c, i);
 	NEXT;
@@ -147,7 +147,7 @@ static HANDLER(op_xrstor)
 	int v;
 
 	if (ea & 63)
-		return raise_misaligned(c, i, ea);
+		RAISE(X86_GP, 0);
 	v = xrstor(c, i, ea);
 	if (v < 0)
 		return raise_fault(c, i);

@@ -240,7 +240,8 @@ bool loose(const struct sil_case *k, const struct sil_result *nat, const struct 
 	return named(k->row, " cvtpi2ps ") && k->d.mem && nat->vector != emu->vector && emu->vector == X86_MF;
 }
 
-#define IMAGES " cmps movs fnstenv fldenv fnsave frstor fxsave fxrstor xsave xsavec xsaveopt xrstor maskmovdqu mmx_maskmovq vmaskmovdqu "
+#define IMAGES " cmps movs fnstenv fldenv fnsave frstor fxsave fxrstor xsave xsavec xsaveopt xrstor maskmovdqu mmx_maskmovq vmaskmovdqu " \
+	       "vmaskmovps vmaskmovpd vpmaskmovd vpmaskmovq "
 
 bool compare(const struct sil_case *k, const struct sil_result *nat, const struct sil_result *emu, char *buf, size_t n)
 {

@@ -293,8 +293,10 @@ static u64 aim(struct sil_case *k, struct sil_rng *g, u64 t, bool fixed)
 	}
 	at = k->len - imm_bytes(d) - 4;
 	if (d->base == REG_PAGE) {
-		if (!fixed)
-			st32(k->bytes + at, (u32)(off - (k->at + k->len)));
+		u32 far = 0x7fffffff - rng_below(g, 4096);
+
+		if (!fixed) /* now and then as far as it goes */
+			st32(k->bytes + at, rng_pct(g, 4) ? far : (u32)(off - (k->at + k->len)));
 		return (((u64)(i64)(i32)ld32(k->bytes + at) + k->at + k->len) & m) + seg;
 	}
 	if (d->base == REG_ZERO && d->index == REG_ZERO) {
@@ -462,6 +464,14 @@ static void add_mem(struct sil_case *k, u64 va, const u8 *bytes, u32 n)
 	k->nmem++;
 }
 
+/* Of the segments both sides have. */
+static u16 some_selector(struct sil_rng *g)
+{
+	static const u16 sels[10] = { 0, 1, 2, 3, 0x10, 0x18, 0x23, 0x2b, 0x33, 0x32 };
+
+	return sels[rng_below(g, 10)];
+}
+
 /* The bytes at the memory operand. */
 static void some_operand(struct sil_case *k, struct sil_rng *g, u64 va, u32 kind)
 {
@@ -512,6 +522,8 @@ static void some_operand(struct sil_case *k, struct sil_rng *g, u64 va, u32 kind
 		b[9] = (u8)(rng_pct(g, 50) ? 0x80 : 0);
 		if (rng_pct(g, 10))
 			b[rng_below(g, 10)] = (u8)rng_next(g);
+	} else if (named(r, " verr verw lar lsl ")) {
+		st16(b, some_selector(g));
 	} else if (named(r, " jmp call ") && rng_pct(g, 80)) {
 		st64(b, CODE_VA + rng_below(g, 8192));
 	} else if (named(r, " div idiv ") && rng_pct(g, 50)) {
@@ -579,11 +591,10 @@ static void implicit(struct sil_case *k, struct sil_rng *g)
 		q[RAX] &= native_has(F_AVX) ? 7 : 3;
 		q[RDX] = 0;
 	} else if (named(r, " verr verw lar lsl ")) {
-		static const u16 sels[10] = { 0, 1, 2, 3, 0x10, 0x18, 0x23, 0x2b, 0x33, 0x32 };
 		u32 i;
 
 		for (i = 0; i < 16; i++)
-			q[i] = (q[i] & ~0xffffULL) | sels[rng_below(g, 10)];
+			q[i] = (q[i] & ~0xffffULL) | some_selector(g);
 	} else if (named(r, " pcmpestrm pcmpestri ")) {
 		q[RAX] = rng_pct(g, 60) ? rng_below(g, 20) : q[RAX];
 		q[RDX] = rng_pct(g, 60) ? rng_below(g, 20) : q[RDX];
@@ -721,6 +732,48 @@ void gen_sequence(struct sil_case *k, u64 seed, u64 i)
 		k->seq.undef[k->seq.n] = 0;
 		k->seq.jcc = true;
 	}
+}
+
+/* ---- what is no instruction ------------------------------------------------------------------------------------------------ */
+
+bool gen_undefined(struct sil_case *k, u64 seed, u64 i)
+{
+	static const u8 pfx[4] = { 0, 0x66, 0xf3, 0xf2 };
+	struct sil_rng gr = { mix(seed, i, 0, 4) };
+	struct sil_rng *g = &gr;
+	u32 n = 0, p = rng_below(g, 8), map = rng_below(g, 16);
+
+	memset(k, 0, offsetof(struct sil_case, mem));
+	k->nmem = 0;
+	k->row = x86_row(0, 0, 0x90, 0);
+	if (p < 4 && pfx[p])
+		k->bytes[n++] = pfx[p];
+	if (rng_pct(g, 20))
+		k->bytes[n++] = (u8)(0x40 | rng_below(g, 16));
+	if (rng_pct(g, 4))
+		k->bytes[n++] = 0xf0;
+	if (map)
+		k->bytes[n++] = 0x0f;
+	if (map > 9)
+		k->bytes[n++] = map > 12 ? 0x38 : 0x3a;
+	for (; n < 15; n++)
+		k->bytes[n] = (u8)rng_next(g);
+	if (x86_decode(&k->d, k->bytes, 15, KEY_CS64 | KEY_LMA | KEY_PE | KEY_CPL, 0) != -X86_UD || k->d.segovr == REG_FS)
+		return false;
+	/* EVEX is not ours, VEX opcodes have a map of their own. */
+	for (n = 0; n < 4; n++)
+		if (k->bytes[n] == 0x62 || k->bytes[n] == 0xc4 || k->bytes[n] == 0xc5 || k->bytes[n] == 0x8f)
+			return false;
+	k->d.row = k->row;
+	k->at = CODE_VA + 256;
+	k->put = k->len = 15;
+	k->step = true;
+	for (n = 0; n < 16; n++)
+		k->in.gpr[n] = rng_pct(g, 80) ? pick_data(g, 16) : value64(g);
+	k->in.rflags = FL_FIXED1 | FL_IF;
+	some_fx(k, g, k->in.fx, KIND_ANY);
+	some_ymm(k, g, KIND_ANY);
+	return true;
 }
 
 bool gen_case(struct sil_case *k, u32 row, u64 seed, u64 i, const u8 *fixed, u32 nfixed)

@@ -103,6 +103,47 @@ static void report_sequence(struct run *r, u64 i, FILE *f)
 	fprintf(f, " host/ours: %s\n", r->text);
 }
 
+/* What AMD has besides: SVM, CLZERO, MONITORX, RDPRU, SSE4A, GFNI, XSAVES, and LOCK as a prefix of MOV CR8 and VERW. */
+static bool host_only(const u8 *p)
+{
+	bool lock = false;
+
+	for (; *p == 0x66 || *p == 0xf2 || *p == 0xf3 || *p == 0xf0 || (*p & 0xf0) == 0x40; p++)
+		lock = lock || *p == 0xf0;
+	if (p[0] != 0x0f)
+		return false;
+	switch (p[1]) {
+	case 0x01:
+		return p[2] >= 0xd8;
+	case 0x00:
+	case 0x20:
+	case 0x22:
+		return lock;
+	case 0x2b:
+	case 0x78:
+	case 0x79:
+	case 0xc7:
+		return true;
+	case 0x38:
+		return p[2] == 0xcf;
+	case 0x3a:
+		return p[2] == 0xce || p[2] == 0xcf;
+	}
+	return false;
+}
+
+/* The host knows something at these bytes. */
+static void report_undefined(struct run *r, u64 i, FILE *f)
+{
+	const u8 *p = r->k.bytes;
+	u32 b;
+
+	fprintf(f, "undefined here: silicon -u -s %llu -i %llu -n 1   #", (unsigned long long)r->o->seed, (unsigned long long)i);
+	for (b = 0; b < 8; b++)
+		fprintf(f, " %02x", p[b]);
+	fprintf(f, " host: trap %d rip +%llx\n", (i8)r->nat.vector, (unsigned long long)(r->nat.s.rip - r->k.at));
+}
+
 static void report_case(struct run *r, u32 row, u64 i, FILE *f)
 {
 	const struct oprow *w = row_at(row);
@@ -152,14 +193,18 @@ static void one(struct run *r, u32 row, u64 i, FILE *f)
 	bool same;
 	u32 n;
 
-	if (o->sequences)
+	if (o->undefined) {
+		if (!gen_undefined(&r->k, o->seed, i))
+			return;
+		r->nat.vector = r->emu.vector = NO_TRAP;
+	} else if (o->sequences)
 		gen_sequence(&r->k, o->seed, i);
 	else if (!gen_case(&r->k, row, o->seed, i, o->bytes, o->nbytes)) {
 		if (!s->cases)
 			s->unreachable = true;
 		return;
 	}
-	if (!o->sequences)
+	if (!o->sequences && !o->undefined)
 		s->unreachable = false;
 	for (n = 0; n < r->k.nmem; n++) {
 		native_poke(r->k.mem[n].va, r->k.mem[n].bytes, r->k.mem[n].len);
@@ -169,6 +214,14 @@ static void one(struct run *r, u32 row, u64 i, FILE *f)
 	emul_run(r->emul, &r->k, &r->emu);
 	same = compare(&r->k, &r->nat, &r->emu, r->text, sizeof r->text);
 	same = compare_memory(r, r->text, sizeof r->text) && same;
+	if (o->undefined) {
+		r->seq_cases++;
+		if (r->emu.vector == X86_UD && (r->nat.vector == X86_UD || host_only(r->k.bytes)))
+			return;
+		r->seq_bad++;
+		report_undefined(r, i, f);
+		return;
+	}
 	if (o->sequences) {
 		r->seq_cases++;
 		if (o->verbose && o->cases == 1)
@@ -224,10 +277,10 @@ static void report(struct run *r, FILE *f, struct sil_totals *t)
 	}
 	t->cases += r->seq_cases;
 	t->differences += r->seq_bad;
-	if (r->o->sequences && !(r->o->quiet && !r->seq_bad))
-		fprintf(f, "%llu sequences, %llu differences\n", (unsigned long long)r->seq_cases,
+	if ((r->o->sequences || r->o->undefined) && !(r->o->quiet && !r->seq_bad))
+		fprintf(f, "%llu cases, %llu differences\n", (unsigned long long)r->seq_cases,
 			(unsigned long long)r->seq_bad);
-	if ((r->o->quiet && !t->differences) || r->o->sequences)
+	if ((r->o->quiet && !t->differences) || r->o->sequences || r->o->undefined)
 		return;
 	for (i = 1; i < SIL_ROWS; i++) {
 		u64 bad = 0;
@@ -296,6 +349,7 @@ int silicon_run(const struct sil_options *o, FILE *f, struct sil_totals *t)
 		for (j = 0; j < SHOWN_MAX; j++)
 			free(r->rows[i].shown[j]);
 	emul_close(r->emul);
+	native_close();
 	free(r->rows);
 	free(list);
 	free(r);

@@ -11,9 +11,11 @@
 
 static void usage(FILE *f)
 {
-	fprintf(f, "usage: silicon [-n cases] [-s seed] [-i first] [-r mnemonic-or-row] [-x \"bytes\"] [-k shown] [-q] [-v]\n"
+	fprintf(f, "usage: silicon [-n cases] [-s seed] [-i first] [-r mnemonic-or-row] [-x \"bytes\"] [-k shown] [-q] [-u] [-t] [-v]\n"
 		   "Runs random instructions on this processor and in the emulator's core, and compares.\n"
 		   "  -q  sequences of instructions that run as blocks, instead of single ones\n"
+		   "  -u  bytes that are no instruction to us: what the host makes of them\n"
+		   "  -t  prints docs/instructions.md\n"
 		   "  -x  just these bytes (hexadecimal), with the state of case -i of seed -s\n");
 }
 
@@ -26,7 +28,7 @@ int main(int argc, char **argv)
 	bool n_given = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:s:i:r:x:k:qvh")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:i:r:x:k:qutvh")) != -1) {
 		char *p = optarg;
 
 		switch (opt) {
@@ -60,6 +62,12 @@ int main(int argc, char **argv)
 		case 'q':
 			o.sequences = true;
 			break;
+		case 'u':
+			o.undefined = true;
+			break;
+		case 't':
+			silicon_table(stdout);
+			return 0;
 		case 'v':
 			o.verbose = true;
 			break;

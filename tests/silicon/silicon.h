@@ -14,8 +14,8 @@
 
 /* Both sides have these pages at these addresses; what lies between is not mapped. */
 #define CODE_VA 0x10000000u  /* two pages, execute */
-#define STUB_VA 0x10100000u  /* native side only: ways in and out */
-#define CTX_VA 0x10200000u   /* native side only: struct native_ctx */
+#define STUB_VA 0x6b5a3000u  /* native side only: ways in and out; where no arithmetic on the others leads */
+#define CTX_VA 0x6b5a7000u   /* native side only: struct native_ctx */
 #define DATA_VA 0x20000000u  /* one absent, two writable, one read-only, one absent */
 #define STACK_VA 0x30000000u /* one absent, two writable, one absent */
 #define GS_BASE 0x01000000u
@@ -118,6 +118,8 @@ INLINE bool rng_pct(struct sil_rng *r, u32 p)
 bool gen_case(struct sil_case *k, u32 row, u64 seed, u64 i, const u8 *fixed, u32 nfixed);
 /* A sequence of integer instructions, perhaps with a branch at its end. */
 void gen_sequence(struct sil_case *k, u64 seed, u64 i);
+/* Bytes that our decoder says are no instruction. False: this try is one. */
+bool gen_undefined(struct sil_case *k, u64 seed, u64 i);
 /* Why a row is not run: NULL when it is. */
 const char *gen_skip(const struct oprow *r);
 /* The bytes both windows hold before each case. */
@@ -127,6 +129,7 @@ void gen_pattern(struct sil_window *w);
 
 /* False: this host has no native side. */
 bool native_open(const struct sil_window *pattern);
+void native_close(void);
 void native_run(const struct sil_case *k, struct sil_result *out);
 /* Windows as the host has them (not data page 3, which is read-only: its pattern cannot change). */
 u8 *native_data(void);
@@ -157,11 +160,17 @@ bool undefined_result(const struct sil_case *k);
 /* True when the two may differ in everything. */
 bool loose(const struct sil_case *k, const struct sil_result *nat, const struct sil_result *emu);
 
+/* ---- table.c ---- */
+
+/* Every row and how it is proven, as docs/instructions.md. */
+void silicon_table(FILE *f);
+
 /* ---- run.c ---- */
 
 struct sil_options {
 	u64 cases, seed, first;
 	bool sequences; /* blocks of several instructions */
+	bool undefined; /* bytes that our decoder refuses */
 	const char *row; /* a mnemonic or a row's number; NULL for all */
 	const u8 *bytes; /* these bytes only */
 	u32 nbytes;

@@ -202,6 +202,37 @@ static inline void am_paging(struct am *a)
 	}
 }
 
+/* The same of a VEX-encoded row. */
+static inline u32 am_vex_insn(struct am *a, u8 *p)
+{
+	const struct oprow *r = &x86_vex_rows[1 + am_below(a, x86_vex_nrows - 1)];
+	u32 op = r->opcode, n = 0, i;
+	bool three = op > 0xffff && (op >> 16 & 0xff) == 0x0f;
+	u32 mand = three ? op >> 24 : op >> 16, map = !three ? 1 : (op >> 8 & 0xff) == 0x38 ? 2 : 3;
+	u32 pp = mand == 0x66 ? 1 : mand == 0xf3 ? 2 : mand == 0xf2 ? 3 : 0;
+	u32 l = r->flags & VL1 ? 1 : r->flags & VL0 ? 0 : am_below(a, 2);
+	u32 w = r->flags & VW1 ? 1 : r->flags & VW0 ? 0 : am_below(a, 2);
+	u32 v = am_below(a, 16);
+	bool uses = false;
+
+	for (i = 0; i < 4; i++)
+		uses = uses || r->op[i][0] == 'H' || r->op[i][0] == 'B';
+	p[n++] = 0xc4;
+	p[n++] = (u8)(0xe0 | map);
+	if (a->head.mode == AM_LONG || a->head.mode == AM_LONG_USER)
+		p[n - 1] ^= (u8)(am_below(a, 8) << 5);
+	p[n++] = (u8)(w << 7 | ((uses ? v : 0) ^ 15) << 3 | l << 2 | pp);
+	p[n++] = (u8)op;
+	p[n] = (u8)am_below(a, 256);
+	if (r->reg >= 0)
+		p[n] = (u8)((p[n] & 0xc7) | r->reg << 3);
+	if ((p[n] & 0xc0) == 0x80)
+		p[n] ^= 0xc0;
+	for (i = 0, n++; i < 2; i++)
+		p[n++] = (u8)am_next(a);
+	return n;
+}
+
 /* One instruction of a random row at p, which has room for 20. Returns the bytes. */
 static inline u32 am_insn(struct am *a, u8 *p)
 {
@@ -210,7 +241,9 @@ static inline u32 am_insn(struct am *a, u8 *p)
 	u32 op = r->opcode, n = 0, m = op > 0xffff && (op >> 16 & 0xff) == 0x0f ? 3 : op > 0xff ? 2 : 1;
 	bool wide = a->head.mode == AM_LONG || a->head.mode == AM_LONG_USER;
 
-	/* Jumps, stacks and the like are rare in the table and common in code. */
+	if (!am_below(a, 8))
+		return am_vex_insn(a, p);
+	/* Jumps are rare in the table and common in code. */
 	if (!am_below(a, 5)) {
 		p[0] = (u8)(am_below(a, 4) ? 0x70 + am_below(a, 16) : 0xeb);
 		p[1] = (u8)(am_below(a, 36) - 12);
@@ -606,6 +639,7 @@ static inline u64 am_hash(struct am *a)
 {
 	u64 h = state_hash(&x86_state_desc, &a->cpu.s, HASH_SEED);
 
+	h = state_hash(&x86_sys_desc, &a->cpu.sys, h);
 	h = mem_hash(&a->mem, h);
 	h = hash_u64(h, a->trap_hash);
 	h = hash_u64(h, a->traps);

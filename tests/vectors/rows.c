@@ -54,6 +54,7 @@ static bool one(struct rows *r, u32 row, u64 i, u64 *h)
 	emul_run(r->emul, &r->k, &r->out);
 	*h = hash_bytes(*h, r->k.bytes, r->k.len);
 	*h = hash_bytes(*h, r->out.s.fx, sizeof r->out.s.fx);
+	*h = hash_bytes(*h, r->out.s.ymm, sizeof r->out.s.ymm);
 	for (n = 0; n < 16; n++)
 		*h = hash_u64(*h, r->out.s.gpr[n]);
 	*h = hash_u64(*h, r->out.s.rip);
@@ -75,16 +76,16 @@ void vectors_rows(u64 n, vec_line line, void *opaque)
 	r->emul = emul_open(&r->pattern);
 	if (!r->emul)
 		abort();
-	for (a = 1; a < x86_nrows; a++) {
-		const char *name = x86_rows[a].name;
+	for (a = 1; a < SIL_ROWS; a++) {
+		const char *name = row_at(a)->name;
 		u64 h = HASH_SEED, cases = 0, i;
 
-		for (b = 1; b < a && strcmp(x86_rows[b].name, name); b++)
+		for (b = 1; b < a && strcmp(row_at(b)->name, name); b++)
 			;
 		if (b < a)
 			continue; /* it had its line */
-		for (b = a; b < x86_nrows; b++) {
-			if (strcmp(x86_rows[b].name, name) || (x86_rows[b].flags & I64))
+		for (b = a; b < SIL_ROWS; b++) {
+			if (strcmp(row_at(b)->name, name) || (row_at(b)->flags & I64))
 				continue;
 			for (i = 0; i < n; i++)
 				cases += one(r, b, i, &h);

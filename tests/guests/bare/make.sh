@@ -11,8 +11,8 @@ trap 'rm -rf "$t"' EXIT
 	echo '/* Made by tests/guests/bare/make.sh from the .S files beside it: { offset, length, bytes... }, end with length 0. */'
 	for f in *.S; do
 		n=${f%.S}
-		gcc -m32 -c -x assembler-with-cpp -I. -o "$t/$n.o" "$f"
-		ld -m elf_i386 -Ttext 0 -e 0 -o "$t/$n.elf" "$t/$n.o"
+		gcc -m64 -c -x assembler-with-cpp -I. -o "$t/$n.o" "$f"
+		ld -m elf_x86_64 -Ttext 0 -e 0 -o "$t/$n.elf" "$t/$n.o"
 		objcopy -O binary -j .text "$t/$n.elf" "$t/$n.bin"
 		echo "static const u16 blob_$n[] = {"
 		od -An -v -tu1 -w1 "$t/$n.bin" | awk '

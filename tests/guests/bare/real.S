@@ -153,13 +153,13 @@ i2:	pushfw
 	FAULT 13, f7
 	.byte 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90
 	FAULTED 13, f7, "an instruction of 16 bytes"
-	mov $0xffff, %si
-	mov $0x600, %di
+	mov $0xffff, %di
+	mov $0x600, %si
 	FAULT 13, f8
 	movsw
-	FAULTED 13, f8, "MOVSW from FFFF"
-	cmp $0xffff, %si
-	OK16 "... leaves SI"
+	FAULTED 13, f8, "MOVSW to FFFF"
+	cmp $0xffff, %di
+	OK16 "... leaves DI"
 	FAULT 6, f9
 	lldt %ax
 	FAULTED 6, f9, "LLDT is undefined in real mode"
