@@ -424,6 +424,8 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 				break;
 			}
 			step = a == ATT_STEP;
+		} else if (c->one) {
+			step = true; /* somebody asked for a block of one instruction */
 		}
 		b = block_get(c, step ? 1 : (u64)c->budget);
 		if (UNLIKELY(!b)) {
@@ -504,6 +506,8 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 				x86_stepped(c, from, (u32)b->bytes + b->tail_len, tf);
 				continue;
 			}
+			if (!tf)
+				continue;
 			c->trap = (struct cpu_trap){ .vector = X86_DB, .rip = c->rip, .dr6 = 1 << 14, .soft = true };
 			if (!deliver(c))
 				goto out;
