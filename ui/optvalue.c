@@ -217,7 +217,7 @@ int value_cpu(struct options *o, const struct option_row *row, const char *value
 {
 	if (!strcmp(value, "help") || !strcmp(value, "?")) {
 		fputs("Available CPUs:\n"
-		      "max                  x86-64 with everything this interpreter executes (default)\n",
+		      "max                  x86-64-v2 with FSGSBASE, RDTSCP, RDRAND and XSAVE (default)\n",
 		      o->out);
 		return OPTIONS_DONE;
 	}
