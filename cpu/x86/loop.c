@@ -137,7 +137,7 @@ static bool follow(const struct code_cache *cc, struct loop *l, const struct blo
 
 	l->insns = b->ninsns;
 	for (n = 0; n < LOOP_RECORDS; n++) {
-		struct loop_op o = { LOOP_OTHER };
+		struct loop_op o = { .kind = LOOP_OTHER };
 
 		if (i == edge)
 			return true;
