@@ -342,8 +342,8 @@ START_TEST(state_check_finds_holes)
 	static const struct state_field hole[] = { STATE_INT(struct inner, a) };
 	static const struct state_field twice[] = { STATE_INT(struct inner, a), STATE_INTS(struct inner, b),
 						    STATE_INT(struct inner, a) };
-	static const STATE_DESC(d_hole, "hole", 1, struct inner, hole);
-	static const STATE_DESC(d_twice, "twice", 1, struct inner, twice);
+	static STATE_DESC(d_hole, "hole", 1, struct inner, hole);
+	static STATE_DESC(d_twice, "twice", 1, struct inner, twice);
 
 	ck_assert(state_check(&inner_desc));
 	ck_assert(!state_check(&d_hole));

@@ -226,7 +226,7 @@ static HANDLER(op_idiv)
 		q = v ? n / v : 0;
 		if (!v || q != (i8)q)
 			RAISE(X86_DE, 0);
-		SET16(c, OFF16(RAX), (q & 0xff) | (n % v) << 8);
+		SET16(c, OFF16(RAX), (q & 0xff) | (n % v) * 256);
 		break;
 	case 2:
 		v = (i16)c->tmp[0];

@@ -588,7 +588,7 @@ static void implicit(struct sil_case *k, struct sil_rng *g)
 	} else if (named(r, " enter leave ")) {
 		q[RBP] = rng_pct(g, 80) ? pick_stack(g) : pick_data(g, 16);
 	} else if (named(r, " xsave xsavec xsaveopt xrstor ")) {
-		q[RAX] &= native_has(F_AVX) ? 7 : 3;
+		q[RAX] &= 7;
 		q[RDX] = 0;
 	} else if (named(r, " verr verw lar lsl ")) {
 		u32 i;
