@@ -35,7 +35,7 @@ u8 *buf_reserve(struct buf *b, size_t n)
 		b->p = p;
 		b->cap = cap;
 	}
-	return b->p + b->len;
+	return b->p ? b->p + b->len : NULL;
 }
 
 void buf_put(struct buf *b, const void *p, size_t n)

@@ -84,6 +84,8 @@ void code_cache_flush(struct code_cache *cc);
 struct block *code_find(struct code_cache *cc, const struct frame *f, u32 off, u32 key);
 /* Room for a block of n records, perhaps after a flush; NULL when it cannot fit at all. */
 struct block *code_alloc(struct code_cache *cc, u32 nrecs);
+/* Stores to a frame are told to code_written() from now on. NULL: no memory. */
+struct code_page *code_watch(struct code_cache *cc, struct frame *f, struct mem *mem, u64 mfn);
 /* Makes a block (its key fields filled) findable. */
 void code_insert(struct code_cache *cc, struct block *b, struct mem *mem, u64 mfn);
 /* Bytes of f change: blocks over them die, also the one that runs. */

@@ -115,24 +115,33 @@ static u64 lines_of(u32 off, u32 len)
 	return (~0ULL << first) & (~0ULL >> (63 - last));
 }
 
+struct code_page *code_watch(struct code_cache *cc, struct frame *f, struct mem *mem, u64 mfn)
+{
+	struct code_page *p = f->code;
+
+	if (p)
+		return p;
+	p = calloc(1, sizeof *p);
+	if (!p)
+		return NULL;
+	p->frame = f;
+	p->next = cc->pages;
+	p->prev = &cc->pages;
+	if (p->next)
+		p->next->prev = &p->next;
+	cc->pages = p;
+	f->code = p;
+	mmu_revoke_writes(mem, mfn);
+	return p;
+}
+
 void code_insert(struct code_cache *cc, struct block *b, struct mem *mem, u64 mfn)
 {
 	struct block **bucket = &cc->buckets[bucket_of(cc, b->frame, b->off, b->key)];
-	struct code_page *p = b->frame->code;
+	struct code_page *p = code_watch(cc, b->frame, mem, mfn);
 
-	if (!p) {
-		p = calloc(1, sizeof *p);
-		if (!p)
-			return; /* runs once, and is not found again */
-		p->frame = b->frame;
-		p->next = cc->pages;
-		p->prev = &cc->pages;
-		if (p->next)
-			p->next->prev = &p->next;
-		cc->pages = p;
-		b->frame->code = p;
-		mmu_revoke_writes(mem, mfn);
-	}
+	if (!p)
+		return; /* runs once, and is not found again */
 	b->hash_next = *bucket;
 	*bucket = b;
 	b->page_next = p->blocks;

@@ -96,6 +96,15 @@ static bool again(struct cpu *c)
 	return true;
 }
 
+/*
+ * The same for what writes memory, which may be the instruction itself: then it is decoded again before the next chunk,
+ * wherever that begins. A chunk goes on as it was, whatever of its block it overwrites, so that no block's extent shows.
+ */
+static bool again_as_decoded(struct cpu *c, const struct insn *i, insn_fn self)
+{
+	return i->fn == self && i->ip + i->len <= PAGE_SIZE && again(c);
+}
+
 /* Leaves with the instruction to be executed again: this chunk counted as one. */
 static const struct insn *resume(struct cpu *c, const struct insn *i)
 {
@@ -195,13 +204,11 @@ static HANDLER(op_movs)
 				if (!movs_one(c, i))
 					return raise_fault(c, i);
 				advance(c, RCX, i, -1);
-				if (i->fn != op_movs)
-					return resume(c, i); /* it overwrote itself */
 			}
 		}
 		if (!reg_masked(c, RCX, i))
 			NEXT;
-		if (!again(c))
+		if (!again_as_decoded(c, i, op_movs))
 			return resume(c, i);
 	}
 }
@@ -264,13 +271,11 @@ static HANDLER(op_stos)
 				if (!stos_one(c, i))
 					return raise_fault(c, i);
 				advance(c, RCX, i, -1);
-				if (i->fn != op_stos)
-					return resume(c, i);
 			}
 		}
 		if (!reg_masked(c, RCX, i))
 			NEXT;
-		if (!again(c))
+		if (!again_as_decoded(c, i, op_stos))
 			return resume(c, i);
 	}
 }

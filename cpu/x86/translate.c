@@ -396,6 +396,8 @@ static struct block *finish(struct cpu *c, struct xlat *x, struct frame *f, u64 
 	memcpy(b->rec, x->rec, x->nrecs * sizeof x->rec[0]);
 	if (keep)
 		code_insert(c->code, b, c->mmu.mem, mfn);
+	else
+		code_watch(c->code, f, c->mmu.mem, mfn); /* it may overwrite itself */
 	return b;
 }
 

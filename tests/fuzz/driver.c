@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifndef _WIN32
+#include <unistd.h>
+#endif
 
 #include "base/types.h"
 
@@ -13,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define SEED_MAX (1u << 20)
 #define BARE_MAX 512u
+#define PATIENCE 60 /* seconds of host time for one input; whoever needs more hangs */
 
 struct seed {
 	u8 *p;
@@ -110,6 +114,9 @@ int main(int argc, char **argv)
 		if (!exact)
 			return 1;
 		memcpy(exact, buf, len);
+#ifndef _WIN32
+		alarm(PATIENCE);
+#endif
 		LLVMFuzzerTestOneInput(exact, len);
 		free(exact);
 	}

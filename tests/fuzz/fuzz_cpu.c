@@ -32,7 +32,7 @@ static void show(struct am *a, const char *what)
 
 static void show_code(struct am *a)
 {
-	u64 at = a->cpu.s.rip + a->cpu.s.seg[SEG_CS].base;
+	u64 at = a->cpu.s.rip;
 	u8 b[15];
 	u32 i, n = cpu_fetch_bytes(&a->cpu, at, b);
 

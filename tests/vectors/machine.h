@@ -377,9 +377,10 @@ static inline void am_segments(struct am *a)
 		s->cpl = 3;
 }
 
-static inline u64 am_entry(struct am *a, u32 off)
+/* The CPU's rip is a linear address, whatever CS's base. */
+static inline u64 am_entry(u32 off)
 {
-	return a->start.seg[SEG_CS].base ? off : AM_CODE + off;
+	return AM_CODE + off;
 }
 
 /* Registers, whatever there is to be random in them. */
@@ -475,7 +476,7 @@ static inline bool am_trap(struct cpu *c, const struct cpu_trap *t)
 		c->s.rflags &= ~(u64)(FL_TF | FL_NT);
 	}
 	am_registers(a, c->s.gpr);
-	c->s.rip = am_entry(a, am_below(a, 0x3800));
+	c->s.rip = am_entry(am_below(a, 0x3800));
 	cpu_load(c);
 	return true;
 }
@@ -555,6 +556,7 @@ static inline struct am *am_new(const u8 *bytes, size_t n, enum am_way way)
 {
 	struct am *a = calloc(1, sizeof *a);
 	struct x86_state *s;
+	bool seg16;
 	u64 i, v;
 
 	if (!a)
@@ -578,6 +580,8 @@ static inline struct am *am_new(const u8 *bytes, size_t n, enum am_way way)
 	a->trap_hash = HASH_SEED;
 	a->start = a->cpu.s;
 	s = &a->start;
+	seg16 = a->head.mode == AM_REAL || a->head.mode == AM_V86 || a->head.mode == AM_PROT16 || a->head.mode == AM_ODD16 ||
+		a->head.mode == AM_COMPAT16;
 	am_control(a);
 	am_tables(a);
 	am_segments(a);
@@ -586,12 +590,12 @@ static inline struct am *am_new(const u8 *bytes, size_t n, enum am_way way)
 	for (i = 0; i < 4 * PAGE_SIZE; i += 8) {
 		v = am_value(a);
 		mem_write_u64(&a->mem, AM_DATA + i, v);
-		mem_write_u64(&a->mem, AM_STACK + i, am_below(a, 3) ? v : am_entry(a, (u32)v & 0x3fff));
+		mem_write_u64(&a->mem, AM_STACK + i, am_below(a, 3) ? v : seg16 ? v & 0x3fff : am_entry((u32)v & 0x3fff));
 	}
 	am_code(a, bytes + MIN(n, AM_HEAD), n - MIN(n, AM_HEAD));
 	am_fpu(a);
 	am_registers(a, s->gpr);
-	s->rip = am_entry(a, a->head.off | (a->head.off_hi & 15) << 8);
+	s->rip = am_entry(a->head.off | (a->head.off_hi & 15) << 8);
 	s->rflags = (am_next(a) & (FL_ARITH | FL_DF)) | FL_FIXED1 | (a->head.how & 4 ? FL_TF : 0) |
 		    (a->head.how & 8 ? FL_AC : 0) | (a->head.how & 16 ? FL_IOPL : 0) | (a->head.mode == AM_V86 ? FL_VM : 0) |
 		    (a->head.how & 32 ? FL_IF : 0);
