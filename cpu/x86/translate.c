@@ -439,7 +439,8 @@ struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit
 		if (len <= 0) {
 			emit_bad(&x, &d, (u8)-len);
 			x.ninsns++;
-			off += 1;
+			/* Any byte the decoder may have looked at makes it another instruction. */
+			off += cross ? 15 : MIN(15u, PAGE_SIZE - off);
 			break;
 		}
 		emit_insn(&x, &d);
