@@ -218,13 +218,23 @@ int mmu_peek(const struct mmu *m, u64 va, u64 *mfn, u64 *pte)
 
 /* ---- coherence ------------------------------------------------------------------------------------------------- */
 
+/* A leaf entry that was walked maps a frame with decoded code. */
+static bool leads_to_code(const struct mem *mem, u64 pte, bool wide)
+{
+	const struct frame *f;
+
+	if ((pte & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+		return false;
+	f = mem_frame(mem, wide ? PTE_MFN(pte) : (pte & 0xfffff000) >> PAGE_SHIFT);
+	return f && f->code;
+}
+
 /* A leaf entry is about to change: what was derived from it goes. Entries never accessed were never cached. */
 static void leaf_entry_written(struct mem *mem, u64 maddr, u64 old, bool wide)
 {
 	struct mmu *m;
 	u32 idx = (u32)(maddr / (wide ? 8 : 4)) & (wide ? 511 : 1023);
 	u32 step = wide ? 512 : 1024;
-	struct frame *f;
 
 	if ((old & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
 		return;
@@ -235,14 +245,15 @@ static void leaf_entry_written(struct mem *mem, u64 maddr, u64 old, bool wide)
 			if (m->pte[i] == maddr)
 				slot_drop(m, i);
 	}
-	f = mem_frame(mem, wide ? PTE_MFN(old) : (old & 0xfffff000) >> PAGE_SHIFT);
-	if (f && f->code && mem->hooks)
+	if (mem->hooks && leads_to_code(mem, old, wide))
 		mem->hooks->code_unmapped(mem->opaque);
 }
 
 /* Everything derived from any entry of the leaf table at mfn goes, and it is watched no more. */
-static void leaf_table_drop(struct mem *mem, u64 mfn)
+static void leaf_table_drop(struct mem *mem, u64 mfn, bool wide, bool mixed)
 {
+	const u8 *p = mem_frame(mem, mfn)->data;
+	bool code = mixed;
 	struct mmu *m;
 	u32 i;
 
@@ -250,7 +261,9 @@ static void leaf_table_drop(struct mem *mem, u64 mfn)
 		for (i = 0; i < TLB_SIZE; i++)
 			if (m->pte[i] >> PAGE_SHIFT == mfn)
 				slot_drop(m, i);
-	if (mem->hooks)
+	for (i = 0; i < PAGE_SIZE && !code; i += wide ? 8 : 4)
+		code = leads_to_code(mem, wide ? ld64(p + i) : ld32(p + i), wide);
+	if (mem->hooks && code)
 		mem->hooks->code_unmapped(mem->opaque);
 }
 
@@ -294,7 +307,7 @@ void mmu_frame_written(struct mem *mem, u64 mfn, u32 off, u32 len)
 	if (*watch & WATCH_LEAF) {
 		/* A page that is stored to again and again with no walk between is a table no more. */
 		if ((*watch & WATCH_STORES) == WATCH_STORES || last - first > 64 || mixed) {
-			leaf_table_drop(mem, mfn);
+			leaf_table_drop(mem, mfn, wide, mixed);
 			*watch &= (u8)~(WATCH_LEAF | WATCH_STORES);
 			return;
 		}

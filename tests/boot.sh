@@ -58,6 +58,8 @@ same() {
 }
 
 # Step by step is slow: beside the others, to userspace and no further.
+run steps 'quiet work=0' -singlestep -timeout 900 &
+steps=$!
 
 run up '' -timeout 300
 right up '1 online 0' 1
@@ -115,5 +117,9 @@ kill -TERM "$(cat "$dir/killed.pid")"
 wait $job
 is 'SIGTERM' "$(rc killed)" 1
 has 'SIGTERM is told' "$dir/killed.err" SIGTERM
+
+wait $steps
+is 'step by step: power off' "$(rc steps)" 0
+same quick steps
 
 finish

@@ -8,7 +8,7 @@
 #include "cpu/x86/flags.h"
 #include "cpu/x86/loop.h"
 #include "cpu/x86/opcodes.h"
-#include "cpu/x86/xlat.h"
+#include "cpu/x86/pair.h"
 
 enum alu { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP, ALU_TEST, ALU_OPS };
 
@@ -419,6 +419,22 @@ bool x86_emit_neg(struct xlat *x, const struct xi *d)
 bool x86_emit_not(struct xlat *x, const struct xi *d)
 {
 	return emit_unary(x, d, not_fns, NULL, true);
+}
+
+/* ---- pairs --------------------------------------------------------------------------------------------------------- */
+
+enum pair_op alu_pair_op(insn_fn fn)
+{
+	static const struct pair_name names[] = {
+		{ op_adc64_rr, PAIR_adc64_rr },       { op_add32_ri, PAIR_add32_ri },       { op_add64_ri, PAIR_add64_ri },
+		{ op_add64_ri_nf, PAIR_add64_ri_nf }, { op_add64_rms, PAIR_add64_rms },     { op_add64_rmx, PAIR_add64_rmx },
+		{ op_add64_rr_nf, PAIR_add64_rr_nf }, { op_and32_ri, PAIR_and32_ri },       { op_and64_ri_nf, PAIR_and64_ri_nf },
+		{ op_and64_rr_nf, PAIR_and64_rr_nf }, { op_cmp64_rr, PAIR_cmp64_rr },       { op_not64_r, PAIR_not64_r },
+		{ op_or64_rr_nf, PAIR_or64_rr_nf },   { op_sub64_rr, PAIR_sub64_rr },       { op_sub64_rr_nf, PAIR_sub64_rr_nf },
+		{ op_xor32_rmx, PAIR_xor32_rmx },     { op_xor32_rr_nf, PAIR_xor32_rr_nf },
+	};
+
+	return pair_lookup(names, ARRAY_SIZE(names), fn);
 }
 
 /* ---- counting loops ------------------------------------------------------------------------------------------------ */

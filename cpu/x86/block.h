@@ -145,6 +145,31 @@ INLINE const struct insn *leave(struct cpu *c, u64 rip, enum block_exit why)
 	} while (0)
 const struct insn *link_slow(struct cpu *c, const struct insn *i);
 
+/* A Jcc is three records: itself, then the way on when not taken, then the way when taken. */
+#define BRANCH(jcc, cond)                                                                                            \
+	do {                                                                                                         \
+		const struct insn *way_ = (jcc) + ((cond) ? 2 : 1);                                                  \
+		if (LIKELY(way_->imm != 0))                                                                          \
+			ENTER((struct block *)(uintptr_t)way_->imm);                                                 \
+		GO(way_);                                                                                            \
+	} while (0)
+
+/*
+ * An absolute near target: #GP(0) at the branch itself when it is not canonical, before anything has changed (SDM 2,
+ * JMP, CALL, RET). Addresses in the table of jumps have been executed from, so they are.
+ */
+INLINE bool bad_target(const struct cpu *c, u64 to)
+{
+	u32 bits = c->mmu.mode == MMU_LONG5 ? 56 : 47;
+
+	return UNLIKELY(jump_slot(c, to)->tag != jump_tag(c, to)) && (u64)((i64)to >> bits) + 1 > 1;
+}
+#define NEAR64(to)                                                                                                   \
+	do {                                                                                                         \
+		if (bad_target(c, to))                                                                               \
+			RAISE(X86_GP, 0);                                                                            \
+	} while (0)
+
 HANDLER(op_stale);
 HANDLER(op_goto);     /* to disp in this page, linked */
 HANDLER(op_goto_far); /* to disp beyond this page */

@@ -6,6 +6,7 @@
 #include "cpu/x86/flags.h"
 #include "cpu/x86/loop.h"
 #include "cpu/x86/opcodes.h"
+#include "cpu/x86/pair.h"
 #include "cpu/x86/stack.h"
 #include "cpu/x86/xlat.h"
 
@@ -42,22 +43,6 @@ static HANDLER(op_goto_up)
 	JUMP(c->r[REG_PAGE] + (u32)i->disp);
 }
 
-/*
- * An absolute near target: #GP(0) at the branch itself when it is not canonical, before anything has changed (SDM 2,
- * JMP, CALL, RET). Addresses in the table of jumps have been executed from, so they are.
- */
-INLINE bool bad_target(const struct cpu *c, u64 to)
-{
-	u32 bits = c->mmu.mode == MMU_LONG5 ? 56 : 47;
-
-	return UNLIKELY(jump_slot(c, to)->tag != jump_tag(c, to)) && (u64)((i64)to >> bits) + 1 > 1;
-}
-#define NEAR64(to)                                                                                                   \
-	do {                                                                                                         \
-		if (bad_target(c, to))                                                                               \
-			RAISE(X86_GP, 0);                                                                            \
-	} while (0)
-
 /* The record that goes to target: linked within the page, else looked up. */
 static struct insn *emit_goto(struct xlat *x, const struct xi *d, i64 target)
 {
@@ -75,17 +60,6 @@ static struct insn *emit_goto(struct xlat *x, const struct xi *d, i64 target)
 }
 
 /* ---- conditional jumps ----------------------------------------------------------------------------------------- */
-
-/*
- * A Jcc is three records: this one, then the way on when not taken, then the way when taken.
- */
-#define BRANCH(jcc, cond)                                                                                            \
-	do {                                                                                                         \
-		const struct insn *way_ = (jcc) + ((cond) ? 2 : 1);                                                  \
-		if (LIKELY(way_->imm != 0))                                                                          \
-			ENTER((struct block *)(uintptr_t)way_->imm);                                                 \
-		GO(way_);                                                                                            \
-	} while (0)
 
 static HANDLER(op_jcc)
 {
@@ -454,4 +428,12 @@ bool x86_emit_loop(struct xlat *x, const struct xi *d)
 	emit_goto(x, &next, d->ip + d->len);
 	emit_goto(x, d, target_of(d));
 	return true;
+}
+
+enum pair_op branch_pair_op(insn_fn fn)
+{
+	static const struct pair_name names[] = { { op_je, PAIR_je }, { op_jne, PAIR_jne }, { op_ret64, PAIR_ret64 },
+						  { op_call64_far, PAIR_call64_far } };
+
+	return pair_lookup(names, ARRAY_SIZE(names), fn);
 }

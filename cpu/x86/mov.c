@@ -6,7 +6,7 @@
 #include "cpu/x86/flags.h"
 #include "cpu/x86/loop.h"
 #include "cpu/x86/opcodes.h"
-#include "cpu/x86/xlat.h"
+#include "cpu/x86/pair.h"
 
 #define EACH(M) M(8) M(16) M(32) M(64)
 
@@ -596,4 +596,21 @@ bool x86_emit_xlat(struct xlat *x, const struct xi *d)
 	else
 		r->seg = d->segovr == REG_FS || d->segovr == REG_GS ? d->segovr : REG_ZERO;
 	return true;
+}
+
+enum pair_op mov_pair_op(insn_fn fn)
+{
+	static const struct pair_name names[] = {
+		{ op_mov64_rr, PAIR_mov64_rr },         { op_mov32_rr, PAIR_mov32_rr },
+		{ op_mov64_rms, PAIR_mov64_rms },       { op_mov64_rmx, PAIR_mov64_rmx },
+		{ op_mov32_rms, PAIR_mov32_rms },       { op_mov64_mrs, PAIR_mov64_mrs },
+		{ op_mov64_mrx, PAIR_mov64_mrx },       { op_mov32_mrs, PAIR_mov32_mrs },
+		{ op_movzx832_r, PAIR_movzx832_r },     { op_movzx832_ms, PAIR_movzx832_ms },
+		{ op_movzx832_mx, PAIR_movzx832_mx },   { op_movsx3264_r, PAIR_movsx3264_r },
+		{ op_lea64, PAIR_lea64 },               { op_lea64s, PAIR_lea64s },
+		{ op_cmov64_r2, PAIR_cmovb64_r },       { op_cmov64_r3, PAIR_cmovae64_r },
+		{ op_set2_r, PAIR_setb },               { op_nop, PAIR_nop },
+	};
+
+	return pair_lookup(names, ARRAY_SIZE(names), fn);
 }

@@ -5,7 +5,7 @@
 #include "cpu/x86/flags.h"
 #include "cpu/x86/opcodes.h"
 #include "cpu/x86/wide.h"
-#include "cpu/x86/xlat.h"
+#include "cpu/x86/pair.h"
 
 static void mul_flags(struct cpu *c, u32 l, u64 low, bool overflow)
 {
@@ -390,4 +390,11 @@ bool x86_emit_aad(struct xlat *x, const struct xi *d)
 {
 	emit(x, d, op_aad);
 	return true;
+}
+
+enum pair_op muldiv_pair_op(insn_fn fn)
+{
+	static const struct pair_name names[] = { { op_imul64_r_nf, PAIR_imul64_r_nf } };
+
+	return pair_lookup(names, ARRAY_SIZE(names), fn);
 }

@@ -5,7 +5,7 @@
  */
 #include "cpu/x86/flags.h"
 #include "cpu/x86/opcodes.h"
-#include "cpu/x86/xlat.h"
+#include "cpu/x86/pair.h"
 
 enum shift { SH_ROL, SH_ROR, SH_RCL, SH_RCR, SH_SHL, SH_SHR, SH_SAR, SH_OPS };
 
@@ -281,4 +281,11 @@ bool x86_emit_shld(struct xlat *x, const struct xi *d)
 bool x86_emit_shrd(struct xlat *x, const struct xi *d)
 {
 	return emit_double(x, d, false);
+}
+
+enum pair_op shift_pair_op(insn_fn fn)
+{
+	static const struct pair_name names[] = { { op_shl64_ri_nf, PAIR_shl64_ri_nf }, { op_shr64_ri_nf, PAIR_shr64_ri_nf }, { op_shr32_ri, PAIR_shr32_ri }, { op_shr64_ri, PAIR_shr64_ri } };
+
+	return pair_lookup(names, ARRAY_SIZE(names), fn);
 }

@@ -7,6 +7,7 @@
 
 #include "cpu/x86/flags.h"
 #include "cpu/x86/opcodes.h"
+#include "cpu/x86/pair.h"
 #include "cpu/x86/seg.h"
 #include "cpu/x86/xlat.h"
 
@@ -408,4 +409,11 @@ bool x86_emit_popa(struct xlat *x, const struct xi *d)
 {
 	emit(x, d, op_popa)->aux = d->opsz;
 	return true;
+}
+
+enum pair_op stack_pair_op(insn_fn fn)
+{
+	static const struct pair_name names[] = { { op_push64_r, PAIR_push64_r }, { op_pop64_r, PAIR_pop64_r } };
+
+	return pair_lookup(names, ARRAY_SIZE(names), fn);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cpu/x86/opcodes.h"
+#include "cpu/x86/pair.h"
 #include "cpu/x86/seg.h"
 #include "cpu/x86/xlat.h"
 
@@ -454,5 +455,6 @@ struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit
 		x.rec[0].aux = x.ninsns == 1;
 	}
 	drop_dead_flags(&x);
+	pair_records(&x);
 	return finish(c, &x, f, mfn, start, off - start, keep, cross, buf);
 }
