@@ -167,6 +167,11 @@ static enum pair_op op_of(insn_fn fn)
 	return op;
 }
 
+insn_fn pair_handler(enum pair_op first, enum pair_op second)
+{
+	return pairs[first][second];
+}
+
 void pair_records(struct xlat *x)
 {
 	enum pair_op first = PAIR_NONE, second;
@@ -176,7 +181,7 @@ void pair_records(struct xlat *x)
 		insn_fn f;
 
 		second = op_of(x->rec[n].fn);
-		f = pairs[first][second];
+		f = pair_handler(first, second);
 		if (f) {
 			x->rec[n - 1].fn = f;
 			second = PAIR_NONE;
