@@ -86,8 +86,10 @@ const u8 *reader_get(struct reader *r, size_t n)
 		r->failed = true;
 		return NULL;
 	}
-	r->p += n;
-	r->left -= n;
+	if (n) { /* there may be nothing at all, at NULL */
+		r->p += n;
+		r->left -= n;
+	}
 	return p;
 }
 

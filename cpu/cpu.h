@@ -131,6 +131,7 @@ struct cpu {
 	i64 budget; /* instructions left, those of the current block already taken off */
 	u64 rip;    /* valid outside of blocks */
 	const struct insn *cur; /* the instruction whose handler is calling out, for an exact count; else NULL */
+	u64 lin_off; /* offset in its segment of what REG_LIN holds, for the x87's operand pointer */
 	u64 tmp[4]; /* what a slow load brought (up to 32 bytes) */
 	u8 exit;    /* what made the block loop end (enum block_exit) */
 	bool stop;  /* leave cpu_run() at the next boundary */
@@ -158,12 +159,13 @@ struct cpu {
 	u64 link_generation;
 	u32 keys[16]; /* mode keys seen lately; mode_tag is an index here */
 	u32 nkeys;
-	u64 features; /* BIT(enum x86_feature) of what may be executed */
+	u64 features; /* BIT(enum x86_feature) of what may be executed; changed by cpu_set_features() */
+	u32 feature_set; /* its number among those of the code cache */
 	const struct cpu_ops *ops;
 	void (*log_asm)(struct cpu *c, u32 off, u32 bytes); /* LOG_IN_ASM: a block at c->rip was decoded */
 	void (*log_exec)(struct cpu *c);                    /* LOG_EXEC, LOG_CPU: the block at c->rip is entered */
 	struct log *log;
-	const struct cpuid_model *model;
+	const struct cpu_model *model; /* who CPUID says this is; NULL: "max" */
 	u32 id;
 	u32 mode_key; /* what decoding depends on: see block.h */
 	u64 mode_tag; /* its short name in tags of jumps */
@@ -179,6 +181,16 @@ void cpu_reset(struct cpu *c);
 
 /* BIT(enum x86_feature) of all there is, which cpu_init() enables. cpu/x86/model.h has the names. */
 u64 cpu_features_implemented(void);
+/*
+ * What this CPU may execute, and what CPUID says it is. CPUs of one code cache may differ: decoded code is kept apart by
+ * the set. Not while a block runs.
+ */
+void cpu_set_features(struct cpu *c, u64 features, const struct cpu_model *model);
+/* CPUID of a processor without a hypervisor, by its model and features (SDM 2A CPUID): out[EAX, EBX, ECX, EDX]. */
+void cpu_cpuid(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4]);
+/* The bits of CR4 and of EFER that features bring. SDM 3A 2.5 and 2.2.1. */
+u64 cpu_cr4_bits(const struct cpu *c);
+u64 cpu_efer_bits(const struct cpu *c);
 
 /* Executes up to n instructions. */
 enum cpu_exit cpu_run(struct cpu *c, u64 n);
@@ -193,6 +205,8 @@ void cpu_sync(struct cpu *c);
 void cpu_load(struct cpu *c);
 /* Call after changing segments, control registers, EFER or CPL in c->s by hand: derived facts are made anew. */
 void cpu_mode_changed(struct cpu *c);
+/* The same for the debug registers. */
+void debug_changed(struct cpu *c);
 
 /* XSETBV's rules for XCR0, by the CPU's features. SDM 2D XSETBV. */
 bool cpu_xcr0_valid(const struct cpu *c, u64 v);

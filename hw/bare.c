@@ -10,6 +10,7 @@
 
 #include "base/endian.h"
 #include "cpu/x86/decode.h"
+#include "cpu/x86/model.h"
 
 #define ROM_TOP 0x100000000ULL
 #define ROM_LOW 0x100000u
@@ -92,53 +93,13 @@ static u8 intack(struct cpu *c)
 	return machine(c)->s.vector;
 }
 
-/* A processor of family 6 with what the core implements in privileged matters. */
-static void cpuid(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4])
-{
-	switch (leaf) {
-	case 0:
-		out[0] = 7;
-		out[1] = 0x61726150; /* "ParavaneCPU " */
-		out[3] = 0x656e6176;
-		out[2] = 0x20555043;
-		break;
-	case 1:
-		out[0] = 0x600;
-		/* FPU VME DE PSE TSC MSR PAE CX8 SEP PGE CMOV PAT CLFSH MMX FXSR SSE SSE2 */
-		out[3] = 0x0788a97f & ~(1u << 7 | 1u << 14);
-		/* SSE3 MONITOR SSSE3 CX16 PCID SSE4.1 SSE4.2 POPCNT */
-		out[2] = 1u << 0 | 1u << 3 | 1u << 9 | 1u << 13 | 1u << 17 | 1u << 19 | 1u << 20 | 1u << 23;
-		out[1] = 8 << 8;
-		break;
-	case 7:
-		/* FSGSBASE SMEP INVPCID SMAP; UMIP LA57 */
-		if (!subleaf) {
-			out[1] = 1u << 0 | 1u << 7 | 1u << 10 | 1u << 20;
-			out[2] = 1u << 2 | 1u << 16;
-		}
-		break;
-	case 0x80000000:
-		out[0] = 0x80000008;
-		break;
-	case 0x80000001:
-		out[2] = 1;                                             /* LAHF */
-		out[3] = 1u << 11 | 1u << 20 | 1u << 26 | 1u << 27 | 1u << 29; /* SYSCALL NX 1G RDTSCP LM */
-		break;
-	case 0x80000008:
-		out[0] = 46 | 57 << 8;
-		break;
-	default:
-		break;
-	}
-}
-
 static u64 tsc(struct cpu *c)
 {
 	return domain_now(cpu_vcpu(c)->d);
 }
 
 static const struct cpu_ops bare_cpu_ops = {
-	.cpuid = cpuid, .tsc = tsc, .in = port_read, .out = port_write, .intack = intack
+	.cpuid = cpu_cpuid, .tsc = tsc, .in = port_read, .out = port_write, .intack = intack
 };
 
 static bool nothing_there(void *opaque, struct mmu *mmu, u64 paddr, void *buf, u32 n, bool write)
@@ -150,13 +111,17 @@ static bool nothing_there(void *opaque, struct mmu *mmu, u64 paddr, void *buf, u
 
 static const struct mmu_hooks bare_mmu_hooks = { .device = nothing_there };
 
-/* A processor that waits for what cannot come, or has shut down, sleeps for good. */
+/* A processor that waits for what cannot come sleeps for good; one that has shut down is a crash to be told of. */
 static void leave(struct vcpu *v)
 {
-	bool waits = v->cpu.s.halted || (v->cpu.sys.blocked & BLOCK_SHUTDOWN);
-
-	if (v->s.run == VCPU_RUNNABLE && waits && !cpu_has_work(&v->cpu))
+	if (v->s.run != VCPU_RUNNABLE || cpu_has_work(&v->cpu))
+		return;
+	if (v->cpu.sys.blocked & BLOCK_SHUTDOWN) {
 		vcpu_block(v);
+		domain_crash(v->d, v, "its processor has shut down after a triple fault");
+	} else if (v->cpu.s.halted) {
+		vcpu_block(v);
+	}
 }
 
 static void report(struct domain *d, FILE *out)
@@ -165,8 +130,6 @@ static void report(struct domain *d, FILE *out)
 
 	if (m->s.exited)
 		fprintf(out, "exit code %u from port 0xf4\n", m->s.exit_code);
-	if (d->vcpus[0]->cpu.sys.blocked & BLOCK_SHUTDOWN)
-		fprintf(out, "the processor has shut down (triple fault)\n");
 }
 
 static void destroy(struct domain *d)
@@ -206,13 +169,13 @@ static int load_image(struct domain *d, const struct bare_config *cfg)
 	return rc;
 }
 
-static void start(struct vcpu *v, const struct bare_config *cfg)
+static void start(struct vcpu *v, const struct bare_config *cfg, u64 features)
 {
 	struct cpu *c = &v->cpu;
 	u64 at = cfg->boot == BARE_BOOT ? 0x7c00 : cfg->load;
 
 	c->ops = &bare_cpu_ops;
-	c->features |= BIT(F_SMAP) | BIT(F_INVPCID) | BIT(F_MONITOR);
+	cpu_set_features(c, features, cpu_model_named(cfg->cpu ? cfg->cpu : "max"));
 	c->mmu.hooks = &bare_mmu_hooks;
 	c->mmu.opaque = c;
 	cpu_reset(c);
@@ -229,9 +192,9 @@ static void start(struct vcpu *v, const struct bare_config *cfg)
 	v->s.run = VCPU_RUNNABLE;
 }
 
-static int check(const struct bare_config *cfg, struct error *e)
+static int check(const struct bare_config *cfg, u64 *features, struct error *e)
 {
-	u64 room = cfg->boot == BARE_ROM ? 0x80000 : cfg->boot == BARE_BOOT ? 0x100000 - 0x7c00 : ROM_LOW - cfg->load;
+	u64 room = cfg->boot == BARE_ROM ? BARE_ROM_MAX : cfg->boot == BARE_BOOT ? 0x100000 - 0x7c00 : ROM_LOW - cfg->load;
 
 	if (!cfg->len)
 		return error_set(e, -EINVAL, "the image is empty: give a flat binary");
@@ -241,16 +204,20 @@ static int check(const struct bare_config *cfg, struct error *e)
 	if (cfg->len > room)
 		return error_set(e, -EFBIG, "the image has %llu bytes: at most %llu fit there", (unsigned long long)cfg->len,
 				 (unsigned long long)room);
-	return 0;
+	if (cfg->memory > BARE_MEMORY_MAX)
+		return error_set(e, -EINVAL, "%llu MiB of memory: the bare machine can have %u at most",
+				 (unsigned long long)(cfg->memory >> 20), (u32)(BARE_MEMORY_MAX >> 20));
+	return cpu_features_parse(cfg->cpu ? cfg->cpu : "max", features, e);
 }
 
 struct domain *bare_create(struct host *h, const char *name, const struct bare_config *cfg, struct error *e)
 {
 	u64 memory = ALIGN_UP(MAX(cfg->memory, (u64)ROM_LOW), PAGE_SIZE);
+	u64 features = cpu_features_implemented();
 	struct bare_machine *m;
 	struct domain *d;
 
-	if (check(cfg, e))
+	if (check(cfg, &features, e))
 		return NULL;
 	d = domain_create(h, name, ROM_TOP >> PAGE_SHIFT, 1, cfg->shift);
 	m = calloc(1, sizeof *m);
@@ -266,7 +233,7 @@ struct domain *bare_create(struct host *h, const char *name, const struct bare_c
 	    state_add(&d->states, "x86_sys", 0, &x86_sys_desc, &d->vcpus[0]->cpu.sys, 1) ||
 	    state_add(&d->states, "bare", 0, &bare_state_desc, &m->s, 1))
 		goto no_memory;
-	start(d->vcpus[0], cfg);
+	start(d->vcpus[0], cfg, features);
 	return d;
 no_memory:
 	error_set(e, -ENOMEM, "not enough memory for a machine of %llu MiB", (unsigned long long)(memory >> 20));

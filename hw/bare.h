@@ -16,6 +16,10 @@
 #include "base/log.h"
 #include "vm/domain.h"
 
+/* No memory lies where the image ends at 4 GiB. */
+#define BARE_MEMORY_MAX 0xc0000000u
+#define BARE_ROM_MAX 0x80000u /* bytes of an image for BARE_ROM */
+
 enum bare_boot {
 	BARE_ROM,  /* the image ends at 4 GiB and is also below 1 MiB; the processor starts at F000:FFF0 (base FFFF0000) */
 	BARE_BOOT, /* the image lies at 0000:7C00 and is entered there, in real mode */
@@ -29,6 +33,7 @@ struct bare_config {
 	u64 load;   /* for BARE_FLAT: below 1 MiB */
 	u64 memory; /* bytes from address 0; rounded up to pages, at least 1 MiB */
 	u32 shift;  /* an instruction is 2^shift ns */
+	const char *cpu; /* model and features as -cpu has them (cpu/x86/model.h); NULL: "max" */
 	void (*out)(void *opaque, u8 c); /* port 0xe9; NULL: nowhere */
 	void *opaque;
 };

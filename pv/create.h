@@ -15,6 +15,7 @@ struct pv_create_in {
 	u64 memory; /* bytes */
 	u32 vcpus, maxvcpus;
 	u32 shift;   /* an instruction takes 2^shift ns */
+	const char *cpu; /* model and features as -cpu has them (cpu/x86/model.h); NULL: "max" */
 	u64 wall_ns; /* the wall clock at start, ns since 1970; goes through the door */
 	const struct pv_kernel *kernel;
 	const u8 *initrd; /* NULL: none */

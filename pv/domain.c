@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "cpu/x86/decode.h"
 #include "cpu/x86/model.h"
 #include "pv/builder.h"
 #include "pv/console.h"
@@ -223,14 +224,13 @@ static void destroy(struct domain *d)
 static const struct domain_ops pv_domain_ops = { pv_time_enter, pv_time_leave, report, destroy };
 
 /* The processor as Xen has it when it enters a PV guest, before its registers. */
-static void init_cpu(struct vcpu *v)
+static void init_cpu(struct vcpu *v, u64 features, const struct cpu_model *model)
 {
 	struct cpu *c = &v->cpu;
 	struct x86_state *s = &c->s;
 	u32 i;
 
 	c->ops = &pv_cpu_ops;
-	c->features = cpu_features_default();
 	pv_mm_vcpu_init(v);
 	s->cr0 = INITIAL_CR0;
 	s->cr4 = pv_real_cr4(0);
@@ -248,10 +248,11 @@ static void init_cpu(struct vcpu *v)
 	cpu_set_seg(c, SEG_CS, FLAT_KERNEL_CS64, 0, 0xffffffff, 0xa0fb);
 	cpu_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
 	pv_of(v)->s.ctrlreg[4] = pv_guest_cr4(0);
+	cpu_set_features(c, pv_features(features), model);
 	cpu_load(c);
 }
 
-static int add_vcpus(struct pv_domain *p)
+static int add_vcpus(struct pv_domain *p, u64 features, const struct cpu_model *model)
 {
 	struct domain *d = p->d;
 	u32 i;
@@ -264,7 +265,7 @@ static int add_vcpus(struct pv_domain *p)
 		pv->v = d->vcpus[i];
 		d->vcpus[i]->machine = pv;
 		pv->s.flags = PV_KERNEL_MODE;
-		init_cpu(d->vcpus[i]);
+		init_cpu(d->vcpus[i], features, model);
 		if (state_add(&d->states, "pv-vcpu", i, &pv_vcpu_state_desc, &pv->s, 1))
 			return -ENOMEM;
 	}
@@ -366,6 +367,9 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 	u64 nr_pages = in->memory >> PAGE_SHIFT;
 	struct pv_store_config store = { .name = in->name, .memory_kib = in->memory >> 10, .memory_max_kib = in->memory >> 10,
 					 .vcpus_online = in->vcpus, .vcpus_max = maxvcpus };
+	const char *cpu = in->cpu ? in->cpu : "max";
+	const struct cpu_model *model = cpu_model_named(cpu);
+	u64 features = cpu_features_implemented();
 	struct pv_build_out built;
 	struct pv_domain *p;
 	struct domain *d;
@@ -377,6 +381,12 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 		return error_set(e, -EINVAL, "%u vCPUs cannot be given to guest %s; use 1 to %d.", maxvcpus, in->name, MAX_VCPUS);
 	if (!nr_pages)
 		return error_set(e, -EINVAL, "Guest %s has no memory; give it some with -m.", in->name);
+	rc = cpu_features_parse(cpu, &features, e);
+	if (rc)
+		return rc;
+	if (!(features & BIT(F_LM)))
+		return error_set(e, -EINVAL, "-cpu %.80s: a 64-bit Xen guest needs a processor with long mode (lm), and this is none: "
+				 "use x86-64-v1 or later, or leave -cpu out", cpu);
 	d = domain_create(h, in->name, pv_mm_limit(nr_pages), maxvcpus, in->shift);
 	p = d ? calloc(1, sizeof *p) : NULL;
 	if (!p) {
@@ -390,7 +400,7 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 	/* vCPUs have their own first: page types look at them. */
 	rc = pv_mm_init(p, nr_pages, nr_pages);
 	if (!rc)
-		rc = add_vcpus(p);
+		rc = add_vcpus(p, features, model);
 	if (!rc)
 		rc = start_services(p, in);
 	if (rc) {

@@ -135,6 +135,7 @@ i64 pv_debugreg_set(struct vcpu *v, u32 reg, u64 val)
 		if (!pv_canonical(val) || (val >= HYPER_START && val < HYPER_END))
 			return -XEN_EPERM;
 		dr[reg] = val;
+		debug_changed(&v->cpu);
 		return 0;
 	case 4:
 	case 6:
@@ -154,6 +155,7 @@ i64 pv_debugreg_set(struct vcpu *v, u32 reg, u64 val)
 			if ((val >> (i * 2) & 3) && (val >> (16 + i * 4) & 3) == 2 && !(s->ctrlreg[4] & CR4_DE))
 				return -XEN_EPERM;
 		dr[7] = val;
+		debug_changed(&v->cpu);
 		return 0;
 	default:
 		return -XEN_ENODEV;

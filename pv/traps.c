@@ -239,6 +239,9 @@ static bool trap_op(struct cpu *c, const struct cpu_trap *t)
 		break;
 	}
 	c->rip = t->rip;
+	/* A fault's frame has RF set, so that its instruction gets past its breakpoint (SDM 3B 17.3.1.1). */
+	if (t->kind == TRAP_FAULT)
+		c->eflags |= FL_RF;
 	ok = bounce_trap(v, t->vector, t->has_error, error);
 	return ok && alive(v);
 }
@@ -337,7 +340,8 @@ i64 hc_iret(struct hc *h)
 	c->r[RAX] = ic[IC_RAX];
 	c->r[RSP] = ic[IC_RSP];
 	c->rip = ic[IC_RIP];
-	cpu_set_rflags(c, rflags);
+	/* RF matters, and is taken back, only where there are breakpoints. */
+	cpu_set_rflags(c, c->debug_on ? rflags : rflags & ~(u64)FL_RF);
 	if (ic[IC_FLAGS] & VGCF_IN_SYSCALL) {
 		/* Out by SYSRET: the flat segments, and RCX and R11 as that leaves them. */
 		u16 cs = (u16)ic[IC_CS] | 3;

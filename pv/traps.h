@@ -45,5 +45,7 @@ u64 pv_real_cr4(u64 guest);
 #define CPUID1_ECX_OSXSAVE (1u << 27)
 /* pv/cpuid.c: what CPUID says to a PV guest. */
 void pv_cpuid(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4]);
+/* What of a set of features a PV guest has: Xen hides those that are the host's own. */
+u64 pv_features(u64 features);
 
 #endif

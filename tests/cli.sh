@@ -43,7 +43,20 @@ refused 'long command line' 1023 -kernel "$kernel" -append "$(cat "$dir/long")"
 refused 'unknown option' kernel -kernal "$kernel"
 refused 'option without value' '-kernel' -kernel
 refused 'unknown machine' pc -M pc -kernel "$kernel"
-refused 'unknown CPU' 486 -cpu 486 -kernel "$kernel"
+refused 'unknown CPU' "'haswell'" -cpu haswel -kernel "$kernel"
+refused 'unknown feature' "'fsgsbase'" -cpu max,+fsgsbas -kernel "$kernel"
+refused 'feature we lack' 'not implemented' -cpu max,+avx512f -kernel "$kernel"
+refused 'level we lack' 'x86-64-v3' -cpu x86-64-v4 -kernel "$kernel"
+refused 'a 32-bit CPU' x86-64-v1 -cpu 486 -kernel "$kernel"
+refused 'long mode taken away' 'long mode' -cpu max,-sse2 -kernel "$kernel"
+refused 'no image' -bios -M none
+refused 'missing image' "$dir/none" -M none -bios "$dir/none"
+refused 'empty image' "$dir/empty" -M none -bios "$dir/empty"
+refused 'large image' '512 KiB' -M none -bios "$dir/half"
+refused 'bare machine with a kernel' -bios -M none -kernel "$kernel"
+refused 'bare machine with CPUs' -smp -M none -bios "$dir/short" -smp 2
+refused 'bare machine with much memory' 3072 -M none -bios "$dir/short" -m 4G
+refused 'firmware for a PV guest' '-M none' -bios "$dir/short"
 refused 'unknown log item' everything -d everything -kernel "$kernel"
 refused 'log nowhere' "$dir/no/log" -d int -D "$dir/no/log" -kernel "$kernel"
 refused 'console nowhere' "$dir/no/console" -kernel "$kernel" -serial "file:$dir/no/console"
@@ -64,4 +77,48 @@ shown machines xenpv -M help
 shown 'CPU models' max -cpu help
 shown 'log items' guest_errors -d help
 shown 'the tree' /dts-v1/ -kernel "$kernel" -dumpdts
+shown 'features' avx2 -cpu help
+shown 'bare machine' none -M help
+
+# image NAME FILE: a bare guest's image, from its array.
+image() {
+	sed -n "/blob_$1\\[\\]/,/^};/p" "$(dirname "$0")/guests/bare/blobs.h" | tr -d '\t\n' | sed 's/.*{//; s/}.*//' |
+		tr ',' '\n' | awk '
+		function put(v) { line = line sprintf("\\%03o", v); if (++n % 64 == 0) { print "printf \047" line "\047"; line = "" } }
+		state == 0 { at = $1; state = 1; next }
+		state == 1 { left = $1; if (!left) exit; while (n < at) put(0); state = 2; next }
+		{ put($1); if (--left == 0) state = 0 }
+		END { while (n < 65536) put(0) }' | sh >"$2"
+}
+image real "$dir/real.bin"
+# bare NAME EXIT-CODE OPTIONS...
+bare() {
+	name=$1 code=$2
+	shift 2
+	"$program" -M none -m 8 -timeout 20 -stats -serial "file:$dir/con" "$@" </dev/null >"$dir/out" 2>"$dir/err"
+	is "$name: exit code" $? "$code"
+}
+bare 'bare machine' 1 -bios "$dir/real.bin"
+is 'bare machine: checks' "$(grep -c '^ok' "$dir/con")" 43
+is 'bare machine: failures' "$(grep -c '^not ok' "$dir/con")" 0
+hash=$(grep 'state hash' "$dir/err")
+bare 'bare machine, single steps' 1 -bios "$dir/real.bin" -singlestep
+is 'bare machine, single steps: state' "$(grep 'state hash' "$dir/err")" "$hash"
+bare 'bare machine, log' 1 -bios "$dir/real.bin" -d in_asm,int -D "$dir/log"
+has 'bare machine, log' "$dir/log" 'IN: vcpu 0'
+
+# Images of 48 bytes: code at F000:FFD0, the way there from F000:FFF0.
+reset=$(printf '%014d' 0 | sed 's/0/\\220/g') # nops
+reset="\\353\\336$reset"
+# mov eax, 1; cpuid; shr ax, 8; and al, 15; out 0xf4, al; hlt: the exit code is family * 2 + 1.
+printf '\146\270\001\000\000\000\017\242\301\350\010\044\017\346\364\364%b%b' "$(printf '%016d' 0 | sed 's/0/\\220/g')" \
+	"$reset" >"$dir/family"
+bare 'family of max' 13 -bios "$dir/family"
+bare 'family of a 486' 9 -bios "$dir/family" -cpu 486
+# lidt cs:[0xffe0] (limit 0); cmove ax, ax; mov al, 5; out 0xf4, al; hlt: where there is no CMOV, #UD finds no table.
+printf '\056\017\001\036\340\377\017\104\300\260\005\346\364\364\220\220\000\000\000\000\000\000%b%b' \
+	"$(printf '%010d' 0 | sed 's/0/\\220/g')" "$reset" >"$dir/cmov"
+bare 'CMOV' 11 -bios "$dir/cmov"
+bare 'CMOV on a 486' 2 -bios "$dir/cmov" -cpu 486
+has 'CMOV on a 486' "$dir/err" 'triple fault'
 finish

@@ -67,8 +67,9 @@ host() {
 				--without-lzma --without-lzo --without-lz4 --without-zstd --without-zydis --without-check || exit
 		make -j "${JOBS:-2}" all obj/release/vectors
 	) >"$d.build" 2>&1
-	said $? "$a: builds with libc alone" "$d.build"
-	[ -x "$d/obj/release/vectors" ] || return
+	built=$?
+	said $built "$a: builds with libc alone" "$d.build"
+	[ $built = 0 ] || return
 	$emu "$d/obj/release/vectors" -c "$out/vectors.here" >"$d.vectors" 2>&1
 	said $? "$a: vectors, $(tail -n 1 "$d.vectors")" "$d.vectors"
 	if [ -n "$kernel" ]; then

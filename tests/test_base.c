@@ -86,6 +86,23 @@ START_TEST(reader_stops_at_the_end)
 }
 END_TEST
 
+START_TEST(buffer_of_nothing)
+{
+	struct buf b = { 0 };
+	struct reader r;
+
+	buf_put(&b, NULL, 0);
+	ck_assert(!b.failed);
+	ck_assert_uint_eq(b.len, 0);
+	reader_init(&r, NULL, 0);
+	reader_get(&r, 0);
+	ck_assert(!r.failed);
+	reader_u8(&r);
+	ck_assert(r.failed);
+	buf_free(&b);
+}
+END_TEST
+
 START_TEST(buffer_refuses_the_impossible)
 {
 	struct buf b = { 0 };
@@ -407,6 +424,7 @@ Suite *base_suite(void)
 	tcase_add_test(t, bytes_are_little_endian);
 	tcase_add_test(t, buffer_round_trip);
 	tcase_add_test(t, reader_stops_at_the_end);
+	tcase_add_test(t, buffer_of_nothing);
 	tcase_add_test(t, buffer_refuses_the_impossible);
 	tcase_add_test(t, hash_sees_every_bit);
 	tcase_add_test(t, hash_is_what_it_was);

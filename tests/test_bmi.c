@@ -106,6 +106,8 @@ START_TEST(without_the_feature)
 	static const u8 rdpid[] = { 0xf3, 0x0f, 0xc7, 0xf8 };
 	struct env g;
 	struct regs o;
+	u64 f;
+	u32 i;
 
 	env_open(&g);
 	g.c->s.tsc_aux = 0x1234567;
@@ -117,9 +119,24 @@ START_TEST(without_the_feature)
 	env_code(&g, rdpid, 4);
 	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
 	ck_assert_uint_eq(o.gpr[RAX], 0x1234567);
-	g.c->features = cpu_features_default();
-	code_cache_flush(g.cache);
+	f = g.c->features;
+	ck_assert_int_eq(cpu_features_parse("x86-64-v2", &f, NULL), 0);
+	/* Code decoded for one set of features does not run under another: the bytes stay where they are. */
 	env_code(&g, lzcnt, 4);
+	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
+	ck_assert_uint_eq(o.gpr[RAX], 19);
+	cpu_set_features(g.c, f, NULL);
+	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
+	ck_assert_uint_eq(o.gpr[RAX], 12);
+	cpu_set_features(g.c, cpu_features_implemented(), NULL);
+	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
+	ck_assert_uint_eq(o.gpr[RAX], 19);
+	/* More sets than a cache has numbers for. */
+	for (i = 0; i < 3 * CODE_SETS; i++)
+		cpu_set_features(g.c, f ^ (u64)i << F_AES, NULL);
+	ck_assert_uint_lt(g.c->feature_set, CODE_SETS);
+	ck_assert(!g.c->singlestep);
+	cpu_set_features(g.c, f, NULL);
 	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
 	ck_assert_uint_eq(o.gpr[RAX], 12);
 	env_code(&g, andn, 5);
@@ -152,6 +169,18 @@ START_TEST(models)
 	ck_assert_int_eq(cpu_features_parse("haswell,aes=off,adx=on", &f, &e), 0);
 	ck_assert(!(f & BIT(F_AES)) && f & BIT(F_ADX));
 	all = f;
+	/* Letters of either case; '-' and '_' alike. */
+	ck_assert_int_eq(cpu_features_parse("Haswell,-LAHF-lm", &f, &e), 0);
+	ck_assert(!(f & BIT(F_LAHF)) && f & BIT(F_LM));
+	f = all;
+	/* Long mode needs its baseline, and brings it. */
+	ck_assert_int_eq(cpu_features_parse("max,-sse2", &f, &e), 0);
+	ck_assert(!(f & (BIT(F_LM) | BIT(F_AVX) | BIT(F_PCID))) && f & BIT(F_SSE));
+	ck_assert_int_eq(cpu_features_parse("pentium3,+lm", &f, &e), 0);
+	ck_assert(f & BIT(F_SYSCALL) && f & BIT(F_SSE2) && f & BIT(F_NX));
+	f = all;
+	ck_assert_ptr_eq(cpu_model_named("Haswell,-aes"), cpu_model_named("haswell"));
+	ck_assert_str_eq(cpu_model_named("+aes")->name, "max");
 	ck_assert_int_eq(cpu_features_parse("haswel", &f, &e), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(e.text, "'haswell'"));
 	ck_assert_int_eq(cpu_features_parse("max,+bmi3", &f, &e), -EINVAL);
@@ -168,6 +197,51 @@ START_TEST(models)
 }
 END_TEST
 
+/* CPUID of processors without a hypervisor. */
+START_TEST(cpuid_by_model)
+{
+	static const struct {
+		const char *spec;
+		u32 last, signature, edx, not_edx, ecx, not_ecx, extended;
+	} t[] = {
+		/* FPU; none of TSC CX8 CMOV MMX SSE */
+		{ "486", 1, 0x480, 1, 0x2808110, 0, ~0u, 0 },
+		{ "pentium3", 2, 0x683, 0x2808151, 1u << 26, 0, ~0u, 0 },
+		{ "core2duo", 0xa, 0x6fb, 1u << 26, 0, 0x2201, 0x180000, 0x80000008 },
+		{ "nehalem", 0xb, 0x106a5, 1u << 26, 0, 0x982201, 0x14000000, 0x80000008 },
+		{ "haswell", 0xd, 0x306c3, 1u << 26, 0, 0x369a3201, 0, 0x80000008 },
+		{ "486,+avx2", 0xd, 0x480, 1u << 26, 1u << 4, 1u << 28, 0, 0 },
+	};
+	struct env g;
+	u32 o[4], i;
+
+	env_open(&g);
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		u64 f = 0;
+
+		ck_assert_int_eq(cpu_features_parse(t[i].spec, &f, NULL), 0);
+		cpu_set_features(g.c, f, cpu_model_named(t[i].spec));
+		cpu_cpuid(g.c, 0, 0, o);
+		ck_assert_msg(o[0] == t[i].last, "%s: %x", t[i].spec, o[0]);
+		cpu_cpuid(g.c, 1, 0, o);
+		ck_assert_msg(o[0] == t[i].signature, "%s: %x", t[i].spec, o[0]);
+		ck_assert_msg((o[3] & t[i].edx) == t[i].edx && !(o[3] & t[i].not_edx), "%s: edx %x", t[i].spec, o[3]);
+		ck_assert_msg((o[2] & t[i].ecx) == t[i].ecx && !(o[2] & t[i].not_ecx & ~(1u << 27)), "%s: ecx %x", t[i].spec,
+			      o[2]);
+		cpu_cpuid(g.c, 0x80000000, 0, o);
+		/* A processor without these leaves answers as for its last. */
+		ck_assert_msg(t[i].extended ? o[0] == t[i].extended : o[0] < 0x80000000, "%s: %x", t[i].spec, o[0]);
+		cpu_reset(g.c);
+		ck_assert_uint_eq(g.c->r[RDX], t[i].signature);
+		/* CR4 and EFER have what the features allow. */
+		ck_assert_int_eq(!(cpu_efer_bits(g.c) & EFER_LME), !(f & BIT(F_LM)));
+		ck_assert_int_eq(!(cpu_cr4_bits(g.c) & CR4_PAE), !(f & BIT(F_PAE)));
+		ck_assert_int_eq(!(cpu_cr4_bits(g.c) & CR4_OSXSAVE), !(f & BIT(F_XSAVE)));
+	}
+	env_close(&g);
+}
+END_TEST
+
 Suite *bmi_suite(void);
 Suite *bmi_suite(void)
 {
@@ -178,6 +252,7 @@ Suite *bmi_suite(void)
 	tcase_add_test(t, general_rows);
 	tcase_add_test(t, without_the_feature);
 	tcase_add_test(t, models);
+	tcase_add_test(t, cpuid_by_model);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -405,7 +405,7 @@ START_TEST(control_and_debug_registers)
 	val = 7;
 	ck_assert_int_eq(priv(e, PRIV_XSETBV, 0, &val), -1);
 	for (u32 n = 0; n < e->d->nvcpus; n++)
-		e->d->vcpus[n]->cpu.features = cpu_features_default();
+		cpu_features_parse("x86-64-v2,+xsave", &e->d->vcpus[n]->cpu.features, NULL);
 	ck_assert_int_eq(priv(e, PRIV_XSETBV, 0, &val), X86_GP);
 	val = 2;
 	ck_assert_int_eq(priv(e, PRIV_XSETBV, 0, &val), X86_GP);
@@ -438,7 +438,8 @@ START_TEST(cpuid_filter)
 	struct cpu *c = &e->d->vcpus[1]->cpu;
 	u32 o[4];
 
-	c->features = cpu_features_default();
+	ck_assert_int_eq(cpu_features_parse("x86-64-v2,+xsave,+fsgsbase,+rdtscp,+smap,+pcid", &c->features, NULL), 0);
+	c->features = pv_features(c->features);
 	pv_cpuid(c, 1, 0, o);
 	/* VME PSE PGE MTRR PSE36; MONITOR VMX PCID x2APIC TSC_DEADLINE AVX */
 	ck_assert_uint_eq(o[3] & (1u << 1 | 1u << 3 | 1u << 13 | 1u << 12 | 1u << 17), 0);
@@ -461,6 +462,7 @@ START_TEST(cpuid_filter)
 	ck_assert_uint_eq(o[3], 1u << 11 | 1u << 20 | 1u << 27 | 1u << 29);
 	/* More features, where they are asked for. */
 	ck_assert_int_eq(cpu_features_parse("max", &c->features, NULL), 0);
+	c->features = pv_features(c->features);
 	pv_cpuid(c, 1, 0, o);
 	ck_assert_uint_eq(o[2] & (1u << 12 | 1u << 22 | 1u << 28 | 1u << 29), 1u << 12 | 1u << 22 | 1u << 28 | 1u << 29);
 	ck_assert_uint_eq(o[2] & (1u << 3 | 1u << 5 | 1u << 17), 0);

@@ -77,6 +77,8 @@ enum way_out { OUT_CLOSE, OUT_EXIT, OUT_ABORT, OUT_SEGV, OUT_LOOP };
 static NOINLINE void tty_body(enum way_out how)
 {
 	struct poll_set *ps = poll_set_new();
+	/* A sanitizer's handler of crashes would be left in its place: the child has none. */
+	bool plain = signal(SIGSEGV, SIG_DFL) != SIG_ERR && signal(SIGABRT, SIG_DFL) != SIG_ERR;
 	struct signals *sig = signals_open(ps);
 	struct sink s = { .n = 0 };
 	struct chardev_env env = { .poll = ps, .signals = sig, .label = "serial0", .quit = sink_quit, .opaque = &s };
@@ -84,7 +86,7 @@ static NOINLINE void tty_body(enum way_out how)
 	u32 notes = 0;
 	volatile int *volatile nowhere = NULL;
 
-	if (!cd || !chardev_is_live(cd))
+	if (!plain || !cd || !chardev_is_live(cd))
 		_exit(98);
 	chardev_set_client(cd, &sink_client, &s);
 	chardev_write(cd, "ready", 5);
@@ -216,12 +218,10 @@ START_TEST(terminal_restored_in_crash)
 	ck_assert_int_eq((int)write(t.master, "q", 1), 1);
 	status = terminal_wait(&t, keeper);
 	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-#ifndef __SANITIZE_ADDRESS__
 	terminal_start(&t, OUT_SEGV, &keeper);
 	ck_assert_int_eq((int)write(t.master, "q", 1), 1);
 	status = terminal_wait(&t, keeper);
 	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status %x", status);
-#endif
 }
 END_TEST
 

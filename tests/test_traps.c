@@ -10,7 +10,7 @@ START_TEST(exception_from_kernel)
 	struct env *e = ce_new();
 	struct cpu *c = &ce_vcpu(e)->cpu;
 	u64 sp = c->r[RSP], rip = c->rip;
-	u64 want[] = { 0x1111, 0x2222, rip, 0xe030, FL_IF | FL_FIXED1 | FL_CF | FL_TF | FL_NT | FL_AC, sp, 0xe02b };
+	u64 want[] = { 0x1111, 0x2222, rip, 0xe030, FL_IF | FL_FIXED1 | FL_CF | FL_TF | FL_NT | FL_AC | FL_RF, sp, 0xe02b };
 
 	ce_handler(e, X86_UD, 0);
 	c->r[RCX] = 0x1111;
@@ -31,7 +31,7 @@ START_TEST(exception_masks_events)
 {
 	struct env *e = ce_new();
 	struct cpu *c = &ce_vcpu(e)->cpu;
-	u64 want[] = { 0, 0, 0x10, c->rip, 0xe030 | 1ULL << 32, FL_FIXED1, c->r[RSP], 0xe02b };
+	u64 want[] = { 0, 0, 0x10, c->rip, 0xe030 | 1ULL << 32, FL_FIXED1 | FL_RF, c->r[RSP], 0xe02b };
 
 	/* Masked before: the frame says so and IF is clear in it. */
 	pv_info_set_u8(ce_vcpu(e), VI_MASK, 1);
@@ -54,7 +54,7 @@ START_TEST(page_fault_from_user)
 	struct env *e = ce_new();
 	struct vcpu *v = ce_vcpu(e);
 	struct cpu_trap t = { .vector = X86_PF, .has_error = true, .error = PF_P | PF_W, .cr2 = 0x123456, .rip = CE_USER_IP };
-	u64 want[] = { 0, 0, PF_P | PF_W | PF_U, CE_USER_IP, CE_USER_CS, FL_IF | FL_FIXED1, CE_USER_SP, CE_USER_SS };
+	u64 want[] = { 0, 0, PF_P | PF_W | PF_U, CE_USER_IP, CE_USER_CS, FL_IF | FL_FIXED1 | FL_RF, CE_USER_SP, CE_USER_SS };
 
 	pv_set_base(v, SEG_GS, 0xffff888000001000ULL);
 	e->vcpu[0].s.gs_base_user = 0x7000;

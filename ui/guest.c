@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest's life: files, console, domain. Left out: machines other than xenpv.
+ * A guest's life: files, console, domain; of a Xen PV guest or of a bare machine.
  */
 #include "ui/guest.h"
 
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "hw/bare.h"
 #include "pv/console.h"
 #include "pv/create.h"
 #include "ui/options.h"
@@ -41,11 +42,27 @@ static int read_initrd(struct guest *g, const char *path, struct error *e)
 	return rc;
 }
 
+static int load_bios(struct guest *g, struct error *e)
+{
+	const char *bios = node_str(g->node, "bios", NULL);
+	int rc;
+
+	if (!bios)
+		return error_set(e, -EINVAL, "no image is given: -M none needs one, as in -bios rom.bin");
+	rc = pv_file_read(bios, "image", BARE_ROM_MAX, &g->kernel_file, &g->kernel_len, e);
+	if (rc == -EFBIG)
+		error_set(e, rc, "-bios %.200s: the image is larger than %u KiB: use a smaller one", bios, BARE_ROM_MAX >> 10);
+	return rc;
+}
+
 int guest_load(struct guest *g, const struct pv_progress *progress, struct error *e)
 {
 	const char *kernel = node_str(g->node, "kernel", NULL), *initrd = node_str(g->node, "initrd", NULL);
 	int rc;
 
+	g->bare = !strcmp(node_str(g->node, "machine", ""), "none");
+	if (g->bare)
+		return load_bios(g, e);
 	if (!kernel)
 		return error_set(e, -EINVAL,
 				 "no kernel is given: name one, as in -kernel /boot/vmlinuz (-h shows examples)");
@@ -132,6 +149,38 @@ static u64 wall_clock(const struct node *n)
 	return node_u64(n, "clock-epoch", OPTIONS_DEFAULT_EPOCH) * 1000000000u;
 }
 
+static void bare_out(void *opaque, u8 c)
+{
+	console_out(opaque, &c, 1);
+}
+
+static int create_bare(struct guest *g, struct error *e)
+{
+	struct bare_config cfg = {
+		.image = g->kernel_file,
+		.len = g->kernel_len,
+		.boot = BARE_ROM,
+		.memory = node_u64(g->node, "memory", 0),
+		.shift = (u32)node_u64(g->node, "icount-shift", 0),
+		.cpu = node_str(g->node, "cpu", NULL),
+		.out = bare_out,
+		.opaque = g,
+	};
+	struct error why = { "" };
+
+	g->d = bare_create(g->host, g->node->name, &cfg, &why);
+	unload(g);
+	if (!g->d)
+		return error_set(e, -EINVAL, "-M none -bios %.200s: %s", node_str(g->node, "bios", ""), why.text);
+	trace_domain(g->d);
+	return 0;
+}
+
+int guest_exit_code(const struct guest *g)
+{
+	return g->bare && g->d && bare_exit_code(g->d) >= 0 ? bare_exit_code(g->d) & 0xff : -1;
+}
+
 int guest_create(struct guest *g, const struct pv_progress *progress, struct error *e)
 {
 	static const struct chardev_client client = { console_can_receive, console_receive };
@@ -142,6 +191,7 @@ int guest_create(struct guest *g, const struct pv_progress *progress, struct err
 		.maxvcpus = (u32)node_u64(g->node, "maxvcpus", 1),
 		.shift = (u32)node_u64(g->node, "icount-shift", 0),
 		.wall_ns = wall_clock(g->node),
+		.cpu = node_str(g->node, "cpu", NULL),
 		.kernel = &g->kernel,
 		.initrd = g->initrd,
 		.initrd_len = g->initrd_len,
@@ -151,8 +201,11 @@ int guest_create(struct guest *g, const struct pv_progress *progress, struct err
 		.opaque = g,
 		.progress = progress,
 	};
-	int rc = pv_create(g->host, &in, &g->d, e);
+	int rc;
 
+	if (g->bare)
+		return create_bare(g, e);
+	rc = pv_create(g->host, &in, &g->d, e);
 	unload(g);
 	if (rc) {
 		g->d = NULL;

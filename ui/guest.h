@@ -15,9 +15,10 @@ struct guest {
 	const struct node *node; /* /guests/NAME, see ui/options.h */
 	struct chardev *console;
 	struct domain *d; /* NULL while there is none */
+	bool bare;        /* -M none */
 	/* What guest_load() brought; freed by guest_create(). */
 	struct pv_kernel kernel;
-	u8 *kernel_file, *initrd;
+	u8 *kernel_file, *initrd; /* of a bare machine: the image is kernel_file */
 	size_t kernel_len, initrd_len;
 	bool loaded;
 };
@@ -28,6 +29,8 @@ int guest_load(struct guest *g, const struct pv_progress *progress, struct error
 int guest_open_console(struct guest *g, const struct chardev_env *env, struct error *e);
 /* Makes the domain. 0, or -errno with a sentence. */
 int guest_create(struct guest *g, const struct pv_progress *progress, struct error *e);
+/* What a bare machine's guest wants the program to exit with, 0 to 255; -1: it did not say, or is no such machine's. */
+int guest_exit_code(const struct guest *g);
 /* Ends its life; the console stays. */
 void guest_destroy(struct guest *g);
 void guest_close_console(struct guest *g);

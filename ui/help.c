@@ -77,11 +77,13 @@ void options_print_help(FILE *out)
 	      "  the same run every time, as fast as it goes, with a limit and the numbers at the end\n"
 	      "    paravane -m 1G -kernel vmlinuz -initrd ird.gz -append console=hvc0 \\\n"
 	      "        -serial file:boot.log -icount sleep=off -timeout 300 -stats\n"
+	      "  a flat image on a bare processor, from reset; port 0xf4 ends it\n"
+	      "    paravane -M none -cpu 486 -m 16 -bios rom.bin\n"
 	      "  the console on a socket, and a log of hypercalls\n"
 	      "    paravane -kernel vmlinuz -serial unix:/tmp/demo.sock,server=on,wait=off -d hypercall -D calls.log\n"
 	      "\n"
 	      "On the terminal: Ctrl-A h shows the keys, Ctrl-A x exits.\n"
-	      "Exit codes: 0 power off, 1 usage or host error, 2 guest crash, 3 timeout.\n",
+	      "Exit codes: 0 power off, 1 usage or host error, 2 guest crash, 3 timeout; -M none: 2 * value + 1 of port 0xf4.\n",
 	      out);
 }
 
@@ -135,7 +137,7 @@ void options_print_version(FILE *out)
 	fprintf(out, "paravane version %s\n", PACKAGE_VERSION);
 	fprintf(out, "compiled with " COMPILER "%s for a %d-bit %s-endian host\n", __VERSION__, (int)sizeof(void *) * 8,
 		HOST_BIG_ENDIAN ? "big" : "little");
-	fputs("machines: xenpv\n"
+	fputs("machines: xenpv, none\n"
 	      "accelerators: interp\n"
 	      "character devices: stdio, mon:stdio, pty, file, unix, tcp, null\n"
 	      "libraries:\n",

@@ -97,6 +97,11 @@ static void say_loaded(const struct guest *g, struct report_loading *loading)
 {
 	char text[400];
 
+	if (g->bare) {
+		snprintf(text, sizeof text, "image %.200s: %zu bytes", node_str(g->node, "bios", ""), g->kernel_len);
+		report_loaded(loading, text);
+		return;
+	}
 	snprintf(text, sizeof text, "kernel %s: %s, %.1f MiB", g->kernel.name, g->kernel.format,
 		 (double)g->kernel.image_len / 1048576);
 	report_loaded(loading, text);
@@ -171,7 +176,7 @@ static int live(struct run *r, struct error *e)
 		rc = start_life(r, e);
 	}
 	/* -no-shutdown: the console stays open, nothing runs. */
-	if (!rc && r->guest.d->end == END_POWEROFF && !strcmp(node_str(r->guest.node, "on-poweroff", ""), "preserve"))
+	if (!rc && r->guest.d->end == END_POWEROFF && guest_exit_code(&r->guest) < 0 && !strcmp(node_str(r->guest.node, "on-poweroff", ""), "preserve"))
 		while (!asked_to_end(r) && !out_of_time(r))
 			poll_wait(r->host.poll, r->o.timeout_ns ? STAY_LOOK : (i64)-1);
 	return rc;
@@ -184,13 +189,15 @@ static enum exit_code say_timeout(const struct run *r)
 }
 
 /* Says what there is to say about the guest's end, and makes an exit code of it. */
-static enum exit_code conclude(struct run *r)
+static int conclude(struct run *r)
 {
 	struct domain *d = r->guest.d;
 	int sig = signals_last(r->signals);
 
 	switch (d->end) {
 	case END_POWEROFF:
+		if (guest_exit_code(&r->guest) >= 0)
+			return guest_exit_code(&r->guest);
 		if (!strcmp(node_str(r->guest.node, "on-poweroff", ""), "preserve") && out_of_time(r))
 			return say_timeout(r);
 		return EXIT_OFF;
@@ -222,11 +229,10 @@ static enum exit_code conclude(struct run *r)
 	return EXIT_CRASH;
 }
 
-static enum exit_code run_guest(struct run *r)
+static int run_guest(struct run *r)
 {
 	struct error e = { "" };
-	enum exit_code code = EXIT_ERROR;
-	int rc;
+	int code = EXIT_ERROR, rc;
 
 	rc = open_host(r, &e);
 	if (!rc) {
@@ -262,8 +268,7 @@ int main(int argc, char **argv)
 {
 	struct run r = { .next_progress = 0 };
 	struct error e = { "" };
-	enum exit_code code;
-	int rc = options_parse(&r.o, argc, argv, stdout, &e);
+	int code, rc = options_parse(&r.o, argc, argv, stdout, &e);
 
 	if (rc == OPTIONS_RUN) {
 		code = run_guest(&r);
@@ -277,5 +282,5 @@ int main(int argc, char **argv)
 		code = rc < 0 || fflush(stdout) ? EXIT_ERROR : EXIT_OFF;
 	}
 	options_free(&r.o);
-	return (int)code;
+	return code;
 }

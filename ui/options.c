@@ -52,6 +52,11 @@ static int opt_initrd(struct options *o, const struct option_row *row, const cha
 	return set_path(o, row, value, e);
 }
 
+static int opt_bios(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	return set_path(o, row, value, e);
+}
+
 static int opt_append(struct options *o, const struct option_row *row, const char *value, struct error *e)
 {
 	size_t len = strlen(value);
@@ -80,7 +85,7 @@ static int opt_serial(struct options *o, const struct option_row *row, const cha
 {
 	if (o->nserial++)
 		return error_set(e, -EINVAL,
-				 "-serial %.80s: a xenpv machine has one console, and it has "
+				 "-serial %.80s: the machine has one console, and it has "
 				 "a device already: give -serial once",
 				 value);
 	return value_serial(o, row, value, e);
@@ -275,6 +280,25 @@ static int defaults(struct options *o)
 	return rc ? -ENOMEM : 0;
 }
 
+/* What is there must go with the machine. */
+static int check_machine(const struct options *o, struct error *e)
+{
+	const struct node *g = o->guest;
+
+	if (!strcmp(node_str(g, "machine", ""), "xenpv")) {
+		if (!node_has(g, "bios"))
+			return 0;
+		return error_set(e, -EINVAL, "-bios %.200s: a Xen PV guest has no firmware: boot a kernel with -kernel, or use -M none",
+				 node_str(g, "bios", ""));
+	}
+	if (node_has(g, "kernel") || node_has(g, "initrd") || *node_str(g, "cmdline", ""))
+		return error_set(e, -EINVAL, "-%s: -M none knows nothing of kernels: give a flat image with -bios, or use -M xenpv",
+				 node_has(g, "kernel") ? "kernel" : node_has(g, "initrd") ? "initrd" : "append");
+	if (node_u64(g, "maxvcpus", 1) > 1)
+		return error_set(e, -EINVAL, "-smp: -M none has one processor: leave -smp out");
+	return 0;
+}
+
 /* Puts the guest into the tree, now that its name is known. */
 static int finish(struct options *o, struct error *e)
 {
@@ -331,7 +355,8 @@ int options_parse(struct options *o, int argc, char **argv, FILE *out, struct er
 		if (rc)
 			return rc;
 	}
-	rc = finish(o, e);
+	rc = check_machine(o, e);
+	rc = rc ? rc : finish(o, e);
 	if (!rc && o->dumpdts) {
 		node_print(o->tree, out);
 		return OPTIONS_DONE;

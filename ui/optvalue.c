@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/cpu.h"
+#include "cpu/x86/model.h"
+
 #define WORD_MAX 256u
 
 /* Walks "word,key=value,...". */
@@ -111,7 +114,8 @@ int value_machine(struct options *o, const struct option_row *row, const char *v
 
 	if (!strcmp(value, "help") || !strcmp(value, "?")) {
 		fputs("Supported machines are:\n"
-		      "xenpv                Xen paravirtual guest, 64-bit (default)\n",
+		      "xenpv                Xen paravirtual guest, 64-bit (default)\n"
+		      "none                 a bare processor, memory and an exit port, for flat images (-bios)\n",
 		      o->out);
 		return OPTIONS_DONE;
 	}
@@ -124,10 +128,12 @@ int value_machine(struct options *o, const struct option_row *row, const char *v
 					row->name, value, w.value);
 		} else if (strcmp(w.key, "type")) {
 			return bad_key(row, value, w.key, "a machine type alone, as in -M xenpv", e);
-		} else if (strcmp(w.value, "xenpv")) {
+		} else if (strcmp(w.value, "xenpv") && strcmp(w.value, "none")) {
 			return error_set(e, -EINVAL,
 					 "-%s %.80s: there is no machine '%.40s': use -M xenpv ('-M help' lists them)",
 					 row->name, value, w.value);
+		} else if (node_set_str(o->guest, "machine", w.value)) {
+			return -ENOMEM;
 		}
 	}
 	return 0;
@@ -213,20 +219,41 @@ int value_smp(struct options *o, const struct option_row *row, const char *value
 	return rc ? rc : node_set_u64(o->guest, "maxvcpus", maxcpus);
 }
 
+static void list_cpus(FILE *out)
+{
+	const struct cpu_model *m;
+	u64 all = cpu_features_implemented();
+	u32 n, column = 0;
+
+	fputs("Available CPUs:\n", out);
+	for (m = cpu_model_list(); m->name; m++)
+		fprintf(out, "%-20s %s%s\n", m->name, m->what, m == cpu_model_list() ? " (default)" : "");
+	fputs("\nRecognized features, for +NAME and -NAME:", out);
+	for (n = 0; n < 64; n++) {
+		const char *name = all >> n & 1 ? cpu_feature_name(n) : NULL;
+
+		if (!name)
+			continue;
+		if (!column || column + strlen(name) > 78) {
+			fputs("\n ", out);
+			column = 2;
+		}
+		column += (u32)fprintf(out, " %s", name);
+	}
+	fputs("\nA Xen PV guest is not shown what its host keeps: vme pse pge pcid invpcid monitor smep smap umip la57.\n", out);
+}
+
 int value_cpu(struct options *o, const struct option_row *row, const char *value, struct error *e)
 {
+	u64 features = cpu_features_implemented();
+	int rc;
+
 	if (!strcmp(value, "help") || !strcmp(value, "?")) {
-		fputs("Available CPUs:\n"
-		      "max                  x86-64-v2 with FSGSBASE, RDTSCP, RDRAND and XSAVE (default)\n",
-		      o->out);
+		list_cpus(o->out);
 		return OPTIONS_DONE;
 	}
-	if (strcmp(value, "max"))
-		return error_set(e, -EINVAL,
-				 "-cpu %.80s: there is no such model, and features cannot be "
-				 "switched: use -cpu max ('-cpu help' lists them)",
-				 value);
-	return node_set_str(o->guest, "cpu", value);
+	rc = cpu_features_parse(value, &features, e);
+	return rc ? rc : node_set_str(o->guest, "cpu", value);
 }
 
 int value_accel(struct options *o, const struct option_row *row, const char *value, struct error *e)

@@ -60,7 +60,6 @@ static void report_code(struct cpu *c, FILE *out)
 	u8 code[BEFORE + AFTER];
 	u32 n, bits = c->s.seg[SEG_CS].attr & SEGA_L ? 64 : c->s.seg[SEG_CS].attr & SEGA_DB ? 32 : 16;
 
-	rip += bits == 64 ? 0 : c->s.seg[SEG_CS].base;
 	/* Up to the page before rip may be missing: take what is there. */
 	for (start = rip - BEFORE; start != rip; start++)
 		if (cpu_fetch_bytes(c, start, code))

@@ -3,6 +3,7 @@
  * Masked loads and stores, and gathers. SDM 2C VMASKMOV, VPMASKMOV, VGATHERDPD ff. Elements that the mask leaves out are
  * not touched: no fault comes of them.
  */
+#include "cpu/x86/seg.h"
 #include "cpu/x86/sse.h"
 
 /* Elements of 4 or 8 bytes: dst and L, src: mask in the high nibble, aux: log2 of the element's size. */
@@ -103,10 +104,17 @@ static NOINLINE bool gather(struct cpu *c, const struct insn *i)
 	EACH(n)
 	{
 		u64 index = xlg == 3 ? VQ(x, k) : (u64)(i64)(i32)VD(x, k);
-		u64 ea = ((base + (index << i->scale)) & c->r[i->asz]) + c->r[i->seg];
+		u64 off = (base + (index << i->scale)) & c->r[i->asz], ea = off + c->r[i->seg];
 
 		if (!mask_bit(m, k, lg))
 			continue;
+		if (!code64(c)) {
+			u32 sr = i->seg - REG_ES;
+
+			if (!seg_ok(c, &c->s.seg[sr], off, 1u << lg, false))
+				return x86_fault(c, sr == SEG_SS ? X86_SS : X86_GP, 0);
+			ea = (u32)ea;
+		}
 		if (!slow_load(c, ea, 1u << lg))
 			return false;
 		if (lg == 2) {

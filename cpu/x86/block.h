@@ -32,8 +32,10 @@ enum {
 	KEY_VM = 1 << 12,
 	KEY_AVX = 1 << 14,      /* CR4.OSXSAVE is set, and SSE and AVX in XCR0 */
 	KEY_SEGCHECK = 1 << 13, /* some segment is not flat: each access is checked */
-	KEY_CPL_SHIFT = 3
+	KEY_CPL_SHIFT = 3,
+	KEY_SET_SHIFT = 16 /* from here: which of the cache's sets of features */
 };
+#define CODE_SETS 64u
 
 struct block {
 	struct block *hash_next; /* in its bucket */
@@ -74,6 +76,8 @@ struct code_cache {
 	u64 generation;   /* raised when the arena is emptied */
 	struct block *scratch; /* the block being executed when it is not in the cache */
 	u64 translated;   /* blocks, for statistics */
+	u64 sets[CODE_SETS]; /* sets of features that CPUs here have had: what is decoded under one is not run under another */
+	u32 nsets;
 };
 
 /* 0 or -ENOMEM. */

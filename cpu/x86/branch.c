@@ -205,6 +205,8 @@ bool x86_emit_jcc(struct xlat *x, const struct xi *d)
 	r->aux = (u8)cc;
 	r->imm = 0;
 	next.imm = 0;
+	if (d->mode == 4) /* an operand size of 16 cuts the target, not what follows */
+		next.opsz = 4;
 	emit_goto(x, &next, d->ip + d->len);
 	emit_goto(x, d, target_of(d));
 	x->end = true;
@@ -425,6 +427,8 @@ bool x86_emit_loop(struct xlat *x, const struct xi *d)
 
 	r->aux = d->opcode & 3;
 	next.imm = 0;
+	if (d->mode == 4) /* an operand size of 16 cuts the target, not what follows */
+		next.opsz = 4;
 	emit_goto(x, &next, d->ip + d->len);
 	emit_goto(x, d, target_of(d));
 	return true;

@@ -11,6 +11,7 @@
 #include "cpu/x86/block.h"
 #include "cpu/x86/decode.h"
 #include "cpu/x86/flags.h"
+#include "cpu/x86/model.h"
 #include "cpu/x86/seg.h"
 
 static const struct state_field seg_fields[] = {
@@ -118,7 +119,8 @@ static const u8 implemented[] = {
 	F_BASE, F_X87, F_MMX, F_SSE, F_SSE2, F_SSE3, F_SSSE3, F_SSE41, F_SSE42, F_POPCNT, F_CX16, F_FSGSBASE,
 	F_RDTSCP, F_RDRAND, F_RDSEED, F_XSAVE, F_SYSCALL, F_FXSR, F_CLFLUSH, F_3DNOWPREFETCH,
 	F_MOVBE, F_LZCNT, F_BMI1, F_BMI2, F_ADX, F_AES, F_PCLMUL, F_SHA, F_CLFLUSHOPT, F_CLWB, F_RDPID, F_AVX, F_AVX2,
-	F_FMA, F_F16C, F_XSAVEOPT, F_XSAVEC, F_SERIALIZE, F_CMOV, F_CX8, F_TSC
+	F_FMA, F_F16C, F_XSAVEOPT, F_XSAVEC, F_SERIALIZE, F_CMOV, F_CX8, F_TSC, F_SMAP, F_INVPCID, F_MONITOR, F_VME, F_DE,
+	F_PSE, F_MSR, F_PAE, F_SEP, F_PGE, F_PAT, F_NX, F_LM, F_LAHF, F_PCID, F_SMEP, F_UMIP, F_LA57, F_ERMS, F_FSRM
 };
 
 u64 cpu_features_implemented(void)
@@ -129,6 +131,71 @@ u64 cpu_features_implemented(void)
 	for (i = 0; i < ARRAY_SIZE(implemented); i++)
 		f |= BIT(implemented[i]);
 	return f;
+}
+
+u64 cpu_cr4_bits(const struct cpu *c)
+{
+	static const struct {
+		u8 feature;
+		u32 bits;
+	} rows[] = {
+		{ F_VME, CR4_VME | CR4_PVI }, { F_TSC, CR4_TSD },         { F_DE, CR4_DE },
+		{ F_PSE, CR4_PSE },           { F_PAE, CR4_PAE },         { F_MSR, CR4_MCE },
+		{ F_PGE, CR4_PGE },           { F_MMX, CR4_PCE },         { F_FXSR, CR4_OSFXSR },
+		{ F_SSE, CR4_OSXMMEXCPT },    { F_UMIP, CR4_UMIP },       { F_LA57, CR4_LA57 },
+		{ F_PCID, CR4_PCIDE },        { F_SMEP, CR4_SMEP },       { F_FSGSBASE, CR4_FSGSBASE },
+		{ F_XSAVE, CR4_OSXSAVE },     { F_SMAP, CR4_SMAP },
+	};
+	u64 k = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		k |= c->features >> rows[i].feature & 1 ? rows[i].bits : 0;
+	return k;
+}
+
+u64 cpu_efer_bits(const struct cpu *c)
+{
+	return (c->features & BIT(F_SYSCALL) ? EFER_SCE : 0) | (c->features & BIT(F_LM) ? EFER_LME | EFER_LMA : 0) |
+	       (c->features & BIT(F_NX) ? EFER_NXE : 0);
+}
+
+/* The number of c's set of features within its cache. False when there is no number left. */
+static bool number_set(struct cpu *c)
+{
+	struct code_cache *cc = c->code;
+	u32 i;
+
+	for (i = 0; i < cc->nsets && cc->sets[i] != c->features; i++)
+		;
+	if (i == CODE_SETS)
+		return false;
+	cc->sets[i] = c->features;
+	cc->nsets = MAX(cc->nsets, i + 1);
+	c->feature_set = i;
+	return true;
+}
+
+void cpu_set_features(struct cpu *c, u64 features, const struct cpu_model *model)
+{
+	struct cpu *o;
+
+	c->features = features;
+	c->model = model;
+	if (!number_set(c)) {
+		/* Numbers of CPUs long gone: count anew those that are left. */
+		code_cache_flush(c->code);
+		c->code->nsets = 0;
+		for (o = c->code->cpus; o; o = o->next_in_cache) {
+			/* With more kinds of CPUs than numbers the last ones share one, and nothing is kept for them. */
+			if (!number_set(o)) {
+				o->feature_set = CODE_SETS;
+				o->singlestep = true;
+			}
+			cpu_mode_changed(o);
+		}
+	}
+	cpu_mode_changed(c);
 }
 
 int cpu_init(struct cpu *c, struct mem *mem, struct code_cache *code, struct log *log)
@@ -151,6 +218,7 @@ int cpu_init(struct cpu *c, struct mem *mem, struct code_cache *code, struct log
 	c->features = cpu_features_implemented();
 	cpu_wipe_jumps(c);
 	cpu_reset(c);
+	cpu_set_features(c, c->features, NULL);
 	return 0;
 }
 
@@ -178,7 +246,7 @@ void cpu_reset(struct cpu *c)
 	memset(s, 0, sizeof *s);
 	s->rip = 0xfff0;
 	s->rflags = FL_FIXED1;
-	s->gpr[RDX] = 0x600;
+	s->gpr[RDX] = c->model ? c->model->signature : 0x600;
 	for (i = 0; i < SEG_COUNT; i++)
 		s->seg[i] = (struct x86_seg){ .limit = 0xffff, .attr = SEGA_P | SEGA_S | SEGA_RW | SEGA_ACCESSED };
 	s->seg[SEG_CS].sel = 0xf000;
@@ -251,7 +319,7 @@ static u32 make_key(const struct cpu *c)
 {
 	const struct x86_state *s = &c->s;
 	bool lma = s->efer & EFER_LMA;
-	u32 key = 0;
+	u32 key = c->feature_set << KEY_SET_SHIFT;
 
 	if (lma && (s->seg[SEG_CS].attr & SEGA_L))
 		key |= KEY_CS64;

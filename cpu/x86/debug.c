@@ -29,8 +29,6 @@ void debug_changed(struct cpu *c)
 	u32 n, k = 0;
 
 	c->debug_on = false;
-	if (!c->native)
-		return;
 	for (n = 0; n < 4; n++)
 		if (enabled(c, n)) {
 			c->debug_on = true;

@@ -424,8 +424,20 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 				break;
 			}
 			step = a == ATT_STEP;
-		} else if (c->one) {
-			step = true; /* somebody asked for a block of one instruction */
+		} else if (UNLIKELY(c->one || c->debug_on)) {
+			u32 db;
+
+			/* One instruction alone was asked for, or may have a breakpoint. */
+			if (c->debug_on && !c->one && !(c->eflags & FL_RF) && (db = debug_code(c, c->rip))) {
+				c->link_from = NULL;
+				c->trap = (struct cpu_trap){ .vector = X86_DB, .rip = c->rip, .dr6 = db };
+				if (!deliver(c))
+					break;
+				continue;
+			}
+			c->eflags &= ~(u32)FL_RF;
+			c->sys.db_pending = 0;
+			step = true;
 		}
 		b = block_get(c, step ? 1 : (u64)c->budget);
 		if (UNLIKELY(!b)) {
@@ -506,10 +518,10 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 				x86_stepped(c, from, (u32)b->bytes + b->tail_len, tf);
 				continue;
 			}
-			if (!tf)
-				continue;
-			c->trap = (struct cpu_trap){ .vector = X86_DB, .rip = c->rip, .dr6 = 1 << 14, .soft = true };
-			if (!deliver(c))
+			c->trap = (struct cpu_trap){ .vector = X86_DB, .kind = TRAP_TRAP, .rip = c->rip, .soft = true };
+			c->trap.dr6 = c->sys.db_pending | (tf ? DR6_BS : 0);
+			c->sys.db_pending = 0;
+			if (c->trap.dr6 && !deliver(c))
 				goto out;
 		}
 	}

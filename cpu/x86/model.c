@@ -12,27 +12,35 @@
 
 #define F(n) BIT(F_##n)
 #define M_486 (F(BASE) | F(X87))
-#define M_P3 (M_486 | F(TSC) | F(CX8) | F(CMOV) | F(MMX) | F(FXSR) | F(SSE))
-#define M_V1 (M_P3 | F(SSE2) | F(SYSCALL) | F(CLFLUSH))
-#define M_CORE2 (M_V1 | F(SSE3) | F(SSSE3) | F(CX16))
-#define M_V2 (M_CORE2 | F(SSE41) | F(SSE42) | F(POPCNT))
-#define M_DEFAULT (M_V2 | F(FSGSBASE) | F(RDTSCP) | F(RDRAND) | F(RDSEED) | F(XSAVE) | F(3DNOWPREFETCH))
+#define M_P3                                                                                                         \
+	(M_486 | F(VME) | F(DE) | F(PSE) | F(TSC) | F(MSR) | F(PAE) | F(CX8) | F(SEP) | F(PGE) | F(CMOV) | F(PAT) |  \
+	 F(MMX) | F(FXSR) | F(SSE))
+#define M_V1 (M_P3 | F(SSE2) | F(SYSCALL) | F(CLFLUSH) | F(NX) | F(LM))
+#define M_CORE2 (M_V1 | F(SSE3) | F(SSSE3) | F(CX16) | F(LAHF) | F(MONITOR))
+#define M_V2 (M_V1 | F(SSE3) | F(SSSE3) | F(CX16) | F(LAHF) | F(SSE41) | F(SSE42) | F(POPCNT))
+#define M_NEHALEM (M_V2 | F(RDTSCP) | F(MONITOR))
 #define M_V3 (M_V2 | F(XSAVE) | F(AVX) | F(AVX2) | F(BMI1) | F(BMI2) | F(F16C) | F(FMA) | F(LZCNT) | F(MOVBE))
 #define M_HASWELL                                                                                                    \
-	(M_V3 | F(FSGSBASE) | F(RDTSCP) | F(RDRAND) | F(AES) | F(PCLMUL) | F(XSAVEOPT))
+	(M_V3 | M_NEHALEM | F(FSGSBASE) | F(RDRAND) | F(AES) | F(PCLMUL) | F(XSAVEOPT) | F(PCID) | F(INVPCID) |      \
+	 F(SMEP) | F(ERMS))
+/* Fast strings are how this interpreter does them: the levels say so too. */
+#define FAST (F(ERMS) | F(FSRM))
+
+/* Family 6, model 0x36, stepping 1: the last one that kernels list as free of speculation. */
+#define IN_ORDER 0x30661u
+#define OURS "Paravane x86-64 interpreter"
 
 static const struct cpu_model models[] = {
-	{ "max", "everything this interpreter executes", ~0ull },
-	{ "default", "x86-64-v2 with FSGSBASE, RDTSCP, RDRAND, RDSEED and XSAVE", M_DEFAULT },
-	{ "x86-64-v1", "the first x86-64: SSE2", M_V1 },
-	{ "x86-64-v2", "SSE4.2, SSSE3, POPCNT, CMPXCHG16B", M_V2 },
-	{ "x86-64-v3", "AVX2, BMI1, BMI2, FMA, F16C, LZCNT, MOVBE, XSAVE", M_V3 },
-	{ "486", "a 486DX: no CMOV, no MMX", M_486 },
-	{ "pentium3", "SSE", M_P3 },
-	{ "core2duo", "SSSE3", M_CORE2 },
-	{ "nehalem", "SSE4.2, RDTSCP", M_V2 | F(RDTSCP) },
-	{ "haswell", "x86-64-v3 with AES, PCLMULQDQ, RDRAND, FSGSBASE", M_HASWELL },
-	{ NULL, NULL, 0 },
+	{ "max", "everything this interpreter executes", ~0ull, IN_ORDER, 0xd, OURS },
+	{ "x86-64-v1", "the first x86-64: SSE2", M_V1 | FAST, IN_ORDER, 0xd, OURS },
+	{ "x86-64-v2", "SSE4.2, SSSE3, POPCNT, CMPXCHG16B", M_V2 | FAST, IN_ORDER, 0xd, OURS },
+	{ "x86-64-v3", "AVX2, BMI1, BMI2, FMA, F16C, LZCNT, MOVBE, XSAVE", M_V3 | FAST, IN_ORDER, 0xd, OURS },
+	{ "486", "a 486DX: 32-bit, no CMOV, no MMX", M_486, 0x480, 1, NULL },
+	{ "pentium3", "32-bit, SSE", M_P3, 0x683, 2, NULL },
+	{ "core2duo", "SSSE3", M_CORE2, 0x6fb, 0xa, "Paravane as a Core 2 Duo" },
+	{ "nehalem", "SSE4.2, RDTSCP", M_NEHALEM, 0x106a5, 0xb, "Paravane as a Nehalem" },
+	{ "haswell", "x86-64-v3 with AES, PCLMULQDQ, RDRAND, FSGSBASE", M_HASWELL, 0x306c3, 0xd, "Paravane as a Haswell" },
+	{ NULL, NULL, 0, 0, 0, NULL },
 };
 
 /* What a feature needs besides itself. */
@@ -61,7 +69,7 @@ static const struct feature {
 	[F_XSAVE] = { "xsave", F(FXSR) },
 	[F_XSAVEOPT] = { "xsaveopt", F(XSAVE) },
 	[F_XSAVEC] = { "xsavec", F(XSAVE) },
-	[F_SYSCALL] = { "syscall", 0 },
+	[F_SYSCALL] = { "syscall", F(MSR) },
 	[F_CLFLUSH] = { "clflush", 0 },
 	[F_CLFLUSHOPT] = { "clflushopt", F(CLFLUSH) },
 	[F_CLWB] = { "clwb", F(CLFLUSH) },
@@ -81,9 +89,27 @@ static const struct feature {
 	[F_F16C] = { "f16c", F(AVX) },
 	[F_SERIALIZE] = { "serialize", 0 },
 	[F_SMAP] = { "smap", 0 },
-	[F_INVPCID] = { "invpcid", 0 },
+	[F_INVPCID] = { "invpcid", F(PCID) },
 	[F_MONITOR] = { "monitor", 0 },
 	[F_VMX] = { "vmx", 0 },
+	[F_VME] = { "vme", 0 },
+	[F_DE] = { "de", 0 },
+	[F_PSE] = { "pse", 0 },
+	[F_MSR] = { "msr", 0 },
+	[F_PAE] = { "pae", 0 },
+	[F_SEP] = { "sep", F(MSR) },
+	[F_PGE] = { "pge", 0 },
+	[F_PAT] = { "pat", F(MSR) },
+	[F_NX] = { "nx", F(PAE) | F(MSR) },
+	/* What every 64-bit system takes for granted: the psABI's baseline. */
+	[F_LM] = { "lm", F(PAE) | F(PGE) | F(MSR) | F(TSC) | F(CX8) | F(CMOV) | F(SSE2) | F(SYSCALL) | F(NX) },
+	[F_LAHF] = { "lahf_lm", F(LM) },
+	[F_PCID] = { "pcid", F(LM) },
+	[F_SMEP] = { "smep", 0 },
+	[F_UMIP] = { "umip", 0 },
+	[F_LA57] = { "la57", F(LM) },
+	[F_ERMS] = { "erms", 0 },
+	[F_FSRM] = { "fsrm", F(ERMS) },
 };
 
 /* Other spellings of these, and of what no number is given to because it is not there. */
@@ -101,7 +127,14 @@ static const struct {
 	{ "hle", F_COUNT },         { "mpx", F_COUNT },          { "amx-tile", F_COUNT },    { "waitpkg", F_COUNT },
 	{ "movdiri", F_COUNT },     { "movdir64b", F_COUNT },    { "enqcmd", F_COUNT },      { "cet-ss", F_COUNT },
 	{ "cet-ibt", F_COUNT },     { "sgx", F_COUNT },          { "uintr", F_COUNT },       { "cldemote", F_COUNT },
-	{ "x86-64-v4", F_COUNT },
+	{ "x86-64-v4", F_COUNT },   { "xd", F_NX },              { "i64", F_LM },            { "lahf-lm", F_LAHF },
+	{ "pku", F_COUNT },         { "ospke", F_COUNT },        { "pks", F_COUNT },         { "pdpe1gb", F_COUNT },
+	{ "x2apic", F_COUNT },      { "apic", F_COUNT },         { "tsc-deadline", F_COUNT }, { "pse36", F_COUNT },
+	{ "mtrr", F_COUNT },        { "mca", F_COUNT },          { "mce", F_COUNT },         { "spec-ctrl", F_COUNT },
+	{ "ssbd", F_COUNT },        { "avx512vbmi", F_COUNT },   { "avx512ifma", F_COUNT },  { "avx512_vnni", F_COUNT },
+	{ "wbnoinvd", F_COUNT },    { "clzero", F_COUNT },       { "rdpru", F_COUNT },       { "arch-capabilities", F_COUNT },
+	{ "tsc_adjust", F_COUNT },  { "perfctr_core", F_COUNT }, { "pmu", F_COUNT },         { "ds", F_COUNT },
+	{ "shstk", F_COUNT },       { "ibt", F_COUNT },          { "ptwrite", F_COUNT },     { "intel-pt", F_COUNT },
 };
 
 const struct cpu_model *cpu_model_list(void)
@@ -114,16 +147,24 @@ const char *cpu_feature_name(u32 n)
 	return n < F_COUNT ? features[n].name : NULL;
 }
 
-u64 cpu_features_default(void)
-{
-	return (M_DEFAULT | F(TSC) | F(CX8) | F(CMOV)) & cpu_features_implemented();
-}
-
 /* ---- names -------------------------------------------------------------------------------------------------------- */
 
+/* ASCII, whatever the locale. */
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* QEMU's models have capitals, its features have '-' where Linux has '_'. */
 static bool same(const char *name, const char *s, size_t n)
 {
-	return strlen(name) == n && !memcmp(name, s, n);
+	size_t i;
+
+	if (strlen(name) != n)
+		return false;
+	for (i = 0; i < n && (lower(s[i]) == name[i] || (s[i] == '-' && name[i] == '_') || (s[i] == '_' && name[i] == '-')); i++)
+		;
+	return i == n;
 }
 
 /* Letters to add, take away or change to make one of the other. */
@@ -142,7 +183,7 @@ static u32 distance(const char *a, size_t n, const char *b)
 		for (j = 1; j <= m; j++) {
 			u32 up = row[j];
 
-			row[j] = MIN(MIN(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] != b[j - 1]));
+			row[j] = MIN(MIN(row[j], row[j - 1]) + 1, diagonal + (lower(a[i - 1]) != b[j - 1]));
 			diagonal = up;
 		}
 	}
@@ -206,6 +247,13 @@ static int no_model(const char *spec, const char *s, size_t n, struct error *e)
 		consider(&best, m->name, s, n);
 	return error_set(e, -EINVAL, "-cpu %.80s: there is no model '%.*s'; the nearest is '%s' ('-cpu help' lists them)",
 			 spec, (int)MIN(n, 40u), s, best.name);
+}
+
+const struct cpu_model *cpu_model_named(const char *spec)
+{
+	const struct cpu_model *m = find_model(spec, strcspn(spec, ","));
+
+	return m ? m : models;
 }
 
 /* ---- on and off ----------------------------------------------------------------------------------------------------- */

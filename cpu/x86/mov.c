@@ -194,8 +194,6 @@ TWIN(op_arpl,
 			SET16(c, i->dst, dst);
 		else
 			TSTORE16(EA(c, i), dst);
-	} else if (!i->aux && !slow_probe(c, EA(c, i), 2, true)) {
-		return raise_fault(c, i);
 	}
 	flags_set_all(c, fl);
 	NEXT;
@@ -436,12 +434,16 @@ static HANDLER(op_sahf)
 
 bool x86_emit_lahf(struct xlat *x, const struct xi *d)
 {
+	if (d->mode == 8 && !(x->c->features & BIT(F_LAHF)))
+		return emit_ud(x, d);
 	emit(x, d, op_lahf);
 	return true;
 }
 
 bool x86_emit_sahf(struct xlat *x, const struct xi *d)
 {
+	if (d->mode == 8 && !(x->c->features & BIT(F_LAHF)))
+		return emit_ud(x, d);
 	emit(x, d, op_sahf);
 	return true;
 }

@@ -141,8 +141,6 @@ void x86_stepped(struct cpu *c, u64 rip, u32 len, bool tf);
 
 /* ---- debug registers -------------------------------------------------------------------------------------------- */
 
-/* DR7 changed. */
-void debug_changed(struct cpu *c);
 /* DR6 bits of instruction breakpoints at rip that fault. */
 u32 debug_code(const struct cpu *c, u64 rip);
 /* A data access, or one of a port: pending bits are noted. */

@@ -297,10 +297,10 @@ static HANDLER(op_segbase)
 		RAISE(X86_UD, 0);
 	if (!(i->aux & 0x80)) {
 		v = c->s.seg[sr].base;
-		c->r[i->dst / 8] = i->src == 4 ? (u32)v : v;
+		c->r[i->dst / 8] = i->src != 8 ? (u32)v : v;
 		NEXT;
 	}
-	v = i->src == 4 ? (u32)c->r[i->dst / 8] : c->r[i->dst / 8];
+	v = i->src != 8 ? (u32)c->r[i->dst / 8] : c->r[i->dst / 8];
 	if (!canonical(c, v))
 		RAISE(X86_GP, 0);
 	c->s.seg[sr].base = c->r[REG_ES + sr] = v;

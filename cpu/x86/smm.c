@@ -25,7 +25,7 @@ enum {
 static const u8 gpr_order[16] = { RDI, RSI, RBP, RSP, RBX, RDX, RCX, RAX, R8, R9, R10, R11, R12, R13, R14, R15 };
 static const u16 sel_at[SEG_COUNT] = { S_ES, S_CS, S_SS, S_DS, S_FS, S_GS, S_LDTR, S_TR };
 
-#define AT(off) (b + (off) - SAVE_START)
+#define AT(off) (b + ((off) - SAVE_START))
 
 static void save(struct cpu *c, u8 *b)
 {
@@ -108,6 +108,7 @@ bool smm_leave(struct cpu *c)
 	efer = ld64(AT(S_EFER));
 	/* What could never have been shuts the processor down, SDM 3C 31.4.1. */
 	if (((cr0 & CR0_PG) && !(cr0 & CR0_PE)) || (cr0 & ~0xe005003fULL) || ((cr0 & BIT(29)) && !(cr0 & BIT(30))) ||
+	    (cr4 & ~cpu_cr4_bits(c)) || (efer & ~cpu_efer_bits(c)) ||
 	    ((efer & EFER_LMA) && !((cr0 & CR0_PG) && (cr4 & CR4_PAE))))
 		return false;
 	s->cr0 = cr0;

@@ -23,8 +23,13 @@ static HANDLER(op_segcheck)
 	u64 off = (c->r[i->base] + (c->r[i->index] << i->scale) + (u64)(i64)i->disp) & c->r[i->asz];
 	u32 sr = i->seg - REG_ES;
 
-	if (!seg_ok(c, &c->s.seg[sr], off, (u32)i->imm, i->dst))
+	if (!seg_ok(c, &c->s.seg[sr], off, (u32)i->imm, i->dst)) {
+		/* A pending x87 exception comes first. */
+		if (i->aux && (c->s.fpu.sw & 0x80))
+			RAISE(X86_MF, 0);
 		RAISE(sr == SEG_SS ? X86_SS : X86_GP, 0);
+	}
+	c->lin_off = off;
 	c->r[REG_LIN] = (u32)(off + c->s.seg[sr].base);
 	NEXT;
 }
@@ -83,6 +88,9 @@ bool emit_trap(struct xlat *x, const struct xi *d, u8 vector, u32 err)
 
 bool emit_ud(struct xlat *x, const struct xi *d)
 {
+	/* It comes before what a segment says of the operand. */
+	if (x->nrecs && x->rec[x->nrecs - 1].fn == op_segcheck && x->of_insn[x->nrecs - 1] == x->ninsns)
+		x->nrecs--;
 	return emit_trap(x, d, X86_UD, 0);
 }
 
@@ -200,7 +208,7 @@ static u32 operand_bytes(const struct xi *d)
 	for (i = 0; i < 4; i++) {
 		const char *o = d->row->op[i];
 
-		if (!o || !o[0] || !strchr("EMQWO", o[0]))
+		if (!o || !o[0] || !strchr("EMQWOR", o[0]))
 			continue;
 		switch (o[1]) {
 		case 'b':
@@ -242,6 +250,9 @@ static bool is_access(const struct xi *d)
 	for (k = 0; k < ARRAY_SIZE(not); k++)
 		if (!strcmp(n, not[k]))
 			return false;
+	/* Gathers have an address for each element, and check it. */
+	if (d->row->flags & VSIB)
+		return false;
 	/* A bit number in a register moves the address: bits.c checks. */
 	return !(n[0] == 'b' && n[1] == 't' && d->row->op[1][0] == 'G');
 }
@@ -251,11 +262,12 @@ static bool is_write(const struct xi *d)
 	static const char *const stores[] = { "mov", "pop", "xchg", "setcc", "mov_from_seg", "sgdt", "sidt", "sldt", "str",
 					      "smsw", "shld", "shrd", "rol", "ror", "rcl", "rcr", "shl", "shr", "sar", "fst",
 					      "fstp", "fist", "fistp", "fisttp", "fbstp", "fnstcw", "fnstsw", "fnstenv",
-					      "fnsave", "fxsave", "xsave", "stmxcsr", "movnti", "movbe", "inc", "dec" };
+					      "fnsave", "fxsave", "xsave", "xsavec",
+					      "xsaveopt", "stmxcsr", "vstmxcsr", "movnti", "movbe", "inc", "dec" };
 	const char *o = d->row->op[0], *n = d->row->name;
 	u32 k;
 
-	if (!strchr("EMQWO", o[0]) || !o[0])
+	if (!strchr("EMQWOR", o[0]) || !o[0])
 		return false;
 	if (d->row->flags & LOCK)
 		return true;
@@ -264,7 +276,18 @@ static bool is_write(const struct xi *d)
 			return true;
 	/* Vector stores: a move whose first operand is memory. */
 	return d->row->op[1][0] == 'V' || d->row->op[1][0] == 'P' || !strncmp(n, "movnt", 5) || !strncmp(n, "pextr", 5) ||
-	       !strncmp(n, "extract", 7);
+	       !strncmp(n, "extract", 7) || !strncmp(n, "vpextr", 6) || !strncmp(n, "vextract", 8) || !strncmp(n, "vmovnt", 6) ||
+	       ((!strncmp(n, "vmaskmov", 8) || !strncmp(n, "vpmaskmov", 9)) && o[0] == 'M');
+}
+
+/* x87 and MMX instructions that report a pending exception. */
+static bool x87_waits(const struct xi *d)
+{
+	const char *n = d->row->name;
+
+	if (d->row->opcode >= 0xd8 && d->row->opcode <= 0xdf)
+		return n[1] != 'n';
+	return d->row->op[0][0] == 'P' || d->row->op[1][0] == 'P';
 }
 
 static void emit_segcheck(struct xlat *x, struct xi *d)
@@ -281,6 +304,7 @@ static void emit_segcheck(struct xlat *x, struct xi *d)
 	r = emit(x, &t, op_segcheck);
 	r->imm = operand_bytes(d);
 	r->dst = is_write(d);
+	r->aux = x87_waits(d);
 	d->base = REG_ZERO;
 	d->index = REG_ZERO;
 	d->scale = 0;

@@ -135,7 +135,7 @@ INLINE void binary_mem(struct cpu *c, const struct insn *i, x87_binary fn, u64 v
 		X87_WAIT;                                                                                            \
 		LOAD##bits(v, ea);                                                                                   \
 		c->s.fpu.fip = IP(c, i) - c->r[REG_CS];                                                              \
-		c->s.fpu.fdp = ea - c->r[i->seg];                                                                    \
+		c->s.fpu.fdp = x87_operand(c, i, ea);                                                             \
 		name##_##kind(c, i, v);                                                                              \
 		NEXT;                                                                                                \
 	}
@@ -280,7 +280,7 @@ X87_COM_REG(fucompp, 1, true, 2)
 		X87_WAIT;                                                                                            \
 		LOAD##bits(v, ea);                                                                                   \
 		c->s.fpu.fip = IP(c, i) - c->r[REG_CS];                                                              \
-		c->s.fpu.fdp = ea - c->r[i->seg];                                                                    \
+		c->s.fpu.fdp = x87_operand(c, i, ea);                                                             \
 		compare_mem(c, i, v, kind, pops);                                                                    \
 		NEXT;                                                                                                \
 	}

@@ -25,6 +25,12 @@ enum {
 	SW_B = 0x8000
 };
 
+/* What the operand pointer says of a linear address: its offset in the segment. */
+INLINE u64 x87_operand(const struct cpu *c, const struct insn *i, u64 ea)
+{
+	return i->seg == REG_LIN ? c->lin_off : ea - c->r[i->seg];
+}
+
 INLINE struct x86_fpr *x87_reg(struct cpu *c, unsigned n)
 {
 	return &c->s.fpu.st[(c->s.fpu.top + n) & 7];

@@ -53,7 +53,7 @@ static NOINLINE void load_m64(struct cpu *c, const struct insn *i, u64 v)
 		X87_WAIT;                                                                                            \
 		LOAD##bits(v, ea);                                                                                   \
 		c->s.fpu.fip = IP(c, i) - c->r[REG_CS];                                                              \
-		c->s.fpu.fdp = ea - c->r[i->seg];                                                                    \
+		c->s.fpu.fdp = x87_operand(c, i, ea);                                                             \
 		how;                                                                                                 \
 		NEXT;                                                                                                \
 	}
@@ -72,7 +72,7 @@ static HANDLER(op_fld80)
 	LOAD64(mant, ea);
 	LOAD16(se, ea + 8);
 	c->s.fpu.fip = IP(c, i) - c->r[REG_CS];
-	c->s.fpu.fdp = ea - c->r[i->seg];
+	c->s.fpu.fdp = x87_operand(c, i, ea);
 	load(c, i, (struct f80){ mant, se });
 	NEXT;
 }
@@ -95,7 +95,7 @@ static HANDLER(op_fbld)
 	if (!load_bcd(c, i, ea))
 		return raise_fault(c, i);
 	c->s.fpu.fip = IP(c, i) - c->r[REG_CS];
-	c->s.fpu.fdp = ea - c->r[i->seg];
+	c->s.fpu.fdp = x87_operand(c, i, ea);
 	NEXT;
 }
 
@@ -240,7 +240,7 @@ INLINE void finish_store(struct cpu *c, const struct insn *i, u64 note)
 				x87_pop(c);                                                                          \
 		}                                                                                                    \
 		c->s.fpu.fip = IP(c, i) - c->r[REG_CS];                                                              \
-		c->s.fpu.fdp = ea - c->r[i->seg];                                                                    \
+		c->s.fpu.fdp = x87_operand(c, i, ea);                                                             \
 		NEXT;                                                                                                \
 	}
 X87_STORE(fst32, ST_F32, 32, false)
@@ -279,7 +279,7 @@ static HANDLER(op_fstp80)
 			if (!slow_probe(c, ea, 10, true))
 				return raise_fault(c, i);
 			c->s.fpu.fip = IP(c, i) - c->r[REG_CS];
-			c->s.fpu.fdp = ea - c->r[i->seg];
+			c->s.fpu.fdp = x87_operand(c, i, ea);
 			x87_stack_fault(c, i, false);
 			NEXT;
 		}
@@ -294,7 +294,7 @@ static HANDLER(op_fstp80)
 	if (UNLIKELY(empty))
 		x87_stack_fault(c, i, false);
 	c->s.fpu.fip = IP(c, i) - c->r[REG_CS];
-	c->s.fpu.fdp = ea - c->r[i->seg];
+	c->s.fpu.fdp = x87_operand(c, i, ea);
 	x87_pop(c);
 	NEXT;
 }
@@ -325,7 +325,7 @@ static HANDLER(op_fbstp)
 	if (!store_bcd(c, i, ea))
 		return raise_fault(c, i);
 	c->s.fpu.fip = IP(c, i) - c->r[REG_CS];
-	c->s.fpu.fdp = ea - c->r[i->seg];
+	c->s.fpu.fdp = x87_operand(c, i, ea);
 	NEXT;
 }
 X87_ROW(fbstp, op_fbstp)

@@ -206,6 +206,7 @@ struct multicall {
 #define FL_TF 0x100UL
 #define FL_IF 0x200UL
 #define FL_DF 0x400UL
+#define FL_RF 0x10000UL
 
 /* ---- lib.c ------------------------------------------------------------------------------------------------------- */
 

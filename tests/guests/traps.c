@@ -5,7 +5,6 @@
  */
 #include "tests/guests/lib.h"
 
-#define HARDWARE_BREAKPOINTS 0 /* the host does not have them for paravirtual guests yet */
 
 LABEL(de_at);
 LABEL(db_after);
@@ -184,8 +183,7 @@ static void breakpoints(void)
 
 static void debug_registers(void)
 {
-	if (dom0 || HARDWARE_BREAKPOINTS)
-		breakpoints();
+	breakpoints();
 	ck(hc2(set_debugreg, 0, hb_at), 0, "set DR0");
 	ck(hc1(get_debugreg, 0), A_(hb_at), "get DR0");
 	ck(hc2(set_debugreg, 0, 0xffff830000000000), -EPERM, "DR0 in the host's space");
@@ -231,6 +229,8 @@ void guest_main(void)
 
 	ck(TRY(do_de, 0, 0), TRAPPED(0), "#DE");
 	ck(last.rip, A_(de_at), "#DE: rip");
+	if (!dom0) /* QEMU's frames have no RF, SDM 3B 17.3.1.1 says they do */
+		ck(last.rflags & FL_RF, FL_RF, "#DE: RF in the frame of a fault");
 	ck(last.cs & 0xffff, KERNEL_CS & ~3UL, "CS in the frame has RPL 0");
 	ck(last.ss & 0xffff, KERNEL_SS, "SS in the frame");
 	ck(TRY(do_de_over, 0, 0), TRAPPED(0), "#DE by overflow of DIV");
@@ -238,6 +238,7 @@ void guest_main(void)
 	ck(TRY(do_tf, 0, 0), TRAPPED(1), "#DB by TF");
 	ck(last.rip, A_(db_after), "#DB by TF: after the next instruction");
 	ck(last.rflags & FL_TF, FL_TF, "#DB: TF in the frame");
+	ck(last.rflags & FL_RF, 0, "#DB: no RF in the frame of a trap");
 	ck(hc1(get_debugreg, 6) & 0x4000, 0x4000, "DR6.BS");
 	if (!dom0) { /* QEMU has no INT1 */
 		ck(TRY(do_icebp, 0, 0), TRAPPED(1), "#DB by INT1");

@@ -68,8 +68,9 @@ resume:	.word 0
 
 start:
 	/* SDM 3A table 9-1 */
+	and $0xf00, %dx /* 000n06xx, SDM 3A table 9-1 */
 	cmp $0x600, %dx
-	OK16 "EDX holds the stepping after reset"
+	OK16 "EDX holds family 6 after reset"
 	mov %cr0, %eax
 	cmp $0x60000010, %eax
 	OK16 "CR0 after reset"

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * SYSCALL, SYSRET, SYSENTER, SYSEXIT and VMCALL; SDM 2B, SDM 3A 5.8.7 and 5.8.8.
+ */
+#include "cpu/x86/block.h"
+#include "cpu/x86/opcodes.h"
+#include "cpu/x86/priv.h"
+#include "cpu/x86/seg.h"
+#include "cpu/x86/xlat.h"
+
+/* SYSCALL as the SDM has it: flat segments from STAR. */
+static const struct insn *syscall_native(struct cpu *c, const struct insn *i)
+{
+	u16 cs = (u16)(c->s.star >> 32) & 0xfffc;
+	u64 fl = cpu_rflags(c);
+
+	c->r[RCX] = NEXT_IP(c, i);
+	c->r[R11] = fl & ~(u64)FL_RF;
+	c->budget += i->n - 1;
+	cpu_set_rflags(c, fl & ~(c->s.sfmask | FL_RF));
+	c->rip = c->mode_key & KEY_CS64 ? c->s.lstar : c->s.cstar;
+	cpu_set_seg(c, SEG_CS, cs, 0, 0xffffffff, SEGA_P | SEGA_S | SEGA_CODE | SEGA_RW | SEGA_ACCESSED | SEGA_L | SEGA_G);
+	cpu_set_seg(c, SEG_SS, (u16)(cs + 8), 0, 0xffffffff, SEGA_P | SEGA_S | SEGA_RW | SEGA_ACCESSED | SEGA_DB | SEGA_G);
+	c->s.cpl = 0;
+	cpu_mode_changed(c);
+	return leave(c, c->rip, BX_LOOKUP);
+}
+
+static HANDLER(op_syscall)
+{
+	if (c->ops->syscall)
+		return leave_after(c, i, BX_SYSCALL);
+	if (!(c->s.efer & EFER_SCE) || !(c->mode_key & KEY_CS64))
+		RAISE(X86_UD, 0);
+	c->no_step = true;
+	return syscall_native(c, i);
+}
+
+bool x86_emit_syscall(struct xlat *x, const struct xi *d)
+{
+	emit(x, d, op_syscall);
+	return true;
+}
+
+static HANDLER(op_sysret)
+{
+	u16 base = (u16)(c->s.star >> 48);
+	bool wide = i->aux == 8;
+
+	if (!(c->s.efer & EFER_SCE) || !(c->mode_key & KEY_CS64))
+		RAISE(X86_UD, 0);
+	if (wide && !canonical(c, c->r[RCX]))
+		RAISE(X86_GP, 0);
+	c->budget += i->n - 1;
+	cpu_set_rflags(c, (c->r[R11] & 0x3c7fd7) | FL_FIXED1);
+	cpu_set_seg(c, SEG_CS, (u16)((base + (wide ? 16 : 0)) | 3), 0, 0xffffffff,
+		    SEGA_P | SEGA_DPL | SEGA_S | SEGA_CODE | SEGA_RW | SEGA_ACCESSED | SEGA_G | (wide ? SEGA_L : SEGA_DB));
+	cpu_set_seg(c, SEG_SS, (u16)((base + 8) | 3), 0, 0xffffffff,
+		    SEGA_P | SEGA_DPL | SEGA_S | SEGA_RW | SEGA_ACCESSED | SEGA_DB | SEGA_G);
+	c->s.cpl = 3;
+	c->rip = wide ? c->r[RCX] : (u32)c->r[RCX];
+	cpu_mode_changed(c);
+	return leave(c, c->rip, BX_LOOKUP);
+}
+
+bool x86_emit_sysret(struct xlat *x, const struct xi *d)
+{
+	emit(x, d, op_sysret)->aux = d->opsz;
+	return true;
+}
+
+static HANDLER(op_sysenter)
+{
+	if (c->ops->sysenter)
+		return leave_after(c, i, BX_SYSENTER);
+	if (!(c->s.sysenter_cs & 0xfffc) || !(c->mode_key & KEY_PE))
+		RAISE(X86_GP, 0);
+	c->budget += i->n - 1;
+	c->eflags &= ~(u32)(FL_VM | FL_IF | FL_RF);
+	cpu_set_seg(c, SEG_CS, (u16)(c->s.sysenter_cs & 0xfffc), 0, 0xffffffff,
+		    SEGA_P | SEGA_S | SEGA_CODE | SEGA_RW | SEGA_ACCESSED | SEGA_G | (c->mode_key & KEY_LMA ? SEGA_L : SEGA_DB));
+	cpu_set_seg(c, SEG_SS, (u16)((c->s.sysenter_cs & 0xfffc) + 8), 0, 0xffffffff,
+		    SEGA_P | SEGA_S | SEGA_RW | SEGA_ACCESSED | SEGA_DB | SEGA_G);
+	c->s.cpl = 0;
+	c->r[RSP] = c->s.sysenter_esp;
+	c->rip = c->s.sysenter_eip;
+	cpu_mode_changed(c);
+	return leave(c, c->rip, BX_LOOKUP);
+}
+
+bool x86_emit_sysenter(struct xlat *x, const struct xi *d)
+{
+	if (!(x->c->features & BIT(F_SEP)))
+		return emit_ud(x, d);
+	emit(x, d, op_sysenter);
+	return true;
+}
+
+static HANDLER(op_sysexit)
+{
+	bool wide = i->aux == 8;
+	u16 base = (u16)c->s.sysenter_cs;
+
+	if (!(base & 0xfffc))
+		RAISE(X86_GP, 0);
+	c->budget += i->n - 1;
+	cpu_set_seg(c, SEG_CS, (u16)((base + (wide ? 32 : 16)) | 3), 0, 0xffffffff,
+		    SEGA_P | SEGA_DPL | SEGA_S | SEGA_CODE | SEGA_RW | SEGA_ACCESSED | SEGA_G | (wide ? SEGA_L : SEGA_DB));
+	cpu_set_seg(c, SEG_SS, (u16)((base + (wide ? 40 : 24)) | 3), 0, 0xffffffff,
+		    SEGA_P | SEGA_DPL | SEGA_S | SEGA_RW | SEGA_ACCESSED | SEGA_DB | SEGA_G);
+	c->s.cpl = 3;
+	c->r[RSP] = wide ? c->r[RCX] : (u32)c->r[RCX];
+	c->rip = wide ? c->r[RDX] : (u32)c->r[RDX];
+	cpu_mode_changed(c);
+	return leave(c, c->rip, BX_LOOKUP);
+}
+
+bool x86_emit_sysexit(struct xlat *x, const struct xi *d)
+{
+	if (!(x->c->features & BIT(F_SEP)))
+		return emit_ud(x, d);
+	emit(x, d, op_sysexit)->aux = d->opsz;
+	return true;
+}
+
+static HANDLER(op_vmcall)
+{
+	if (!c->ops->vmcall)
+		RAISE(X86_UD, 0);
+	return leave_after(c, i, BX_VMCALL);
+}
+
+bool x86_emit_vmcall(struct xlat *x, const struct xi *d)
+{
+	emit(x, d, op_vmcall);
+	return true;
+}
