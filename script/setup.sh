@@ -141,3 +141,6 @@ build() {
 
 # What the program is built from and with, in Debian's names. zydis, lzo and lz4 are small; all are optional to configure.
 build_packages="gcc make libc6-dev pkg-config zlib1g-dev libbz2-dev liblzma-dev liblzo2-dev liblz4-dev libzstd-dev libzydis-dev"
+
+# What tests/cross.sh takes, and does without.
+cross_packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user"

@@ -11,20 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/x86/block.h"
 #include "cpu/x86/opcodes.h"
 #include "cpu/x86/xlat.h"
+#include "tests/guest64.h"
 
-#if defined(__x86_64__) && (defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__))
+#if HAVE_HOST
 #include <cpuid.h>
 #include <sys/mman.h>
-#define HAVE_HOST 1
-#else
-#define HAVE_HOST 0
 #endif
 
-enum { PT = 1, CODE = 5, DATA = 6, RODATA = 7, NFRAMES = 16 };
-#define VA(frame) ((u64)(frame) << PAGE_SHIFT)
 #define MEM_BYTES 256u
 #define MEM_BASE 128u /* where the base register points: in the middle */
 #define BASE_REG R10
@@ -38,39 +33,13 @@ struct regs {
 };
 
 struct env {
-	struct frame_pool pool;
-	struct mem mem;
-	struct code_cache *cache;
-	struct cpu *c;
+	struct guest guest;
+	struct cpu *c; /* the guest's */
 	u8 *exec; /* a page of the host's, or NULL */
 	u8 *data; /* what the host's instruction works on */
 	u64 host; /* BIT(enum x86_feature) of what the host has */
 	u32 rows, forms, runs, compared, wrong;
 };
-
-static inline bool env_trap(struct cpu *c, const struct cpu_trap *t)
-{
-	return false;
-}
-static const struct cpu_ops env_ops = { .trap = env_trap };
-
-static inline void env_code_written(void *opaque, struct frame *f, u32 off, u32 len)
-{
-	code_written(opaque, f, off, len);
-}
-static inline void env_code_unmapped(void *opaque)
-{
-	struct code_cache *cc = opaque;
-
-	for (struct cpu *c = cc->cpus; c; c = c->next_in_cache)
-		cpu_code_unmapped(c);
-}
-static const struct mem_hooks env_hooks = { .code_written = env_code_written, .code_unmapped = env_code_unmapped };
-
-static inline void env_code_dropped(struct frame *f, void *opaque)
-{
-	code_drop_frame(f, opaque);
-}
 
 static inline u64 host_features(void)
 {
@@ -108,39 +77,9 @@ static inline u64 host_features(void)
 
 static inline void env_open(struct env *g)
 {
-	struct x86_state *s;
-	u64 n;
-
 	memset(g, 0, sizeof *g);
-	ck_assert_int_eq(frame_pool_init(&g->pool), 0);
-	ck_assert_int_eq(mem_init(&g->mem, &g->pool, NFRAMES), 0);
-	for (n = 1; n < NFRAMES; n++)
-		ck_assert_int_eq(mem_add(&g->mem, n), 0);
-	for (n = 0; n < 3; n++)
-		mem_write_u64(&g->mem, VA(PT + n), VA(PT + n + 1) | PTE_P | PTE_W);
-	for (n = CODE; n <= RODATA; n++)
-		mem_write_u64(&g->mem, VA(PT + 3) + 8 * n, VA(n) | PTE_P | (n == RODATA ? 0 : PTE_W));
-	g->cache = code_cache_new(1 << 20);
-	g->c = calloc(1, sizeof *g->c);
-	ck_assert_ptr_nonnull(g->cache);
-	ck_assert_ptr_nonnull(g->c);
-	ck_assert_int_eq(cpu_init(g->c, &g->mem, g->cache, NULL), 0);
-	g->c->ops = &env_ops;
-	g->mem.hooks = &env_hooks;
-	g->mem.opaque = g->pool.opaque = g->cache;
-	g->pool.code_dropped = env_code_dropped;
-	s = &g->c->s;
-	s->cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
-	s->cr3 = VA(PT);
-	s->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
-	s->xcr0 = 7;
-	s->efer = EFER_LME | EFER_LMA;
-	for (n = 0; n <= SEG_GS; n++)
-		s->seg[n] = (struct x86_seg){ .limit = 0xffffffff,
-					      .attr = SEGA_P | SEGA_S | SEGA_RW | SEGA_ACCESSED | SEGA_G };
-	s->seg[SEG_CS].attr |= SEGA_CODE | SEGA_L;
-	s->rip = VA(CODE);
-	cpu_load(g->c);
+	guest_open(&g->guest, false);
+	g->c = g->guest.c;
 	g->host = host_features();
 #if HAVE_HOST
 	g->exec = mmap(NULL, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANON, -1, 0);
@@ -157,28 +96,14 @@ static inline void env_close(struct env *g)
 	if (g->exec)
 		munmap(g->exec, 8192);
 #endif
-	cpu_exit(g->c);
-	free(g->c);
-	mem_free(&g->mem);
-	frame_pool_free(&g->pool);
-	code_cache_free(g->cache);
-}
-
-/* UD2 stands behind the code. */
-static inline void env_code(struct env *g, const u8 *code, u32 n)
-{
-	u8 *p = mem_rw(&g->mem, CODE, 0, 32);
-
-	memcpy(p, code, n);
-	p[n] = 0x0f;
-	p[n + 1] = 0x0b;
+	guest_close(&g->guest);
 }
 
 /* The instruction of len bytes in the guest. -1, or the vector of its exception. */
 static inline int env_guest(struct env *g, u32 len, struct regs *o)
 {
 	struct cpu *c = g->c;
-	u8 *p = mem_rw(&g->mem, DATA, 0, MEM_BYTES);
+	u8 *p = mem_rw(&g->guest.mem, DATA, 0, MEM_BYTES);
 
 	memcpy(c->s.vec, o->ymm, sizeof o->ymm);
 	for (u32 k = 0; k < MEM_BYTES / 8; k++)
@@ -195,7 +120,7 @@ static inline int env_guest(struct env *g, u32 len, struct regs *o)
 	o->gpr[BASE_REG] = 0;
 	o->mxcsr = c->s.fpu.mxcsr;
 	o->flags = cpu_rflags(c) & FL_ARITH;
-	p = mem_rw(&g->mem, DATA, 0, MEM_BYTES);
+	p = mem_rw(&g->guest.mem, DATA, 0, MEM_BYTES);
 	for (u32 k = 0; k < MEM_BYTES / 8; k++)
 		o->mem[k] = ld64(p + 8 * k);
 	return c->trap.rip == VA(CODE) + len ? -1 : c->trap.vector;

@@ -129,7 +129,7 @@ static void row_form(struct env *g, const struct oprow *row, struct form f, stru
 			near_indices(&in, f.index, strstr(row->name, "gatherq"), r);
 		}
 		k = encode(row, &f);
-		env_code(g, k.b, k.n);
+		guest_code(&g->guest, k.b, k.n);
 		guest = in;
 		if (env_guest(g, k.n, &guest) != -1) {
 			if (g->wrong++ < 20)
@@ -183,7 +183,7 @@ static void sweep_shift(struct env *g, const struct oprow *row)
 
 		fill(&in, &r, round);
 		guest = host = in;
-		env_code(g, k.b, k.n);
+		guest_code(&g->guest, k.b, k.n);
 		ck_assert_int_eq(env_guest(g, k.n, &guest), -1);
 		g->runs++;
 		if (!g->exec || !(g->host & BIT(F_AVX2)))
@@ -242,7 +242,7 @@ static int run_bytes(struct env *g, const u8 *code, u32 n)
 
 	memset(&o, 0, sizeof o);
 	o.mxcsr = 0x1f80;
-	env_code(g, code, n);
+	guest_code(&g->guest, code, n);
 	return env_guest(g, n, &o);
 }
 #define RUN(g, ...) run_bytes(g, (const u8[]){ __VA_ARGS__ }, sizeof((const u8[]){ __VA_ARGS__ }))
@@ -275,7 +275,7 @@ START_TEST(availability)
 	ck_assert_int_eq(RUN(&g, 0xc4, 0xc2, 0x71, 0x90, 0x02), X86_UD);
 	/* Features, the state's switches, TS. */
 	g.c->features &= ~BIT(F_AVX2);
-	code_cache_flush(g.cache);
+	code_cache_flush(g.guest.cache);
 	ck_assert_int_eq(RUN(&g, 0xc5, 0xfd, 0xfc, 0xc1), X86_UD);
 	ck_assert_int_eq(RUN(&g, 0xc5, 0xf9, 0xfc, 0xc1), -1);
 	ck_assert_int_eq(RUN(&g, 0xc5, 0xfc, 0x58, 0xc1), -1);
@@ -330,17 +330,17 @@ START_TEST(faults)
 	memset(&o, 0xff, sizeof o);
 	o.mxcsr = 0x1f80;
 	o.flags = 0;
-	env_code(&g, (const u8[]){ 0xc4, 0xc1, 0x7c, 0x11, 0x82, 0x78, 0x0f, 0, 0 }, 9);
+	guest_code(&g.guest, (const u8[]){ 0xc4, 0xc1, 0x7c, 0x11, 0x82, 0x78, 0x0f, 0, 0 }, 9);
 	ck_assert_int_eq(env_guest(&g, 9, &o), X86_PF);
-	ck_assert_uint_eq(ld64(mem_rw(&g.mem, DATA, 0xff8, 8) + 0xff8), 0);
+	ck_assert_uint_eq(ld64(mem_rw(&g.guest.mem, DATA, 0xff8, 8) + 0xff8), 0);
 	/* vmaskmovps there writes what the mask allows: elements 0 and 1 */
 	memset(&o, 0, sizeof o);
 	o.mxcsr = 0x1f80;
 	o.ymm[1][0] = 0x8000000080000000ull;
 	o.ymm[0][0] = 0x1111111122222222ull;
-	env_code(&g, (const u8[]){ 0xc4, 0xc2, 0x75, 0x2e, 0x82, 0x78, 0x0f, 0, 0 }, 9);
+	guest_code(&g.guest, (const u8[]){ 0xc4, 0xc2, 0x75, 0x2e, 0x82, 0x78, 0x0f, 0, 0 }, 9);
 	ck_assert_int_eq(env_guest(&g, 9, &o), -1);
-	ck_assert_uint_eq(ld64(mem_rw(&g.mem, DATA, 0xff8, 8) + 0xff8), 0x1111111122222222ull);
+	ck_assert_uint_eq(ld64(mem_rw(&g.guest.mem, DATA, 0xff8, 8) + 0xff8), 0x1111111122222222ull);
 	/* A gather that faults at its second element keeps the first and says so in the mask. */
 	memset(&o, 0, sizeof o);
 	o.mxcsr = 0x1f80;
@@ -348,7 +348,7 @@ START_TEST(faults)
 	o.ymm[2][0] = 0;
 	o.ymm[2][1] = 0x1000000;
 	o.ymm[1][0] = o.ymm[1][1] = BIT(63);
-	env_code(&g, (const u8[]){ 0xc4, 0xc2, 0xf1, 0x91, 0x04, 0x12 }, 6);
+	guest_code(&g.guest, (const u8[]){ 0xc4, 0xc2, 0xf1, 0x91, 0x04, 0x12 }, 6);
 	ck_assert_int_eq(env_guest(&g, 6, &o), X86_PF);
 	ck_assert_uint_eq(o.ymm[0][0], 0x1234);
 	ck_assert_uint_eq(o.ymm[1][0], 0);
@@ -358,7 +358,7 @@ START_TEST(faults)
 	o.mxcsr = 0x1d80;
 	for (u32 k = 0; k < 4; k++)
 		o.ymm[1][k] = 0x3f8000003f800000ull, o.ymm[0][k] = 77;
-	env_code(&g, (const u8[]){ 0xc5, 0xf4, 0x5e, 0xc2 }, 4);
+	guest_code(&g.guest, (const u8[]){ 0xc5, 0xf4, 0x5e, 0xc2 }, 4);
 	ck_assert_int_eq(env_guest(&g, 4, &o), X86_XM);
 	ck_assert_uint_eq(o.mxcsr, 0x1d84);
 	ck_assert_uint_eq(o.ymm[0][3], 77);
@@ -375,18 +375,18 @@ START_TEST(upper_halves)
 	env_open(&g);
 	memset(&o, 0x55, sizeof o);
 	o.mxcsr = 0x1f80;
-	env_code(&g, (const u8[]){ 0x66, 0x0f, 0xfc, 0xc1 }, 4);
+	guest_code(&g.guest, (const u8[]){ 0x66, 0x0f, 0xfc, 0xc1 }, 4);
 	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
 	ck_assert_uint_eq(o.ymm[0][3], 0x5555555555555555ull);
-	env_code(&g, (const u8[]){ 0xc5, 0xf9, 0xfc, 0xc1 }, 4);
+	guest_code(&g.guest, (const u8[]){ 0xc5, 0xf9, 0xfc, 0xc1 }, 4);
 	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
 	ck_assert_uint_eq(o.ymm[0][2] | o.ymm[0][3], 0);
 	ck_assert_uint_eq(o.ymm[1][3], 0x5555555555555555ull);
-	env_code(&g, (const u8[]){ 0xc5, 0xf8, 0x77 }, 3);
+	guest_code(&g.guest, (const u8[]){ 0xc5, 0xf8, 0x77 }, 3);
 	ck_assert_int_eq(env_guest(&g, 3, &o), -1);
 	ck_assert_uint_eq(o.ymm[15][3], 0);
 	ck_assert_uint_eq(o.ymm[15][1], 0x5555555555555555ull);
-	env_code(&g, (const u8[]){ 0xc5, 0xfc, 0x77 }, 3);
+	guest_code(&g.guest, (const u8[]){ 0xc5, 0xfc, 0x77 }, 3);
 	ck_assert_int_eq(env_guest(&g, 3, &o), -1);
 	ck_assert_uint_eq(o.ymm[15][1], 0);
 	env_close(&g);
@@ -402,7 +402,7 @@ START_TEST(xsave_forms)
 	env_open(&g);
 	for (u32 form = 0; form < 3; form++) {
 		struct regs o, b;
-		u8 *p = mem_rw(&g.mem, DATA, 0x400, 832) + 0x400;
+		u8 *p = mem_rw(&g.guest.mem, DATA, 0x400, 832) + 0x400;
 
 		memset(p, 0, 832);
 		memset(&o, 0, sizeof o);
@@ -413,16 +413,16 @@ START_TEST(xsave_forms)
 		o.gpr[RAX] = 7;
 		o.gpr[RDI] = VA(DATA) + 0x400;
 		b = o;
-		env_code(&g, save[form], 3);
+		guest_code(&g.guest, save[form], 3);
 		ck_assert_int_eq(env_guest(&g, 3, &o), -1);
-		p = mem_rw(&g.mem, DATA, 0x400, 832) + 0x400;
+		p = mem_rw(&g.guest.mem, DATA, 0x400, 832) + 0x400;
 		ck_assert_uint_eq(ld64(p + 512), 7);
 		ck_assert_uint_eq(ld64(p + 520), form == 2 ? BIT(63) | 7 : 0);
 		ck_assert_uint_eq(ld64(p + 576 + 16 * 5 + 8), 504);
 		memset(o.ymm, 0xee, sizeof o.ymm);
 		o.gpr[RAX] = 7;
 		o.mxcsr = 0x1f80;
-		env_code(&g, (const u8[]){ 0x0f, 0xae, 0x2f }, 3);
+		guest_code(&g.guest, (const u8[]){ 0x0f, 0xae, 0x2f }, 3);
 		ck_assert_int_eq(env_guest(&g, 3, &o), -1);
 		ck_assert_int_eq(memcmp(o.ymm, b.ymm, sizeof o.ymm), 0);
 		ck_assert_uint_eq(o.mxcsr, 0x1fa0);
@@ -430,13 +430,13 @@ START_TEST(xsave_forms)
 		for (u32 k = 0; k < 16; k++)
 			o.ymm[k][2] = o.ymm[k][3] = 0;
 		o.gpr[RAX] = 7;
-		env_code(&g, save[form], 3);
+		guest_code(&g.guest, save[form], 3);
 		ck_assert_int_eq(env_guest(&g, 3, &o), -1);
-		p = mem_rw(&g.mem, DATA, 0x400, 832) + 0x400;
+		p = mem_rw(&g.guest.mem, DATA, 0x400, 832) + 0x400;
 		ck_assert_uint_eq(ld64(p + 512), 3);
 		ck_assert_uint_eq(ld64(p + 576 + 16 * 5 + 8), form ? 504 : 0);
 		o.gpr[RCX] = 1;
-		env_code(&g, (const u8[]){ 0x0f, 0x01, 0xd0 }, 3);
+		guest_code(&g.guest, (const u8[]){ 0x0f, 0x01, 0xd0 }, 3);
 		ck_assert_int_eq(env_guest(&g, 3, &o), -1);
 		ck_assert_uint_eq(o.gpr[RAX], 3);
 	}

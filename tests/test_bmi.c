@@ -59,7 +59,7 @@ static void sweep(struct env *g, const struct oprow *row, u32 feat)
 		if (row->reg >= 0)
 			f.reg = (u8)row->reg;
 		k = encode(row, &f);
-		env_code(g, k.b, k.n);
+		guest_code(&g->guest, k.b, k.n);
 		guest = host = in;
 		ck_assert_msg(env_guest(g, k.n, &guest) == -1, "%s: exception %u", row->name, g->c->trap.vector);
 		guest.gpr[RSP] = guest.gpr[RBP] = 0;
@@ -113,16 +113,16 @@ START_TEST(without_the_feature)
 	g.c->s.tsc_aux = 0x1234567;
 	memset(&o, 0, sizeof o);
 	o.gpr[RCX] = 0x1000;
-	env_code(&g, lzcnt, 4);
+	guest_code(&g.guest, lzcnt, 4);
 	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
 	ck_assert_uint_eq(o.gpr[RAX], 19);
-	env_code(&g, rdpid, 4);
+	guest_code(&g.guest, rdpid, 4);
 	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
 	ck_assert_uint_eq(o.gpr[RAX], 0x1234567);
 	f = g.c->features;
 	ck_assert_int_eq(cpu_features_parse("x86-64-v2", &f, NULL), 0);
 	/* Code decoded for one set of features does not run under another: the bytes stay where they are. */
-	env_code(&g, lzcnt, 4);
+	guest_code(&g.guest, lzcnt, 4);
 	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
 	ck_assert_uint_eq(o.gpr[RAX], 19);
 	cpu_set_features(g.c, f, NULL);
@@ -139,9 +139,9 @@ START_TEST(without_the_feature)
 	cpu_set_features(g.c, f, NULL);
 	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
 	ck_assert_uint_eq(o.gpr[RAX], 12);
-	env_code(&g, andn, 5);
+	guest_code(&g.guest, andn, 5);
 	ck_assert_int_eq(env_guest(&g, 5, &o), X86_UD);
-	env_code(&g, rdpid, 4);
+	guest_code(&g.guest, rdpid, 4);
 	ck_assert_int_eq(env_guest(&g, 4, &o), X86_UD);
 	env_close(&g);
 }

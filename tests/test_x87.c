@@ -9,121 +9,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/x86/block.h"
 #include "cpu/x86/x87.h"
+#include "tests/guest64.h"
 #include "tests/suites.h"
 
-#if defined(__x86_64__) && (defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__))
+#if HAVE_HOST
 #include <sys/mman.h>
-#define HAVE_HOST 1
-#else
-#define HAVE_HOST 0
 #endif
 
 #ifndef X87_ROUNDS
 #define X87_ROUNDS 150
 #endif
 
-/* ---- a guest in 64-bit mode with a page of code, a page of data, then a hole ----------------------------------- */
-
-enum { PT = 1, CODE = 5, DATA = 6, NFRAMES = 8 };
-#define VA(frame) ((u64)(frame) << PAGE_SHIFT)
 #define OPERAND (VA(DATA) + 0x100)
 
-struct guest {
-	struct frame_pool pool;
-	struct mem mem;
-	struct code_cache *cache;
-	struct cpu *c;
-};
-
-static bool on_trap(struct cpu *c, const struct cpu_trap *t)
+static void fpu_open(struct guest *g)
 {
-	return false;
-}
-static const struct cpu_ops guest_ops = { .trap = on_trap };
-
-static void on_code_written(void *opaque, struct frame *f, u32 off, u32 len)
-{
-	code_written(opaque, f, off, len);
-}
-static void on_code_unmapped(void *opaque)
-{
-	struct code_cache *cc = opaque;
-
-	for (struct cpu *c = cc->cpus; c; c = c->next_in_cache)
-		cpu_code_unmapped(c);
-}
-static const struct mem_hooks guest_hooks = { .code_written = on_code_written, .code_unmapped = on_code_unmapped };
-
-static void on_code_dropped(struct frame *f, void *opaque)
-{
-	code_drop_frame(f, opaque);
-}
-
-static void guest_open(struct guest *g)
-{
-	struct x86_state *s;
-	u64 n;
-
-	memset(g, 0, sizeof *g);
-	ck_assert_int_eq(frame_pool_init(&g->pool), 0);
-	ck_assert_int_eq(mem_init(&g->mem, &g->pool, NFRAMES), 0);
-	for (n = 1; n < NFRAMES; n++)
-		ck_assert_int_eq(mem_add(&g->mem, n), 0);
-	for (n = 0; n < 3; n++)
-		mem_write_u64(&g->mem, VA(PT + n), VA(PT + n + 1) | PTE_P | PTE_W);
-	for (n = CODE; n <= DATA; n++)
-		mem_write_u64(&g->mem, VA(PT + 3) + 8 * n, VA(n) | PTE_P | PTE_W);
-	g->cache = code_cache_new(1 << 20);
-	g->c = calloc(1, sizeof *g->c);
-	ck_assert_ptr_nonnull(g->cache);
-	ck_assert_ptr_nonnull(g->c);
-	ck_assert_int_eq(cpu_init(g->c, &g->mem, g->cache, NULL), 0);
-	g->c->ops = &guest_ops;
-	g->mem.hooks = &guest_hooks;
-	g->mem.opaque = g->pool.opaque = g->cache;
-	g->pool.code_dropped = on_code_dropped;
-	s = &g->c->s;
-	s->cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
-	s->cr3 = VA(PT);
-	s->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
-	s->efer = EFER_LME | EFER_LMA;
-	for (n = 0; n <= SEG_GS; n++)
-		s->seg[n] = (struct x86_seg){ .limit = 0xffffffff,
-					      .attr = SEGA_P | SEGA_S | SEGA_RW | SEGA_ACCESSED | SEGA_G };
-	s->seg[SEG_CS].attr |= SEGA_CODE | SEGA_L;
-	s->rip = VA(CODE);
-	cpu_load(g->c);
+	guest_open(g, true);
 	x87_init(g->c);
 	g->c->r[RSI] = OPERAND;
-}
-
-static void guest_close(struct guest *g)
-{
-	cpu_exit(g->c);
-	free(g->c);
-	mem_free(&g->mem);
-	frame_pool_free(&g->pool);
-	code_cache_free(g->cache);
-}
-
-/* Some instructions, and UD2 behind them. */
-static void guest_code(struct guest *g, const u8 *code, u32 n)
-{
-	u8 *p = mem_rw(&g->mem, CODE, 0, 64);
-
-	memcpy(p, code, n);
-	p[n] = 0x0f;
-	p[n + 1] = 0x0b;
-}
-
-/* Runs to the UD2: -1, or the vector of an exception before it. */
-static int guest_run(struct guest *g, u32 len)
-{
-	g->c->rip = VA(CODE);
-	ck_assert_int_eq(cpu_run(g->c, 32), CPU_STOPPED);
-	return g->c->trap.rip == VA(CODE) + len ? -1 : g->c->trap.vector;
 }
 
 #define EXEC(g, ...)                                                                                                 \
@@ -400,7 +304,7 @@ START_TEST(test_x87_rows)
 
 	if (!page)
 		return;
-	guest_open(&g);
+	fpu_open(&g);
 	for (u32 modrm = 0; modrm < 0x100; modrm++) {
 		u8 code[4] = { (u8)_i, (u8)modrm };
 		const struct oprow *row = x86_row(0, 0, code[0], code[1]);
@@ -422,7 +326,7 @@ START_TEST(test_mmx_rows)
 
 	if (!page)
 		return;
-	guest_open(&g);
+	fpu_open(&g);
 	for (u32 k = 1; k < x86_nrows; k++) {
 		const struct oprow *row = &x86_rows[k];
 		bool mmx = !strcmp(row->name, "mmx_emms"), imm = false, mem = true, reg = true;
@@ -478,7 +382,7 @@ START_TEST(test_pending)
 	struct guest g;
 	struct x86_fpu *f;
 
-	guest_open(&g);
+	fpu_open(&g);
 	f = &g.c->s.fpu;
 	st32(guest_mem(&g, 4), 0);
 	f->cw = 0x37b; /* zero divide unmasked */
@@ -520,7 +424,7 @@ START_TEST(test_not_available)
 		{ CR0_MP, -1, -1, -1, -1 },
 	};
 
-	guest_open(&g);
+	fpu_open(&g);
 	for (u32 k = 0; k < ARRAY_SIZE(t); k++) {
 		g.c->s.cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_WP | CR0_PG | t[k].cr0;
 		cpu_mode_changed(g.c);
@@ -540,7 +444,7 @@ START_TEST(test_faults)
 				       { 0xd8, 0x06 }, { 0xdb, 0x1e }, { 0xdd, 0x36 }, { 0xd9, 0x36 }, { 0xdd, 0x26 } };
 	struct guest g;
 
-	guest_open(&g);
+	fpu_open(&g);
 	for (u32 k = 0; k < ARRAY_SIZE(codes); k++) {
 		struct x86_fpu before;
 		u8 bytes[4];
@@ -573,7 +477,7 @@ START_TEST(test_images)
 	struct guest g;
 	struct x86_fpu want;
 
-	guest_open(&g);
+	fpu_open(&g);
 	struct x86_fpu *f = &g.c->s.fpu;
 	for (u32 k = 0; k < 16; k++)
 		g.c->s.vec[k].q[1] = k * 3;
@@ -626,7 +530,7 @@ START_TEST(test_values)
 {
 	struct guest g;
 
-	guest_open(&g);
+	fpu_open(&g);
 	struct x86_fpu *f = &g.c->s.fpu;
 	st32(guest_mem(&g, 4), 3);
 	ck_assert_int_eq(EXEC(&g, 0xd9, 0xe8, 0xda, 0x36), -1); /* fld1; fidiv dword [rsi] */

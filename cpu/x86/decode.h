@@ -111,6 +111,8 @@ struct insn *emit(struct xlat *x, const struct xi *d, insn_fn fn);
 bool xi_simple(const struct xi *d);
 /* An instruction that raises #UD (or another vector) when executed. Returns true, for "return emit_ud(x, d);". */
 bool emit_ud(struct xlat *x, const struct xi *d);
+/* ARPL shares its opcode with MOVSXD. */
+bool emit_arpl(struct xlat *x, const struct xi *d);
 bool emit_trap(struct xlat *x, const struct xi *d, u8 vector, u32 err);
 
 /* 0 to 3 for operand sizes of 1, 2, 4 and 8 bytes: what indexes tables of handlers and kinds of flags. */

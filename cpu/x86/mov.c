@@ -177,49 +177,18 @@ bool x86_emit_movsx(struct xlat *x, const struct xi *d)
 	return emit_widen(x, d, movsx_fns[from - 1], from);
 }
 
-/* ARPL outside of 64-bit mode, SDM 2A. */
-TWIN(op_arpl,
-	u16 dst, src = G16(c, i->src);
-	u32 fl;
-
-	if (i->aux)
-		dst = G16(c, i->dst);
-	else
-		TLOAD16(dst, EA(c, i));
-	fl = flags_eval(c) & ~(u32)FL_ZF;
-	if ((dst & 3) < (src & 3)) {
-		dst = (u16)((dst & ~3u) | (src & 3));
-		fl |= FL_ZF;
-		if (i->aux)
-			SET16(c, i->dst, dst);
-		else
-			TSTORE16(EA(c, i), dst);
-	}
-	flags_set_all(c, fl);
-	NEXT;
-)
-
 bool x86_emit_movsxd_arpl(struct xlat *x, const struct xi *d)
 {
 	struct insn *r;
 
-	if (d->mode == 8) {
-		struct xi m = *d;
-
-		if (d->opsz == 8)
-			return emit_widen(x, d, movsx_fns[2], 4);
-		/* Without REX.W it is a plain move. */
-		r = emit(x, &m, mov_fns[size_log2(d->opsz)][!d->mem ? V_RR : V_RMX]);
-		r->dst = xi_off(d, d->reg, d->opsz);
-		r->src = xi_off(d, d->rm, d->opsz);
-		return true;
-	}
-	if (!(x->key & KEY_PE) || (x->key & KEY_VM))
-		return emit_ud(x, d);
-	r = emit(x, d, op_arpl);
-	r->src = xi_off(d, d->reg, 2);
-	r->dst = xi_off(d, d->rm, 2);
-	r->aux = !d->mem;
+	if (d->mode != 8)
+		return emit_arpl(x, d);
+	if (d->opsz == 8)
+		return emit_widen(x, d, movsx_fns[2], 4);
+	/* Without REX.W it is a plain move. */
+	r = emit(x, d, mov_fns[size_log2(d->opsz)][!d->mem ? V_RR : V_RMX]);
+	r->dst = xi_off(d, d->reg, d->opsz);
+	r->src = xi_off(d, d->rm, d->opsz);
 	return true;
 }
 

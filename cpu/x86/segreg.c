@@ -545,3 +545,46 @@ bool x86_emit_ltr(struct xlat *x, const struct xi *d)
 {
 	return emit_lldt(x, d, SEG_TR);
 }
+
+/* ARPL outside of 64-bit mode, SDM 2A. */
+TWIN(op_arpl,
+	u16 dst, src = G16(c, i->src);
+	u32 fl, sr = i->seg - REG_ES;
+	u64 ea = (u32)EA(c, i), off = (u32)(ea - c->r[i->seg]);
+
+	if (i->aux) {
+		dst = G16(c, i->dst);
+	} else {
+		if (!seg_ok(c, &c->s.seg[sr], off, 2, false))
+			RAISE(sr == SEG_SS ? X86_SS : X86_GP, 0);
+		TLOAD16(dst, ea);
+	}
+	fl = flags_eval(c) & ~(u32)FL_ZF;
+	if ((dst & 3) < (src & 3)) {
+		dst = (u16)((dst & ~3u) | (src & 3));
+		fl |= FL_ZF;
+		if (i->aux) {
+			SET16(c, i->dst, dst);
+		} else {
+			/* Only what is written must be writable. */
+			if (!seg_ok(c, &c->s.seg[sr], off, 2, true))
+				RAISE(sr == SEG_SS ? X86_SS : X86_GP, 0);
+			TSTORE16(ea, dst);
+		}
+	}
+	flags_set_all(c, fl);
+	NEXT;
+)
+
+bool emit_arpl(struct xlat *x, const struct xi *d)
+{
+	struct insn *r;
+
+	if (!(x->key & KEY_PE) || (x->key & KEY_VM))
+		return emit_ud(x, d);
+	r = emit(x, d, op_arpl);
+	r->src = xi_off(d, d->reg, 2);
+	r->dst = xi_off(d, d->rm, 2);
+	r->aux = !d->mem;
+	return true;
+}

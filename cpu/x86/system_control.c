@@ -331,7 +331,7 @@ bool x86_emit_wbinvd(struct xlat *x, const struct xi *d)
 /* INVPCID: the TLB is coherent, so what is left are the checks. SDM 2A. */
 static HANDLER(op_invpcid)
 {
-	u64 type = c->mode_key & KEY_CS64 ? G64(c, i->dst) : G32(c, i->dst);
+	u64 type = G64(c, i->dst) & (c->mode_key & KEY_CS64 ? ~0ULL : 0xffffffff);
 	u64 pcid;
 
 	if (!slow_load(c, EA(c, i), 16))

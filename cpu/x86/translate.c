@@ -250,8 +250,8 @@ static bool is_access(const struct xi *d)
 	for (k = 0; k < ARRAY_SIZE(not); k++)
 		if (!strcmp(n, not[k]))
 			return false;
-	/* Gathers have an address for each element, and check it. */
-	if (d->row->flags & VSIB)
+	/* Gathers have an address for each element, and check it; ARPL writes or not. */
+	if ((d->row->flags & VSIB) || !strcmp(n, "movsxd_arpl"))
 		return false;
 	/* A bit number in a register moves the address: bits.c checks. */
 	return !(n[0] == 'b' && n[1] == 't' && d->row->op[1][0] == 'G');

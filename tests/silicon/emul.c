@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Our side: a CPU at CPL 3 in 64-bit mode over page tables that map what the host has mapped.
+ * Our side: a CPU at CPL 3 in 64-bit or compatibility mode over page tables that map what the host has mapped.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +36,11 @@ static bool on_trap(struct cpu *c, const struct cpu_trap *t)
 	e->out->error = t->has_error ? t->error : 0;
 	e->out->cr2 = t->vector == X86_PF ? t->cr2 : 0;
 	c->rip = t->rip;
+	if (t->soft && t->kind == TRAP_INT && t->vector != X86_BP && t->vector != X86_OF) { /* Linux has no such gate for users */
+		e->out->vector = X86_GP;
+		e->out->error = t->vector * 8u + 2;
+		c->rip = t->start;
+	}
 	return false;
 }
 
@@ -165,7 +170,6 @@ bool emul_has(struct emul *e, u32 feature)
 
 static void load(struct cpu *c, const struct sil_case *k)
 {
-	static const u16 sels[6] = { 0, SEL_CS, SEL_SS, 0, 0, 0 };
 	const struct sil_state *in = &k->in;
 	struct x86_fpu *f = &c->s.fpu;
 	u32 i;
@@ -173,10 +177,11 @@ static void load(struct cpu *c, const struct sil_case *k)
 	for (i = 0; i < 6; i++) {
 		u16 attr = SEGA_P | SEGA_S | SEGA_DPL | SEGA_RW | SEGA_ACCESSED | SEGA_G;
 
-		attr |= i == SEG_CS ? SEGA_CODE | SEGA_L : SEGA_DB;
-		c->s.seg[i] = (struct x86_seg){ .sel = sels[i], .limit = 0xffffffff, .attr = attr };
+		attr |= (i == SEG_CS ? SEGA_CODE : 0) | (i != SEG_CS || k->c32 ? SEGA_DB : SEGA_L);
+		c->s.seg[i] = (struct x86_seg){ .sel = in->seg[i], .limit = 0xffffffff, .attr = attr };
 	}
-	c->s.seg[SEG_GS].base = GS_BASE;
+	c->s.seg[SEG_FS].base = in->fsbase;
+	c->s.seg[SEG_GS].base = in->gsbase;
 	c->s.seg[SEG_TR].limit = 0; /* no I/O permission bitmap */
 	memcpy(c->s.gpr, in->gpr, sizeof c->s.gpr);
 	c->s.rip = k->at;
@@ -215,6 +220,10 @@ static void store(struct cpu *c, struct sil_state *out)
 	memcpy(out->gpr, c->s.gpr, sizeof out->gpr);
 	out->rip = c->s.rip;
 	out->rflags = c->s.rflags;
+	out->fsbase = c->s.seg[SEG_FS].base;
+	out->gsbase = c->s.seg[SEG_GS].base;
+	for (i = 0; i < 6; i++)
+		out->seg[i] = c->s.seg[i].sel;
 	memset(out->fx, 0, sizeof out->fx);
 	st16(out->fx, f->cw);
 	st16(out->fx + 2, (u16)(f->sw | f->top << 11));

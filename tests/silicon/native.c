@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The host's side: loads the whole state, runs one instruction, and takes the state back, by a jump behind the
- * instruction or from a signal. x86-64 Linux; elsewhere there is no native side.
+ * instruction or from a signal. 32-bit code runs in the compatibility segment that Linux keeps in its GDT: IRETQ goes
+ * there, a far jump or a signal comes back. x86-64 Linux; elsewhere there is no native side.
  */
 #define _GNU_SOURCE
 #include "tests/silicon/silicon.h"
 
 #if defined(__x86_64__) && defined(__linux__)
+#include <asm/prctl.h>
 #include <cpuid.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/ucontext.h>
@@ -21,10 +24,12 @@ struct native_ctx {
 	struct sil_state in, out;
 	u64 frame[5]; /* for IRETQ: rip, cs, rflags, rsp, ss */
 	u64 saved_rsp;
+	u64 host_fs, handler; /* of the C code, which wants its FS back before anything else */
 	u32 mxcsr, signo;
 	u64 vector, error, cr2;
 	bool step, rep, taken;
 	u32 steps;
+	const char *no32;
 	bool running; /* between the way in and a way out: signals are the instruction's */
 };
 #define SIGSTACK_VA (CTX_VA + 0x10000)
@@ -36,7 +41,7 @@ static const int signals[] = { SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS };
 #define CTX ((struct native_ctx *)(uintptr_t)CTX_VA)
 #define CTX_AT(f) ((u32)(CTX_VA + offsetof(struct native_ctx, f)))
 
-enum { IN_AT = 0, OUT_AT = 0x500, BACK_AT = 0xa00, TAKEN_AT = 0xb00 };
+enum { IN_AT = 0, OUT_AT = 0x500, BACK_AT = 0xb00, TAKEN_AT = 0xb80, SIGNAL_AT = 0xc00, RESUME_AT = 0xd00 };
 
 static u8 *put32(u8 *p, u32 v)
 {
@@ -71,6 +76,43 @@ static u8 *put_ymm(u8 *p, u8 op, u32 reg, u32 at)
 	return put32(p, at);
 }
 
+/* MOV of a segment register, and WRFSBASE or WRGSBASE behind it, by way of RAX. */
+static u8 *put_load_seg(u8 *p, const u16 *seg, u32 sr, const u64 *base)
+{
+	p = PUT(p, "\x8e");
+	*p++ = (u8)(sr << 3 | 4);
+	*p++ = 0x25;
+	p = put32(p, (u32)(uintptr_t)(seg + sr));
+	if (!base)
+		return p;
+	p = put_mov(p, 0x8b, RAX, (u32)(uintptr_t)base);
+	p = PUT(p, "\xf3\x48\x0f\xae");
+	*p++ = sr == SEG_FS ? 0xd0 : 0xd8;
+	return p;
+}
+
+/* The selectors and bases into out; the C code's FS. Changes RAX. */
+static u8 *put_save_segs(u8 *p)
+{
+	u32 sr;
+
+	for (sr = 0; sr < 6; sr++) {
+		p = PUT(p, "\x8c");
+		*p++ = (u8)(sr << 3 | 4);
+		*p++ = 0x25;
+		p = put32(p, CTX_AT(out.seg) + 2 * sr);
+	}
+	if (!native_segments())
+		return p;
+	p = PUT(p, "\xf3\x48\x0f\xae\xc0"); /* RDFSBASE, RDGSBASE */
+	p = put_mov(p, 0x89, RAX, CTX_AT(out.fsbase));
+	p = PUT(p, "\xf3\x48\x0f\xae\xc8");
+	p = put_mov(p, 0x89, RAX, CTX_AT(out.gsbase));
+	p = PUT(p, "\x31\xc0\x8e\xe0");
+	p = put_mov(p, 0x8b, RAX, CTX_AT(host_fs));
+	return PUT(p, "\xf3\x48\x0f\xae\xd0");
+}
+
 /* What a C function expects back: x87 empty, MXCSR as found, clean flags, its registers; and return. */
 static u8 *put_back(u8 *p)
 {
@@ -92,6 +134,12 @@ static void make_stubs(u8 *base)
 	p = put32(PUT(p, "\x48\x0f\xae\x0c\x25"), CTX_AT(in.fx));
 	for (r = 0; native_has(F_AVX) && r < 16; r++)
 		p = put_ymm(p, 0x6f, r, CTX_AT(in.ymm) + 32 * r);
+	p = put_load_seg(p, CTX->in.seg, SEG_ES, NULL);
+	p = put_load_seg(p, CTX->in.seg, SEG_DS, NULL);
+	if (native_segments()) {
+		p = put_load_seg(p, CTX->in.seg, SEG_FS, &CTX->in.fsbase);
+		p = put_load_seg(p, CTX->in.seg, SEG_GS, &CTX->in.gsbase);
+	}
 	p = put32(PUT(p, "\x48\xc7\xc4"), CTX_AT(frame));
 	for (r = 0; r < 16; r++)
 		if (r != RSP)
@@ -106,7 +154,19 @@ static void make_stubs(u8 *base)
 	p = put32(PUT(p, "\x48\x0f\xae\x04\x25"), CTX_AT(out.fx));
 	for (r = 0; native_has(F_AVX) && r < 16; r++)
 		p = put_ymm(p, 0x7f, r, CTX_AT(out.ymm) + 32 * r);
+	p = put_save_segs(p);
 	put_back(p);
+
+	/* A signal's handler: C may run when FS is right. */
+	p = put_save_segs(base + SIGNAL_AT);
+	p = put_mov(p, 0x8b, RAX, CTX_AT(handler));
+	PUT(p, "\xff\xe0");
+
+	/* Before a handler returns into the instruction. */
+	p = base + RESUME_AT;
+	if (native_segments())
+		p = put_load_seg(p, CTX->out.seg, SEG_FS, &CTX->out.fsbase);
+	PUT(p, "\xc3");
 
 	/* MOV byte changes no flag. */
 	p = put32(PUT(base + TAKEN_AT, "\xc6\x04\x25"), CTX_AT(taken));
@@ -148,12 +208,16 @@ static void on_signal(int sig, siginfo_t *si, void *uc_)
 		return;
 	}
 	/* A repeated instruction traps after each turn. */
-	if (x->step && x->rep && g[REG_TRAPNO] == X86_DB && (u64)g[REG_RIP] == x->in.rip && x->steps++ < 1000)
+	if (x->step && x->rep && g[REG_TRAPNO] == X86_DB && (u64)g[REG_RIP] == x->in.rip && x->steps++ < 1000) {
+		((void (*)(void))(uintptr_t)(STUB_VA + RESUME_AT))();
 		return;
+	}
 	for (r = 0; r < 16; r++)
 		x->out.gpr[r] = (u64)g[order[r]];
 	x->out.rip = (u64)g[REG_RIP];
 	x->out.rflags = (u64)g[REG_EFL];
+	x->out.seg[SEG_CS] = (u16)g[REG_CSGSFS];
+	x->out.seg[SEG_SS] = (u16)((u64)g[REG_CSGSFS] >> 48);
 	memcpy(x->out.fx, uc->uc_mcontext.fpregs, 512);
 	take_ymm(x, (const u8 *)uc->uc_mcontext.fpregs);
 	x->signo = (u32)sig;
@@ -172,6 +236,50 @@ static bool map_at(u64 va, u64 n, int prot)
 	return mmap(want, n, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == want;
 }
 
+/*
+ * One case, a NOP: comes back through the far jump where the kernel has the segment, otherwise IRETQ or the jump raises
+ * a signal, which finds its way by the handler as any other.
+ */
+static const char *try32(void)
+{
+	struct sil_case *k;
+	struct sil_result *r = malloc(sizeof *r);
+	const char *why = NULL;
+	u32 n;
+
+	k = calloc(1, sizeof *k);
+	if (!native_segments())
+		why = "the kernel does not let programs write segment bases (Linux 5.9 on a processor with FSGSBASE does)";
+	for (n = 0; k && r && !why && n < 2; n++) { /* to its end, and by a signal out of the segment */
+		k->c32 = true;
+		k->bytes[0] = n ? 0xcc : 0x90;
+		k->put = k->len = 1;
+		k->at = CODE_VA + 256;
+		k->in.rflags = FL_FIXED1 | FL_IF;
+		k->in.seg[SEG_CS] = SEL_CS32;
+		k->in.seg[SEG_SS] = k->in.seg[SEG_DS] = k->in.seg[SEG_ES] = k->in.seg[SEG_FS] = k->in.seg[SEG_GS] = SEL_SS;
+		k->in.gpr[RSP] = STACK_VA + 2 * PAGE_SIZE;
+		st16(k->in.fx, 0x37f);
+		st32(k->in.fx + 24, 0x1f80);
+		native_run(k, r);
+		if (r->vector != (n ? X86_BP : NO_TRAP) || r->s.rip != k->at + 1 || (n && r->s.seg[SEG_CS] != SEL_CS32))
+			why = "the kernel does not run code in segment 0x23";
+	}
+	free(k);
+	free(r);
+	return why;
+}
+
+const char *native_no32(void)
+{
+	return CTX->no32;
+}
+
+bool native_segments(void)
+{
+	return getauxval(AT_HWCAP2) & 2;
+}
+
 bool native_open(const struct sil_window *pattern)
 {
 	const int rw = PROT_READ | PROT_WRITE, rwx = rw | PROT_EXEC;
@@ -188,18 +296,22 @@ bool native_open(const struct sil_window *pattern)
 	memcpy(native_stack(), pattern->stack, STACK_BYTES);
 	mprotect((void *)(uintptr_t)(DATA_VA + 3 * PAGE_SIZE), PAGE_SIZE, PROT_READ);
 	memset((void *)(uintptr_t)CODE_VA, 0xcc, 2 * PAGE_SIZE);
+	if (syscall(SYS_arch_prctl, ARCH_GET_FS, &CTX->host_fs))
+		return false;
+	CTX->handler = (u64)(uintptr_t)on_signal;
 	make_stubs((u8 *)(uintptr_t)STUB_VA);
 	CTX->mxcsr = 0x1f80;
-	if (syscall(SYS_arch_prctl, 0x1001 /* ARCH_SET_GS */, (unsigned long)GS_BASE))
+	if (syscall(SYS_arch_prctl, ARCH_SET_GS, (unsigned long)GS_BASE))
 		return false;
 	if (sigaltstack(&ss, NULL))
 		return false;
 	memset(&sa, 0, sizeof sa);
-	sa.sa_sigaction = on_signal;
+	sa.sa_sigaction = (void (*)(int, siginfo_t *, void *))(uintptr_t)(STUB_VA + SIGNAL_AT);
 	sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
 	for (i = 0; i < ARRAY_SIZE(signals); i++)
 		if (sigaction(signals[i], &sa, NULL))
 			return false;
+	CTX->no32 = try32();
 	return true;
 }
 
@@ -248,7 +360,11 @@ void native_run(const struct sil_case *k, struct sil_result *out)
 	u32 len = k->seq.n ? k->seq.len : k->put;
 
 	memcpy(code, k->seq.n ? k->seq.bytes : k->bytes, len);
-	if (!k->step) {
+	if (!k->step && k->c32) {
+		code[len] = 0xea;
+		st32(code + len + 1, STUB_VA + OUT_AT);
+		st16(code + len + 5, SEL_CS);
+	} else if (!k->step) {
 		code[len] = 0xe9;
 		st32(code + len + 1, (u32)(STUB_VA + OUT_AT - (k->at + len + 5)));
 	}
@@ -259,12 +375,13 @@ void native_run(const struct sil_case *k, struct sil_result *out)
 	x->taken = false;
 	x->in = k->in;
 	x->frame[0] = k->at;
-	x->frame[1] = SEL_CS;
+	x->frame[1] = k->in.seg[SEG_CS];
 	x->frame[2] = k->in.rflags | (k->step ? FL_TF : 0);
 	x->frame[3] = k->in.gpr[RSP];
-	x->frame[4] = SEL_SS;
-	x->step = k->step;
-	x->rep = k->rep;
+	x->frame[4] = k->in.seg[SEG_SS];
+	/* INT1 is a debug trap by itself. */
+	x->step = k->step && !(k->row && !strcmp(k->row->name, "int1"));
+	x->rep = k->rep || (k->row && k->row->flags & VSIB); /* a gather may trap half way */
 	x->steps = 0;
 	x->vector = NO_TRAP;
 	x->out.rip = k->at + (k->seq.n ? len : k->len);
@@ -272,9 +389,11 @@ void native_run(const struct sil_case *k, struct sil_result *out)
 	x->running = true;
 	((void (*)(void))(uintptr_t)(STUB_VA + IN_AT))();
 	x->running = false;
-	memset(code, 0xcc, len + (k->step ? 0 : k->seq.jcc ? 10 : 5));
+	memset(code, 0xcc, len + (k->step ? 0 : k->seq.jcc ? 10 : 7));
 	if (x->taken)
 		x->out.rip += 5;
+	if (x->vector == NO_TRAP && !k->step)
+		x->out.seg[SEG_CS] = k->in.seg[SEG_CS];
 	out->s = x->out;
 	out->vector = (u8)x->vector;
 	out->error = (u32)x->error;
@@ -312,6 +431,14 @@ bool native_has(u32 feature)
 }
 
 #else
+bool native_segments(void)
+{
+	return false;
+}
+const char *native_no32(void)
+{
+	return "";
+}
 void native_close(void)
 {
 }

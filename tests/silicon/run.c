@@ -11,7 +11,7 @@
 #define SHOWN_MAX 8u
 
 struct row_stat {
-	u64 cases, faults, bad;
+	u64 cases, faults, bad, narrow, no32;
 	bool unreachable;
 	const char *skip;
 	char *shown[SHOWN_MAX];
@@ -157,8 +157,8 @@ static void report_case(struct run *r, u32 row, u64 i, FILE *f)
 	n += (size_t)snprintf(line + n, sizeof line - n, "  silicon -x \"");
 	for (b = 0; b < r->k.len; b++)
 		n += (size_t)snprintf(line + n, sizeof line - n, b ? " %02x" : "%02x", r->k.bytes[b]);
-	n += (size_t)snprintf(line + n, sizeof line - n, "\" -s %llu -i %llu   # host/ours: %s", (unsigned long long)r->o->seed,
-			      (unsigned long long)i, r->text);
+	n += (size_t)snprintf(line + n, sizeof line - n, "\" -r %u -s %llu -i %llu   # %s-bit, host/ours: %s", row,
+			      (unsigned long long)r->o->seed, (unsigned long long)i, r->k.c32 ? "32" : "64", r->text);
 	s->shown[s->bad - 1] = strdup(line);
 	if (r->o->verbose)
 		fprintf(f, "%s: %s\n", w->name, line);
@@ -186,6 +186,14 @@ static void dump_case(struct run *r, FILE *f)
 	}
 }
 
+/* Puts a selector, or a base, where the C code's own would be lost. */
+static bool loads_segment(const struct oprow *r)
+{
+	return r && (!strcmp(r->name, "mov_to_seg") || !strcmp(r->name, "pop_seg") || !strcmp(r->name, "lfs") ||
+		     !strcmp(r->name, "lgs") || !strcmp(r->name, "rdfsbase") || !strcmp(r->name, "rdgsbase") ||
+		     !strcmp(r->name, "wrfsbase") || !strcmp(r->name, "wrgsbase"));
+}
+
 static void one(struct run *r, u32 row, u64 i, FILE *f)
 {
 	struct row_stat *s = &r->rows[row];
@@ -202,6 +210,12 @@ static void one(struct run *r, u32 row, u64 i, FILE *f)
 	else if (!gen_case(&r->k, row, o->seed, i, o->bytes, o->nbytes)) {
 		if (!s->cases)
 			s->unreachable = true;
+		return;
+	}
+	if (!native_segments() && (r->k.d.seg == REG_FS || r->k.d.segovr == REG_FS || loads_segment(r->k.row)))
+		return;
+	if (r->k.c32 && native_no32()) {
+		s->no32++;
 		return;
 	}
 	/* Cases are the same on every host; what this one lacks is left out here. */
@@ -234,6 +248,7 @@ static void one(struct run *r, u32 row, u64 i, FILE *f)
 		return;
 	}
 	s->cases++;
+	s->narrow += r->k.c32;
 	if (r->nat.vector != NO_TRAP)
 		s->faults++;
 	if (o->bytes && o->verbose)
@@ -256,8 +271,9 @@ static bool wanted(const struct sil_options *o, u32 row)
 		u8 b[15] = { 0 };
 
 		memcpy(b, o->bytes, MIN(o->nbytes, 15u));
-		x86_decode(&d, b, 15, KEY_CS64, 0);
-		return d.row == row_at(row);
+		x86_decode(&d, b, 15, mode_key(gen_is32(row, o->seed, o->first)), 0);
+		if (d.row != row_at(row))
+			return false;
 	}
 	if (!o->row)
 		return true;
@@ -275,9 +291,11 @@ static void report(struct run *r, FILE *f, struct sil_totals *t)
 		t->rows++;
 		t->cases += s->cases;
 		t->faults += s->faults;
+		t->narrow += s->narrow;
 		t->differences += s->bad;
 		t->covered += s->cases != 0;
 	}
+	t->no32 = native_no32();
 	t->cases += r->seq_cases;
 	t->differences += r->seq_bad;
 	if ((r->o->sequences || r->o->undefined) && !(r->o->quiet && !r->seq_bad))
@@ -307,15 +325,22 @@ static void report(struct run *r, FILE *f, struct sil_totals *t)
 				fprintf(f, "%s\n", r->rows[j].shown[m]);
 		}
 	}
-	if (!r->o->row && !r->o->bytes && r->o->verbose)
-		for (i = 1; i < SIL_ROWS; i++)
-			if (!r->rows[i].cases)
-				fprintf(f, "not run: %x %s %s %s: %s\n", row_at(i)->opcode, row_at(i)->name,
-					row_at(i)->op[0], row_at(i)->op[1],
-					r->rows[i].skip ? r->rows[i].skip :
-					r->rows[i].unreachable ? "another row takes its place" : "no case fell on it");
-	fprintf(f, "%u of %u rows, %llu cases (%llu with a fault), %llu differences\n", t->covered, t->rows,
-		(unsigned long long)t->cases, (unsigned long long)t->faults, (unsigned long long)t->differences);
+	if (!r->o->row && !r->o->bytes)
+		for (i = 1; i < SIL_ROWS; i++) {
+			const struct row_stat *s = &r->rows[i];
+
+			if (!s->cases)
+				fprintf(f, "not run: %x %s %s %s: %s\n", row_at(i)->opcode, row_at(i)->name, row_at(i)->op[0],
+					row_at(i)->op[1],
+					s->skip ? s->skip :
+					s->no32 ? "32-bit code does not run here" :
+					s->unreachable ? "another row takes its place" : "no case fell on it");
+		}
+	if (native_no32())
+		fprintf(f, "no 32-bit code: %s\n", native_no32());
+	fprintf(f, "%u of %u rows, %llu cases (%llu of 32-bit code, %llu with a fault), %llu differences\n", t->covered, t->rows,
+		(unsigned long long)t->cases, (unsigned long long)t->narrow, (unsigned long long)t->faults,
+		(unsigned long long)t->differences);
 }
 
 int silicon_run(const struct sil_options *o, FILE *f, struct sil_totals *t)
@@ -348,6 +373,7 @@ int silicon_run(const struct sil_options *o, FILE *f, struct sil_totals *t)
 	for (c = 0; n && c < o->cases; c++)
 		one(r, list[(o->first + c) % n], o->first + c, f);
 	report(r, f, t);
+	fflush(f); /* in libcheck's child nobody else does */
 	for (i = 0; i < SIL_ROWS; i++)
 		for (j = 0; j < SHOWN_MAX; j++)
 			free(r->rows[i].shown[j]);

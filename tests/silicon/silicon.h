@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "cpu/cpu.h"
+#include "cpu/x86/block.h"
 #include "cpu/x86/opcodes.h"
 #include "cpu/x86/xlat.h"
 
@@ -18,8 +19,11 @@
 #define CTX_VA 0x6b5a7000u   /* native side only: struct native_ctx */
 #define DATA_VA 0x20000000u  /* one absent, two writable, one read-only, one absent */
 #define STACK_VA 0x30000000u /* one absent, two writable, one absent */
-#define GS_BASE 0x01000000u
+#define GS_BASE 0x01000000u  /* in 64-bit cases; in the others all bases are 0 */
+#define FS_BASE 0x02000000u
+/* The segments Linux gives its programs. */
 #define SEL_CS 0x33
+#define SEL_CS32 0x23
 #define SEL_SS 0x2b
 
 #define NO_TRAP 0xff
@@ -41,6 +45,9 @@ struct sil_state {
 	u8 ymm[16][32]; /* whole registers: the low halves are those of fx */
 	u64 gpr[16];
 	u64 rip, rflags;
+	u64 fsbase, gsbase;
+	u16 seg[6]; /* selectors, by enum x86_segreg */
+	u16 pad[2];
 };
 
 struct sil_result {
@@ -74,6 +81,7 @@ struct sil_case {
 	} seq;
 	const struct oprow *row;
 	struct xi d;      /* how our decoder sees the bytes */
+	bool c32;         /* 32-bit code in a compatibility segment */
 	u8 bytes[16];
 	u32 len;          /* bytes of the instruction as decoded */
 	u32 put;          /* bytes placed: fewer than len when the page ends the code */
@@ -112,7 +120,16 @@ INLINE bool rng_pct(struct sil_rng *r, u32 p)
 	return rng_below(r, 100) < p;
 }
 
+/* What the decoder wants to know of the case's mode. */
+INLINE u32 mode_key(bool c32)
+{
+	return (c32 ? KEY_CS32 | KEY_SS32 : KEY_CS64) | KEY_LMA | KEY_PE | KEY_CPL;
+}
+
 /* ---- gen.c ---- */
+
+/* Whether case number i of a seed for one row is 32-bit code. */
+bool gen_is32(u32 row, u64 seed, u64 i);
 
 /* Case number i of a seed for one row. fixed: these bytes instead of random ones. False: the row cannot be reached. */
 bool gen_case(struct sil_case *k, u32 row, u64 seed, u64 i, const u8 *fixed, u32 nfixed);
@@ -136,6 +153,10 @@ u8 *native_data(void);
 u8 *native_stack(void);
 void native_poke(u64 va, const u8 *bytes, u32 n);
 bool native_has(u32 feature);
+/* Whether FS and GS can be the case's: user code may write their bases (Linux 5.9 and a processor with FSGSBASE). */
+bool native_segments(void);
+/* NULL, or why 32-bit code does not run. */
+const char *native_no32(void);
 
 /* ---- emul.c ---- */
 
@@ -179,7 +200,9 @@ struct sil_options {
 };
 struct sil_totals {
 	u64 cases, faults, differences;
+	u64 narrow; /* of the cases: 32-bit code */
 	u32 rows, covered;
+	bool no32; /* this host runs no 32-bit code */
 };
 /* 0, or -ENOSYS where the host cannot. Reports go to f. */
 int silicon_run(const struct sil_options *o, FILE *f, struct sil_totals *t);

@@ -2,9 +2,7 @@
 /*
  * docs/instructions.md, made from the opcode tables: opcode, operands, feature, and how each row is proven.
  */
-#include <string.h>
-
-#include "tests/silicon/silicon.h"
+#include "tests/silicon/gen.h"
 
 static const char *const features[F_COUNT] = {
 	[F_BASE] = "",		  [F_X87] = "x87",	   [F_MMX] = "MMX",	  [F_SSE] = "SSE",
@@ -40,16 +38,25 @@ static void opcode_text(const struct oprow *r, char *buf, size_t n)
 		snprintf(buf + at, n - at, " /%d", r->reg);
 }
 
+static const char *proof(const struct oprow *r)
+{
+	if ((r->flags & PRIV) || named(r, " in out ins outs cli sti rdpmc monitor mwait "))
+		return "silicon: the fault of a user; guests";
+	if (named(r, " cpuid rdtsc rdtscp rdrand rdseed rdpid xgetbv "))
+		return "silicon, but for the result";
+	return r->flags & I64 ? "silicon, as 32-bit code" : r->flags & O64 ? "silicon, as 64-bit code" : "silicon";
+}
+
 void silicon_table(FILE *f)
 {
 	u32 i, j;
 
 	fputs("# Instructions\n\n"
 	      "Made from the opcode tables by `silicon -t`. Operands are written in the letters of the SDM's opcode maps\n"
-	      "(volume 2D, appendix A.2). *Silicon*: random cases in 64-bit user mode are compared with an x86-64\n"
-	      "processor (registers, flags, memory, vector and x87 state, faults) by `make silicon`; what the manuals leave\n"
-	      "undefined is not looked at. The others say why not; unit tests and the guests of `tests/guests` look after\n"
-	      "them.\n\n"
+	      "(volume 2D, appendix A.2). *Silicon*: random cases, as 64-bit code and as 32-bit code in a\n"
+	      "compatibility segment, are compared with an x86-64 processor (registers, flags, memory, vector and x87 state,\n"
+	      "faults) by `make silicon`; what the manuals leave undefined is not looked at. The others say why not; unit\n"
+	      "tests and the guests of `tests/guests` look after them, and after what users are refused.\n\n"
 	      "| Opcode | Instruction | Operands | Feature | Proven |\n|---|---|---|---|---|\n",
 	      f);
 	for (i = 1; i < SIL_ROWS; i++) {
@@ -66,6 +73,6 @@ void silicon_table(FILE *f)
 		if (!strncmp(name, "mmx_", 4))
 			name += 4;
 		fprintf(f, "| %s | %s | %s | %s | %s |\n", op, name, args, feat < F_COUNT && features[feat] ? features[feat] : "",
-			why ? why : "silicon");
+			why ? why : proof(r));
 	}
 }

@@ -59,6 +59,9 @@ static bool one(struct rows *r, u32 row, u64 i, u64 *h)
 		*h = hash_u64(*h, r->out.s.gpr[n]);
 	*h = hash_u64(*h, r->out.s.rip);
 	*h = hash_u64(*h, r->out.s.rflags);
+	*h = hash_u64(hash_u64(*h, r->out.s.fsbase), r->out.s.gsbase);
+	for (n = 0; n < 6; n++)
+		*h = hash_u64(*h, r->out.s.seg[n]);
 	*h = hash_u64(*h, r->out.vector | (u64)r->out.error << 8);
 	*h = hash_u64(*h, r->out.cr2);
 	*h = hash_memory(r, *h);
@@ -85,7 +88,7 @@ void vectors_rows(u64 n, vec_line line, void *opaque)
 		if (b < a)
 			continue; /* it had its line */
 		for (b = a; b < SIL_ROWS; b++) {
-			if (strcmp(row_at(b)->name, name) || (row_at(b)->flags & I64))
+			if (strcmp(row_at(b)->name, name))
 				continue;
 			for (i = 0; i < n; i++)
 				cases += one(r, b, i, &h);
