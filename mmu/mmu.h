@@ -90,6 +90,8 @@ struct mmu {
 	bool user;                     /* accesses are made with CPL 3 */
 	bool pv;                       /* U/S is not looked at, and the window is */
 	bool ac;                       /* RFLAGS.AC: SMAP is lifted */
+	bool keys;                     /* CR4.PKE in long mode: pages of users have keys */
+	u32 pkru;                      /* what the keys forbid: access, then write, from key 0 up */
 	bool ctx_stale;                /* contexts must be looked up before the next use */
 	bool pdptes;                   /* PAE: the four PDPTEs are in pdpte[], not read from memory */
 	u8 nslow;                      /* pages that never get a fast entry: data breakpoints */

@@ -106,7 +106,7 @@ static void fill(struct mmu *m, u64 va, const struct mem *mem, u64 mfn, const st
 	u64 tag = PAGE_BASE(va) | m->ctx[va >> 63];
 
 	e->addend = (uintptr_t)f->data - (uintptr_t)PAGE_BASE(va);
-	e->rd = tag;
+	e->rd = w->perm_r ? tag : TLB_INVALID;
 	e->ex = w->perm_x ? tag : TLB_INVALID;
 	e->wr = TLB_INVALID;
 	m->pte[i] = w->pte_maddr;
@@ -133,7 +133,7 @@ static void fill(struct mmu *m, u64 va, const struct mem *mem, u64 mfn, const st
 
 static int translate_off(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct mmu_fault *f)
 {
-	struct walk w = { .mfn = va >> PAGE_SHIFT & m->a20, .perm_w = true, .perm_x = true, .dirty = true,
+	struct walk w = { .mfn = va >> PAGE_SHIFT & m->a20, .perm_r = true, .perm_w = true, .perm_x = true, .dirty = true,
 			  .pte_maddr = ~0ULL };
 
 	*mfn = w.mfn;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The page-table walker, SDM 3A chapter 4: 32-bit, PAE, 4-level and 5-level tables. Leaves out protection keys.
+ * The page-table walker, SDM 3A chapter 4: 32-bit, PAE, 4-level and 5-level tables, with protection keys.
  */
 #include "mmu/walk.h"
 
@@ -86,6 +86,14 @@ static u64 reserved(const struct mmu *m, const struct level *lv, u64 e, bool lar
 	return e & r;
 }
 
+/* What the key of a user page forbids to data accesses, SDM 3A 4.6.2. */
+static bool key_forbids(const struct mmu *m, u64 pte, bool write)
+{
+	u32 rights = m->pkru >> (2 * (pte >> 59 & 15));
+
+	return (rights & 1) || (write && (rights & 2) && (m->user || m->wp));
+}
+
 int mmu_walk(const struct mmu *m, u64 va, enum mmu_access acc, bool mark, struct walk *w, struct mmu_fault *f)
 {
 	const struct level *lv;
@@ -130,15 +138,18 @@ int mmu_walk(const struct mmu *m, u64 va, enum mmu_access acc, bool mark, struct
 		}
 		if (lv + 1 == end || large) {
 			bool w_ok = (all & PTE_W) || (!user && !m->wp && !m->pv);
+			bool keyed = m->keys && (all & PTE_U);
 
-			w->perm_w = w_ok;
+			if (keyed && acc != MMU_EXEC && key_forbids(m, e, acc == MMU_WRITE))
+				code |= PF_PK;
+			w->perm_w = w_ok && !(keyed && key_forbids(m, e, true));
 			w->perm_x = !(m->nxe && (nx & PTE_NX)) && !(m->smep && !m->user && (all & PTE_U) && !m->pv);
-			w->perm_r = true;
+			w->perm_r = !(keyed && key_forbids(m, e, false));
 			if (mark && user && !(all & PTE_U))
 				return fault(f, va, code | PF_P, MMU_PF);
 			if (mark && !m->user && m->smap && (all & PTE_U) && !m->ac && acc != MMU_EXEC)
 				return fault(f, va, code | PF_P, MMU_PF);
-			if ((acc == MMU_WRITE && !w_ok) || (acc == MMU_EXEC && !w->perm_x))
+			if ((acc == MMU_WRITE && !w_ok) || (acc == MMU_EXEC && !w->perm_x) || (mark && (code & PF_PK)))
 				return fault(f, va, code | PF_P, MMU_PF);
 			if (mark) {
 				u64 want = PTE_A | (acc == MMU_WRITE ? PTE_D : 0);

@@ -90,7 +90,8 @@ static const struct state_field x86_fields[] = {
 	STATE_INT(struct x86_state, cpl),
 	STATE_INT(struct x86_state, halted),
 	STATE_INT(struct x86_state, shadow),
-	STATE_INTS(struct x86_state, pad),
+	STATE_INT(struct x86_state, pad),
+	STATE_INT(struct x86_state, pkru),
 };
 STATE_DESC(x86_state_desc, "x86", 1, struct x86_state, x86_fields);
 
@@ -120,7 +121,8 @@ static const u8 implemented[] = {
 	F_RDTSCP, F_RDRAND, F_RDSEED, F_XSAVE, F_SYSCALL, F_FXSR, F_CLFLUSH, F_3DNOWPREFETCH,
 	F_MOVBE, F_LZCNT, F_BMI1, F_BMI2, F_ADX, F_AES, F_PCLMUL, F_SHA, F_CLFLUSHOPT, F_CLWB, F_RDPID, F_AVX, F_AVX2,
 	F_FMA, F_F16C, F_XSAVEOPT, F_XSAVEC, F_SERIALIZE, F_CMOV, F_CX8, F_TSC, F_SMAP, F_INVPCID, F_MONITOR, F_VME, F_DE,
-	F_PSE, F_MSR, F_PAE, F_SEP, F_PGE, F_PAT, F_NX, F_LM, F_LAHF, F_PCID, F_SMEP, F_UMIP, F_LA57, F_ERMS, F_FSRM
+	F_PSE, F_MSR, F_PAE, F_SEP, F_PGE, F_PAT, F_NX, F_LM, F_LAHF, F_PCID, F_SMEP, F_UMIP, F_LA57, F_ERMS, F_FSRM,
+	F_PKU
 };
 
 u64 cpu_features_implemented(void)
@@ -144,7 +146,7 @@ u64 cpu_cr4_bits(const struct cpu *c)
 		{ F_PGE, CR4_PGE },           { F_MMX, CR4_PCE },         { F_FXSR, CR4_OSFXSR },
 		{ F_SSE, CR4_OSXMMEXCPT },    { F_UMIP, CR4_UMIP },       { F_LA57, CR4_LA57 },
 		{ F_PCID, CR4_PCIDE },        { F_SMEP, CR4_SMEP },       { F_FSGSBASE, CR4_FSGSBASE },
-		{ F_XSAVE, CR4_OSXSAVE },     { F_SMAP, CR4_SMAP },
+		{ F_XSAVE, CR4_OSXSAVE },     { F_SMAP, CR4_SMAP },         { F_PKU, CR4_PKE },
 	};
 	u64 k = 0;
 	u32 i;
@@ -352,6 +354,7 @@ void cpu_mode_changed(struct cpu *c)
 {
 	struct x86_state *s = &c->s;
 	struct mmu *m = &c->mmu;
+	bool keys = (s->cr4 & CR4_PKE) && (s->efer & EFER_LMA);
 	enum mmu_mode mode;
 	u32 key, i;
 
@@ -365,11 +368,12 @@ void cpu_mode_changed(struct cpu *c)
 		mode = s->cr4 & CR4_PAE ? MMU_PAE : MMU_LEGACY32;
 	if (m->mode != mode || m->user != (s->cpl == 3) || (!m->pv && m->root != s->cr3) ||
 	    m->wp != !!(s->cr0 & CR0_WP) || m->nxe != !!(s->efer & EFER_NXE) || m->pse != !!(s->cr4 & CR4_PSE) ||
-	    m->smep != !!(s->cr4 & CR4_SMEP) || m->smap != !!(s->cr4 & CR4_SMAP) ||
+	    m->smep != !!(s->cr4 & CR4_SMEP) || m->smap != !!(s->cr4 & CR4_SMAP) || m->keys != keys || m->pkru != s->pkru ||
 	    m->pdptes != (c->native && mode == MMU_PAE)) {
 		bool flags_differ = m->mode != mode || m->wp != !!(s->cr0 & CR0_WP) ||
 				    m->nxe != !!(s->efer & EFER_NXE) || m->pse != !!(s->cr4 & CR4_PSE) ||
-				    m->smep != !!(s->cr4 & CR4_SMEP) || m->smap != !!(s->cr4 & CR4_SMAP);
+				    m->smep != !!(s->cr4 & CR4_SMEP) || m->smap != !!(s->cr4 & CR4_SMAP) ||
+				    m->keys != keys || (keys && m->pkru != s->pkru);
 
 		m->mode = mode;
 		m->pdptes = c->native && mode == MMU_PAE;
@@ -381,6 +385,8 @@ void cpu_mode_changed(struct cpu *c)
 		m->pse = s->cr4 & CR4_PSE;
 		m->smep = s->cr4 & CR4_SMEP;
 		m->smap = s->cr4 & CR4_SMAP;
+		m->keys = keys;
+		m->pkru = s->pkru;
 		if (flags_differ) {
 			mmu_flush(m);
 			cpu_wipe_jumps(c);

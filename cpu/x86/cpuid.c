@@ -8,6 +8,7 @@
 #include "cpu/cpu.h"
 #include "cpu/x86/decode.h"
 #include "cpu/x86/model.h"
+#include "cpu/x86/xsave.h"
 
 #define EXT 0x80000000u
 #define EXT_LAST 0x80000008u
@@ -32,6 +33,7 @@ static const struct {
 	{ F_INVPCID, L7_EBX, 10 }, { F_RDSEED, L7_EBX, 18 },     { F_ADX, L7_EBX, 19 },
 	{ F_SMAP, L7_EBX, 20 },    { F_CLFLUSHOPT, L7_EBX, 23 }, { F_CLWB, L7_EBX, 24 },
 	{ F_SHA, L7_EBX, 29 },     { F_UMIP, L7_ECX, 2 },        { F_LA57, L7_ECX, 16 },
+	{ F_PKU, L7_ECX, 3 },
 	{ F_RDPID, L7_ECX, 22 },   { F_FSRM, L7_EDX, 4 },        { F_SERIALIZE, L7_EDX, 14 },
 	{ F_XSAVEOPT, LD_EAX, 0 }, { F_XSAVEC, LD_EAX, 1 },      { F_XSAVEC, LD_EAX, 2 }, /* XGETBV with ECX 1 */
 	{ F_LAHF, LX_ECX, 0 },     { F_LZCNT, LX_ECX, 5 },       { F_3DNOWPREFETCH, LX_ECX, 8 },
@@ -88,26 +90,30 @@ static void cache(u32 out[4], u32 type, u32 level, u32 sets)
 	out[2] = sets - 1;
 }
 
-/* The legacy area and the header hold x87 and SSE; AVX, when there, comes right behind. SDM 1 13.4. */
+/* SDM 1 13.4 and 13.5. */
 static void leaf_xsave(const struct cpu *c, u32 sub, u32 out[4])
 {
-	bool avx = c->features & BIT(F_AVX), avx_on = c->s.xcr0 & 4;
+	u64 all = xsave_components(c);
 
 	if (!(c->features & BIT(F_XSAVE)))
 		return;
 	switch (sub) {
 	case 0:
-		out[0] = avx ? 7 : 3;
-		out[1] = 512 + 64 + (avx_on ? 256 : 0);
-		out[2] = 512 + 64 + (avx ? 256 : 0);
+		out[0] = (u32)all;
+		out[1] = xsave_size(c->s.xcr0, false);
+		out[2] = xsave_size(all, false);
 		break;
 	case 1:
 		out[0] = bits(c, LD_EAX);
-		out[1] = c->features & BIT(F_XSAVEC) ? 512 + 64 + (avx_on ? 256 : 0) : 0;
+		out[1] = c->features & BIT(F_XSAVEC) ? xsave_size(c->s.xcr0, true) : 0;
 		break;
 	case 2:
-		out[0] = avx ? 256 : 0;
-		out[1] = avx ? 512 + 64 : 0;
+		out[0] = all & X_AVX ? XSAVE_AVX_BYTES : 0;
+		out[1] = all & X_AVX ? XSAVE_LEGACY : 0;
+		break;
+	case 9:
+		out[0] = all & X_PKRU ? XSAVE_PKRU_BYTES : 0;
+		out[1] = all & X_PKRU ? XSAVE_PKRU : 0;
 		break;
 	default:
 		break;
@@ -139,7 +145,7 @@ static void leaf_basic(const struct cpu *c, u32 leaf, u32 sub, u32 out[4])
 	case 7:
 		if (!sub) {
 			out[1] = bits(c, L7_EBX);
-			out[2] = bits(c, L7_ECX);
+			out[2] = bits(c, L7_ECX) | (c->s.cr4 & CR4_PKE ? 1u << 4 : 0);
 			out[3] = bits(c, L7_EDX);
 		}
 		break;

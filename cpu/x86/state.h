@@ -141,7 +141,8 @@ struct x86_state {
 	u8 cpl;
 	u8 halted;
 	u8 shadow; /* interrupts are held off for one more instruction */
-	u8 pad[5];
+	u8 pad;
+	u32 pkru; /* protection keys, SDM 3A 4.6.2: two bits a key */
 };
 
 extern const struct state_desc x86_state_desc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * XSAVE, XSAVEOPT, XSAVEC, XRSTOR, XGETBV and XSETBV: SDM 1 chapter 13. Components: x87 (bit 0), SSE (1), AVX (2).
+ * XSAVE, XSAVEOPT, XSAVEC, XRSTOR, XGETBV and XSETBV: SDM 1 chapter 13. Components: x87 (bit 0), SSE (1), AVX (2), PKRU (9). And
+ * RDPKRU and WRPKRU, SDM 2B.
  */
 #include <string.h>
 
@@ -8,13 +9,36 @@
 #include "cpu/x86/opcodes.h"
 #include "cpu/x86/x87.h"
 #include "cpu/x86/xlat.h"
+#include "cpu/x86/xsave.h"
 
-enum { X_X87 = 1, X_SSE = 2, X_AVX = 4 };
 #define X_COMPACTED BIT(63)
 #define HEADER 512u
-#define AREA 576u
-/* The upper halves of YMM registers: the one component beyond the legacy area, so its place is the same in both formats. */
-#define AVX_AREA (AREA + 256u)
+#define AREA XSAVE_LEGACY
+/* The upper halves of YMM registers come right behind it, in both formats. */
+#define AVX_AREA (AREA + XSAVE_AVX_BYTES)
+
+u64 xsave_components(const struct cpu *c)
+{
+	return X_X87 | X_SSE | (c->features & BIT(F_AVX) ? X_AVX : 0) | (c->features & BIT(F_PKU) ? X_PKRU : 0);
+}
+
+u32 xsave_pkru_at(u64 components, bool compact)
+{
+	return !compact ? XSAVE_PKRU : components & X_AVX ? AVX_AREA : AREA;
+}
+
+u32 xsave_size(u64 components, bool compact)
+{
+	if (components & X_PKRU)
+		return xsave_pkru_at(components, compact) + XSAVE_PKRU_BYTES;
+	return components & X_AVX ? AVX_AREA : AREA;
+}
+
+static void set_pkru(struct cpu *c, u32 v)
+{
+	c->s.pkru = v;
+	cpu_mode_changed(c);
+}
 
 /* Components that are not in their initial state. */
 static u64 in_use(const struct cpu *c)
@@ -26,7 +50,7 @@ static u64 in_use(const struct cpu *c)
 		lo |= c->s.vec[n].q[0] | c->s.vec[n].q[1];
 		hi |= c->s.vec[n].q[2] | c->s.vec[n].q[3];
 	}
-	return X_X87 | (lo ? X_SSE : 0) | (hi ? X_AVX : 0);
+	return X_X87 | (lo ? X_SSE : 0) | (hi ? X_AVX : 0) | (c->s.pkru ? X_PKRU : 0);
 }
 
 enum { FORM_XSAVE, FORM_OPT, FORM_COMPACT };
@@ -38,14 +62,16 @@ static NOINLINE bool xsave(struct cpu *c, const struct insn *i, u64 ea)
 	u64 rfbm = (c->r[RDX] << 32 | (u32)c->r[RAX]) & c->s.xcr0;
 	u64 used = in_use(c), save = rfbm, bv;
 	u32 n, nvec = i->aux & 2 ? 16 : 8, size = rfbm & X_AVX ? AVX_AREA : AREA;
-	u8 b[AVX_AREA];
+	u64 key_ea = ea + xsave_pkru_at(rfbm, form == FORM_COMPACT);
+	u8 b[AVX_AREA], key[XSAVE_PKRU_BYTES];
 
 	if (form == FORM_COMPACT && c->s.fpu.mxcsr != 0x1f80)
 		used |= X_SSE;
 	if (form != FORM_XSAVE)
 		save &= used;
 	/* What is not asked for stays as it is in memory. */
-	if (!slow_probe(c, ea, size, true) || !load_bytes(c, ea, b, size))
+	if (!slow_probe(c, ea, size, true) || !load_bytes(c, ea, b, size) ||
+	    ((save & X_PKRU) && !slow_probe(c, key_ea, sizeof key, true)))
 		return false;
 	if (save & X_X87) {
 		u32 mxcsr = ld32(b + 24), mask = ld32(b + 28);
@@ -74,6 +100,9 @@ static NOINLINE bool xsave(struct cpu *c, const struct insn *i, u64 ea)
 	else
 		bv |= ld64(b + HEADER) & ~rfbm;
 	st64(b + HEADER, bv);
+	st64(key, c->s.pkru);
+	if ((save & X_PKRU) && !store_bytes(c, key_ea, key, sizeof key))
+		return false;
 	return store_bytes(c, ea, b, save & X_AVX ? AVX_AREA : HEADER + 16);
 }
 
@@ -82,7 +111,7 @@ static NOINLINE int xrstor(struct cpu *c, const struct insn *i, u64 ea)
 {
 	u64 rfbm = (c->r[RDX] << 32 | (u32)c->r[RAX]) & c->s.xcr0;
 	u32 n, nvec = i->aux & 2 ? 16 : 8;
-	u8 b[AVX_AREA];
+	u8 b[AVX_AREA], key[XSAVE_PKRU_BYTES];
 	u64 bv, comp;
 	bool compact, mxcsr;
 
@@ -107,6 +136,8 @@ static NOINLINE int xrstor(struct cpu *c, const struct insn *i, u64 ea)
 		return X86_GP;
 	if ((rfbm & bv & X_AVX) && !load_bytes(c, ea + AREA, b + AREA, AVX_AREA - AREA))
 		return -1;
+	if ((rfbm & bv & X_PKRU) && !load_bytes(c, ea + xsave_pkru_at(comp, compact), key, sizeof key))
+		return -1;
 	if (rfbm & X_X87) {
 		if (bv & X_X87)
 			x87_load_image(c, b, i->aux & 1);
@@ -127,6 +158,8 @@ static NOINLINE int xrstor(struct cpu *c, const struct insn *i, u64 ea)
 			VQ(&c->s.vec[n], 3) = bv & X_AVX ? ld64(b + AREA + 8 + 16 * n) : 0;
 		}
 	}
+	if (rfbm & X_PKRU)
+		set_pkru(c, bv & X_PKRU ? ld32(key) : 0);
 	return 0;
 }
 
@@ -153,6 +186,8 @@ static HANDLER(op_xrstor)
 		return raise_fault(c, i);
 	if (v)
 		RAISE((u8)v, 0);
+	if (c->mmu.keys)
+		return leave_after(c, i, BX_LOOKUP); /* keys may have changed under the table of jumps */
 	NEXT;
 }
 
@@ -184,9 +219,7 @@ bool x86_emit_xrstor(struct xlat *x, const struct xi *d)
 
 bool cpu_xcr0_valid(const struct cpu *c, u64 v)
 {
-	u64 known = X_X87 | X_SSE | (c->features & BIT(F_AVX) ? X_AVX : 0);
-
-	return !(v & ~known) && (v & X_X87) && (v & X_SSE || !(v & X_AVX));
+	return !(v & ~xsave_components(c)) && (v & X_X87) && (v & X_SSE || !(v & X_AVX));
 }
 
 static HANDLER(op_xgetbv)
@@ -237,5 +270,40 @@ static HANDLER(op_xsetbv)
 bool x86_emit_xsetbv(struct xlat *x, const struct xi *d)
 {
 	emit(x, d, op_xsetbv);
+	return true;
+}
+
+/* ---- protection keys ------------------------------------------------------------------------------------------------ */
+
+static HANDLER(op_rdpkru)
+{
+	if (!(c->s.cr4 & CR4_PKE))
+		RAISE(X86_UD, 0);
+	if ((u32)c->r[RCX])
+		RAISE(X86_GP, 0);
+	c->r[RAX] = c->s.pkru;
+	c->r[RDX] = 0;
+	NEXT;
+}
+
+bool x86_emit_rdpkru(struct xlat *x, const struct xi *d)
+{
+	emit(x, d, op_rdpkru);
+	return true;
+}
+
+static HANDLER(op_wrpkru)
+{
+	if (!(c->s.cr4 & CR4_PKE))
+		RAISE(X86_UD, 0);
+	if ((u32)c->r[RCX] || (u32)c->r[RDX])
+		RAISE(X86_GP, 0);
+	set_pkru(c, (u32)c->r[RAX]);
+	return leave_after(c, i, BX_LOOKUP);
+}
+
+bool x86_emit_wrpkru(struct xlat *x, const struct xi *d)
+{
+	emit(x, d, op_wrpkru);
 	return true;
 }

@@ -14,6 +14,7 @@ const char *gen_skip(const struct oprow *r)
 		{ " sysexit ", "AMD has it outside of long mode only" },
 		{ " sldt str sgdt sidt smsw ", "the kernel emulates it" },
 		{ " vmcall ", "belongs to a hypervisor" },
+		{ " rdpkru wrpkru ", "would lock the tester out of its own memory" },
 	};
 	u32 i;
 

@@ -16,7 +16,7 @@ static const char *const features[F_COUNT] = {
 	[F_AVX2] = "AVX2",	  [F_FMA] = "FMA",	   [F_F16C] = "F16C",	  [F_XSAVEOPT] = "XSAVEOPT",
 	[F_XSAVEC] = "XSAVEC",	  [F_SMAP] = "SMAP",	   [F_INVPCID] = "INVPCID", [F_MONITOR] = "MONITOR",
 	[F_VMX] = "VMX",	  [F_SERIALIZE] = "SERIALIZE", [F_CMOV] = "CMOV", [F_CX8] = "CX8",
-	[F_TSC] = "TSC",
+	[F_TSC] = "TSC",	  [F_PKU] = "PKU",
 };
 
 /* The bytes of an opcode as the SDM writes them. */
