@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Requests to threads and their results back to the thread that polls. Threads start when they are first needed; they
+ * see requests, memory of the caller's and files, nothing else.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hw/host/block_queue.h"
+
+#define REAP_MAX 256 /* completions at once, so that others who poll have their turn */
+
+static int execute(struct block *b, struct block_request *r)
+{
+	struct block_slice s = { r->vec, r->nvec, 0, r->length };
+
+	if (r->op == BLOCK_READ || r->op == BLOCK_WRITE) {
+		u64 have = 0;
+		u32 i;
+
+		for (i = 0; i < r->nvec; i++)
+			have += r->vec[i].len;
+		if (have < r->length)
+			return -EINVAL;
+	}
+	return block_run(b, r->op, r->flags, r->offset, s);
+}
+
+/* Under lock. */
+static void put_done(struct block *b, struct block_request *r)
+{
+	bool first = !b->done;
+
+	r->next = NULL;
+	*b->done_tail = r;
+	b->done_tail = &r->next;
+	pthread_cond_signal(&b->finished);
+	if (first && b->wake[1] >= 0) {
+		ssize_t n;
+
+		do
+			n = write(b->wake[1], "", 1);
+		while (n < 0 && errno == EINTR);
+	}
+}
+
+static void *worker(void *opaque)
+{
+	struct block *b = opaque;
+
+	pthread_mutex_lock(&b->lock);
+	for (;;) {
+		struct block_request *r = b->todo;
+		int rc;
+
+		if (!r) {
+			if (b->ending)
+				break;
+			b->idle++;
+			pthread_cond_wait(&b->work, &b->lock);
+			b->idle--;
+			continue;
+		}
+		b->todo = r->next;
+		b->ntodo--;
+		if (!b->todo)
+			b->todo_tail = &b->todo;
+		pthread_mutex_unlock(&b->lock);
+		rc = execute(b, r);
+		pthread_mutex_lock(&b->lock);
+		r->result = rc;
+		put_done(b, r);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return NULL;
+}
+
+static bool start_thread(struct block *b)
+{
+	int rc;
+#ifndef _WIN32
+	sigset_t all, old;
+
+	/* Signals are for the main thread. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+#endif
+	rc = pthread_create(&b->threads[b->nthreads], NULL, worker, b);
+#ifndef _WIN32
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+#endif
+	if (!rc)
+		b->nthreads++;
+	return !rc;
+}
+
+void block_submit(struct block *b, struct block_request *r)
+{
+	bool start;
+
+	r->next = NULL;
+	r->finished = false;
+	b->in_flight++;
+	pthread_mutex_lock(&b->lock);
+	*b->todo_tail = r;
+	b->todo_tail = &r->next;
+	start = ++b->ntodo > b->idle && b->nthreads < b->threads_max;
+	pthread_cond_signal(&b->work);
+	pthread_mutex_unlock(&b->lock);
+	if (!start || start_thread(b) || b->nthreads)
+		return;
+	/* The host gives us no thread at all: then here. */
+	pthread_mutex_lock(&b->lock);
+	b->todo = NULL;
+	b->todo_tail = &b->todo;
+	b->ntodo = 0;
+	pthread_mutex_unlock(&b->lock);
+	r->result = execute(b, r);
+	pthread_mutex_lock(&b->lock);
+	put_done(b, r);
+	pthread_mutex_unlock(&b->lock);
+}
+
+static void drain_wake(struct block *b)
+{
+	char sink[16];
+
+	while (b->wake[0] >= 0 && read(b->wake[0], sink, sizeof sink) > 0)
+		;
+}
+
+/* The next one that has completed. The byte in the pipe stays for as long as there are more. */
+static struct block_request *take_done(struct block *b)
+{
+	struct block_request *r;
+
+	pthread_mutex_lock(&b->lock);
+	r = b->done;
+	if (r)
+		b->done = r->next;
+	if (!b->done) {
+		b->done_tail = &b->done;
+		drain_wake(b);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return r;
+}
+
+/* One by one: done may wait for another request, which must be found then. */
+u32 block_reap(struct block *b)
+{
+	struct block_request *r;
+	u32 n = 0;
+
+	while (n < REAP_MAX && (r = take_done(b))) {
+		u32 op = (u32)r->op < BLOCK_OPS ? (u32)r->op : BLOCK_READ;
+		struct block_waiter *w;
+
+		r->next = NULL;
+		b->in_flight--;
+		b->stats.ops[op]++;
+		if (r->result)
+			b->stats.errors[op]++;
+		else if (op != BLOCK_FLUSH)
+			b->stats.bytes[op] += r->length;
+		r->finished = true;
+		for (w = b->waiters; w; w = w->next)
+			w->seen |= w->req == r;
+		n++;
+		/* The request is the caller's again, and may be gone or submitted anew when this returns. */
+		r->done(r, r->result);
+	}
+	return n;
+}
+
+static void on_wake(void *opaque, u32 events)
+{
+	block_reap(opaque);
+}
+
+static void wait_some(struct block *b)
+{
+	pthread_mutex_lock(&b->lock);
+	while (!b->done)
+		pthread_cond_wait(&b->finished, &b->lock);
+	pthread_mutex_unlock(&b->lock);
+	block_reap(b);
+}
+
+void block_wait(struct block *b, struct block_request *r)
+{
+	struct block_waiter w = { r, r->finished, b->waiters };
+
+	b->waiters = &w;
+	while (!w.seen)
+		wait_some(b);
+	b->waiters = w.next;
+}
+
+void block_drain(struct block *b)
+{
+	while (b->in_flight)
+		wait_some(b);
+}
+
+u32 block_in_flight(const struct block *b)
+{
+	return b->in_flight;
+}
+
+#ifdef _WIN32
+/* Descriptors cannot be polled there: looked at now and then. */
+static int open_wake(struct block *b, struct poll_set *ps)
+{
+	b->it = poll_every(ps, 1000000, on_wake, b);
+	return b->it ? 0 : -ENOMEM;
+}
+#else
+static int open_wake(struct block *b, struct poll_set *ps)
+{
+	int i;
+
+	if (pipe(b->wake)) {
+		b->wake[0] = b->wake[1] = -1;
+		return -errno;
+	}
+	for (i = 0; i < 2; i++) {
+		fcntl(b->wake[i], F_SETFL, fcntl(b->wake[i], F_GETFL) | O_NONBLOCK);
+		fcntl(b->wake[i], F_SETFD, FD_CLOEXEC);
+	}
+	b->it = poll_add(ps, b->wake[0], POLL_READABLE, on_wake, b);
+	return b->it ? 0 : -ENOMEM;
+}
+#endif
+
+int block_queue_init(struct block *b, struct poll_set *ps)
+{
+	b->todo_tail = &b->todo;
+	b->done_tail = &b->done;
+	b->wake[0] = b->wake[1] = -1;
+	b->threads_max = MIN(b->options.threads ? b->options.threads : BLOCK_THREADS, BLOCK_THREADS_MAX);
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_cond_init(&b->work, NULL);
+	pthread_cond_init(&b->finished, NULL);
+	b->ps = ps;
+	return ps ? open_wake(b, ps) : 0;
+}
+
+void block_queue_end(struct block *b)
+{
+	u32 i;
+
+	block_drain(b);
+	pthread_mutex_lock(&b->lock);
+	b->ending = true;
+	pthread_cond_broadcast(&b->work);
+	pthread_mutex_unlock(&b->lock);
+	for (i = 0; i < b->nthreads; i++)
+		pthread_join(b->threads[i], NULL);
+	if (b->ps)
+		poll_remove(b->ps, b->it);
+	for (i = 0; i < 2; i++)
+		if (b->wake[i] >= 0)
+			close(b->wake[i]);
+	pthread_cond_destroy(&b->work);
+	pthread_cond_destroy(&b->finished);
+	pthread_mutex_destroy(&b->lock);
+}

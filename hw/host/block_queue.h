@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An open disk and the threads that work for it.
+ */
+#ifndef HW_HOST_BLOCK_QUEUE_H
+#define HW_HOST_BLOCK_QUEUE_H
+
+#include "hw/host/block_impl.h"
+
+#define BLOCK_THREADS_MAX 16
+
+/* Somebody in block_wait(). */
+struct block_waiter {
+	const struct block_request *req;
+	bool seen;
+	struct block_waiter *next;
+};
+
+struct block {
+	struct block_node *node; /* the uppermost */
+	char *spec;
+	const char *format, *backing;
+	struct block_options options;
+	bool guessed; /* raw, as nothing else fitted */
+	struct block_stats stats;
+
+	/* The caller's thread. */
+	struct poll_set *ps;
+	struct poll_item *it;
+	int wake[2]; /* a byte in it: something is in done */
+	u32 in_flight;
+	struct block_waiter *waiters;
+
+	/* Under lock. */
+	pthread_mutex_t lock;
+	pthread_cond_t work, finished;
+	struct block_request *todo, **todo_tail;
+	struct block_request *done, **done_tail;
+	u32 ntodo, idle; /* requests, and threads that wait for one */
+	bool ending;
+
+	pthread_t threads[BLOCK_THREADS_MAX];
+	u32 nthreads, threads_max;
+};
+
+/* Runs one operation here and now. flags: BLOCK_FUA, BLOCK_UNMAP. s has the length, and the memory of reads and writes. */
+int block_run(struct block *b, enum block_op op, u32 flags, u64 off, struct block_slice s);
+
+int block_queue_init(struct block *b, struct poll_set *ps);
+/* Waits for everything and ends the threads. */
+void block_queue_end(struct block *b);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A look at a qcow2 image when it is opened: is all there that its tables point at? Left out: what qemu-img check does
+ * beyond that.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "hw/host/qcow2.h"
+
+static int cut_off(struct qcow2 *q, const char *what, u64 at, struct error *e)
+{
+	return error_set(e, -EIO,
+			 "%.300s is truncated: %s at byte %llu, but the file ends at %llu; get the whole of it again",
+			 q->name, what, (unsigned long long)at, (unsigned long long)q->file_end);
+}
+
+static int scan_l2(struct qcow2 *q, u64 l2, u8 *p, struct error *e)
+{
+	int rc = node_read(q->file, l2, p, (size_t)q->cluster_size);
+	size_t i;
+
+	if (rc)
+		return error_set(e, rc, "%.300s: cannot read its tables", q->name);
+	for (i = 0; i < q->cluster_size; i += 8) {
+		u64 entry = ldbe64(p + i), at = entry & QCOW2_OFFSET, len;
+
+		if (entry & QCOW2_COMPRESSED)
+			qcow2_packed_place(q, entry, &at, &len);
+		else if (entry & QCOW2_ZERO)
+			continue;
+		if (at >= q->file_end)
+			return cut_off(q, "there are data", at, e);
+	}
+	return 0;
+}
+
+int qcow2_check_truncated(struct qcow2 *q, struct error *e)
+{
+	u64 last, at;
+	u8 *p;
+	u32 i;
+	int rc;
+
+	for (i = 0; i < q->l1_size; i++) {
+		at = q->l1[i] & QCOW2_OFFSET;
+		if (at & (q->cluster_size - 1))
+			return error_set(
+				e, -EIO,
+				"%.300s is damaged: L1 entry %u is %#llx, not a cluster; try qemu-img check -r",
+				q->name, i, (unsigned long long)q->l1[i]);
+		if (at && at + q->cluster_size > ALIGN_UP(q->file_end, q->cluster_size))
+			return cut_off(q, "a table is", at, e);
+	}
+	/* The tables of a whole image need no reading: the refcounts say how far it goes. */
+	rc = qcow2_last_in_use(q, &last);
+	if (rc)
+		return error_set(e, rc, "%.300s: cannot read its refcounts", q->name);
+	if (last < DIV_UP(q->file_end, q->cluster_size))
+		return 0;
+	p = malloc((size_t)q->cluster_size);
+	if (!p)
+		return error_set(e, -ENOMEM, "%.300s: the host is out of memory", q->name);
+	for (i = 0; !rc && i < q->l1_size; i++)
+		if ((at = q->l1[i] & QCOW2_OFFSET))
+			rc = scan_l2(q, at, p, e);
+	free(p);
+	return rc;
+}

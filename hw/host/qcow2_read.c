@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading qcow2: from an offset of the disk to bytes of the file, the backing file, or zeros (specification, "Cluster
+ * mapping").
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/host/qcow2.h"
+
+static int entry_kind(struct qcow2 *q, u64 entry, enum qcow2_kind *kind)
+{
+	if (entry & QCOW2_COMPRESSED) {
+		*kind = QCOW2_MAP_PACKED;
+		return 0;
+	}
+	if (entry & QCOW2_OFFSET & (q->cluster_size - 1))
+		return qcow2_broken(q, "a cluster is not aligned", entry & QCOW2_OFFSET);
+	if (entry & QCOW2_ZERO && q->version < 3)
+		return qcow2_broken(q, "a version 2 image has a zero cluster", entry & QCOW2_OFFSET);
+	if (entry & QCOW2_ZERO)
+		*kind = QCOW2_MAP_ZERO;
+	else
+		*kind = entry & QCOW2_OFFSET ? QCOW2_MAP_DATA : QCOW2_MAP_HOLE;
+	return 0;
+}
+
+static int map_table(struct qcow2 *q, const struct qcow2_table *t, u64 off, u64 len, struct qcow2_map *m)
+{
+	u64 in = off & (q->cluster_size - 1), n = q->cluster_size - in;
+	u32 entries = 1u << q->l2_bits, i = (u32)(off >> q->cluster_bits) & (entries - 1);
+	int rc;
+
+	m->entry = ldbe64(t->data + 8 * (size_t)i);
+	rc = entry_kind(q, m->entry, &m->kind);
+	if (rc)
+		return rc;
+	m->copied = m->entry & QCOW2_COPIED;
+	if (m->kind == QCOW2_MAP_DATA)
+		m->host = (m->entry & QCOW2_OFFSET) + in;
+	while (m->kind != QCOW2_MAP_PACKED && n < len && ++i < entries) {
+		u64 e = ldbe64(t->data + 8 * (size_t)i);
+		enum qcow2_kind kind;
+
+		if (entry_kind(q, e, &kind) || kind != m->kind || m->copied != !!(e & QCOW2_COPIED))
+			break;
+		if (kind == QCOW2_MAP_DATA && (e & QCOW2_OFFSET) != m->host + n)
+			break;
+		n += q->cluster_size;
+	}
+	m->len = MIN(n, len);
+	return 0;
+}
+
+int qcow2_map(struct qcow2 *q, u64 off, u64 len, struct qcow2_map *m)
+{
+	u64 index = off >> (q->cluster_bits + q->l2_bits);
+	u64 table_end = (index + 1) << (q->cluster_bits + q->l2_bits), l2;
+	struct qcow2_table *t;
+	int rc;
+
+	memset(m, 0, sizeof *m);
+	l2 = index < q->l1_size ? q->l1[index] & QCOW2_OFFSET : 0;
+	if (!l2) {
+		m->len = MIN(len, table_end - off);
+		return 0;
+	}
+	pthread_mutex_lock(&q->cache_lock);
+	/* Checked when the image was opened; our own are right. */
+	rc = qcow2_table_get(q, &q->l2, l2, false, &t);
+	if (!rc)
+		rc = map_table(q, t, off, len, m);
+	pthread_mutex_unlock(&q->cache_lock);
+	m->copied = m->copied && q->l1[index] & QCOW2_COPIED;
+	return rc;
+}
+
+static int read_backing(struct qcow2 *q, u64 off, const struct block_slice *s)
+{
+	u64 have = q->backing && off < q->backing->size ? MIN(s->len, q->backing->size - off) : 0;
+	struct block_slice part = slice_cut(s, 0, have);
+	int rc = have ? q->backing->ops->read(q->backing, off, &part) : 0;
+
+	if (!rc && have < s->len) {
+		part = slice_cut(s, have, s->len - have);
+		slice_zero(&part);
+	}
+	return rc;
+}
+
+void qcow2_packed_place(const struct qcow2 *q, u64 entry, u64 *off, u64 *len)
+{
+	/* Specification, "Compressed Clusters Descriptor". */
+	u32 x = 62 - (q->cluster_bits - 8);
+
+	*off = entry & (BIT(x) - 1);
+	*len = ((entry & (QCOW2_COMPRESSED - 1)) >> x) * 512 + 512 - (*off & 511);
+}
+
+static int read_packed(struct qcow2 *q, u64 off, u64 entry, const struct block_slice *s)
+{
+	u64 at, len;
+	u8 *p;
+	int rc = 0;
+
+	qcow2_packed_place(q, entry, &at, &len);
+	if (at >= q->file_end)
+		return -EIO;
+	pthread_mutex_lock(&q->last_lock);
+	if (!q->last && !(q->last = malloc((size_t)q->cluster_size)))
+		rc = -ENOMEM;
+	if (!rc && q->last_entry != entry) {
+		q->last_entry = 0;
+		p = malloc((size_t)len);
+		rc = p ? node_read(q->file, at, p, (size_t)len) : -ENOMEM;
+		if (!rc)
+			rc = qcow2_unpack(q, p, (size_t)len, q->last);
+		free(p);
+		if (!rc)
+			q->last_entry = entry;
+	}
+	if (!rc)
+		slice_put(s, q->last + (off & (q->cluster_size - 1)));
+	pthread_mutex_unlock(&q->last_lock);
+	return rc;
+}
+
+int qcow2_read_locked(struct qcow2 *q, u64 off, const struct block_slice *s)
+{
+	u64 done = 0;
+	int rc = 0;
+
+	while (!rc && done < s->len) {
+		struct block_slice part;
+		struct qcow2_map m;
+
+		rc = qcow2_map(q, off + done, s->len - done, &m);
+		if (rc)
+			break;
+		part = slice_cut(s, done, m.len);
+		switch (m.kind) {
+		case QCOW2_MAP_HOLE:
+			rc = read_backing(q, off + done, &part);
+			break;
+		case QCOW2_MAP_ZERO:
+			slice_zero(&part);
+			break;
+		case QCOW2_MAP_DATA:
+			/* A file may end within its last cluster, not before one. */
+			if (m.host + m.len > ALIGN_UP(q->file_end, q->cluster_size))
+				rc = -EIO;
+			else
+				rc = q->file->ops->read(q->file, m.host, &part);
+			break;
+		case QCOW2_MAP_PACKED:
+			rc = read_packed(q, off + done, m.entry, &part);
+			break;
+		}
+		done += m.len;
+	}
+	return rc;
+}
+
+int qcow2_read(struct block_node *n, u64 off, const struct block_slice *s)
+{
+	struct qcow2 *q = qcow2_of(n);
+	int rc;
+
+	rw_rdlock(&q->lock);
+	rc = qcow2_read_locked(q, off, s);
+	rw_rdunlock(&q->lock);
+	return rc;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Disks of NBD servers: a whole life with qemu-nbd, where it is installed.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "hw/host/block.h"
+#include "tests/qcow2_image.h"
+#include "tests/suites.h"
+
+static char dir[64];
+
+static void begin(void)
+{
+	strcpy(dir, "/tmp/block-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+}
+
+static void end(void)
+{
+	char cmd[100];
+
+	snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
+	ck_assert_int_eq(system(cmd), 0);
+}
+
+static const char *at(const char *name)
+{
+	static char path[4][200];
+	static u32 turn;
+	char *p = path[turn++ % 4];
+
+	snprintf(p, sizeof path[0], "%s/%s", dir, name);
+	return p;
+}
+
+START_TEST(server)
+{
+	struct block_options o = { .format = "raw" };
+	struct error e = { "" };
+	char cmd[600], spec[300];
+	struct block *b;
+	u8 *p = malloc(3 << 20), *q = malloc(3 << 20);
+	u64 x = 8;
+	size_t i;
+	int tries, code = 0;
+	FILE *f;
+
+	ck_assert_ptr_null(block_open("nbd+unix:///x?socket=/nonexistent/sock", &o, NULL, &code, &e));
+#if !HAVE_NBD
+	ck_assert_int_eq(code, -ENOTSUP);
+	ck_assert(strstr(e.text, "libnbd"));
+#else
+	ck_assert_msg(strstr(e.text, "no NBD server") != NULL, "%s", e.text);
+	if (system("qemu-nbd --version >/dev/null 2>&1"))
+		return;
+	begin();
+	f = fopen(at("a"), "wb");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(ftruncate(fileno(f), 4 << 20), 0);
+	fclose(f);
+	snprintf(cmd, sizeof cmd, "exec qemu-nbd -f raw -x disk -t -e 8 -k %s/s %s/a >/dev/null 2>&1 & echo $! >%s/pid",
+		 dir, dir, dir);
+	ck_assert_int_eq(system(cmd), 0);
+	for (tries = 0; tries < 100 && access(at("s"), F_OK); tries++)
+		usleep(50000);
+	if (_i)
+		snprintf(spec, sizeof spec, "nbd+unix:///disk?socket=%s/s", dir);
+	else
+		snprintf(spec, sizeof spec, "nbd:unix:%s/s:exportname=disk", dir);
+	b = block_open(spec, &o, NULL, NULL, &e);
+	ck_assert_msg(b != NULL, "%s", e.text);
+	ck_assert_uint_eq(block_size(b), 4 << 20);
+	for (i = 0; i < 3 << 20; i++)
+		p[i] = (u8)image_random(&x);
+	ck_assert_int_eq(block_pwrite(b, 1000, p, 3 << 20), 0);
+	ck_assert_int_eq(block_flush(b), 0);
+	ck_assert_int_eq(block_write_zeroes(b, 1000 + 4096, 8192, 0), 0);
+	memset(p + 4096, 0, 8192);
+	ck_assert_int_eq(block_discard(b, 0, 512), 0);
+	ck_assert_int_eq(block_pread(b, 1000, q, 3 << 20), 0);
+	ck_assert(!memcmp(p, q, 3 << 20));
+	ck_assert_int_eq(block_resize(b, 8 << 20, NULL), -ENOTSUP);
+	block_close(b);
+	/* A server that goes away is an error of the request. */
+	b = block_open(spec, &o, NULL, NULL, &e);
+	ck_assert_msg(b != NULL, "%s", e.text);
+	snprintf(cmd, sizeof cmd, "kill $(cat %s/pid); sleep 0.3", dir);
+	ck_assert_int_eq(system(cmd), 0);
+	ck_assert_int_eq(block_pread(b, 0, q, 512), -EIO);
+	ck_assert_int_eq(block_pwrite(b, 0, q, 512), -EIO);
+	block_close(b);
+	end();
+#endif
+	free(p);
+	free(q);
+}
+END_TEST
+
+Suite *nbd_suite(void);
+Suite *nbd_suite(void)
+{
+	Suite *s = suite_create("nbd");
+	TCase *tc = tcase_create("nbd");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, server, 0, 2);
+	suite_add_tcase(s, tc);
+	return s;
+}
