@@ -21,6 +21,7 @@
 #include "pv/sched.h"
 #include "pv/time.h"
 #include "pv/traps.h"
+#include "pv/xenbus.h"
 #include "pv/xenstore.h"
 
 #define INITIAL_CR0 (CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE)
@@ -204,6 +205,7 @@ static void destroy(struct domain *d)
 
 	if (!p)
 		return;
+	pv_xenbus_free(p);
 	pv_xenstore_free(p);
 	pv_console_free(p);
 	if (p->grants)
@@ -300,6 +302,8 @@ static int start_services(struct pv_domain *p, const struct pv_create_in *in)
 		rc = pv_time_init(p);
 	if (!rc)
 		rc = pv_xenstore_init(p);
+	if (!rc)
+		rc = pv_xenbus_init(p);
 	if (!rc)
 		rc = pv_console_init(p, in->console_out, in->opaque);
 	if (!rc)

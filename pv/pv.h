@@ -109,6 +109,7 @@ struct pv_grants;  /* pv/grant.c */
 struct pv_console; /* pv/console.c */
 struct xenstore;   /* pv/xenstore.c */
 struct pv_time;    /* pv/time.c */
+struct pv_xenbus;  /* pv/xenbus.c */
 
 struct pv_domain {
 	struct domain *d;
@@ -118,6 +119,7 @@ struct pv_domain {
 	struct pv_grants *grants;
 	struct pv_console *console;
 	struct xenstore *store;
+	struct pv_xenbus *xenbus;
 	struct pv_time *time;
 	struct mem m2p; /* frames of the machine-to-physical table, 8 bytes an mfn */
 	u64 work; /* what the hypercall being served has cost, in table entries looked at; from 0 for each */

@@ -17,6 +17,16 @@ static bool guest(const struct xs_conn *c)
 	return c && c->domid;
 }
 
+static bool client(const struct xs_conn *c)
+{
+	return c && c->client;
+}
+
+bool xs_special(const char *path)
+{
+	return !strcmp(path, "@introduceDomain") || !strcmp(path, "@releaseDomain");
+}
+
 bool xs_path_ok(const char *path)
 {
 	size_t n = strlen(path);
@@ -98,7 +108,7 @@ const struct xs_node *xs_get(struct xs_conn *c, struct xenstore *s, struct xs_tx
 	char buf[XS_ABS_PATH_MAX];
 	const struct xs_node *n;
 
-	if (!xs_path_ok(path)) {
+	if (!xs_path_ok(path) && !xs_special(path)) {
 		*err = -XEN_EINVAL;
 		return NULL;
 	}
@@ -139,6 +149,8 @@ static void changed(struct xenstore *s, struct xs_txn *t, const char *path, cons
 {
 	struct xs_access *a;
 
+	if (path[0] == '@')
+		return;
 	if (!t) {
 		xs_fire(s, path, n, exact);
 		return;
@@ -201,12 +213,14 @@ static int create(struct xs_conn *c, struct xenstore *s, struct xs_txn *t, const
 	if (!top)
 		return t && t->poisoned ? -XEN_ENOSPC : -XEN_ENOENT;
 	at = buf[1] ? strlen(buf) : 0;
+	if (client(c) && s->nodes.n + (t ? t->n : 0) + count_missing(s, t, path, buf) > XS_CLIENT_NODES)
+		return -XEN_ENOSPC;
 	if (guest(c)) {
 		const char *slash = strchr(path + at + 1, '/');
 		size_t name = slash ? (size_t)(slash - path) - at : pathlen - at;
 
-		if (owned_in(c, s, t) + count_missing(s, t, path, buf) > XS_QUOTA_NODES ||
-		    xs_entry_size(top) + name > XS_QUOTA_ENTRY || 24 + top->nperms * 8 + len > XS_QUOTA_ENTRY)
+		if (owned_in(c, s, t) + count_missing(s, t, path, buf) > s->quota.nodes ||
+		    xs_entry_size(top) + name > s->quota.node_size || 24 + top->nperms * 8 + len > s->quota.node_size)
 			return -XEN_ENOSPC;
 	}
 	nperms = top->nperms;
@@ -248,7 +262,7 @@ static int do_write(struct xs_conn *c, struct xenstore *s, struct xs_txn *t, con
 	if (!old) {
 		if (err == -XEN_ENOENT)
 			err = create(c, s, t, path, p, n);
-	} else if (guest(c) && xs_entry_size(old) - old->len + n > XS_QUOTA_ENTRY) {
+	} else if (guest(c) && xs_entry_size(old) - old->len + n > s->quota.node_size) {
 		err = -XEN_ENOSPC;
 	} else {
 		node = node_rw(s, t, path);
@@ -346,20 +360,17 @@ static int rm_tree(struct xenstore *s, struct xs_txn *t, const char *path)
 	xs_node_del_child(parent, strrchr(path, '/') + 1);
 	for (i = 0; i < l.n; i++)
 		changed(s, t, l.v[i], xs_look(s, t, l.v[i]), i > 0);
-	for (i = 0; i < l.n; i++) {
-		if (t) {
-			struct xs_access *a = xs_txn_access(s, t, l.v[i]);
+	for (i = 0; t && i < l.n; i++) {
+		struct xs_access *a = xs_txn_access(s, t, l.v[i]);
 
-			if (a) {
-				xs_node_free(a->node);
-				a->node = NULL;
-				a->written = true;
-			}
-		} else {
-			xs_table_del(&s->nodes, l.v[i]);
-			s->gen++;
+		if (a) {
+			xs_node_free(a->node);
+			a->node = NULL;
+			a->written = true;
 		}
 	}
+	if (!t)
+		s->gen += xs_table_del(&s->nodes, path);
 	list_free(&l);
 	return 0;
 }
@@ -393,14 +404,14 @@ int xs_do_set_perms(struct xs_conn *c, struct xenstore *s, struct xs_txn *t, con
 
 	if (!n)
 		return -XEN_EINVAL;
-	if (guest(c) && n > XS_QUOTA_PERMS)
+	if (guest(c) && n > s->quota.perms)
 		return -XEN_ENOSPC;
 	old = xs_get(c, s, t, path, XS_PERM_WRITE | XS_PERM_OWNER, &err);
 	if (!old)
 		return err;
 	if (guest(c) && p[0].domid != old->perms[0].domid)
 		return -XEN_EPERM;
-	if (guest(c) && xs_entry_size(old) + (n - old->nperms) * 8 > XS_QUOTA_ENTRY)
+	if (guest(c) && xs_entry_size(old) - old->nperms * 8 + n * 8 > s->quota.node_size)
 		return -XEN_ENOSPC;
 	xs_enter(s);
 	node = node_rw(s, t, path);
@@ -411,22 +422,52 @@ int xs_do_set_perms(struct xs_conn *c, struct xenstore *s, struct xs_txn *t, con
 	return err;
 }
 
+void xs_rm_owned(struct xenstore *s, u32 domid)
+{
+	char path[XS_ABS_PATH_MAX];
+	u32 i;
+
+	xs_enter(s);
+	for (i = 0; i < s->nodes.n;) {
+		const struct xs_node *n = s->nodes.v[i];
+
+		if (n->perms[0].domid != domid || !n->path[1] || n->path[0] != '/') {
+			i++;
+			continue;
+		}
+		memcpy(path, n->path, strlen(n->path) + 1);
+		if (xs_do_rm(NULL, s, NULL, path))
+			i++;
+	}
+	xs_leave(s);
+}
+
 /* ---- the store as a whole -------------------------------------------------------------------------------------- */
 
+static int store_plant(struct xenstore *s, const char *path, u32 mode)
+{
+	struct xs_perm perm = { 0, mode };
+	struct xs_node *n = xs_node_new(path);
+
+	if (!n || xs_node_perms(n, &perm, 1)) {
+		xs_node_free(n);
+		return -ENOMEM;
+	}
+	n->gen = ++s->gen;
+	if (xs_table_put(&s->nodes, n)) {
+		xs_node_free(n);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* What is never missing; and the limits. */
 static int store_root(struct xenstore *s)
 {
-	static const struct xs_perm everybody = { 0, XS_PERM_READ };
-	struct xs_node *root = xs_node_new("/");
-
-	if (!root || xs_node_perms(root, &everybody, 1)) {
-		xs_node_free(root);
+	s->quota = (struct xs_quota){ 1000, 2048, 128, 10, 1024, 5, 20 }; /* xenstored's */
+	if (store_plant(s, "/", XS_PERM_READ) || store_plant(s, "@introduceDomain", XS_PERM_NONE) ||
+	    store_plant(s, "@releaseDomain", XS_PERM_NONE))
 		return -ENOMEM;
-	}
-	root->gen = ++s->gen;
-	if (xs_table_put(&s->nodes, root)) {
-		xs_node_free(root);
-		return -ENOMEM;
-	}
 	return 0;
 }
 
@@ -451,9 +492,17 @@ void xenstore_free(struct xenstore *s)
 {
 	struct xs_host_watch *w;
 	struct xs_host_event *e;
+	struct xs_conn *c;
 
 	if (!s)
 		return;
+	for (w = s->host_watches; w; w = w->next)
+		w->gone = true;
+	/* Guests first: those who watch hear of their end. */
+	for (c = s->conns; c; c = c->next)
+		if (!c->client)
+			xs_shutdown(s, c->domid);
+	xs_clients_drop(s);
 	while (s->conns)
 		xs_disconnect(s, s->conns);
 	while ((e = s->events)) {
@@ -472,18 +521,27 @@ void xenstore_free(struct xenstore *s)
 
 void xenstore_save(struct xenstore *s, struct buf *out)
 {
-	const struct xs_conn *c;
+	const struct xs_conn *c, *guests = NULL;
 	u32 i, n = 0;
 
-	buf_put_u32(out, 1); /* version */
+	buf_put_u32(out, 2); /* version */
 	buf_put_u64(out, s->gen);
+	for (i = 0; i < XS_QUOTAS; i++)
+		buf_put_u32(out, ((const u32 *)&s->quota)[i]);
 	buf_put_u32(out, s->nodes.n);
 	for (i = 0; i < s->nodes.n; i++)
 		xs_node_save(s->nodes.v[i], out);
 	for (c = s->conns; c; c = c->next)
-		n++;
+		n += c->client != 0;
 	buf_put_u32(out, n);
-	for (c = s->conns; c; c = c->next)
+	for (c = s->conns; c && c->client; c = c->next) {
+		buf_put_u32(out, c->client);
+		xs_conn_save(c, out);
+	}
+	for (n = 0; c; c = c->next, n++)
+		guests = guests ? guests : c;
+	buf_put_u32(out, n);
+	for (c = guests; c; c = c->next)
 		xs_conn_save(c, out);
 }
 
@@ -492,9 +550,11 @@ static int store_load(struct xenstore *s, struct reader *in)
 	struct xs_conn *c;
 	u32 n;
 
-	if (reader_u32(in) != 1)
+	if (reader_u32(in) != 2)
 		return -EINVAL;
 	s->gen = reader_u64(in);
+	for (n = 0; n < XS_QUOTAS; n++)
+		((u32 *)&s->quota)[n] = reader_u32(in);
 	for (n = reader_u32(in); n; n--) {
 		struct xs_node *node = xs_node_load(in);
 
@@ -503,11 +563,21 @@ static int store_load(struct xenstore *s, struct reader *in)
 			return -EINVAL;
 		}
 	}
+	/* Clients have no other end here; guests must be the same. */
 	n = reader_u32(in);
-	for (c = s->conns; c; c = c->next, n--)
-		if (!n || xs_conn_load(c, in))
+	if (n > XS_CLIENTS)
+		return -EINVAL;
+	while (n--)
+		if (!(c = xs_client_new(s, reader_u32(in))) || xs_conn_load(c, in))
 			return -EINVAL;
-	return n || in->failed || !xs_table_find(&s->nodes, "/") ? -EINVAL : 0;
+	n = reader_u32(in);
+	for (c = s->conns; c; c = c->next)
+		if (!c->client && (!n-- || xs_conn_load(c, in)))
+			return -EINVAL;
+	if (n || in->failed || !xs_table_find(&s->nodes, "/") || !xs_table_find(&s->nodes, "@introduceDomain") ||
+	    !xs_table_find(&s->nodes, "@releaseDomain"))
+		return -EINVAL;
+	return 0;
 }
 
 int xenstore_load(struct xenstore *s, struct reader *in)
@@ -516,11 +586,13 @@ int xenstore_load(struct xenstore *s, struct reader *in)
 	int rc;
 
 	xs_table_free(&s->nodes);
+	xs_clients_drop(s);
 	for (c = s->conns; c; c = c->next)
 		xs_conn_drop(c);
 	rc = store_load(s, in);
 	if (rc) {
 		xs_table_free(&s->nodes);
+		xs_clients_drop(s);
 		for (c = s->conns; c; c = c->next)
 			xs_conn_drop(c);
 		store_root(s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The xenstore: a tree of paths with values and permissions, watches, transactions (Xen docs/misc/xenstore.txt,
- * public/io/xs_wire.h). Guests talk to it over a shared ring; back ends and tools of the host call it directly.
- * Left out: XS_CONTROL, live update, and rings after a reconnect.
+ * public/io/xs_wire.h). Guests talk to it over a shared ring, clients of the control domain by messages; back ends call
+ * it directly. Left out: live update.
  */
 #ifndef PV_XENSTORE_H
 #define PV_XENSTORE_H
@@ -64,6 +64,8 @@ void xs_unwatch(struct xenstore *s, struct xs_host_watch *w);
 /* A transaction of the host: what xs_* do until xs_end() becomes visible at once. Only for lone writers: never EAGAIN. */
 void xs_begin(struct xenstore *s);
 int xs_end(struct xenstore *s);
+/* Forgets what was done since xs_begin(). */
+void xs_abort(struct xenstore *s);
 
 /* ---- for guests ------------------------------------------------------------------------------------------------ */
 
@@ -81,8 +83,36 @@ void xs_reset(struct xs_conn *c);
 void xs_serve(struct xs_conn *c);
 /* True when the guest broke the protocol and is served no more. */
 bool xs_dead(const struct xs_conn *c);
+/* A domain has shut down: those who watch @releaseDomain hear of it, once. */
+void xs_shutdown(struct xenstore *s, u32 domid);
 /* domid may do to domain target's nodes what target may (XS_SET_TARGET). */
 void xs_set_target(struct xs_conn *c, u32 target);
+
+/* ---- for clients of the control domain (domain 0): whole messages, at definite instants -------------------------- */
+
+/* What a client is told goes out here, at once; nothing of it is kept in the store. */
+struct xs_client_ops {
+	void (*send)(void *opaque, u32 id, u32 type, u32 req, u32 tx, const void *p, size_t n);
+	/* A request of n bytes has been served. */
+	void (*served)(void *opaque, u32 id, u32 n);
+	/* The store has closed the connection, or refused it. */
+	void (*gone)(void *opaque, u32 id);
+};
+/* NULL: replies and events are dropped. */
+void xs_clients_listen(struct xenstore *s, const struct xs_client_ops *ops, void *opaque);
+
+/*
+ * Lets go of every client. Also after a load, when nobody will go on feeding the clients that the state came with, and
+ * before new ones come.
+ */
+void xs_clients_drop(struct xenstore *s);
+
+/* A message to the store from outside, as it goes through the door (DOOR_STORE): client, enum xs_client_op, bytes. */
+enum xs_client_op { XS_CLIENT_OPEN, XS_CLIENT_REQUEST, XS_CLIENT_CLOSE };
+#define XS_CLIENT_HEADER 8u
+#define XS_MESSAGE_MAX (16u + XS_PAYLOAD_MAX) /* bytes of a request with its header */
+/* Anything may be in it. */
+void xs_client_input(struct xenstore *s, const u8 *p, size_t n);
 
 /* ---- pv/xenstore_domain.c: a PV domain's own ------------------------------------------------------------------- */
 

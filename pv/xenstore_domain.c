@@ -10,9 +10,12 @@
 #include "pv/evtchn.h"
 #include "pv/pv.h"
 #include "pv/xenstore_impl.h"
+#include "pv/xenstore_socket.h"
 
 #define PAGE_FEATURES 2064u
-#define XS_FEATURE_ERROR 2u /* the page's error field is used */
+#define XS_FEATURE_RECONNECTION 1u /* the page's connection field is honoured */
+#define XS_FEATURE_ERROR 2u        /* the error field is used */
+#define XS_FEATURE_WATCHDEPTH 4u   /* WATCH takes a depth */
 
 static void store_event(void *opaque)
 {
@@ -40,13 +43,18 @@ static int store_load(void *opaque, struct reader *in)
 	return xenstore_load(opaque, in);
 }
 
+/* A client of the control domain. */
+static void store_input(void *opaque, const struct door_input *in)
+{
+	struct pv_domain *d = opaque;
+
+	if (d->store)
+		xs_client_input(d->store, in->data, in->len);
+}
+
 struct xs_conn *pv_xenstore_conn(struct pv_domain *d)
 {
-	struct xs_conn *c;
-
-	for (c = d->store ? d->store->conns : NULL; c && c->domid != d->d->id; c = c->next)
-		;
-	return c;
+	return d->store ? xs_guest(d->store, d->d->id) : NULL;
 }
 
 int pv_xenstore_init(struct pv_domain *d)
@@ -56,6 +64,8 @@ int pv_xenstore_init(struct pv_domain *d)
 	d->store = xenstore_new(&d->d->host->log);
 	if (d->store && xs_connect(d->store, d->d->id, &d->d->mem, &d->s.store_mfn, store_notify, d))
 		rc = pv_evtchn_bind_host(d, &d->s.store_port, store_event, d);
+	if (!rc)
+		rc = door_handle(&d->d->door, DOOR_STORE, XS_DOOR_TARGET, store_input, d);
 	if (!rc)
 		rc = state_add_custom(&d->d->states, "xenstore", 0, store_save, store_load, d->store);
 	if (rc) {
@@ -198,6 +208,7 @@ int pv_xenstore_start(struct pv_domain *d, const struct pv_store_config *cfg)
 	end = xs_end(d->store);
 	if (rc || end)
 		return -ENOMEM;
-	mem_write_u32(&d->d->mem, (d->s.store_mfn << PAGE_SHIFT) + PAGE_FEATURES, XS_FEATURE_ERROR);
+	mem_write_u32(&d->d->mem, (d->s.store_mfn << PAGE_SHIFT) + PAGE_FEATURES,
+		      XS_FEATURE_RECONNECTION | XS_FEATURE_ERROR | XS_FEATURE_WATCHDEPTH);
 	return 0;
 }

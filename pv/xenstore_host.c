@@ -84,7 +84,7 @@ int xs_set_perms(struct xenstore *s, const char *path, const struct xs_perm *per
 void xs_begin(struct xenstore *s)
 {
 	if (!s->host_txn)
-		s->host_txn = xs_txn_new(0);
+		s->host_txn = xs_txn_new(0, UINT32_MAX);
 }
 
 int xs_end(struct xenstore *s)
@@ -100,4 +100,10 @@ int xs_end(struct xenstore *s)
 	xs_leave(s);
 	xs_txn_free(t);
 	return rc;
+}
+
+void xs_abort(struct xenstore *s)
+{
+	xs_txn_free(s->host_txn);
+	s->host_txn = NULL;
 }

@@ -17,17 +17,29 @@ enum xs_type {
 	XS_IS_DOMAIN_INTRODUCED, XS_RESUME, XS_SET_TARGET, XS_RESTRICT, XS_RESET_WATCHES, XS_DIRECTORY_PART, XS_TYPES
 };
 
-/* Limits on guests (xenstored's defaults). */
-#define XS_QUOTA_NODES 1000u
-#define XS_QUOTA_ENTRY 2048u
-#define XS_QUOTA_WATCHES 128u
-#define XS_QUOTA_TRANSACTIONS 10u
-#define XS_QUOTA_ACCESSES 1024u
-#define XS_QUOTA_PERMS 5u
+/* Limits on each guest; CONTROL may change them. */
+struct xs_quota {
+	u32 nodes;        /* owned */
+	u32 node_size;    /* bytes: value, names of children and permissions */
+	u32 watches;
+	u32 transactions; /* open */
+	u32 accesses;     /* paths looked at in one transaction */
+	u32 perms;        /* entries of a node */
+	u32 outstanding;  /* replies waiting for the guest before no more requests are read */
+};
+#define XS_QUOTAS 7u
+
+/* Limits on a client of the control domain, who may do everything but must not take the host down. */
+#define XS_CLIENT_NODES 16384u /* of the whole store */
+#define XS_CLIENT_WATCHES 256u
+#define XS_CLIENT_TRANSACTIONS 10u
+#define XS_CLIENT_ACCESSES 4096u
+#define XS_CLIENTS 32u
 #define XS_OUT_PAUSE (16u * 1024)  /* bytes of replies waiting for the guest before no more requests are read */
 #define XS_OUT_MAX (256u * 1024)   /* bytes of replies and events waiting before the connection is given up */
 #define XS_HEADER 16u
 #define XS_NO_TARGET 0xffffffffu
+#define XS_ANY_DEPTH 0xffffffffu
 
 struct xs_node {
 	char *path;
@@ -57,7 +69,7 @@ struct xs_access {
 
 struct xs_txn {
 	struct xs_txn *next;
-	u32 id;
+	u32 id, max; /* accesses */
 	bool poisoned; /* it ran into a limit and cannot be committed */
 	struct xs_access **v; /* in order of first access */
 	u32 n, cap;
@@ -66,6 +78,7 @@ struct xs_txn {
 struct xs_guest_watch {
 	struct xs_guest_watch *next;
 	char *path, *token;
+	u32 depth;     /* levels below path that count */
 	bool relative; /* events name paths relative to /local/domain/N */
 };
 
@@ -80,6 +93,9 @@ struct xs_conn {
 	struct xs_conn *next;
 	struct xenstore *s;
 	u32 domid, target;
+	u32 client;      /* of a client of the control domain: its number, not 0; it has no ring */
+	bool introduced; /* requests are served */
+	bool shutdown;   /* @releaseDomain has been told */
 	struct mem *mem;
 	const u64 *mfn;
 	void (*notify)(void *opaque);
@@ -92,6 +108,7 @@ struct xs_conn {
 	u32 in_len;
 	struct xs_msg *out, **out_tail;
 	u32 out_bytes;
+	u32 out_replies; /* of out, those that are no events */
 };
 
 struct xs_host_watch {
@@ -113,7 +130,10 @@ struct xenstore {
 	struct log *log;
 	struct xs_table nodes;
 	u64 gen; /* of the last change */
-	struct xs_conn *conns; /* by domid */
+	struct xs_quota quota;
+	struct xs_conn *conns; /* by domid, then by client */
+	const struct xs_client_ops *client_ops; /* NULL: nobody hears clients' replies */
+	void *client_opaque;
 	struct xs_host_watch *host_watches;
 	struct xs_host_event *events, **events_tail;
 	struct xs_txn *host_txn;
@@ -124,6 +144,10 @@ struct xenstore {
 
 /* True for a path a node may have. */
 bool xs_path_ok(const char *path);
+/* True for the names of the events that xenstored makes up; they have permissions and nothing else. */
+bool xs_special(const char *path);
+/* Removes what a domain that is gone owned. */
+void xs_rm_owned(struct xenstore *s, u32 domid);
 /* Length of the parent's part of a path; "/" is its own parent (1). */
 size_t xs_parent_len(const char *path);
 /* Rights of the connection (NULL: the host) on something with these permissions. */
@@ -152,7 +176,10 @@ void xs_node_del_child(struct xs_node *n, const char *name);
 struct xs_node *xs_table_find(const struct xs_table *t, const char *path);
 /* Puts a record in place of the one with its path, which is freed. 0 or -ENOMEM (then n is still the caller's). */
 int xs_table_put(struct xs_table *t, struct xs_node *n);
-void xs_table_del(struct xs_table *t, const char *path);
+/* Removes a record alone. */
+void xs_table_del_one(struct xs_table *t, const char *path);
+/* Removes a record and all below it. Returns how many. */
+u32 xs_table_del(struct xs_table *t, const char *path);
 void xs_table_free(struct xs_table *t);
 void xs_node_save(const struct xs_node *n, struct buf *out);
 /* NULL: bad input or no memory. */
@@ -164,7 +191,11 @@ char *xs_get_str(struct reader *in, u32 max);
 
 /* ---- xenstore_txn.c -------------------------------------------------------------------------------------------- */
 
-struct xs_txn *xs_txn_new(u32 id);
+/* max: accesses allowed. NULL: no memory. */
+struct xs_txn *xs_txn_new(u32 id, u32 max);
+/* Opens a transaction of a connection. 0, -XEN_ENOSPC or -XEN_ENOMEM. */
+int xs_txn_open(struct xs_conn *c, u32 *id);
+void xs_txns_drop(struct xs_conn *c);
 void xs_txn_free(struct xs_txn *t);
 /* The access of a path, made at the first look. NULL: no memory, or too many (t->poisoned is set). */
 struct xs_access *xs_txn_access(struct xenstore *s, struct xs_txn *t, const char *path);
@@ -182,7 +213,9 @@ bool xs_below(const char *path, const char *top);
  * this very path.
  */
 void xs_fire(struct xenstore *s, const char *path, const struct xs_node *node, bool exact);
-int xs_guest_watch(struct xs_conn *c, const char *path, const char *token, bool relative);
+/* "@introduceDomain" or "@releaseDomain" for a domain. */
+void xs_fire_special(struct xenstore *s, const char *name, u32 domid);
+int xs_guest_watch(struct xs_conn *c, const char *path, const char *token, bool relative, u32 depth);
 int xs_guest_unwatch(struct xs_conn *c, const char *path, const char *token);
 /* Sends the event that every new watch gets. */
 void xs_guest_watch_first(struct xs_conn *c, const char *path, const char *token);
@@ -193,15 +226,49 @@ void xs_leave(struct xenstore *s);
 
 /* ---- xenstore_wire.c ------------------------------------------------------------------------------------------- */
 
-/* Queues a message for the guest. */
+extern const char *const xs_type_names[XS_TYPES];
+/* "EINVAL" for -XEN_EINVAL, and so on. */
+const char *xs_errno_name(int err);
+/* Queues a message for the guest, or hands it to the client. */
 void xs_send(struct xs_conn *c, u32 type, u32 req, u32 tx, const void *p, size_t n);
 /* Moves queued messages into the ring. True when bytes went. */
 bool xs_flush(struct xs_conn *c);
+
+/* ---- xenstore_request.c, xenstore_admin.c ---------------------------------------------------------------------- */
+
+struct xs_req {
+	struct xs_conn *c;
+	struct xenstore *s;
+	struct xs_txn *t;
+	u32 type, req, tx, len;
+	const char *p; /* payload, len bytes, and a NUL after them */
+};
+
+/* Does what a request asks for and replies; or, with nothing sent, a negative XEN_E*. */
+int xs_request(struct xs_req *r);
+/* CONTROL, INTRODUCE, RELEASE, RESUME and SET_TARGET, as xs_request(). */
+int xs_admin(struct xs_req *r);
+void xs_reply(struct xs_req *r, const void *p, size_t n);
+/* Replies "OK". Returns 0. */
+int xs_ack(struct xs_req *r);
+/* The i-th string of the payload, or NULL. */
+const char *xs_arg(const struct xs_req *r, u32 i);
+/* How many strings there are. */
+u32 xs_args(const struct xs_req *r);
+/* The payload as exactly one string, or NULL. */
+const char *xs_only_arg(const struct xs_req *r);
+/* A decimal number of 32 bits and nothing else; the same on hosts of any word size. */
+bool xs_number(const char *p, u32 *v);
 
 /* ---- xenstore_conn.c ------------------------------------------------------------------------------------------- */
 
 /* Forgets everything the guest has under way. */
 void xs_conn_drop(struct xs_conn *c);
+/* The connection of a guest, or NULL. */
+struct xs_conn *xs_guest(struct xenstore *s, u32 domid);
+struct xs_conn *xs_client(struct xenstore *s, u32 id);
+/* NULL: no memory, a number in use or 0, or too many. */
+struct xs_conn *xs_client_new(struct xenstore *s, u32 id);
 void xs_conn_save(const struct xs_conn *c, struct buf *out);
 int xs_conn_load(struct xs_conn *c, struct reader *in);
 

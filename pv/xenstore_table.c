@@ -187,16 +187,46 @@ int xs_table_put(struct xs_table *t, struct xs_node *n)
 	return 0;
 }
 
-void xs_table_del(struct xs_table *t, const char *path)
+/* Removes records [from, to). */
+static void table_cut(struct xs_table *t, u32 from, u32 to)
+{
+	u32 i;
+
+	for (i = from; i < to; i++)
+		xs_node_free(t->v[i]);
+	memmove(t->v + from, t->v + to, (t->n - to) * sizeof *t->v);
+	t->n -= to - from;
+}
+
+void xs_table_del_one(struct xs_table *t, const char *path)
 {
 	bool found;
-	u32 i = table_at(t, path, &found);
+	u32 at = table_at(t, path, &found);
 
-	if (!found)
-		return;
-	xs_node_free(t->v[i]);
-	t->n--;
-	memmove(t->v + i, t->v + i + 1, (t->n - i) * sizeof *t->v);
+	if (found)
+		table_cut(t, at, at + 1);
+}
+
+u32 xs_table_del(struct xs_table *t, const char *path)
+{
+	char below[XS_ABS_PATH_MAX + 2];
+	u32 from, to, at, n = strlen(path) < XS_ABS_PATH_MAX ? (u32)strlen(path) : 0;
+	bool found;
+
+	if (!n)
+		return 0;
+	/* What lies below is in one piece: all that sorts between "path/" and "path0"; but "path-x" may come before. */
+	memcpy(below, path, n);
+	below[n] = '/';
+	below[n + 1] = 0;
+	from = table_at(t, below, &found);
+	below[n] = '/' + 1;
+	to = table_at(t, below, &found);
+	table_cut(t, from, to);
+	at = table_at(t, path, &found);
+	if (found)
+		table_cut(t, at, at + 1);
+	return to - from + found;
 }
 
 void xs_table_free(struct xs_table *t)
@@ -253,7 +283,7 @@ void xs_node_save(const struct xs_node *n, struct buf *out)
 struct xs_node *xs_node_load(struct reader *in)
 {
 	char *path = xs_get_str(in, XS_ABS_PATH_MAX);
-	struct xs_node *n = path && xs_path_ok(path) ? xs_node_new(path) : NULL;
+	struct xs_node *n = path && (xs_path_ok(path) || xs_special(path)) ? xs_node_new(path) : NULL;
 	struct xs_perm one;
 	const u8 *p;
 	u32 i, count, len;

@@ -9,13 +9,43 @@
 #include "pv/pv.h"
 #include "pv/xenstore_impl.h"
 
-struct xs_txn *xs_txn_new(u32 id)
+struct xs_txn *xs_txn_new(u32 id, u32 max)
 {
 	struct xs_txn *t = calloc(1, sizeof *t);
 
-	if (t)
+	if (t) {
 		t->id = id;
+		t->max = max;
+	}
 	return t;
+}
+
+int xs_txn_open(struct xs_conn *c, u32 *id)
+{
+	struct xs_txn **p;
+	u32 n = 0;
+
+	for (p = &c->txns; *p; p = &(*p)->next)
+		n++;
+	if (n >= (c->client ? XS_CLIENT_TRANSACTIONS : c->s->quota.transactions))
+		return -XEN_ENOSPC;
+	*p = xs_txn_new(c->next_txn, c->client ? XS_CLIENT_ACCESSES : c->s->quota.accesses);
+	if (!*p)
+		return -XEN_ENOMEM;
+	*id = (*p)->id;
+	/* Numbers are used again only after four billion others; 0 means none. */
+	c->next_txn += c->next_txn == 0xffffffff ? 2 : 1;
+	return 0;
+}
+
+void xs_txns_drop(struct xs_conn *c)
+{
+	struct xs_txn *t;
+
+	while ((t = c->txns)) {
+		c->txns = t->next;
+		xs_txn_free(t);
+	}
 }
 
 static void access_free(struct xs_access *a)
@@ -65,7 +95,7 @@ struct xs_access *xs_txn_access(struct xenstore *s, struct xs_txn *t, const char
 	for (i = 0; i < t->n; i++)
 		if (!strcmp(t->v[i]->path, path))
 			return t->v[i];
-	if (t->n >= XS_QUOTA_ACCESSES && t != s->host_txn) {
+	if (t->n >= t->max) {
 		t->poisoned = true;
 		return NULL;
 	}
@@ -116,9 +146,9 @@ int xs_txn_commit(struct xs_conn *c, struct xenstore *s, struct xs_txn *t)
 		if ((n ? n->gen : 0) != t->v[i]->gen)
 			return -XEN_EAGAIN;
 	}
-	if (c) {
+	if (c && c->domid) {
 		more = txn_growth(s, t, c->domid);
-		if (more > 0 && xs_owned(s, c->domid) + more > XS_QUOTA_NODES)
+		if (more > 0 && xs_owned(s, c->domid) + more > s->quota.nodes)
 			return -XEN_ENOSPC;
 	}
 	for (i = 0; i < t->n; i++) {
@@ -138,7 +168,7 @@ int xs_txn_commit(struct xs_conn *c, struct xenstore *s, struct xs_txn *t)
 
 			if (a->event)
 				xs_fire(s, a->path, old, a->exact);
-			xs_table_del(&s->nodes, a->path);
+			xs_table_del_one(&s->nodes, a->path);
 			s->gen++;
 		}
 	}
@@ -150,6 +180,7 @@ void xs_txn_save(const struct xs_txn *t, struct buf *out)
 	u32 i;
 
 	buf_put_u32(out, t->id);
+	buf_put_u32(out, t->max);
 	buf_put_u8(out, t->poisoned);
 	buf_put_u32(out, t->n);
 	for (i = 0; i < t->n; i++) {
@@ -165,8 +196,8 @@ void xs_txn_save(const struct xs_txn *t, struct buf *out)
 
 struct xs_txn *xs_txn_load(struct reader *in)
 {
-	struct xs_txn *t = xs_txn_new(reader_u32(in));
-	u32 n;
+	u32 id = reader_u32(in), n;
+	struct xs_txn *t = xs_txn_new(id, reader_u32(in));
 
 	if (!t)
 		return NULL;

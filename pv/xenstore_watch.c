@@ -50,7 +50,7 @@ static void guest_event(struct xs_conn *c, const struct xs_guest_watch *w, const
 	const struct xs_msg *m;
 	size_t n, k;
 
-	if (c->dead)
+	if (c->dead || !c->introduced)
 		return;
 	if (w->relative) {
 		n = (size_t)snprintf(prefix, sizeof prefix, "/local/domain/%u/", c->domid);
@@ -68,7 +68,7 @@ static void guest_event(struct xs_conn *c, const struct xs_guest_watch *w, const
 		    !memcmp(m->data + XS_HEADER, body, n + k))
 			return;
 	xs_send(c, XS_WATCH_EVENT, 0, 0, body, n + k);
-	if (!c->serving && xs_flush(c) && c->notify)
+	if (!c->client && !c->serving && xs_flush(c) && c->notify)
 		c->notify(c->opaque);
 }
 
@@ -86,6 +86,21 @@ static void host_event(struct xenstore *s, struct xs_host_watch *w, const char *
 	s->events_tail = &e->next;
 }
 
+/* True when path lies at top, or no more than depth levels below. */
+static bool within(const char *path, const char *top, u32 depth)
+{
+	const char *p;
+	u32 n = 0;
+
+	if (!xs_below(path, top))
+		return false;
+	if (depth == XS_ANY_DEPTH)
+		return true;
+	for (p = path + (top[1] ? strlen(top) : 0); *p; p++)
+		n += *p == '/' && p[1];
+	return n <= depth;
+}
+
 void xs_fire(struct xenstore *s, const char *path, const struct xs_node *node, bool exact)
 {
 	struct xs_conn *c;
@@ -96,7 +111,7 @@ void xs_fire(struct xenstore *s, const char *path, const struct xs_node *node, b
 		int allowed = -1;
 
 		for (w = c->watches; w; w = w->next) {
-			if (exact ? strcmp(path, w->path) != 0 : !xs_below(path, w->path))
+			if (exact ? strcmp(path, w->path) != 0 : !within(path, w->path, w->depth))
 				continue;
 			if (allowed < 0)
 				allowed = watch_allowed(c, path, node);
@@ -109,7 +124,28 @@ void xs_fire(struct xenstore *s, const char *path, const struct xs_node *node, b
 			host_event(s, h, path);
 }
 
-int xs_guest_watch(struct xs_conn *c, const char *path, const char *token, bool relative)
+void xs_fire_special(struct xenstore *s, const char *name, u32 domid)
+{
+	const struct xs_node *node = xs_table_find(&s->nodes, name);
+	char which[40];
+	struct xs_conn *c;
+	struct xs_guest_watch *w;
+	struct xs_host_watch *h;
+
+	snprintf(which, sizeof which, "%s/%u", name, domid);
+	xs_enter(s);
+	for (c = s->conns; c; c = c->next)
+		for (w = c->watches; w; w = w->next)
+			if (!strcmp(w->path, name) && watch_allowed(c, name, node))
+				/* Who gives a depth is told which domain. */
+				guest_event(c, w, w->depth && w->depth != XS_ANY_DEPTH ? which : name);
+	for (h = s->host_watches; h; h = h->next)
+		if (!h->gone && !strcmp(h->path, name))
+			host_event(s, h, name);
+	xs_leave(s);
+}
+
+int xs_guest_watch(struct xs_conn *c, const char *path, const char *token, bool relative, u32 depth)
 {
 	struct xs_guest_watch **p, *w;
 	u32 n = 0;
@@ -117,7 +153,7 @@ int xs_guest_watch(struct xs_conn *c, const char *path, const char *token, bool 
 	for (p = &c->watches; *p; p = &(*p)->next, n++)
 		if (!strcmp((*p)->path, path) && !strcmp((*p)->token, token))
 			return -XEN_EEXIST;
-	if (n >= XS_QUOTA_WATCHES)
+	if (n >= (c->client ? XS_CLIENT_WATCHES : c->s->quota.watches))
 		return -XEN_E2BIG;
 	w = calloc(1, sizeof *w);
 	if (!w)
@@ -125,6 +161,7 @@ int xs_guest_watch(struct xs_conn *c, const char *path, const char *token, bool 
 	w->path = xs_strdup(path);
 	w->token = xs_strdup(token);
 	w->relative = relative;
+	w->depth = depth;
 	if (!w->path || !w->token) {
 		free(w->path);
 		free(w->token);

@@ -245,7 +245,7 @@ START_TEST(store_of_a_domain)
 	e->pv.s.handle[15] = 9;
 	ck_assert_int_eq(pv_xenstore_init(&e->pv), 0);
 	ck_assert_int_eq(pv_xenstore_start(&e->pv, &cfg), 0);
-	ck_assert_uint_eq(env_u32(e, STORE + 2064), 2);
+	ck_assert_uint_eq(env_u32(e, STORE + 2064), 7);
 	ck_assert_str_eq(ask(e, 2, "name", t), "demo");
 	ck_assert_str_eq(ask(e, 2, "domid", t), "7");
 	ck_assert_str_eq(ask(e, 2, "memory/target", t), "512000");

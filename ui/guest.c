@@ -12,6 +12,7 @@
 #include "hw/bare.h"
 #include "pv/console.h"
 #include "pv/create.h"
+#include "pv/xenstore_socket.h"
 #include "ui/options.h"
 #include "ui/optvalue.h"
 #include "ui/trace.h"
@@ -91,6 +92,28 @@ void guest_close_console(struct guest *g)
 	g->console = NULL;
 }
 
+int guest_open_store(struct guest *g, struct error *e)
+{
+	const char *spec = node_str(g->node, "xenstore", NULL);
+
+	if (!spec || g->store)
+		return 0;
+	g->store = xs_socket_open(spec, g->host->poll, e);
+	return g->store ? 0 : -EINVAL;
+}
+
+void guest_close_store(struct guest *g)
+{
+	xs_socket_close(g->store);
+	g->store = NULL;
+}
+
+void guest_ended(struct guest *g)
+{
+	if (!g->bare && g->d)
+		xs_shutdown(pv_dom(g->d)->store, g->d->id);
+}
+
 static void console_out(void *opaque, const u8 *p, size_t n)
 {
 	struct guest *g = opaque;
@@ -121,12 +144,12 @@ static void console_room(void *opaque)
 		chardev_accept_input(g->console);
 }
 
-/* Domains that ask whether somebody could still type something: found by the console of their machine. */
+/* Domains that ask whether somebody could still type something, or write to their store. */
 static bool guest_live(struct domain *d)
 {
 	struct guest *g = d->live_opaque;
 
-	return g->console && chardev_is_live(g->console);
+	return (g->console && chardev_is_live(g->console)) || g->store;
 }
 
 /* The wall clock at the guest's start: what -rtc says. */
@@ -217,6 +240,8 @@ int guest_create(struct guest *g, const struct pv_progress *progress, struct err
 	pv_console_on_room(pv_dom(g->d), console_room, g);
 	if (g->console)
 		chardev_set_client(g->console, &client, g);
+	if (g->store)
+		xs_socket_attach(g->store, &g->d->door, pv_dom(g->d)->store);
 	return 0;
 }
 
@@ -227,5 +252,7 @@ void guest_destroy(struct guest *g)
 		chardev_set_client(g->console, NULL, NULL);
 	if (g->d)
 		domain_destroy(g->d);
+	if (g->store)
+		xs_socket_detach(g->store);
 	g->d = NULL;
 }

@@ -10,10 +10,13 @@
 #include "pv/loader.h"
 #include "vm/domain.h"
 
+struct xs_socket;
+
 struct guest {
 	struct host *host;
 	const struct node *node; /* /guests/NAME, see ui/options.h */
 	struct chardev *console;
+	struct xs_socket *store; /* -xenstore; NULL: none */
 	struct domain *d; /* NULL while there is none */
 	bool bare;        /* -M none */
 	/* What guest_load() brought; freed by guest_create(). */
@@ -34,5 +37,10 @@ int guest_exit_code(const struct guest *g);
 /* Ends its life; the console stays. */
 void guest_destroy(struct guest *g);
 void guest_close_console(struct guest *g);
+/* Serves the xenstore's socket, if one is asked for. 0, or -errno with a sentence. */
+int guest_open_store(struct guest *g, struct error *e);
+void guest_close_store(struct guest *g);
+/* Its domain has ended: who watches that in the xenstore is told. */
+void guest_ended(struct guest *g);
 
 #endif

@@ -132,6 +132,11 @@ static int start_life(struct run *r, struct error *e)
 		if (rc && out_of_time(r))
 			return -ETIMEDOUT;
 	}
+	if (!rc && !r->guest.store) {
+		rc = guest_open_store(&r->guest, e);
+		if (r->guest.store)
+			signals_guard_file(r->signals, node_str(r->guest.node, "xenstore", "unix:") + strlen("unix:"));
+	}
 	if (!rc)
 		rc = guest_create(&r->guest, &loading.hook, e);
 	report_loading_done(&loading, !rc);
@@ -175,10 +180,14 @@ static int live(struct run *r, struct error *e)
 		guest_destroy(&r->guest);
 		rc = start_life(r, e);
 	}
-	/* -no-shutdown: the console stays open, nothing runs. */
+	if (!rc)
+		guest_ended(&r->guest);
+	/* -no-shutdown: console and xenstore stay open, nothing runs. */
 	if (!rc && r->guest.d->end == END_POWEROFF && guest_exit_code(&r->guest) < 0 && !strcmp(node_str(r->guest.node, "on-poweroff", ""), "preserve"))
-		while (!asked_to_end(r) && !out_of_time(r))
+		while (!asked_to_end(r) && !out_of_time(r)) {
 			poll_wait(r->host.poll, r->o.timeout_ns ? STAY_LOOK : (i64)-1);
+			door_open(&r->guest.d->door, domain_icount(r->guest.d), domain_now(r->guest.d));
+		}
 	return rc;
 }
 
@@ -260,6 +269,7 @@ static int run_guest(struct run *r)
 			report_stats(r->guest.d, &r->totals, stderr);
 	}
 	guest_destroy(&r->guest);
+	guest_close_store(&r->guest);
 	signals_close(r->signals);
 	return code;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pv/xenstore_socket.h"
 #include "ui/optvalue.h"
 
 static int set_string(char **p, const char *value)
@@ -112,6 +113,11 @@ static int opt_display(struct options *o, const struct option_row *row, const ch
 static int opt_monitor(struct options *o, const struct option_row *row, const char *value, struct error *e)
 {
 	return only_none(row, value, e);
+}
+
+static int opt_xenstore(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	return xs_socket_spec_ok(value, e) ? node_set_str(o->guest, "xenstore", value) : -EINVAL;
 }
 
 static int opt_log(struct options *o, const struct option_row *row, const char *value, struct error *e)
@@ -294,6 +300,8 @@ static int check_machine(const struct options *o, struct error *e)
 	if (node_has(g, "kernel") || node_has(g, "initrd") || *node_str(g, "cmdline", ""))
 		return error_set(e, -EINVAL, "-%s: -M none knows nothing of kernels: give a flat image with -bios, or use -M xenpv",
 				 node_has(g, "kernel") ? "kernel" : node_has(g, "initrd") ? "initrd" : "append");
+	if (node_has(g, "xenstore"))
+		return error_set(e, -EINVAL, "-xenstore: -M none has no xenstore: leave it out, or use -M xenpv");
 	if (node_u64(g, "maxvcpus", 1) > 1)
 		return error_set(e, -EINVAL, "-smp: -M none has one processor: leave -smp out");
 	return 0;

@@ -19,7 +19,8 @@
  * Properties of a node /guests/NAME:
  *   machine (str: "xenpv" or "none"), memory (u64, bytes), vcpus, maxvcpus (u64), cpu (str, as cpu_features_parse() takes
  *   it), kernel, initrd, cmdline (str), bios (str, for "none"),
- *   serial0 (str, a chardev spec), clock-base (str: "utc", "localtime" or "fixed"), clock-epoch (u64, s since 1970),
+ *   serial0 (str, a chardev spec), xenstore (str, "unix:PATH"), clock-base (str: "utc", "localtime" or "fixed"),
+ *   clock-epoch (u64, s since 1970),
  *   icount-shift (u64, absent: the default), on-reboot, on-poweroff (str: "restart", "destroy", "preserve").
  */
 struct options {

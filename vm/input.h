@@ -15,6 +15,7 @@ enum door_kind {
 	DOOR_WALLCLOCK, /* the wall clock at start: 8 bytes of ns since 1970 */
 	DOOR_TIME,      /* host time passed while the guest slept: 8 bytes of ns to skip */
 	DOOR_CONTROL,   /* a request to the domain: poweroff, reboot, ... */
+	DOOR_STORE,     /* a message of a client to the xenstore (pv/xenstore.h) */
 	DOOR_KINDS
 };
 

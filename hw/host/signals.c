@@ -80,6 +80,11 @@ int signals_raw_tty(struct signals *s, int fd)
 void signals_release_tty(struct signals *s, int fd)
 {
 }
+
+int signals_guard_file(struct signals *s, const char *path)
+{
+	return -ENOSYS;
+}
 #else
 #include <termios.h>
 #include <unistd.h>
@@ -115,6 +120,7 @@ struct signals {
 	volatile sig_atomic_t last;
 	volatile int quit;
 	struct guarded_tty ttys[2];
+	char files[4][108]; /* "": free */
 	struct sigaction old[ARRAY_SIZE(caught)];
 	bool changed[ARRAY_SIZE(caught)];
 	stack_t old_stack;
@@ -151,6 +157,15 @@ static void set_ttys(const struct signals *s, bool raw)
 		if (t->fd >= 0 && (in_foreground(t->fd) || tcgetpgrp(t->fd) < 0))
 			tcsetattr(t->fd, TCSANOW, raw ? &t->raw : &t->saved);
 	}
+}
+
+static void remove_files(const struct signals *s)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(s->files); i++)
+		if (s->files[i][0])
+			unlink(s->files[i]);
 }
 
 static enum role role_of(int sig)
@@ -191,6 +206,7 @@ static void on_signal(int sig)
 		/* Asked a third time and still here: whoever should look at the notes does not. */
 		if (s->notes_quit >= 3) {
 			set_ttys(s, false);
+			remove_files(s);
 			default_action(sig);
 		}
 		break;
@@ -214,8 +230,10 @@ static void on_signal(int sig)
 			set_ttys(s, true);
 		break;
 	case ROLE_CRASH:
-		if (s)
+		if (s) {
 			set_ttys(s, false);
+			remove_files(s);
+		}
 		default_action(sig);
 		break;
 	case ROLE_IGNORE:
@@ -280,6 +298,23 @@ struct signals *signals_open(struct poll_set *ps)
 	}
 	atexit(on_exit_restore);
 	return s;
+}
+
+int signals_guard_file(struct signals *s, const char *path)
+{
+	size_t n = strlen(path);
+	u32 i;
+
+	if (n >= sizeof s->files[0])
+		return -ENAMETOOLONG;
+	for (i = 0; i < ARRAY_SIZE(s->files); i++) {
+		if (s->files[i][0])
+			continue;
+		memcpy(s->files[i] + 1, path + 1, n); /* the first byte last: a handler may look at any time */
+		*(volatile char *)&s->files[i][0] = path[0];
+		return 0;
+	}
+	return -ENOSPC;
 }
 
 void signals_close(struct signals *s)

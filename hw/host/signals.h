@@ -48,4 +48,10 @@ const char *signals_name(int sig);
 int signals_raw_tty(struct signals *s, int fd);
 void signals_release_tty(struct signals *s, int fd);
 
+/*
+ * A file, such as a socket's, that is to be removed too when a signal ends the program on the spot: a crash, or a third
+ * request to quit. Paths of up to 107 bytes, four of them. -ENOSPC or -ENAMETOOLONG.
+ */
+int signals_guard_file(struct signals *s, const char *path);
+
 #endif
