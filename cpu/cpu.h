@@ -224,6 +224,12 @@ void cpu_limit(struct cpu *c, u64 left);
 void cpu_set_intr(struct cpu *c, bool on);
 void cpu_nmi(struct cpu *c);
 void cpu_smi(struct cpu *c);
+/*
+ * INIT: the state of SDM 3A table 10-1; wait: then for a SIPI, as all but the bootstrap processor do. SIPI: starts who
+ * waits at vector * 4096, in real mode; nobody else.
+ */
+void cpu_signal_init(struct cpu *c, bool wait);
+void cpu_signal_sipi(struct cpu *c, u8 vector);
 /* The A20 gate: off masks bit 20 of physical addresses. */
 void cpu_set_a20(struct cpu *c, bool on);
 /* True when a halted CPU would wake up. */

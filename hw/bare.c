@@ -82,6 +82,10 @@ static void port_write(struct cpu *c, u16 port, u32 size, u32 v)
 	case 0xf6:
 		cpu_nmi(c);
 		break;
+	case 0xf7:
+		cpu_signal_init(c, (u8)v);
+		cpu_signal_sipi(c, (u8)v);
+		break;
 	default:
 		break;
 	}
@@ -119,7 +123,7 @@ static void leave(struct vcpu *v)
 	if (v->cpu.sys.blocked & BLOCK_SHUTDOWN) {
 		vcpu_block(v);
 		domain_crash(v->d, v, "its processor has shut down after a triple fault");
-	} else if (v->cpu.s.halted) {
+	} else if (v->cpu.s.halted || (v->cpu.sys.blocked & BLOCK_SIPI)) {
 		vcpu_block(v);
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The bare machine, -M none: a processor in its reset state, flat memory, a flat image, and five ports. For programs
+ * The bare machine, -M none: a processor in its reset state, flat memory, a flat image, and a few ports. For programs
  * that bring everything else themselves.
  *
  *	0x92 write  bit 1: the A20 gate (on at reset, as there is no keyboard controller)
@@ -9,6 +9,7 @@
  *	0xf4 write  ends the machine; the exit code is value * 2 + 1, as of QEMU's isa-debug-exit
  *	0xf5 write  raises INTR with this vector; the acknowledge cycle lowers it
  *	0xf6 write  NMI
+ *	0xf7 write  INIT; other than 0: and then a SIPI with this vector
  */
 #ifndef HW_BARE_H
 #define HW_BARE_H

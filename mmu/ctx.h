@@ -10,9 +10,10 @@
 #define CTX_HALF_ENTRIES 256u
 #define CTX_SLOTS 64u      /* halves remembered */
 #define CTX_ROOTS 256u     /* roots remembered, by a hash of their address */
-#define CTX_IDS 0x3fdu     /* names 1..CTX_IDS; bit 11 says user, bit 10 that SMAP is lifted */
+#define CTX_IDS 0x3fdu     /* names 1..CTX_IDS; bit 11 says user, bit 10 that SMAP is lifted, which is nothing to users */
 #define CTX_USER 0x800u
 #define CTX_AC 0x400u
+#define CTX_ALIGN (CTX_USER | CTX_AC) /* stored nowhere */
 
 struct ctx_half {
 	u64 hash;

@@ -320,6 +320,8 @@ u8 *mem_rw(struct mem *m, u64 mfn, u32 off, u32 len)
 			return NULL;
 		mmu_frame_written(m, mfn, off, len);
 	}
+	if (UNLIKELY(m->monitors))
+		mmu_monitor_written(m, mfn, off, len);
 	if (LIKELY(mem_is_private_dirty(m, mfn)))
 		return f->data;
 	return mem_unshare(m, mfn);

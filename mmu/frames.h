@@ -74,6 +74,7 @@ struct mem {
 	u64 limit; /* frame numbers are below this */
 	u32 *dirty; /* frame numbers written since mem_clear_dirty(), each once */
 	u32 ndirty, capdirty;
+	u32 monitors, pad; /* lines that CPUs watch for stores, see mmu_monitor() */
 	struct mmu *mmus; /* the translation caches that look at this memory */
 	const struct mem_hooks *hooks;
 	void *opaque;

@@ -78,7 +78,8 @@ struct mmu_ctx_table;
 
 struct mmu {
 	struct tlb_entry tlb[TLB_SIZE];
-	u64 ctx[2];         /* low 12 bits of tags for each half, [va >> 63] */
+	u64 ctx[2];         /* low 12 bits of the tags that accesses look for, for each half, [va >> 63] */
+	u64 stored[2];      /* ... and of those that are filled in; they differ while alignment is checked */
 	u64 pte[TLB_SIZE];  /* machine address of the entry each TLB slot was derived from */
 	u64 mfn[TLB_SIZE];
 	struct mem *mem;
@@ -90,6 +91,9 @@ struct mmu {
 	bool user;                     /* accesses are made with CPL 3 */
 	bool pv;                       /* U/S is not looked at, and the window is */
 	bool ac;                       /* RFLAGS.AC: SMAP is lifted */
+	bool align;                    /* CR0.AM and RFLAGS.AC at CPL 3: users' data must be aligned */
+	bool aligning;                 /* ... and accesses are a user's: every one goes the slow way, which looks */
+	bool giant;                    /* 1 GiB pages are there (pdpe1gb) */
 	bool keys;                     /* CR4.PKE in long mode: pages of users have keys */
 	u32 pkru;                      /* what the keys forbid: access, then write, from key 0 up */
 	bool ctx_stale;                /* contexts must be looked up before the next use */
@@ -97,6 +101,7 @@ struct mmu {
 	u8 nslow;                      /* pages that never get a fast entry: data breakpoints */
 	u64 slow_page[4];
 	u64 pdpte[4];
+	u64 monitor;                   /* MONITOR: the physical address of a line of 64 bytes, plus 1; 0 when none is armed */
 	u64 a20;                       /* mask on frame numbers: the A20 gate */
 	struct mmu_window window;
 	const struct mmu_hooks *hooks;
@@ -165,6 +170,12 @@ int mmu_probe_write(struct mmu *m, u64 va, size_t n, struct mmu_fault *f);
 /* A debugger's read and write: bypass permissions. 0 or -EFAULT. */
 int mmu_debug_read(const struct mmu *m, u64 va, void *dst, size_t n);
 
+/* Watches the line that holds a physical address; the first store to it by anybody ends that. */
+void mmu_monitor(struct mmu *m, u64 paddr);
+void mmu_monitor_off(struct mmu *m);
+
+/* From mem_rw(): somebody watches a line, and bytes [off, off+len) of a frame change now. */
+void mmu_monitor_written(struct mem *mem, u64 mfn, u32 off, u32 len);
 /* From mem_rw() and friends: bytes [off, off+len) of a watched frame change now. */
 void mmu_frame_written(struct mem *mem, u64 mfn, u32 off, u32 len);
 /* Nobody may write the frame through a cached pointer any more: it holds code or page tables now. */

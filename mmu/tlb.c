@@ -50,6 +50,7 @@ void mmu_exit(struct mmu *m)
 
 	if (!m->ctxs)
 		return;
+	mmu_monitor_off(m);
 	for (p = &m->mem->mmus; *p; p = &(*p)->next)
 		if (*p == m) {
 			*p = m->next;
@@ -62,12 +63,16 @@ void mmu_exit(struct mmu *m)
 
 void mmu_update(struct mmu *m)
 {
-	u32 id[2];
+	u32 id[2], i;
+	u32 bits = m->user && !m->pv ? CTX_USER : m->ac && m->smap ? CTX_AC : 0;
 
 	m->ctx_stale = false;
+	m->aligning = m->align && m->user;
 	ctx_resolve(m, id);
-	m->ctx[0] = id[0] | (m->user && !m->pv ? CTX_USER : 0) | (m->ac && m->smap ? CTX_AC : 0);
-	m->ctx[1] = id[1] | (m->user && !m->pv ? CTX_USER : 0) | (m->ac && m->smap ? CTX_AC : 0);
+	for (i = 0; i < 2; i++) {
+		m->stored[i] = id[i] | bits;
+		m->ctx[i] = m->aligning ? id[i] | CTX_ALIGN : m->stored[i];
+	}
 }
 
 /* Frames a translation was derived from are watched from now on. */
@@ -97,13 +102,51 @@ static void watch_tables(struct mmu *m, const struct walk *w, u64 va)
 	}
 }
 
+#define MONITOR_LINE 64u
+
+static bool monitored(const struct mem *mem, u64 mfn)
+{
+	const struct mmu *m;
+
+	for (m = mem->mmus; m; m = m->next)
+		if (m->monitor && m->monitor >> PAGE_SHIFT == mfn)
+			return true;
+	return false;
+}
+
+void mmu_monitor(struct mmu *m, u64 paddr)
+{
+	mmu_monitor_off(m);
+	if (!mem_frame(m->mem, paddr >> PAGE_SHIFT))
+		return;
+	m->monitor = (paddr & ~(u64)(MONITOR_LINE - 1)) | 1;
+	m->mem->monitors++;
+	mmu_revoke_writes(m->mem, paddr >> PAGE_SHIFT);
+}
+
+void mmu_monitor_off(struct mmu *m)
+{
+	m->mem->monitors -= m->monitor != 0;
+	m->monitor = 0;
+}
+
+void mmu_monitor_written(struct mem *mem, u64 mfn, u32 off, u32 len)
+{
+	struct mmu *m;
+
+	for (m = mem->mmus; m; m = m->next)
+		if (m->monitor && m->monitor >> PAGE_SHIFT == mfn && PAGE_OFFSET(m->monitor) - 1 < off + len &&
+		    off < PAGE_OFFSET(m->monitor) - 1 + MONITOR_LINE)
+			mmu_monitor_off(m);
+}
+
 /* Puts a translation into its slot. The write tag stands only where a store needs nobody's attention. */
 static void fill(struct mmu *m, u64 va, const struct mem *mem, u64 mfn, const struct walk *w, bool window)
 {
 	u32 i = (u32)(va >> PAGE_SHIFT) & (TLB_SIZE - 1);
 	struct tlb_entry *e = &m->tlb[i];
 	struct frame *f = mem_frame(mem, mfn);
-	u64 tag = PAGE_BASE(va) | m->ctx[va >> 63];
+	u64 tag = PAGE_BASE(va) | m->stored[va >> 63];
 
 	e->addend = (uintptr_t)f->data - (uintptr_t)PAGE_BASE(va);
 	e->rd = w->perm_r ? tag : TLB_INVALID;
@@ -124,7 +167,8 @@ static void fill(struct mmu *m, u64 va, const struct mem *mem, u64 mfn, const st
 			}
 	}
 	if (mem_is_private_dirty(mem, mfn)) {
-		if (w->perm_w && w->dirty && !f->code && !(*mem_watch(mem, mfn) & WATCH_ANY_TABLE))
+		if (w->perm_w && w->dirty && !f->code && !(*mem_watch(mem, mfn) & WATCH_ANY_TABLE) &&
+		    LIKELY(!mem->monitors || !monitored(mem, mfn)))
 			e->wr = tag;
 	} else {
 		*mem_watch(mem, mfn) |= WATCH_RO_CACHED;

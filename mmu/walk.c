@@ -77,7 +77,7 @@ static u64 reserved(const struct mmu *m, const struct level *lv, u64 e, bool lar
 		r |= PTE_NX;
 	if (m->mode == MMU_PAE && lv->shift == 30)
 		return e & (RSVD_ADDR | PTE_NX | 0x1e6);
-	if (!lv->leaf)
+	if (!lv->leaf || (lv->shift == 30 && !m->giant))
 		r |= PTE_PSE;
 	if (m->mode == MMU_PAE)
 		r |= 0x7ff0000000000000ULL;

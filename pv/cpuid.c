@@ -18,10 +18,10 @@
 #define TSC_KHZ 1000000u /* a tick is a nanosecond */
 #define PHYS_BITS 40u
 
-/* And PSE36 MTRR X2APIC TSC_DEADLINE PAGE1GB XSAVES VMX, which no model has. */
+/* And PSE36 MTRR X2APIC TSC_DEADLINE XSAVES VMX, which no model has. */
 #define HIDDEN                                                                                                       \
 	(BIT(F_VME) | BIT(F_PSE) | BIT(F_PGE) | BIT(F_PCID) | BIT(F_MONITOR) | BIT(F_SMEP) | BIT(F_SMAP) |           \
-	 BIT(F_UMIP) | BIT(F_LA57) | BIT(F_INVPCID) | BIT(F_PKU) | BIT(F_VMX))
+	 BIT(F_UMIP) | BIT(F_LA57) | BIT(F_INVPCID) | BIT(F_PKU) | BIT(F_VMX) | BIT(F_PDPE1GB))
 
 u64 pv_features(u64 features)
 {

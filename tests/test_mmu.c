@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/hash.h"
+#include "cpu/x86/decode.h"
 #include "mmu/walk.h"
 #include "tests/bare.h"
 #include "tests/suites.h"
@@ -254,6 +255,35 @@ START_TEST(legacy_formats)
 }
 END_TEST
 
+/* 1 GiB pages, SDM 3A 4.5.4: a page where pdpe1gb is, else a reserved bit; so are the bits below the address. */
+START_TEST(giant_pages)
+{
+	struct bare *b = bare_new(0);
+	struct mmu *m = &b->cpu.mmu;
+	struct mmu_fault f;
+	u64 mfn;
+
+	cpu_sync(&b->cpu);
+	b->cpu.s.cr0 |= CR0_PG | CR0_PE | CR0_WP;
+	b->cpu.s.cr4 |= CR4_PAE;
+	b->cpu.s.efer = EFER_LME | EFER_LMA;
+	b->cpu.s.cr3 = 0x100000;
+	mem_write_u64(&b->mem, 0x100000, 0x101000 | PTE_P | PTE_W);
+	mem_write_u64(&b->mem, 0x101008, PTE_P | PTE_W | PTE_PSE);
+	mem_write_u64(&b->mem, 0x101010, 0x2000 | PTE_P | PTE_W | PTE_PSE);
+	cpu_load(&b->cpu);
+	ck_assert_int_eq(mmu_translate(m, 0x40123456, MMU_WRITE, &mfn, &f), 0);
+	ck_assert_uint_eq(mfn, 0x123);
+	ck_assert_uint_eq(mem_read_u64(&b->mem, 0x101008), PTE_P | PTE_W | PTE_PSE | PTE_A | PTE_D);
+	ck_assert_int_eq(mmu_translate(m, 0x80123456, MMU_READ, &mfn, &f), -EFAULT);
+	ck_assert_uint_eq(f.code, PF_P | PF_RSVD);
+	cpu_set_features(&b->cpu, b->cpu.features & ~BIT(F_PDPE1GB), b->cpu.model);
+	ck_assert_int_eq(mmu_translate(m, 0x40123456, MMU_READ, &mfn, &f), -EFAULT);
+	ck_assert_uint_eq(f.code, PF_P | PF_RSVD);
+	bare_free(b);
+}
+END_TEST
+
 Suite *mmu_suite(void)
 {
 	Suite *s = suite_create("mmu");
@@ -265,6 +295,7 @@ Suite *mmu_suite(void)
 	tcase_add_test(t, crossing_goes_the_slow_way);
 	tcase_add_loop_test(t, coherent_whatever_happens, 0, 8);
 	tcase_add_test(t, legacy_formats);
+	tcase_add_test(t, giant_pages);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -49,6 +49,14 @@ static u8 *unpack(const u16 *blob)
 }
 
 /* slice: instructions a run of the CPU, 0: as the scheduler does; single: no decoded code kept. */
+/* False when it is at its end. */
+static bool ran_slice(struct cpu *c, u64 slice)
+{
+	enum cpu_exit why = cpu_run(c, slice);
+
+	return why == CPU_BUDGET || why == CPU_YIELD;
+}
+
 static void run_guest(struct run *r, const u8 *image, size_t len, enum bare_boot boot, u64 slice, bool single)
 {
 	struct bare_config cfg = { .image = image, .len = len, .boot = boot, .memory = 8 << 20, .out = put, .opaque = r };
@@ -61,7 +69,7 @@ static void run_guest(struct run *r, const u8 *image, size_t len, enum bare_boot
 	h.singlestep = single;
 	d = bare_create(&h, "bare", &cfg, &e);
 	ck_assert_ptr_nonnull(d);
-	while (cpu_icount(&d->vcpus[0]->cpu) < LIMIT && (slice ? cpu_run(&d->vcpus[0]->cpu, slice) == CPU_BUDGET : domain_run(d, LIMIT)))
+	while (cpu_icount(&d->vcpus[0]->cpu) < LIMIT && (slice ? ran_slice(&d->vcpus[0]->cpu, slice) : domain_run(d, LIMIT)))
 		;
 	r->code = bare_exit_code(d);
 	r->hash = domain_hash(d);
@@ -109,6 +117,8 @@ GUEST(real, 43)
 GUEST(prot, 86)
 GUEST(debug, 34)
 GUEST(paging, 60)
+GUEST(gates, 73)
+GUEST(events, 34)
 
 /* A triple fault stops the machine; nothing wakes it. */
 START_TEST(triple_fault_shuts_down)
@@ -173,6 +183,8 @@ Suite *modes_suite(void)
 	tcase_add_test(t, guest_prot);
 	tcase_add_test(t, guest_debug);
 	tcase_add_test(t, guest_paging);
+	tcase_add_test(t, guest_gates);
+	tcase_add_test(t, guest_events);
 	suite_add_tcase(s, t);
 	return s;
 }

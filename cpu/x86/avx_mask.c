@@ -13,8 +13,9 @@ static bool mask_bit(const union x86_vec *m, u32 k, u32 lg)
 }
 
 /* False: a fault, and nothing is written. */
-static NOINLINE bool masked_load(struct cpu *c, const struct insn *i, u64 ea)
+static NOINLINE bool masked_load(struct cpu *c, const struct insn *i)
 {
+	u64 ea = EA(c, i);
 	u32 lg = i->aux, n = (VEX_L ? 32u : 16u) >> lg;
 	union x86_vec r = { .q = { 0 } };
 
@@ -33,8 +34,9 @@ static NOINLINE bool masked_load(struct cpu *c, const struct insn *i, u64 ea)
 	return true;
 }
 
-static NOINLINE bool masked_store(struct cpu *c, const struct insn *i, u64 ea)
+static NOINLINE bool masked_store(struct cpu *c, const struct insn *i)
 {
+	u64 ea = EA(c, i);
 	u32 lg = i->aux, n = (VEX_L ? 32u : 16u) >> lg;
 
 	EACH(n)
@@ -47,15 +49,26 @@ static NOINLINE bool masked_store(struct cpu *c, const struct insn *i, u64 ea)
 	return true;
 }
 
+/* Masked moves and gathers know no #AC, SDM 2A, exception classes 6 and 12. */
+static bool unchecked(struct cpu *c, const struct insn *i, bool (*move)(struct cpu *, const struct insn *))
+{
+	bool checked = c->mmu.aligning, ok;
+
+	c->mmu.aligning = false;
+	ok = move(c, i);
+	c->mmu.aligning = checked;
+	return ok;
+}
+
 static HANDLER(op_masked_load)
 {
-	if (UNLIKELY(!masked_load(c, i, EA(c, i))))
+	if (UNLIKELY(!unchecked(c, i, masked_load)))
 		return raise_fault(c, i);
 	NEXT;
 }
 static HANDLER(op_masked_store)
 {
-	if (UNLIKELY(!masked_store(c, i, EA(c, i))))
+	if (UNLIKELY(!unchecked(c, i, masked_store)))
 		return raise_fault(c, i);
 	NEXT;
 }
@@ -137,7 +150,7 @@ static NOINLINE bool gather(struct cpu *c, const struct insn *i)
 }
 static HANDLER(op_gather)
 {
-	if (UNLIKELY(!gather(c, i)))
+	if (UNLIKELY(!unchecked(c, i, gather)))
 		return raise_fault(c, i);
 	NEXT;
 }

@@ -281,7 +281,7 @@ TWIN(op_call64_r,
 	u64 sp = c->r[RSP] - 8;
 	u64 to = G64(c, i->dst);
 
-	NEAR64(to);
+	NEAR64_CALL(to, sp);
 	TPUSH64(sp, NEXT_IP(c, i));
 	c->r[RSP] = sp;
 	JUMP(to);
@@ -292,7 +292,7 @@ TWIN(op_call64_m,
 	u64 to;
 
 	TLOAD64(to, EA(c, i));
-	NEAR64(to);
+	NEAR64_CALL(to, sp);
 	TPUSH64(sp, NEXT_IP(c, i));
 	c->r[RSP] = sp;
 	JUMP(to);

@@ -107,11 +107,12 @@ static const struct state_field sys_fields[] = {
 	STATE_INT(struct x86_sys, apic_tsc_deadline),
 	STATE_INT(struct x86_sys, microcode),
 	STATE_INT(struct x86_sys, mcg_status),
+	STATE_INT(struct x86_sys, monitor),
 	STATE_INT(struct x86_sys, db_pending),
 	STATE_INT(struct x86_sys, events),
 	STATE_INT(struct x86_sys, blocked),
 	STATE_INT(struct x86_sys, a20_off),
-	STATE_INT(struct x86_sys, pad),
+	STATE_INT(struct x86_sys, sipi),
 };
 STATE_DESC(x86_sys_desc, "x86_sys", 1, struct x86_sys, sys_fields);
 
@@ -122,7 +123,7 @@ static const u8 implemented[] = {
 	F_MOVBE, F_LZCNT, F_BMI1, F_BMI2, F_ADX, F_AES, F_PCLMUL, F_SHA, F_CLFLUSHOPT, F_CLWB, F_RDPID, F_AVX, F_AVX2,
 	F_FMA, F_F16C, F_XSAVEOPT, F_XSAVEC, F_SERIALIZE, F_CMOV, F_CX8, F_TSC, F_SMAP, F_INVPCID, F_MONITOR, F_VME, F_DE,
 	F_PSE, F_MSR, F_PAE, F_SEP, F_PGE, F_PAT, F_NX, F_LM, F_LAHF, F_PCID, F_SMEP, F_UMIP, F_LA57, F_ERMS, F_FSRM,
-	F_PKU
+	F_PKU, F_PDPE1GB
 };
 
 u64 cpu_features_implemented(void)
@@ -276,6 +277,7 @@ void cpu_sync(struct cpu *c)
 	memcpy(c->s.gpr, c->r, sizeof c->s.gpr);
 	c->s.rip = c->rip;
 	c->s.rflags = cpu_rflags(c);
+	c->sys.monitor = c->mmu.monitor;
 }
 
 void cpu_load(struct cpu *c)
@@ -285,6 +287,9 @@ void cpu_load(struct cpu *c)
 	c->mmu.a20 = c->sys.a20_off ? ~0x100ULL : ~0ULL;
 	memcpy(c->mmu.pdpte, c->sys.pdpte, sizeof c->mmu.pdpte);
 	debug_changed(c);
+	mmu_monitor_off(&c->mmu);
+	if (c->sys.monitor)
+		mmu_monitor(&c->mmu, c->sys.monitor);
 	if (c->native) {
 		mmu_flush(&c->mmu);
 		mmu_update(&c->mmu);
@@ -309,6 +314,18 @@ void cpu_set_rflags(struct cpu *c, u64 v)
 {
 	flags_set_all(c, (u32)v);
 	c->eflags = ((u32)v & ~(u32)FL_ARITH & 0x3f7fd7) | FL_FIXED1;
+	align_changed(c);
+}
+
+/* SDM 3A 6.15, vector 17. */
+void align_changed(struct cpu *c)
+{
+	bool on = (c->eflags & FL_AC) && (c->s.cr0 & CR0_AM) && c->s.cpl == 3;
+
+	if (LIKELY(c->mmu.align == on))
+		return;
+	c->mmu.align = on;
+	mmu_update(&c->mmu);
 }
 
 static bool flat(const struct x86_seg *s, bool code)
@@ -355,6 +372,7 @@ void cpu_mode_changed(struct cpu *c)
 	struct x86_state *s = &c->s;
 	struct mmu *m = &c->mmu;
 	bool keys = (s->cr4 & CR4_PKE) && (s->efer & EFER_LMA);
+	bool giant = c->features & BIT(F_PDPE1GB);
 	enum mmu_mode mode;
 	u32 key, i;
 
@@ -369,11 +387,11 @@ void cpu_mode_changed(struct cpu *c)
 	if (m->mode != mode || m->user != (s->cpl == 3) || (!m->pv && m->root != s->cr3) ||
 	    m->wp != !!(s->cr0 & CR0_WP) || m->nxe != !!(s->efer & EFER_NXE) || m->pse != !!(s->cr4 & CR4_PSE) ||
 	    m->smep != !!(s->cr4 & CR4_SMEP) || m->smap != !!(s->cr4 & CR4_SMAP) || m->keys != keys || m->pkru != s->pkru ||
-	    m->pdptes != (c->native && mode == MMU_PAE)) {
+	    m->giant != giant || m->pdptes != (c->native && mode == MMU_PAE)) {
 		bool flags_differ = m->mode != mode || m->wp != !!(s->cr0 & CR0_WP) ||
 				    m->nxe != !!(s->efer & EFER_NXE) || m->pse != !!(s->cr4 & CR4_PSE) ||
 				    m->smep != !!(s->cr4 & CR4_SMEP) || m->smap != !!(s->cr4 & CR4_SMAP) ||
-				    m->keys != keys || (keys && m->pkru != s->pkru);
+				    m->giant != giant || m->keys != keys || (keys && m->pkru != s->pkru);
 
 		m->mode = mode;
 		m->pdptes = c->native && mode == MMU_PAE;
@@ -385,6 +403,7 @@ void cpu_mode_changed(struct cpu *c)
 		m->pse = s->cr4 & CR4_PSE;
 		m->smep = s->cr4 & CR4_SMEP;
 		m->smap = s->cr4 & CR4_SMAP;
+		m->giant = giant;
 		m->keys = keys;
 		m->pkru = s->pkru;
 		if (flags_differ) {
@@ -393,6 +412,7 @@ void cpu_mode_changed(struct cpu *c)
 		}
 		mmu_update(m);
 	}
+	align_changed(c);
 	key = make_key(c);
 	if (key == c->mode_key && c->nkeys)
 		return;

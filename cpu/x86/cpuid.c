@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * CPUID of a processor by its model and features (SDM 2A CPUID). Machines with a hypervisor filter what this says. Left
- * out: topology, power and monitoring leaves, which are zero.
+ * out: topology and power leaves, which are zero.
  */
 #include <string.h>
 
@@ -38,7 +38,7 @@ static const struct {
 	{ F_XSAVEOPT, LD_EAX, 0 }, { F_XSAVEC, LD_EAX, 1 },      { F_XSAVEC, LD_EAX, 2 }, /* XGETBV with ECX 1 */
 	{ F_LAHF, LX_ECX, 0 },     { F_LZCNT, LX_ECX, 5 },       { F_3DNOWPREFETCH, LX_ECX, 8 },
 	{ F_SYSCALL, LX_EDX, 11 }, { F_NX, LX_EDX, 20 },         { F_RDTSCP, LX_EDX, 27 },
-	{ F_LM, LX_EDX, 29 },
+	{ F_LM, LX_EDX, 29 },      { F_PDPE1GB, LX_EDX, 26 },
 };
 
 u32 cpuid_bits(u64 features, enum cpuid_word w)
@@ -141,6 +141,12 @@ static void leaf_basic(const struct cpu *c, u32 leaf, u32 sub, u32 out[4])
 	case 4:
 		if (sub < 3)
 			cache(out, sub < 2 ? sub + 1 : 3, sub < 2 ? 1 : 2, sub < 2 ? 64 : 1024);
+		break;
+	case 5:
+		if (c->features & BIT(F_MONITOR)) {
+			out[0] = out[1] = 64;
+			out[2] = 3; /* interrupts end a wait even when masked */
+		}
 		break;
 	case 7:
 		if (!sub) {

@@ -58,7 +58,7 @@ enum x86_feature {
 	F_SMAP, F_INVPCID, F_MONITOR, F_VMX, F_SERIALIZE, F_CMOV, F_CX8, F_TSC, F_PKU,
 	/* No row names these: what they allow is a matter of CR4, EFER and emitters. */
 	F_VME, F_DE, F_PSE, F_MSR, F_PAE, F_SEP, F_PGE, F_PAT, F_NX, F_LM, F_LAHF, F_PCID, F_SMEP, F_UMIP, F_LA57,
-	F_ERMS, F_FSRM, F_COUNT
+	F_ERMS, F_FSRM, F_PDPE1GB, F_COUNT
 };
 #define FEAT(f) ((u32)(f) << FEAT_SHIFT)
 

@@ -73,6 +73,8 @@ const struct insn *raise_misaligned(struct cpu *c, const struct insn *i, u64 ea)
 {
 	u32 bits = c->mmu.mode == MMU_LONG5 ? 56 : 47;
 
+	if (!aligned(c, ea, 4))
+		return raise_fault(c, i);
 	/* Not canonical comes first; raise_fault() knows whether that is #SS. */
 	c->trap.vector = X86_GP;
 	c->trap.error = 0;
@@ -109,6 +111,14 @@ static bool note_fault(struct cpu *c, const struct mmu_fault *f)
 	return false;
 }
 
+/* Before the page is looked at: SDM 3A table 6-2 leaves the order open, and processors at hand do it so. */
+bool align_fault(struct cpu *c, u64 va, u32 n)
+{
+	if (code64(c) ? !canonical(c, va) || !canonical(c, va + n - 1) : (u32)va + (u64)n - 1 > UINT32_MAX)
+		return true;
+	return x86_fault(c, X86_AC, 0);
+}
+
 bool load_bytes(struct cpu *c, u64 va, void *dst, u32 n)
 {
 	struct mmu_fault f;
@@ -123,7 +133,7 @@ bool slow_load(struct cpu *c, u64 va, u32 size)
 	u8 b[32];
 	u32 i;
 
-	if (!load_bytes(c, va, b, size))
+	if (!aligned_for(c, va, size, MIN(size, 16u)) || !load_bytes(c, va, b, size))
 		return false;
 	switch (size) {
 	case 1:
@@ -168,6 +178,8 @@ bool slow_store(struct cpu *c, u64 va, u32 size, u64 v)
 	struct mmu_fault f;
 	u8 b[8];
 
+	if (!aligned(c, va, size))
+		return false;
 	if (UNLIKELY(c->debug_on))
 		debug_data(c, va, size, true);
 	st64(b, v);
@@ -183,13 +195,15 @@ bool slow_store_vec(struct cpu *c, u64 va, const u64 *v, u32 n)
 
 	for (i = 0; i < n; i++)
 		st64(b + 8 * i, v[i]);
-	return store_bytes(c, va, b, n * 8);
+	return aligned_for(c, va, n * 8, MIN(n * 8, 16u)) && store_bytes(c, va, b, n * 8);
 }
 
 bool slow_load_rmw(struct cpu *c, u64 va, u32 size)
 {
 	struct mmu_fault f;
 
+	if (!aligned_for(c, va, size, MIN(size, 16u)))
+		return false;
 	if (mmu_probe_write(&c->mmu, va, size, &f)) {
 		/* The store decides: it may be emulated. */
 		if (!c->mmu.hooks || f.kind != MMU_PF || !(f.code & PF_P))
@@ -203,6 +217,9 @@ bool slow_probe(struct cpu *c, u64 va, u32 n, bool write)
 	struct mmu_fault f;
 	u64 mfn, last = va + n - 1;
 
+	/* Images have rules of their own. */
+	if (n <= 32 && !aligned_for(c, va, n, n == 10 ? 8 : MIN(n, 16u)))
+		return false;
 	if (write)
 		return mmu_probe_write(&c->mmu, va, n, &f) ? note_fault(c, &f) : true;
 	for (;; va = PAGE_BASE(va) + PAGE_SIZE) {

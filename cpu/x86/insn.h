@@ -162,6 +162,23 @@ bool slow_probe(struct cpu *c, u64 va, u32 n, bool write) NOINLINE;
 bool load_bytes(struct cpu *c, u64 va, void *dst, u32 n);
 bool store_bytes(struct cpu *c, u64 va, const void *src, u32 n);
 
+/*
+ * While alignment is checked: false, with #AC(0) noted, when the address of n bytes is no multiple of need (SDM 3A table
+ * 6-7; vectors of 16 bytes and more want 16). One that is not canonical, or over its limit, has a fault of its own, which
+ * comes first.
+ */
+bool align_fault(struct cpu *c, u64 va, u32 n) COLD;
+INLINE bool aligned_for(struct cpu *c, u64 va, u32 n, u32 need)
+{
+	return LIKELY(!c->mmu.aligning || !(va & (need - 1))) || align_fault(c, va, n);
+}
+INLINE bool aligned(struct cpu *c, u64 va, u32 n)
+{
+	return aligned_for(c, va, n, n);
+}
+/* RFLAGS.AC, CR0.AM or the level may have changed. */
+void align_changed(struct cpu *c);
+
 #define LOAD_N(var, ea, bits)                                                                                        \
 	do {                                                                                                         \
 		u64 ea_ = (ea);                                                                                      \

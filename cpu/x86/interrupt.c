@@ -268,7 +268,9 @@ bool x86_interrupt(struct cpu *c, const struct cpu_trap *first)
 		}
 		c->trap.rip = rip;
 		if (enter(c, &t, ext)) {
-			c->s.shadow = 0;
+			if (c->s.halted >= WAIT_MWAIT)
+				mmu_monitor_off(&c->mmu);
+			c->s.shadow = c->s.halted = 0;
 			cpu_mode_changed(c);
 			return true;
 		}
@@ -298,7 +300,6 @@ bool x86_interrupt(struct cpu *c, const struct cpu_trap *first)
 
 static void note_external(struct cpu *c, u8 vector)
 {
-	c->s.halted = 0;
 	c->trap = (struct cpu_trap){ .vector = vector, .kind = TRAP_EXTERNAL, .rip = c->rip };
 }
 
@@ -311,10 +312,16 @@ bool cpu_has_work(const struct cpu *c)
 {
 	u8 ev = c->sys.events;
 
+	if (c->sys.blocked & BLOCK_SIPI)
+		return ev & EV_SIPI;
+	if ((ev & (EV_SMI | EV_INIT)) && !(c->sys.blocked & BLOCK_SMM))
+		return true;
+	if ((ev & EV_NMI) && !(c->sys.blocked & BLOCK_NMI))
+		return true;
 	if (c->sys.blocked & BLOCK_SHUTDOWN)
-		return (ev & EV_SMI) && !(c->sys.blocked & BLOCK_SMM);
-	return ((ev & EV_SMI) && !(c->sys.blocked & BLOCK_SMM)) || ((ev & EV_NMI) && !(c->sys.blocked & BLOCK_NMI)) ||
-	       ((ev & EV_INTR) && intr_open(c));
+		return false;
+	return ((ev & EV_INTR) && (intr_open(c) || c->s.halted == WAIT_MWAIT_BREAK)) ||
+	       (c->s.halted >= WAIT_MWAIT && !c->mmu.monitor);
 }
 
 static enum attend deliver_now(struct cpu *c)
@@ -336,13 +343,24 @@ enum attend x86_attend(struct cpu *c)
 		c->mmu.ac = lifted;
 		mmu_update(&c->mmu);
 	}
-	if (y->blocked & BLOCK_SHUTDOWN)
-		return ATT_SHUTDOWN;
+	if (UNLIKELY(y->blocked & (BLOCK_SHUTDOWN | BLOCK_SIPI))) {
+		if (!cpu_has_work(c))
+			return y->blocked & BLOCK_SIPI ? ATT_HALT : ATT_SHUTDOWN;
+		y->blocked &= (u8)~BLOCK_SHUTDOWN;
+		if (y->blocked & BLOCK_SIPI) {
+			x86_sipi(c);
+			return ATT_AGAIN;
+		}
+	}
 	if ((y->db_pending & DR6_BT) && !c->s.halted)
 		goto debug;
-	if ((y->events & EV_SMI) && !(y->blocked & BLOCK_SMM)) {
-		y->events &= (u8)~EV_SMI;
-		smm_enter(c);
+	if (UNLIKELY(y->events & (EV_SMI | EV_INIT)) && !(y->blocked & BLOCK_SMM)) {
+		if (y->events & EV_SMI) {
+			y->events &= (u8)~EV_SMI;
+			smm_enter(c);
+		} else {
+			x86_init(c);
+		}
 		return ATT_AGAIN;
 	}
 	if (y->db_pending && shadow != SHADOW_SS)
@@ -357,8 +375,12 @@ enum attend x86_attend(struct cpu *c)
 		note_external(c, c->ops->intack ? c->ops->intack(c) : 0xff);
 		return deliver_now(c);
 	}
-	if (c->s.halted)
-		return ATT_HALT;
+	if (c->s.halted) {
+		if (!cpu_has_work(c))
+			return ATT_HALT;
+		c->s.halted = 0; /* what MWAIT waited for */
+		mmu_monitor_off(&c->mmu);
+	}
 	if (c->debug_on && !(c->eflags & FL_RF) && shadow != SHADOW_SS && (db = debug_code(c, c->rip))) {
 		c->trap = (struct cpu_trap){ .vector = X86_DB, .kind = TRAP_FAULT, .rip = c->rip, .dr6 = db };
 		return deliver_now(c);

@@ -393,6 +393,8 @@ static HANDLER(op_maskmovq)
 	u64 m;
 
 	X87_WAIT;
+	if (!aligned(c, ea, 8))
+		return raise_fault(c, i);
 	for (m = mask; m; m &= m - 1)
 		if (!slow_probe(c, ea + ((u32)__builtin_ctzll(m) >> 3), 1, true))
 			return raise_fault(c, i);

@@ -109,6 +109,7 @@ static const struct feature {
 	[F_UMIP] = { "umip", 0 },
 	[F_PKU] = { "pku", F(LM) | F(XSAVE) },
 	[F_LA57] = { "la57", F(LM) },
+	[F_PDPE1GB] = { "pdpe1gb", F(LM) },
 	[F_ERMS] = { "erms", 0 },
 	[F_FSRM] = { "fsrm", F(ERMS) },
 };
@@ -129,7 +130,7 @@ static const struct {
 	{ "movdiri", F_COUNT },     { "movdir64b", F_COUNT },    { "enqcmd", F_COUNT },      { "cet-ss", F_COUNT },
 	{ "cet-ibt", F_COUNT },     { "sgx", F_COUNT },          { "uintr", F_COUNT },       { "cldemote", F_COUNT },
 	{ "x86-64-v4", F_COUNT },   { "xd", F_NX },              { "i64", F_LM },            { "lahf-lm", F_LAHF },
-	{ "ospke", F_COUNT },        { "pks", F_COUNT },         { "pdpe1gb", F_COUNT },
+	{ "ospke", F_COUNT },        { "pks", F_COUNT },        
 	{ "x2apic", F_COUNT },      { "apic", F_COUNT },         { "tsc-deadline", F_COUNT }, { "pse36", F_COUNT },
 	{ "mtrr", F_COUNT },        { "mca", F_COUNT },          { "mce", F_COUNT },         { "spec-ctrl", F_COUNT },
 	{ "ssbd", F_COUNT },        { "avx512vbmi", F_COUNT },   { "avx512ifma", F_COUNT },  { "avx512_vnni", F_COUNT },

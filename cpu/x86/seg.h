@@ -139,6 +139,10 @@ enum attend x86_attend(struct cpu *c);
 /* After a step: what it leaves behind. ip: where it began, len: its bytes, tf: TF was set then. */
 void x86_stepped(struct cpu *c, u64 rip, u32 len, bool tf);
 
+/* INIT takes effect, and a SIPI where one is waited for. */
+void x86_init(struct cpu *c);
+void x86_sipi(struct cpu *c);
+
 /* ---- debug registers -------------------------------------------------------------------------------------------- */
 
 /* DR6 bits of instruction breakpoints at rip that fault. */

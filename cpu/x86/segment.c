@@ -287,6 +287,7 @@ void set_cpl(struct cpu *c, u32 cpl)
 		c->mmu.user = cpl == 3;
 		mmu_update(&c->mmu);
 	}
+	align_changed(c);
 }
 
 void seg_save(const struct cpu *c, struct seg_saved *s)
@@ -333,7 +334,7 @@ bool stack_push(struct cpu *c, struct x86_stack *k, u64 v, u32 size)
 		c->mmu.user = k->user;
 		mmu_update(&c->mmu);
 	}
-	ok = store_bytes(c, va, b, size);
+	ok = aligned(c, va, size) && store_bytes(c, va, b, size);
 	if (user != k->user) {
 		c->mmu.user = user;
 		mmu_update(&c->mmu);

@@ -389,7 +389,7 @@ static HANDLER(op_table)
 		RAISE(X86_GP, 0);
 	st16(b, (u16)t->limit);
 	st64(b + 2, t->base);
-	if (!store_bytes(c, ea, b, 2 + n))
+	if (!aligned(c, ea, 4) || !store_bytes(c, ea, b, 2 + n))
 		return raise_fault(c, i);
 	return leave_after(c, i, BX_LOOKUP);
 }

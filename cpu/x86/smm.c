@@ -47,7 +47,7 @@ static void save(struct cpu *c, u8 *b)
 	}
 	for (n = 0; n < 16; n++)
 		st64(AT(S_RDI - n * 8), c->r[gpr_order[n]]);
-	st16(AT(S_HALT), s->halted);
+	st16(AT(S_HALT), s->halted == WAIT_HLT); /* a wait by MWAIT is over */
 	st32(AT(S_REVISION), SMM_REVISION);
 	st32(AT(S_SMBASE), (u32)c->sys.smbase);
 	st32(AT(S_LDT_LO), (u32)s->seg[SEG_LDTR].base);
@@ -78,6 +78,8 @@ void smm_enter(struct cpu *c)
 	/* NMIs are held off; whether they were before is remembered. */
 	c->sys.blocked |= BLOCK_SMM | (c->sys.blocked & BLOCK_NMI ? BLOCK_SMM_NMI : 0) | BLOCK_NMI;
 	c->sys.blocked &= (u8)~BLOCK_SHUTDOWN;
+	if (s->halted >= WAIT_MWAIT)
+		mmu_monitor_off(&c->mmu);
 	s->halted = s->shadow = 0;
 	s->cr0 &= ~(u64)(CR0_PE | CR0_EM | CR0_TS) & ~CR0_PG;
 	s->cr4 = 0;
@@ -133,7 +135,7 @@ bool smm_leave(struct cpu *c)
 	cpu_set_rflags(c, ld64(AT(S_RFLAGS)));
 	s->cpl = *AT(S_CPL) & 3;
 	s->shadow = *AT(S_SHADOW) & 3;
-	s->halted = ld16(AT(S_HALT)) & 1;
+	s->halted = ld16(AT(S_HALT)) & 1 ? WAIT_HLT : 0;
 	c->sys.smbase = ld32(AT(S_SMBASE));
 	if (!(c->sys.blocked & BLOCK_SMM_NMI))
 		c->sys.blocked &= (u8)~BLOCK_NMI;

@@ -337,6 +337,8 @@ static HANDLER(op_maskmovdqu)
 	u64 ea = EA(c, i);
 	u32 mask = sse_byte_mask(SRC), m;
 
+	if (!aligned_for(c, ea, 16, 8))
+		return raise_fault(c, i);
 	for (m = mask; m; m &= m - 1)
 		if (!slow_probe(c, ea + (u32)__builtin_ctz(m), 1, true))
 			return raise_fault(c, i);

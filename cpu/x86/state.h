@@ -148,9 +148,11 @@ struct x86_state {
 extern const struct state_desc x86_state_desc;
 
 /* What is pending, in struct x86_sys. */
-enum { EV_INTR = 1, EV_NMI = 2, EV_SMI = 4 };
+enum { EV_INTR = 1, EV_NMI = 2, EV_SMI = 4, EV_INIT = 8, EV_INIT_WAIT = 16, EV_SIPI = 32 };
 /* What holds events off. */
-enum { BLOCK_NMI = 1, BLOCK_SMM = 2, BLOCK_SHUTDOWN = 4, BLOCK_SMM_NMI = 8 };
+enum { BLOCK_NMI = 1, BLOCK_SMM = 2, BLOCK_SHUTDOWN = 4, BLOCK_SMM_NMI = 8, BLOCK_SIPI = 16 };
+/* x86_state.halted: HLT, or MWAIT, which a masked interrupt may end too. */
+enum { WAIT_HLT = 1, WAIT_MWAIT, WAIT_MWAIT_BREAK };
 /* x86_state.shadow: what follows STI, and what follows a load of SS (which holds debug traps off as well). */
 enum { SHADOW_STI = 1, SHADOW_SS = 2 };
 /* DR6 and DR7, SDM 3B 17.2. */
@@ -166,11 +168,12 @@ struct x86_sys {
 	u64 smbase;
 	u64 mtrr_def_type, mtrr_fix[11], mtrr_base[8], mtrr_mask[8];
 	u64 feature_control, apic_tsc_deadline, microcode, mcg_status;
+	u64 monitor;      /* as struct mmu has it */
 	u32 db_pending;   /* DR6 bits of a debug trap to come */
 	u8 events;        /* EV_* */
 	u8 blocked;       /* BLOCK_* */
 	u8 a20_off;       /* bit 20 of physical addresses is masked */
-	u8 pad;
+	u8 sipi;          /* the vector of EV_SIPI */
 };
 
 extern const struct state_desc x86_sys_desc;

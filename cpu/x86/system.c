@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * CLI, STI, HLT, MONITOR and MWAIT, software interrupts, BOUND, RSM, CLAC and STAC; SDM 2A and 2B.
+ * CLI, STI, HLT, software interrupts, BOUND, RSM, CLAC and STAC; SDM 2A and 2B.
  */
 #include "cpu/x86/block.h"
 #include "cpu/x86/flags.h"
@@ -59,7 +59,7 @@ static HANDLER(op_hlt)
 		ASK(PRIV_HLT, 0, 0);
 		return leave_after(c, i, BX_LOOKUP);
 	}
-	c->s.halted = 1;
+	c->s.halted = WAIT_HLT;
 	return leave_after(c, i, BX_HALT);
 }
 
@@ -153,42 +153,6 @@ bool x86_emit_ud1(struct xlat *x, const struct xi *d)
 bool x86_emit_ud2(struct xlat *x, const struct xi *d)
 {
 	return emit_ud(x, d);
-}
-
-/* MONITOR (aux 0) and MWAIT: a wait that may end at any time ends at once. */
-static HANDLER(op_monitor)
-{
-	u64 ext = i->aux ? c->r[RCX] & ~1ULL : c->r[RCX];
-
-	if (c->mode_key & KEY_CS64 ? ext : (u32)ext)
-		RAISE(X86_GP, 0);
-	if (!i->aux && !slow_load(c, EA(c, i), 1))
-		return raise_fault(c, i);
-	return leave_after(c, i, i->aux ? BX_YIELD : BX_LOOKUP);
-}
-
-static bool emit_monitor(struct xlat *x, const struct xi *d, u8 aux)
-{
-	struct insn *r;
-
-	if ((x->key & KEY_CPL) || (x->key & KEY_VM))
-		return emit_ud(x, d);
-	r = emit(x, d, op_monitor);
-	r->aux = aux;
-	r->base = RAX;
-	r->seg = d->segovr != REG_ZERO && (d->mode != 8 || d->segovr >= REG_FS) ? d->segovr : d->mode == 8 ? REG_ZERO : REG_DS;
-	x->end = true;
-	return true;
-}
-
-bool x86_emit_monitor(struct xlat *x, const struct xi *d)
-{
-	return emit_monitor(x, d, 0);
-}
-
-bool x86_emit_mwait(struct xlat *x, const struct xi *d)
-{
-	return emit_monitor(x, d, 1);
 }
 
 static HANDLER(op_rsm)

@@ -58,6 +58,12 @@ static u32 env_size(unsigned form)
 	return form & ENV_SHORT ? 14 : 28;
 }
 
+/* ... and how it must be aligned when that is checked. */
+static u32 env_word(unsigned form)
+{
+	return form & ENV_SHORT ? 2 : 4;
+}
+
 static void env_write(const struct cpu *c, u8 *p, unsigned form)
 {
 	const struct x86_fpu *f = &c->s.fpu;
@@ -136,7 +142,7 @@ static NOINLINE bool env_store(struct cpu *c, const struct insn *i, bool regs)
 		st64(b + n, v.mant);
 		st16(b + n + 8, v.se);
 	}
-	if (!store_bytes(c, EA(c, i), b, n))
+	if (!aligned_for(c, EA(c, i), n, env_word(i->aux)) || !store_bytes(c, EA(c, i), b, n))
 		return false;
 	if (regs) {
 		x87_init(c);
@@ -152,7 +158,8 @@ static NOINLINE bool env_load(struct cpu *c, const struct insn *i, bool regs)
 	u8 b[28 + 80];
 	u32 n = env_size(i->aux);
 
-	if (!load_bytes(c, EA(c, i), b, regs ? n + 80 : n))
+	if (!aligned_for(c, EA(c, i), n, env_word(i->aux)) ||
+	    !load_bytes(c, EA(c, i), b, regs ? n + 80 : n))
 		return false;
 	env_read(c, b, i->aux);
 	for (unsigned k = 0; regs && k < 8; k++, n += 10) {

@@ -81,7 +81,7 @@ static NOINLINE bool load_bcd(struct cpu *c, const struct insn *i, u64 ea)
 {
 	u8 b[10];
 
-	if (!load_bytes(c, ea, b, sizeof b))
+	if (!aligned_for(c, ea, sizeof b, 8) || !load_bytes(c, ea, b, sizeof b))
 		return false;
 	load(c, i, f80_from_bcd(b));
 	return true;
@@ -263,7 +263,7 @@ static NOINLINE bool store_m80(struct cpu *c, u64 ea, struct f80 v)
 
 	st64(b, v.mant);
 	st16(b + 8, v.se);
-	return store_bytes(c, ea, b, sizeof b);
+	return aligned_for(c, ea, sizeof b, 8) && store_bytes(c, ea, b, sizeof b);
 }
 
 static HANDLER(op_fstp80)
@@ -306,6 +306,8 @@ static NOINLINE int store_bcd(struct cpu *c, const struct insn *i, u64 ea)
 	bool empty = x87_empty(c, 0);
 	u8 b[10];
 
+	if (!aligned_for(c, ea, sizeof b, 8))
+		return 0;
 	f80_to_bcd(empty ? F80_DEFAULT_NAN : x87_st(c, 0), b, &e);
 	if (e.flags & ~e.masks & FP_IE ? !slow_probe(c, ea, sizeof b, true) : !store_bytes(c, ea, b, sizeof b))
 		return 0;

@@ -123,7 +123,7 @@ struct emul *emul_open(const struct sil_window *pattern)
 	/* Whatever model is the default: every row of the tables. */
 	e->cpu.features = ~0ULL;
 	s = &e->cpu.s;
-	s->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
+	s->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_AM | CR0_WP | CR0_PG;
 	s->cr3 = (u64)MFN_L4 << 12;
 	s->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE | CR4_DE;
 	s->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;

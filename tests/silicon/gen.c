@@ -104,7 +104,8 @@ bool gen_case(struct sil_case *k, u32 row, u64 seed, u64 i, const u8 *fixed, u32
 	for (n = 0; n < 16; n++)
 		k->in.gpr[n] = value64(g);
 	k->in.gpr[RSP] = pick_stack(g);
-	k->in.rflags = (rng_next(g) & FL_ARITH) | FL_FIXED1 | FL_IF | (rng_pct(g, 15) ? FL_DF : 0);
+	k->in.rflags = (rng_next(g) & FL_ARITH) | FL_FIXED1 | FL_IF | (rng_pct(g, 15) ? FL_DF : 0) |
+		       (mix(seed, i, row, 6) % 100 < 6 ? FL_AC : 0);
 	k->in.rip = k->at;
 	some_segments(k);
 	some_fx(k, g, k->in.fx, kind);

@@ -157,8 +157,9 @@ static void make_stubs(u8 *base)
 	p = put_save_segs(p);
 	put_back(p);
 
-	/* A signal's handler: C may run when FS is right. */
-	p = put_save_segs(base + SIGNAL_AT);
+	/* A signal's handler: C may run when AC is clear and FS is right. */
+	p = PUT(base + SIGNAL_AT, "\x68\x02\x02\x00\x00\x9d");
+	p = put_save_segs(p);
 	p = put_mov(p, 0x8b, RAX, CTX_AT(handler));
 	PUT(p, "\xff\xe0");
 

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a processor waits for other than instructions: MONITOR and MWAIT (SDM 2B, SDM 3A 9.10), INIT and SIPI (SDM 3A
+ * 9.4 and 10.1). Left out: power states, so that hints of MWAIT mean nothing.
+ */
+#include <string.h>
+
+#include "cpu/x86/opcodes.h"
+#include "cpu/x86/seg.h"
+#include "cpu/x86/xlat.h"
+
+/* The line is armed by its physical address; a store to it by anybody disarms it. */
+static HANDLER(op_monitor)
+{
+	u64 va = EA(c, i), mfn, pte;
+
+	if (c->mode_key & KEY_CS64 ? c->r[RCX] : (u32)c->r[RCX])
+		RAISE(X86_GP, 0);
+	if (!slow_load(c, va, 1))
+		return raise_fault(c, i);
+	mmu_monitor_off(&c->mmu);
+	if (!mmu_peek(&c->mmu, va, &mfn, &pte))
+		mmu_monitor(&c->mmu, mfn << PAGE_SHIFT | PAGE_OFFSET(va));
+	return leave_after(c, i, BX_LOOKUP);
+}
+
+/* ECX bit 0: a masked interrupt ends the wait as well. */
+static HANDLER(op_mwait)
+{
+	if ((c->mode_key & KEY_CS64 ? c->r[RCX] : (u32)c->r[RCX]) >> 1)
+		RAISE(X86_GP, 0);
+	if (!c->native || !c->mmu.monitor)
+		return leave_after(c, i, BX_YIELD);
+	c->s.halted = c->r[RCX] & 1 ? WAIT_MWAIT_BREAK : WAIT_MWAIT;
+	return leave_after(c, i, BX_HALT);
+}
+
+static struct insn *emit_wait(struct xlat *x, const struct xi *d, insn_fn fn)
+{
+	x->end = true;
+	return emit(x, d, fn);
+}
+
+bool x86_emit_monitor(struct xlat *x, const struct xi *d)
+{
+	struct insn *r;
+
+	if ((x->key & KEY_CPL) || (x->key & KEY_VM))
+		return emit_ud(x, d);
+	r = emit_wait(x, d, op_monitor);
+	r->base = RAX;
+	r->seg = d->segovr != REG_ZERO && (d->mode != 8 || d->segovr >= REG_FS) ? d->segovr : d->mode == 8 ? REG_ZERO : REG_DS;
+	return true;
+}
+
+bool x86_emit_mwait(struct xlat *x, const struct xi *d)
+{
+	if ((x->key & KEY_CPL) || (x->key & KEY_VM))
+		return emit_ud(x, d);
+	emit_wait(x, d, op_mwait);
+	return true;
+}
+
+/* ---- INIT and SIPI ---------------------------------------------------------------------------------------------- */
+
+void x86_init(struct cpu *c)
+{
+	struct x86_state *s = &c->s, old = c->s;
+	struct x86_sys sys = c->sys;
+
+	cpu_reset(c);
+	/* What SDM 3A table 10-1 leaves as it was: caches, x87, SSE and AVX state, XCR0, PKRU, MSRs. */
+	s->cr0 = CR0_ET | (old.cr0 & 0x60000000);
+	s->fpu = old.fpu;
+	memcpy(s->vec, old.vec, sizeof s->vec);
+	s->xcr0 = old.xcr0;
+	s->pkru = old.pkru;
+	s->rng = old.rng;
+	s->star = old.star;
+	s->lstar = old.lstar;
+	s->cstar = old.cstar;
+	s->sfmask = old.sfmask;
+	s->kernel_gs_base = old.kernel_gs_base;
+	s->tsc_aux = old.tsc_aux;
+	s->tsc_offset = old.tsc_offset;
+	s->sysenter_cs = old.sysenter_cs;
+	s->sysenter_esp = old.sysenter_esp;
+	s->sysenter_eip = old.sysenter_eip;
+	s->pat = old.pat;
+	s->apic_base = old.apic_base;
+	s->misc_enable = old.misc_enable;
+	c->sys = sys;
+	c->sys.monitor = 0;
+	c->sys.db_pending = 0;
+	c->sys.blocked = c->sys.events & EV_INIT_WAIT ? BLOCK_SIPI : 0;
+	c->sys.events &= (u8)~(EV_INIT | EV_INIT_WAIT);
+	s->rip += s->seg[SEG_CS].base;
+	cpu_load(c);
+}
+
+void x86_sipi(struct cpu *c)
+{
+	u16 sel = (u16)(c->sys.sipi << 8);
+
+	c->sys.events &= (u8)~EV_SIPI;
+	c->sys.blocked &= (u8)~BLOCK_SIPI;
+	cpu_set_seg(c, SEG_CS, sel, (u64)sel << 4, 0xffff, c->s.seg[SEG_CS].attr);
+	c->rip = (u64)sel << 4;
+	cpu_mode_changed(c);
+}
+
+void cpu_signal_init(struct cpu *c, bool wait)
+{
+	c->sys.events |= EV_INIT | (wait ? EV_INIT_WAIT : 0);
+}
+
+void cpu_signal_sipi(struct cpu *c, u8 vector)
+{
+	/* Only who waits for one, or is about to, heeds it. */
+	if (!(c->sys.blocked & BLOCK_SIPI) && !(c->sys.events & EV_INIT_WAIT))
+		return;
+	c->sys.events |= EV_SIPI;
+	c->sys.sipi = vector;
+}
