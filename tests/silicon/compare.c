@@ -283,8 +283,8 @@ bool loose(const struct sil_case *k, const struct sil_result *nat, const struct 
 	/* The SDM has the SHA instructions fault on a misaligned operand, AMD does not. */
 	if (row_feature(k->row) == F_SHA && (k->ea & 15) && emu->vector == X86_GP)
 		return true;
-	/* AMD looks at the outer stack, as far up as RETF n takes it, before it looks at the selector. */
-	if (named(k->row, " retf ") && nat->vector == X86_AC && emu->vector != NO_TRAP)
+	/* AMD looks at the outer stack, as far up as RETF n or IRET take it, before it looks at anything else. */
+	if (named(k->row, " retf iret ") && nat->vector == X86_AC && emu->vector != NO_TRAP)
 		return true;
 	/* ... and at the alignment of a store into the code segment before it sees that this cannot be written. */
 	if (named(k->row, " fxsave pop ") && k->c32 && nat->vector == X86_AC && emu->vector == X86_GP)

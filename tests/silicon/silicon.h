@@ -17,6 +17,7 @@
 #define CODE_VA 0x10000000u  /* two pages, execute */
 #define STUB_VA 0x6b5a3000u  /* native side only: ways in and out; where no arithmetic on the others leads */
 #define CTX_VA 0x6b5a7000u   /* native side only: struct native_ctx */
+#define OWN_BYTES 0x60000u   /* from STUB_VA on: all that the native side keeps there */
 #define DATA_VA 0x20000000u  /* one absent, two writable, one read-only, one absent */
 #define STACK_VA 0x30000000u /* one absent, two writable, one absent */
 #define GS_BASE 0x01000000u  /* in 64-bit cases; in the others all bases are 0 */
