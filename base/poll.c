@@ -38,6 +38,13 @@ struct poll_item {
 	u64 due;
 };
 
+struct poll_hook {
+	struct poll_hook *next;
+	i64 (*before)(void *opaque); /* NULL once removed */
+	void (*after)(void *opaque);
+	void *opaque;
+};
+
 /* Slot 0 of both arrays is the wake pipe. A slot whose item is NULL is free. */
 struct poll_set {
 	struct poll_item **items;
@@ -46,6 +53,7 @@ struct poll_set {
 	u32 ntimers;
 	u32 depth; /* poll_wait() calls under way: removed items are not freed yet */
 	struct poll_item *dead;
+	struct poll_hook *hooks;
 	int wake[2];
 };
 
@@ -129,6 +137,20 @@ static void bury(struct poll_set *ps)
 	}
 }
 
+static void bury_hooks(struct poll_set *ps, bool all)
+{
+	struct poll_hook **at = &ps->hooks, *h;
+
+	while ((h = *at)) {
+		if (all || !h->before) {
+			*at = h->next;
+			free(h);
+		} else {
+			at = &h->next;
+		}
+	}
+}
+
 void poll_set_free(struct poll_set *ps)
 {
 	u32 i;
@@ -138,6 +160,7 @@ void poll_set_free(struct poll_set *ps)
 	for (i = 1; i < ps->n; i++)
 		free(ps->items[i]);
 	bury(ps);
+	bury_hooks(ps, true);
 	if (ps->wake[0] >= 0) {
 		close(ps->wake[0]);
 		close(ps->wake[1]);
@@ -280,11 +303,63 @@ static int run_timers(struct poll_set *ps, u32 n)
 	return calls;
 }
 
+struct poll_hook *poll_hook_add(struct poll_set *ps, i64 (*before)(void *opaque), void (*after)(void *opaque),
+				void *opaque)
+{
+	struct poll_hook *h = malloc(sizeof *h);
+
+	if (h) {
+		*h = (struct poll_hook){ .next = ps->hooks, .before = before, .after = after, .opaque = opaque };
+		ps->hooks = h;
+	}
+	return h;
+}
+
+void poll_hook_remove(struct poll_set *ps, struct poll_hook *h)
+{
+	if (!h)
+		return;
+	h->before = NULL;
+	if (!ps->depth)
+		bury_hooks(ps, false);
+}
+
+/* Asks all hooks. Returns the timeout, shortened to the first that wants to run again. */
+static i64 hooks_before(struct poll_set *ps, i64 timeout)
+{
+	struct poll_hook *h;
+
+	ps->depth++;
+	for (h = ps->hooks; h; h = h->next) {
+		i64 left = h->before ? h->before(h->opaque) : -1;
+
+		if (left >= 0)
+			timeout = timeout < 0 ? left : MIN(timeout, left);
+	}
+	if (!--ps->depth) {
+		bury(ps);
+		bury_hooks(ps, false);
+	}
+	return timeout;
+}
+
+static void hooks_after(struct poll_set *ps)
+{
+	struct poll_hook *h;
+
+	for (h = ps->hooks; h; h = h->next)
+		if (h->before)
+			h->after(h->opaque);
+}
+
 int poll_wait(struct poll_set *ps, i64 timeout)
 {
-	u32 n = ps->n, i;
+	u32 n, i;
 	int ready, calls = 0;
 
+	if (ps->hooks)
+		timeout = hooks_before(ps, timeout);
+	n = ps->n;
 	ready = wait_fds(ps->fds, n, until_timer(ps, timeout));
 	ps->depth++;
 	if (ready > 0) {
@@ -303,8 +378,11 @@ int poll_wait(struct poll_set *ps, i64 timeout)
 		}
 	}
 	calls += run_timers(ps, n);
-	if (!--ps->depth)
+	hooks_after(ps);
+	if (!--ps->depth) {
 		bury(ps);
+		bury_hooks(ps, false);
+	}
 	return calls;
 }
 

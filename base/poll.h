@@ -17,6 +17,7 @@ enum poll_event {
 
 struct poll_set;
 struct poll_item;
+struct poll_hook;
 
 typedef void poll_fn(void *opaque, u32 events);
 
@@ -33,6 +34,16 @@ struct poll_item *poll_every(struct poll_set *ps, u64 interval, poll_fn *fn, voi
 void poll_change(struct poll_set *ps, struct poll_item *it, u32 events, bool mute);
 /* Ends the watch; safe in any callback, its own too: fn is not called again. NULL is allowed. */
 void poll_remove(struct poll_set *ps, struct poll_item *it);
+
+/*
+ * For a library with an event loop of its own: before is called at the start of each poll_wait(), may change the set and says
+ * within how many nanoseconds it must run again (negative: whenever); after is called when all callbacks have been.
+ * NULL when memory is short.
+ */
+struct poll_hook *poll_hook_add(struct poll_set *ps, i64 (*before)(void *opaque), void (*after)(void *opaque),
+				void *opaque);
+/* Safe in any callback of the set. NULL is allowed. */
+void poll_hook_remove(struct poll_set *ps, struct poll_hook *h);
 
 /*
  * Waits until something happens, at most timeout nanoseconds (0 = just look, negative = as long as it takes), and calls

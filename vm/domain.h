@@ -89,7 +89,19 @@ struct domain {
 	void *machine; /* e.g. struct pv_domain */
 	bool (*live)(struct domain *d); /* whether somebody outside could still send something */
 	void *live_opaque;
+	/* Of those who manage it, and not its state: while paused or suspended is set, nothing runs and time stands still. */
+	bool paused;        /* somebody stopped it */
+	bool suspended;     /* it suspended itself; whoever resumes it clears this */
+	bool keep_suspended; /* somebody is there to resume it; else a suspend is cancelled at once */
+	bool asleep;        /* the scheduler's own: it had nothing to run when the host began to wait */
+	/* The host's own: ns that were skipped and not slept, half a millisecond at most; host and guest time at the last wake. */
+	u64 unslept, awake_host, awake_now;
 };
+
+INLINE bool domain_stopped(const struct domain *d)
+{
+	return d->paused || d->suspended;
+}
 
 struct host {
 	struct frame_pool frames;

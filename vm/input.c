@@ -37,6 +37,16 @@ int door_handle(struct door *d, u32 kind, u32 target, void (*fn)(void *, const s
 	return 0;
 }
 
+void door_unhandle(struct door *d, u32 kind, u32 target)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < d->nhandlers; i++)
+		if (d->handlers[i].kind != kind || d->handlers[i].target != target)
+			d->handlers[n++] = d->handlers[i];
+	d->nhandlers = n;
+}
+
 int door_post(struct door *d, u32 kind, u32 target, const void *data, u32 len)
 {
 	struct door_input *in = malloc(sizeof *in + len);

@@ -16,6 +16,7 @@ enum door_kind {
 	DOOR_TIME,      /* host time passed while the guest slept: 8 bytes of ns to skip */
 	DOOR_CONTROL,   /* a request to the domain: poweroff, reboot, ... */
 	DOOR_STORE,     /* a message of a client to the xenstore (pv/xenstore.h) */
+	DOOR_NET,       /* a frame for a network card (pv/vif_impl.h); target: its number */
 	DOOR_KINDS
 };
 
@@ -45,6 +46,8 @@ void door_init(struct door *d);
 void door_free(struct door *d);
 /* Who takes inputs of a kind for a target. 0 or -ENOMEM. */
 int door_handle(struct door *d, u32 kind, u32 target, void (*fn)(void *, const struct door_input *), void *opaque);
+/* Takes that back: nothing of the kind reaches the target from now on. */
+void door_unhandle(struct door *d, u32 kind, u32 target);
 /* Leaves an input before the door. 0 or -ENOMEM. On the execution thread only: other threads wake it through the poll set. */
 int door_post(struct door *d, u32 kind, u32 target, const void *data, u32 len);
 /* Lets everything posted in, at this instant. True when something came in. */

@@ -9,6 +9,7 @@
 #define POLL_INTERVAL 1000000ULL  /* host ns between looks at the outside while a guest runs */
 #define TICK_INTERVAL 100000000ULL
 #define SOLO_QUANTUM 500000ULL    /* instructions, when one vCPU is alone */
+#define SLEEP_DEBT 500000ULL      /* host ns that a domain may have skipped instead of slept */
 #define LOOK_EVERY 64u            /* boundaries inside a slot between looks at the clock */
 
 static u32 runnable(const struct domain *d, u64 *mask)
@@ -144,28 +145,53 @@ static void look_outside(struct loop *l, u64 now, i64 wait)
 		end_if_due(d, now);
 }
 
-/* Host time a sleeping domain may sleep: to its deadline when somebody lives outside, else not at all. */
-static i64 sleep_time(struct loop *l, struct domain *d)
+/*
+ * Whether d waits for its deadline in host time. Short waits are skipped and slept later, many at once: a host does not wake
+ * up to the microsecond.
+ */
+static bool waits(struct domain *d)
 {
 	u64 next = timeline_next(&d->time);
 
-	if (!l->h->idle_sleep || !live(d))
+	return d->host->idle_sleep && live(d) && (next == TIME_NEVER || d->unslept + (next - d->time.s.now) > SLEEP_DEBT);
+}
+
+/* All vCPUs of d sleep: what it took longer to run than its clock says it ran counts as slept. */
+static void settle(struct domain *d)
+{
+	u64 now = host_now(), host = now - d->awake_host, guest = d->time.s.now - d->awake_now;
+
+	if (d->awake_host && host > guest)
+		d->unslept -= MIN(d->unslept, host - guest);
+	d->awake_host = now;
+	d->awake_now = d->time.s.now;
+}
+
+/* Host time a sleeping domain may sleep: to its deadline when somebody lives outside, else not at all. */
+static i64 sleep_time(struct domain *d)
+{
+	u64 next = timeline_next(&d->time);
+
+	if (!waits(d))
 		return 0;
-	return next == TIME_NEVER ? (i64)TICK_INTERVAL : (i64)MIN(next - d->time.s.now, TICK_INTERVAL);
+	return next == TIME_NEVER ? (i64)TICK_INTERVAL : (i64)MIN(next - d->time.s.now + d->unslept, TICK_INTERVAL);
 }
 
 /* All vCPUs of d sleep, slept ns of host time have passed: moves its time on. */
-static void idle(struct loop *l, struct domain *d, u64 slept)
+static void idle(struct domain *d, u64 slept)
 {
-	u64 next = timeline_next(&d->time);
-	bool sleeps = l->h->idle_sleep && live(d);
+	u64 next = timeline_next(&d->time), paid = MIN(slept, d->unslept);
 	u8 b[8];
 
-	if (next == TIME_NEVER && !sleeps) {
+	if (next == TIME_NEVER && !(d->host->idle_sleep && live(d))) {
 		domain_end(d, END_HALTED);
 		return;
 	}
-	if (!sleeps || slept >= next - d->time.s.now) {
+	d->unslept -= paid;
+	slept -= paid;
+	if (!waits(d) || slept >= next - d->time.s.now) {
+		if (d->host->idle_sleep && live(d) && slept < next - d->time.s.now)
+			d->unslept += next - d->time.s.now - slept;
 		timeline_skip(&d->time, next);
 	} else if (slept) {
 		/* How long the host slept is not the guest's own doing: it comes through the door. */
@@ -174,6 +200,8 @@ static void idle(struct loop *l, struct domain *d, u64 slept)
 	}
 	open_door(d);
 	timeline_fire(&d->time);
+	d->awake_host = host_now();
+	d->awake_now = d->time.s.now;
 }
 
 void host_run(struct host *h)
@@ -192,10 +220,18 @@ void host_run(struct host *h)
 				continue;
 			alive = true;
 			open_door(d);
-			if (d->end == END_RUNNING && slot(d))
+			d->asleep = false;
+			if (d->end != END_RUNNING)
+				continue;
+			if (domain_stopped(d)) {
+				wait = MIN(wait, (i64)TICK_INTERVAL);
+			} else if (slot(d)) {
 				ran = true;
-			else if (d->end == END_RUNNING)
-				wait = MIN(wait, sleep_time(&l, d));
+			} else {
+				d->asleep = true;
+				settle(d);
+				wait = MIN(wait, sleep_time(d));
+			}
 		}
 		if (!alive)
 			return;
@@ -211,7 +247,7 @@ void host_run(struct host *h)
 			look_outside(&l, now, wait);
 		slept = wait ? host_now() - now : 0;
 		for (d = h->domains; d; d = d->next)
-			if (d->end == END_RUNNING)
-				idle(&l, d, slept);
+			if (d->end == END_RUNNING && d->asleep && !domain_stopped(d))
+				idle(d, slept);
 	}
 }

@@ -7,7 +7,7 @@
 
 #include "vm/domain.h"
 
-/* Runs every domain of the host until all have ended. */
+/* Runs every domain of the host until all have ended. One that is stopped waits; what enters by its door still does. */
 void host_run(struct host *h);
 /* Runs one domain for at most n more instructions (all vCPUs together, to the end of a slot). False when it has ended. */
 bool domain_run(struct domain *d, u64 n);
