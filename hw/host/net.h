@@ -70,7 +70,7 @@ int netdev_hostfwd_remove(struct netdev *n, const char *rule, struct error *e);
 int netdev_dump(struct netdev *n, const char *path, u32 maxlen, u64 (*now)(void *), void *opaque, struct error *e);
 
 struct netdev_stats {
-	u64 in_frames, in_bytes, in_dropped;   /* towards the guest */
+	u64 in_frames, in_bytes, in_dropped; /* towards the guest */
 	u64 out_frames, out_bytes, out_dropped;
 };
 const struct netdev_stats *netdev_stats(const struct netdev *n);
