@@ -19,7 +19,7 @@ enum { RUNSTATE_RUNNING, RUNSTATE_RUNNABLE, RUNSTATE_BLOCKED, RUNSTATE_OFFLINE }
 #define PV_WATCHDOGS 2
 
 /* Timers' order for ties (struct vtimer): kind << 16 | instance. */
-enum { PV_TIMER_SINGLE = 0x10, PV_TIMER_PERIODIC, PV_TIMER_POLL, PV_TIMER_WATCHDOG };
+enum { PV_TIMER_SINGLE = 0x10, PV_TIMER_PERIODIC, PV_TIMER_POLL, PV_TIMER_WATCHDOG, PV_TIMER_VBD, PV_TIMER_VIF };
 
 struct pv_time_state {
 	u64 watchdog[PV_WATCHDOGS]; /* deadline, TIME_NEVER: not in use */

@@ -377,9 +377,10 @@ static int bus_load(void *opaque, struct reader *in)
 	int rc;
 
 	for (dev = bus->devices; dev; dev = dev->next) {
+		dev->replaced = true;
 		if (dev->connected)
 			dev->ops->disconnect(dev);
-		dev->connected = false;
+		dev->replaced = dev->connected = false;
 	}
 	for (dev = bus->devices; dev; dev = dev->next, n--) {
 		rc = n ? device_load(dev, in) : -EINVAL;

@@ -80,6 +80,8 @@ const struct xenbus_ops *xenbus_ops(const struct xenbus_device *dev);
 void *xenbus_service(const struct xenbus_device *dev);
 u32 xenbus_id(const struct xenbus_device *dev);
 bool xenbus_connected(const struct xenbus_device *dev);
+/* In disconnect(): another state of the guest is being loaded. Grants and the like are forgotten, not given back. */
+bool xenbus_replaced(const struct xenbus_device *dev);
 
 /* Writes a value of the back end's, or in publish() one of the front end's. 0 or -errno. */
 int xenbus_offer(struct xenbus_device *dev, const char *key, const char *fmt, ...) PRINTF(3, 4);

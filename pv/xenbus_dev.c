@@ -40,6 +40,11 @@ bool xenbus_connected(const struct xenbus_device *dev)
 	return dev->connected;
 }
 
+bool xenbus_replaced(const struct xenbus_device *dev)
+{
+	return dev->replaced;
+}
+
 /* ---- values ---------------------------------------------------------------------------------------------------- */
 
 static int put(struct xenbus_device *dev, const char *dir, const char *key, const char *fmt, va_list ap)

@@ -29,6 +29,7 @@ struct xenbus_device {
 	enum xenbus_state state, front; /* front: as last seen */
 	bool online, connected;
 	bool queues; /* keys of rings are in queue-N/ */
+	bool replaced; /* see xenbus_replaced() */
 	char back_path[96], front_path[96], error_path[112];
 	struct xs_host_watch *watch; /* of the front end's state */
 	struct xenbus_map *maps;

@@ -85,6 +85,8 @@ void xs_serve(struct xs_conn *c);
 bool xs_dead(const struct xs_conn *c);
 /* A domain has shut down: those who watch @releaseDomain hear of it, once. */
 void xs_shutdown(struct xenstore *s, u32 domid);
+/* ... and one that had suspended itself goes on. */
+void xs_resumed(struct xenstore *s, u32 domid);
 /* domid may do to domain target's nodes what target may (XS_SET_TARGET). */
 void xs_set_target(struct xs_conn *c, u32 target);
 

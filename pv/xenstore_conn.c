@@ -150,6 +150,14 @@ void xs_shutdown(struct xenstore *s, u32 domid)
 	xs_fire_special(s, "@releaseDomain", domid);
 }
 
+void xs_resumed(struct xenstore *s, u32 domid)
+{
+	struct xs_conn *c = xs_guest(s, domid);
+
+	if (c)
+		c->shutdown = false;
+}
+
 void xs_set_target(struct xs_conn *c, u32 target)
 {
 	c->target = target;

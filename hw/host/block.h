@@ -108,6 +108,11 @@ const struct block_stats *block_stats(const struct block *b);
  * the disk), -EROFS, -EIO, -ENOSPC and what else the host's disk says.
  */
 void block_submit(struct block *b, struct block_request *req);
+/*
+ * The same for one that the caller will wait for soon: unless now is set or more is waiting, no thread is woken for it, and
+ * block_wait() or block_drain() does it on the calling thread.
+ */
+void block_submit_late(struct block *b, struct block_request *req, bool now);
 /* Calls done of those that have completed, without waiting. Returns how many. */
 u32 block_reap(struct block *b);
 /* Waits until req has completed and its done was called; other completions are called meanwhile. */

@@ -48,16 +48,49 @@ static void put_done(struct block *b, struct block_request *r)
 	}
 }
 
+/* Under lock. */
+static void put_todo(struct block *b, struct block_request *r)
+{
+	r->next = NULL;
+	r->finished = false;
+	b->in_flight++;
+	*b->todo_tail = r;
+	b->todo_tail = &r->next;
+	b->ntodo++;
+}
+
+/* Takes the request at *p off the list. Under lock. */
+static void take_todo(struct block *b, struct block_request **p)
+{
+	struct block_request *r = *p;
+
+	*p = r->next;
+	if (!r->next)
+		b->todo_tail = p;
+	b->ntodo--;
+}
+
+/* Does it here; lock is held, and let go of meanwhile. */
+static void run_todo(struct block *b, struct block_request **p)
+{
+	struct block_request *r = *p;
+	int rc;
+
+	take_todo(b, p);
+	pthread_mutex_unlock(&b->lock);
+	rc = execute(b, r);
+	pthread_mutex_lock(&b->lock);
+	r->result = rc;
+	put_done(b, r);
+}
+
 static void *worker(void *opaque)
 {
 	struct block *b = opaque;
 
 	pthread_mutex_lock(&b->lock);
 	for (;;) {
-		struct block_request *r = b->todo;
-		int rc;
-
-		if (!r) {
+		if (!b->todo) {
 			if (b->ending)
 				break;
 			b->idle++;
@@ -65,15 +98,7 @@ static void *worker(void *opaque)
 			b->idle--;
 			continue;
 		}
-		b->todo = r->next;
-		b->ntodo--;
-		if (!b->todo)
-			b->todo_tail = &b->todo;
-		pthread_mutex_unlock(&b->lock);
-		rc = execute(b, r);
-		pthread_mutex_lock(&b->lock);
-		r->result = rc;
-		put_done(b, r);
+		run_todo(b, &b->todo);
 	}
 	pthread_mutex_unlock(&b->lock);
 	return NULL;
@@ -98,31 +123,37 @@ static bool start_thread(struct block *b)
 	return !rc;
 }
 
-void block_submit(struct block *b, struct block_request *r)
+/* Wakes or starts threads for what is waiting. */
+static void call_threads(struct block *b, u32 waiting, u32 idle)
 {
-	bool start;
-
-	r->next = NULL;
-	r->finished = false;
-	b->in_flight++;
-	pthread_mutex_lock(&b->lock);
-	*b->todo_tail = r;
-	b->todo_tail = &r->next;
-	start = ++b->ntodo > b->idle && b->nthreads < b->threads_max;
 	pthread_cond_signal(&b->work);
-	pthread_mutex_unlock(&b->lock);
-	if (!start || start_thread(b) || b->nthreads)
+	if (waiting == 2) /* for the first, too, it may be that nobody was woken */
+		pthread_cond_signal(&b->work);
+	if (waiting <= idle || b->nthreads == b->threads_max || start_thread(b) || b->nthreads)
 		return;
 	/* The host gives us no thread at all: then here. */
 	pthread_mutex_lock(&b->lock);
-	b->todo = NULL;
-	b->todo_tail = &b->todo;
-	b->ntodo = 0;
+	while (b->todo)
+		run_todo(b, &b->todo);
 	pthread_mutex_unlock(&b->lock);
-	r->result = execute(b, r);
+}
+
+void block_submit_late(struct block *b, struct block_request *r, bool now)
+{
+	u32 waiting, idle;
+
 	pthread_mutex_lock(&b->lock);
-	put_done(b, r);
+	put_todo(b, r);
+	waiting = b->ntodo;
+	idle = b->idle;
 	pthread_mutex_unlock(&b->lock);
+	if (now || waiting > 1)
+		call_threads(b, waiting, idle);
+}
+
+void block_submit(struct block *b, struct block_request *r)
+{
+	block_submit_late(b, r, true);
 }
 
 static void drain_wake(struct block *b)
@@ -182,11 +213,22 @@ static void on_wake(void *opaque, u32 events)
 	block_reap(opaque);
 }
 
-static void wait_some(struct block *b)
+/* Waits until something is done, and helps: of what no thread has begun, want (or else the first) is done here. */
+static void wait_some(struct block *b, const struct block_request *want)
 {
+	struct block_request **p = &b->todo;
+
 	pthread_mutex_lock(&b->lock);
-	while (!b->done)
-		pthread_cond_wait(&b->finished, &b->lock);
+	while (*p && *p != want)
+		p = &(*p)->next;
+	if (*p)
+		run_todo(b, p);
+	while (!b->done) {
+		if (b->todo)
+			run_todo(b, &b->todo);
+		else
+			pthread_cond_wait(&b->finished, &b->lock);
+	}
 	pthread_mutex_unlock(&b->lock);
 	block_reap(b);
 }
@@ -197,14 +239,14 @@ void block_wait(struct block *b, struct block_request *r)
 
 	b->waiters = &w;
 	while (!w.seen)
-		wait_some(b);
+		wait_some(b, r);
 	b->waiters = w.next;
 }
 
 void block_drain(struct block *b)
 {
 	while (b->in_flight)
-		wait_some(b);
+		wait_some(b, NULL);
 }
 
 u32 block_in_flight(const struct block *b)
