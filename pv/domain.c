@@ -13,6 +13,7 @@
 #include "cpu/x86/model.h"
 #include "pv/builder.h"
 #include "pv/console.h"
+#include "pv/control.h"
 #include "pv/create.h"
 #include "pv/evtchn.h"
 #include "pv/grant.h"
@@ -308,6 +309,8 @@ static int start_services(struct pv_domain *p, const struct pv_create_in *in)
 		rc = pv_console_init(p, in->console_out, in->opaque);
 	if (!rc)
 		rc = door_handle(&p->d->door, DOOR_WALLCLOCK, 0, wallclock, p);
+	if (!rc)
+		rc = pv_control_init(p);
 	return rc;
 }
 

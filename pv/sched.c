@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * HYPERVISOR_sched_op (Xen public/sched.h): yield, block, poll, shutdown, watchdogs. Left out: suspend, which answers
- * that it was cancelled, and everything that is about other domains or physical CPUs.
+ * HYPERVISOR_sched_op (Xen public/sched.h): yield, block, poll, shutdown, watchdogs. A suspended domain goes on where
+ * it was, with the answer "cancelled". Left out: what is about other domains or physical CPUs.
  */
 #include "pv/sched.h"
 
@@ -9,6 +9,7 @@
 #include "pv/evtchn.h"
 #include "pv/hypercall.h"
 #include "pv/time.h"
+#include "pv/xenstore.h"
 
 #define POLL_PORTS_MAX 128u
 #define NS_PER_SEC 1000000000ULL
@@ -87,7 +88,12 @@ i64 pv_domain_shutdown(struct vcpu *v, u8 reason)
 		break;
 	case SHUTDOWN_SUSPEND:
 		t->s.shutdown_code = PV_NO_SHUTDOWN_CODE;
-		return 1; /* cancelled */
+		if (d->keep_suspended) {
+			d->suspended = true;
+			xs_shutdown(pv_dom(d)->store, d->id);
+			cpu_stop(&v->cpu);
+		}
+		return 1; /* "cancelled": what it finds when it is resumed, as after xl save -c */
 	case SHUTDOWN_CRASH:
 		domain_crash(d, v, "the guest crashed itself (SCHEDOP_shutdown, reason crash)");
 		break;

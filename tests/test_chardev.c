@@ -515,7 +515,7 @@ START_TEST(mux_keys)
 				  "b\x01"
 				  "cdefg]") != NULL,
 		      "%s", buf);
-	ck_assert(strstr(buf, "no monitor yet") != NULL);
+	ck_assert(strstr(buf, "no monitor is behind") != NULL);
 	ck_assert(strstr(buf, "C-a x") != NULL);
 	ck_assert(strstr(buf, "terminated") != NULL);
 	close(in[0]);

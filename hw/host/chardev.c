@@ -121,6 +121,12 @@ static void flush(struct chardev *cd)
 		poll_change(cd->env.poll, cd->wit, POLL_WRITABLE, !unsent(cd));
 }
 
+static void tell_drained(struct chardev *cd)
+{
+	if (!unsent(cd) && cd->watcher && cd->watcher->drained)
+		cd->watcher->drained(cd->watcher_opaque);
+}
+
 void chardev_write(struct chardev *cd, const void *p, size_t n)
 {
 	const u8 *bytes = p;
@@ -163,6 +169,12 @@ static size_t client_room(const struct chardev *cd)
 	return cd->client ? cd->client->can_receive(cd->client_opaque) : 0;
 }
 
+/* With the second reader at the keys everything is read: it drops what it has no room for. */
+static bool reads_on(const struct chardev *cd)
+{
+	return cd->keen || cd->focus;
+}
+
 /* Hands kept input to the client as far as it has room. */
 static void deliver(struct chardev *cd)
 {
@@ -187,7 +199,7 @@ static void on_readable(void *opaque, u32 events)
 	size_t want = sizeof bytes;
 	ssize_t n;
 
-	if (!cd->keen) {
+	if (!reads_on(cd)) {
 		size_t room = client_room(cd);
 
 		if (!room) {
@@ -214,7 +226,10 @@ static void on_readable(void *opaque, u32 events)
 
 static void on_writable(void *opaque, u32 events)
 {
-	flush(opaque);
+	struct chardev *cd = opaque;
+
+	flush(cd);
+	tell_drained(cd);
 }
 
 int chardev_start(struct chardev *cd, int rfd, int wfd)
@@ -229,7 +244,40 @@ int chardev_start(struct chardev *cd, int rfd, int wfd)
 	}
 	cd->connected = wfd >= 0;
 	flush(cd);
+	if (cd->connected && cd->watcher && cd->watcher->connected)
+		cd->watcher->connected(cd->watcher_opaque);
 	return 0;
+}
+
+void chardev_watch(struct chardev *cd, const struct chardev_watcher *w, void *opaque)
+{
+	cd->watcher = w;
+	cd->watcher_opaque = opaque;
+	if (w && w->connected && cd->connected)
+		w->connected(opaque);
+}
+
+size_t chardev_unsent(const struct chardev *cd)
+{
+	return unsent(cd);
+}
+
+bool chardev_is_terminal(const struct chardev *cd)
+{
+	return cd->tty || cd->kind == &chardev_pty;
+}
+
+bool chardev_has_mux(const struct chardev *cd)
+{
+	return cd->mux != MUX_OFF;
+}
+
+void chardev_set_second(struct chardev *cd, const struct chardev_second *second, void *opaque)
+{
+	cd->second = second;
+	cd->second_opaque = opaque;
+	if (!second)
+		cd->focus = false;
 }
 
 void chardev_stop_input(struct chardev *cd)
@@ -260,7 +308,7 @@ void chardev_set_client(struct chardev *cd, const struct chardev_client *client,
 void chardev_accept_input(struct chardev *cd)
 {
 	deliver(cd);
-	if (cd->rit && (cd->keen || client_room(cd)))
+	if (cd->rit && (reads_on(cd) || client_room(cd)))
 		poll_change(cd->env.poll, cd->rit, POLL_READABLE, false);
 }
 

@@ -50,6 +50,26 @@ void chardev_set_client(struct chardev *cd, const struct chardev_client *client,
 /* Tells the device that the client may have room again. */
 void chardev_accept_input(struct chardev *cd);
 
+/* Who wants to know how the peer is doing. Called in poll_wait(), chardev_write() and chardev_watch(). Both may be NULL. */
+struct chardev_watcher {
+	void (*connected)(void *opaque); /* a peer is there; also at once, when one is there already */
+	void (*drained)(void *opaque);   /* nothing is unsent any more */
+};
+void chardev_watch(struct chardev *cd, const struct chardev_watcher *w, void *opaque);
+/* Bytes that the peer has not taken yet. */
+size_t chardev_unsent(const struct chardev *cd);
+/* True when the other side is a terminal: keys come one by one, and are to be shown. */
+bool chardev_is_terminal(const struct chardev *cd);
+
+/* The second reader of a device whose Ctrl-A keys are ours: Ctrl-A c switches between it and the client. */
+struct chardev_second {
+	void (*receive)(void *opaque, const u8 *p, size_t n);
+	void (*focus)(void *opaque, bool on);
+};
+void chardev_set_second(struct chardev *cd, const struct chardev_second *second, void *opaque);
+/* True when the device takes Ctrl-A keys, so that a second reader can be reached. */
+bool chardev_has_mux(const struct chardev *cd);
+
 /* Sends bytes to the peer. May wait while more than CHARDEV_QUEUE_MAX bytes are unsent; poll_wake() ends the wait. */
 void chardev_write(struct chardev *cd, const void *p, size_t n);
 

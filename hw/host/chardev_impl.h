@@ -38,6 +38,11 @@ struct chardev {
 	struct buf in; /* bytes read that the client had no room for; only when keen */
 	bool keen;     /* reads on even so, for the keys that are ours */
 	enum mux_state mux;
+	const struct chardev_second *second; /* behind Ctrl-A c; NULL: none */
+	void *second_opaque;
+	bool focus; /* the second reader gets the input */
+	const struct chardev_watcher *watcher;
+	void *watcher_opaque;
 
 	/* Of single kinds. */
 	int listen_fd;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The keys that are ours on a terminal: Ctrl-A and one more (QEMU's "Keys in the character backend multiplexer").
- * Left out: the monitor behind Ctrl-A c, and timestamps (Ctrl-A t).
+ * Left out: timestamps (Ctrl-A t).
  */
 #include <string.h>
 
@@ -26,7 +26,7 @@ static bool escape_key(struct chardev *cd, u8 key)
 			say(cd, "C-a x    exit paravane\r\n");
 		say(cd, "C-a s    save disk data back to file (nothing to do: writes go through)\r\n"
 			"C-a b    send break (no device here takes one)\r\n"
-			"C-a c    switch between console and monitor (there is no monitor yet)\r\n"
+			"C-a c    switch between console and monitor\r\n"
 			"C-a C-a  send C-a; so does C-a a\r\n");
 		return false;
 	case 'x':
@@ -37,7 +37,12 @@ static bool escape_key(struct chardev *cd, u8 key)
 		}
 		return false;
 	case 'c':
-		say(cd, "\r\nparavane: there is no monitor yet; this is still the console\r\n");
+		if (!cd->second) {
+			say(cd, "\r\nparavane: no monitor is behind this console\r\n");
+			return false;
+		}
+		cd->focus = !cd->focus;
+		cd->second->focus(cd->second_opaque, cd->focus);
 		return false;
 	case 'a':
 	case CTRL_A:
@@ -52,15 +57,21 @@ size_t chardev_mux_filter(struct chardev *cd, u8 *p, size_t n)
 	size_t i, kept = 0;
 
 	for (i = 0; i < n; i++) {
+		u8 key = p[i];
+
 		if (cd->mux == MUX_ESCAPE) {
 			cd->mux = MUX_PLAIN;
-			if (escape_key(cd, p[i]))
-				p[kept++] = CTRL_A;
-		} else if (p[i] == CTRL_A) {
+			if (!escape_key(cd, key))
+				continue;
+			key = CTRL_A;
+		} else if (key == CTRL_A) {
 			cd->mux = MUX_ESCAPE;
-		} else {
-			p[kept++] = p[i];
+			continue;
 		}
+		if (cd->focus)
+			cd->second->receive(cd->second_opaque, &key, 1);
+		else
+			p[kept++] = key;
 	}
 	return kept;
 }

@@ -27,9 +27,11 @@ static int stdio_open(struct chardev *cd, const char *arg, struct error *e)
 
 	cd->tty = input && isatty(STDIN_FILENO);
 	if (cd->tty) {
-		/* In raw mode Ctrl-C is the guest's: plain stdio must have a way out as well. */
-		cd->mux = MUX_PLAIN;
-		cd->keen = true;
+		/* In raw mode Ctrl-C is the guest's: plain stdio must have a way out as well. A monitor has its own. */
+		if (cd->env.quit) {
+			cd->mux = MUX_PLAIN;
+			cd->keen = true;
+		}
 		rc = cd->env.signals ? signals_raw_tty(cd->env.signals, STDIN_FILENO) : 0;
 		if (rc)
 			return error_set(
