@@ -185,6 +185,15 @@ START_TEST(host_side)
 	options_free(&o);
 	good(&o, "-bios rom.bin -machine type=none");
 	options_free(&o);
+	good(&o, "-monitor stdio -monitor none -monitor unix:/tmp/x,server=on,wait=off -S");
+	ck_assert_str_eq(node_str(o.guest, "monitor0", ""), "stdio");
+	ck_assert_str_eq(node_str(o.guest, "monitor1", ""), "unix:/tmp/x,server=on,wait=off");
+	ck_assert_str_eq(node_str(o.guest, "serial0", ""), "pty"); /* the terminal is taken */
+	ck_assert(o.stopped);
+	options_free(&o);
+	good(&o, "-monitor stdio -serial null");
+	ck_assert_str_eq(node_str(o.guest, "serial0", ""), "null");
+	options_free(&o);
 	good(&o, "-serial unix:/tmp/x,server=on,wait=off");
 	ck_assert_str_eq(node_str(o.guest, "serial0", ""), "unix:/tmp/x,server=on,wait=off");
 	options_free(&o);
@@ -236,6 +245,10 @@ START_TEST(refusals)
 	bad("-timeout nan", "nan", "-timeout 60");
 	bad("-d int,nosuch", "'nosuch'", "-d help");
 	bad("-serial vc", "-serial vc", "mon:stdio");
+	bad("-monitor vc", "-monitor vc", "unix:PATH");
+	bad("-monitor file:x", "-monitor file:x", "unix:PATH");
+	bad("-monitor stdio -serial stdio", "-monitor stdio", "Ctrl-A c");
+	bad("-serial null -monitor stdio -monitor mon:stdio", "-monitor stdio", "taken already");
 	bad("-serial file:", "-serial file:", "file:PATH");
 	bad("-serial null -serial null", "-serial null", "once");
 	bad("-display sdl", "sdl", "-display none");

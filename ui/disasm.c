@@ -49,6 +49,12 @@ static u32 one(u32 bits, const u8 *p, u32 n, u64 va, char *text, size_t textlen)
 	return insn.length;
 }
 
+u32 disasm_text(u32 bits, const u8 *code, u32 n, u64 va, char *text, size_t size)
+{
+	text[0] = 0;
+	return one(bits, code, n, va, text, size);
+}
+
 static void print_one(FILE *out, u32 bits, const u8 *p, u32 n, u64 va, bool mark)
 {
 	char text[160];
@@ -106,6 +112,12 @@ void disasm_run(FILE *out, u32 bits, const u8 *code, u32 n, u64 start)
 	}
 }
 #else
+u32 disasm_text(u32 bits, const u8 *code, u32 n, u64 va, char *text, size_t size)
+{
+	snprintf(text, size, n ? ".byte 0x%02x" : "", n ? code[0] : 0);
+	return n ? 1 : 0;
+}
+
 void disasm_run(FILE *out, u32 bits, const u8 *code, u32 n, u64 start)
 {
 	(void)bits;

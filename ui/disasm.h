@@ -18,4 +18,10 @@ void disasm_around(FILE *out, u32 bits, const u8 *code, u32 n, u64 start, u64 ri
 /* Prints n bytes of code that starts at start, a line an instruction. */
 void disasm_run(FILE *out, u32 bits, const u8 *code, u32 n, u64 start);
 
+/*
+ * The words of the instruction at va, the first of n bytes of code, and its length; 0 and no words when it is none. Without
+ * Zydis one byte as .byte.
+ */
+u32 disasm_text(u32 bits, const u8 *code, u32 n, u64 va, char *text, size_t size);
+
 #endif

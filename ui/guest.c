@@ -13,6 +13,9 @@
 #include "pv/console.h"
 #include "pv/create.h"
 #include "pv/xenstore_socket.h"
+#include "ui/monitor.h"
+#include "ui/disks.h"
+#include "ui/networks.h"
 #include "ui/options.h"
 #include "ui/optvalue.h"
 #include "ui/trace.h"
@@ -67,7 +70,11 @@ int guest_load(struct guest *g, const struct pv_progress *progress, struct error
 	if (!kernel)
 		return error_set(e, -EINVAL,
 				 "no kernel is given: name one, as in -kernel /boot/vmlinuz (-h shows examples)");
-	rc = pv_file_read(kernel, "kernel", PV_KERNEL_MAX, &g->kernel_file, &g->kernel_len, e);
+	rc = guest_open_disks(g, e);
+	if (!rc)
+		rc = networks_open(g, e);
+	if (!rc)
+		rc = pv_file_read(kernel, "kernel", PV_KERNEL_MAX, &g->kernel_file, &g->kernel_len, e);
 	if (!rc && initrd)
 		rc = read_initrd(g, initrd, e);
 	if (!rc)
@@ -88,6 +95,8 @@ int guest_open_console(struct guest *g, const struct chardev_env *env, struct er
 
 void guest_close_console(struct guest *g)
 {
+	if (g->monitors && g->console)
+		monitors_unshare(g->monitors, g->console);
 	chardev_close(g->console);
 	g->console = NULL;
 }
@@ -149,7 +158,18 @@ static bool guest_live(struct domain *d)
 {
 	struct guest *g = d->live_opaque;
 
-	return (g->console && chardev_is_live(g->console)) || g->store;
+	return (g->console && chardev_is_live(g->console)) || g->store || networks_live(g) || (g->monitors && monitors_live(g->monitors));
+}
+
+/* What a domain of either kind hears of those who manage it. */
+static int manage(struct guest *g, struct error *e)
+{
+	g->d->paused = g->stopped;
+	if (!g->monitors || !monitors_attach(g->monitors, g->d))
+		return 0;
+	domain_destroy(g->d);
+	g->d = NULL;
+	return error_set(e, -ENOMEM, "the host is out of memory");
 }
 
 /* The wall clock at the guest's start: what -rtc says. */
@@ -196,7 +216,7 @@ static int create_bare(struct guest *g, struct error *e)
 	if (!g->d)
 		return error_set(e, -EINVAL, "-M none -bios %.200s: %s", node_str(g->node, "bios", ""), why.text);
 	trace_domain(g->d);
-	return 0;
+	return manage(g, e);
 }
 
 int guest_exit_code(const struct guest *g)
@@ -235,6 +255,9 @@ int guest_create(struct guest *g, const struct pv_progress *progress, struct err
 		return rc;
 	}
 	trace_domain(g->d);
+	rc = manage(g, e);
+	if (rc)
+		return rc;
 	g->d->live = guest_live;
 	g->d->live_opaque = g;
 	pv_console_on_room(pv_dom(g->d), console_room, g);
@@ -242,7 +265,8 @@ int guest_create(struct guest *g, const struct pv_progress *progress, struct err
 		chardev_set_client(g->console, &client, g);
 	if (g->store)
 		xs_socket_attach(g->store, &g->d->door, pv_dom(g->d)->store);
-	return 0;
+	rc = guest_attach_disks(g, e);
+	return rc ? rc : networks_attach(g, e);
 }
 
 void guest_destroy(struct guest *g)
@@ -250,6 +274,8 @@ void guest_destroy(struct guest *g)
 	unload(g);
 	if (g->console)
 		chardev_set_client(g->console, NULL, NULL);
+	guest_detach_disks(g);
+	networks_detach(g);
 	if (g->d)
 		domain_destroy(g->d);
 	if (g->store)

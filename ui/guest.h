@@ -10,13 +10,20 @@
 #include "pv/loader.h"
 #include "vm/domain.h"
 
+struct monitors;
+struct guest_disks;
+struct networks;
 struct xs_socket;
 
 struct guest {
 	struct host *host;
-	const struct node *node; /* /guests/NAME, see ui/options.h */
+	struct node *node; /* /guests/NAME, see ui/options.h */
 	struct chardev *console;
 	struct xs_socket *store; /* -xenstore; NULL: none */
+	struct monitors *monitors; /* whose they are; NULL: none */
+	bool stopped; /* by a monitor, or -S: its domains are born paused */
+	struct guest_disks *disks; /* ui/disks.h */
+	struct networks *nets; /* ui/networks.h */
 	struct domain *d; /* NULL while there is none */
 	bool bare;        /* -M none */
 	/* What guest_load() brought; freed by guest_create(). */

@@ -123,6 +123,11 @@ static const struct feature features[] = {
 #else
 	{ "liblzo2", "lzo kernels", false },
 #endif
+#if HAVE_SLIRP
+	{ "libslirp", "networks of type user", true },
+#else
+	{ "libslirp", "networks of type user", false },
+#endif
 #if HAVE_ZYDIS
 	{ "zydis", "disassembly in logs and crash reports", true },
 #else
@@ -140,6 +145,7 @@ void options_print_version(FILE *out)
 	fputs("machines: xenpv, none\n"
 	      "accelerators: interp\n"
 	      "character devices: stdio, mon:stdio, pty, file, unix, tcp, null\n"
+	      "networks: user, tap, socket, stream, dgram, hubport\n"
 	      "libraries:\n",
 	      out);
 	for (i = 0; i < ARRAY_SIZE(features); i++)

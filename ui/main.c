@@ -14,7 +14,10 @@
 
 #include "base/log.h"
 #include "hw/host/signals.h"
+#include "ui/disks.h"
 #include "ui/guest.h"
+#include "ui/monitor.h"
+#include "ui/networks.h"
 #include "ui/options.h"
 #include "ui/report.h"
 #include "vm/run.h"
@@ -34,6 +37,8 @@ struct run {
 	u64 next_progress;
 	u64 limit_from; /* -timeout counts from here: when the guest began, or the wait for its console's peer */
 	bool host_up;
+	bool restart; /* a monitor wants a guest that was kept to begin anew */
+	int quit_code;
 };
 
 static void on_quit_key(void *opaque)
@@ -41,6 +46,22 @@ static void on_quit_key(void *opaque)
 	struct run *r = opaque;
 
 	signals_request_quit(r->signals);
+}
+
+static void on_quit_word(void *opaque, int code)
+{
+	struct run *r = opaque;
+
+	r->quit_code = code;
+	signals_request_quit(r->signals);
+}
+
+static void on_restart_word(void *opaque)
+{
+	struct run *r = opaque;
+
+	r->restart = true;
+	poll_wake(r->host.poll);
 }
 
 static bool out_of_time(void *opaque)
@@ -112,6 +133,29 @@ static void say_loaded(const struct guest *g, struct report_loading *loading)
 	}
 }
 
+/* Those of -monitor; the one behind the console comes with that. 0, or -errno with a sentence. */
+static int open_monitors(struct run *r, struct error *e)
+{
+	struct monitors_env env = { &r->host, &r->guest, r->signals, on_quit_word, on_restart_word, r };
+	const char *spec;
+	char name[24];
+	u32 i;
+	int rc = 0;
+
+	r->guest.monitors = monitors_new(&env);
+	if (!r->guest.monitors)
+		return error_set(e, -ENOMEM, "the host is out of memory");
+	r->guest.stopped = r->o.stopped;
+	for (i = 0; !rc; i++) {
+		snprintf(name, sizeof name, "monitor%u", i);
+		spec = node_str(r->o.guest, name, NULL);
+		if (!spec)
+			break;
+		rc = monitors_open(r->guest.monitors, spec, e);
+	}
+	return asked_to_end(r) ? -EINTR : rc;
+}
+
 /* Begins a life of the guest. 0, or -errno with a sentence (none after -EINTR). */
 static int start_life(struct run *r, struct error *e)
 {
@@ -131,6 +175,8 @@ static int start_life(struct run *r, struct error *e)
 		rc = guest_open_console(&r->guest, &env, e);
 		if (rc && out_of_time(r))
 			return -ETIMEDOUT;
+		if (!rc && monitors_share(r->guest.monitors, r->guest.console))
+			rc = error_set(e, -ENOMEM, "the host is out of memory");
 	}
 	if (!rc && !r->guest.store) {
 		rc = guest_open_store(&r->guest, e);
@@ -159,6 +205,20 @@ static bool set_timeout(struct run *r)
 	return true;
 }
 
+/* -no-shutdown: console, monitors and xenstore stay open, nothing runs. True when a monitor begins the guest anew. */
+static bool stay(struct run *r)
+{
+	if (r->guest.d->end != END_POWEROFF || guest_exit_code(&r->guest) >= 0 ||
+	    strcmp(node_str(r->guest.node, "on-poweroff", ""), "preserve"))
+		return false;
+	r->restart = false;
+	while (!asked_to_end(r) && !out_of_time(r) && !r->restart) {
+		poll_wait(r->host.poll, r->o.timeout_ns ? STAY_LOOK : (i64)-1);
+		door_open(&r->guest.d->door, domain_icount(r->guest.d), domain_now(r->guest.d));
+	}
+	return r->restart && !asked_to_end(r);
+}
+
 /* Lets the guest live until it ends for good. 0, or -errno with a sentence. */
 static int live(struct run *r, struct error *e)
 {
@@ -169,25 +229,21 @@ static int live(struct run *r, struct error *e)
 	while (!rc) {
 		if (!set_timeout(r)) {
 			domain_end(r->guest.d, END_TIMEOUT);
+			guest_ended(&r->guest);
 			break;
 		}
 		host_run(&r->host);
-		if (!reboots(r))
-			break;
+		if (!reboots(r)) {
+			guest_ended(&r->guest);
+			if (!stay(r))
+				break;
+		}
 		r->totals.instructions += domain_icount(r->guest.d);
 		r->totals.guest_ns += domain_now(r->guest.d);
 		r->totals.reboots++;
 		guest_destroy(&r->guest);
 		rc = start_life(r, e);
 	}
-	if (!rc)
-		guest_ended(&r->guest);
-	/* -no-shutdown: console and xenstore stay open, nothing runs. */
-	if (!rc && r->guest.d->end == END_POWEROFF && guest_exit_code(&r->guest) < 0 && !strcmp(node_str(r->guest.node, "on-poweroff", ""), "preserve"))
-		while (!asked_to_end(r) && !out_of_time(r)) {
-			poll_wait(r->host.poll, r->o.timeout_ns ? STAY_LOOK : (i64)-1);
-			door_open(&r->guest.d->door, domain_icount(r->guest.d), domain_now(r->guest.d));
-		}
 	return rc;
 }
 
@@ -203,6 +259,8 @@ static int conclude(struct run *r)
 	struct domain *d = r->guest.d;
 	int sig = signals_last(r->signals);
 
+	if (r->quit_code && !sig)
+		return r->quit_code;
 	switch (d->end) {
 	case END_POWEROFF:
 		if (guest_exit_code(&r->guest) >= 0)
@@ -218,7 +276,7 @@ static int conclude(struct run *r)
 	case END_KILLED:
 	case END_RUNNING:
 		if (!sig)
-			return EXIT_OFF; /* Ctrl-A x */
+			return r->quit_code; /* of quit; Ctrl-A x: 0 */
 		msg_info("guest '%s' was ended by signal %d (%s)", d->name, sig, signals_name(sig));
 		return EXIT_ERROR;
 	case END_SUSPEND:
@@ -247,10 +305,14 @@ static int run_guest(struct run *r)
 	if (!rc) {
 		r->guest.host = &r->host;
 		r->guest.node = r->o.guest;
-		rc = live(r, &e);
+		rc = open_monitors(r, &e);
+		if (!rc)
+			rc = live(r, &e);
 	}
 	/* First the console: what the guest said last must be out, and the terminal as it was, before we speak. */
 	guest_close_console(&r->guest);
+	monitors_free(r->guest.monitors);
+	r->guest.monitors = NULL;
 	if (rc == -EINTR && r->signals && asked_to_end(r)) {
 		if (signals_last(r->signals))
 			msg_info("ended by signal %d (%s) before the guest ran", signals_last(r->signals),
@@ -269,6 +331,8 @@ static int run_guest(struct run *r)
 			report_stats(r->guest.d, &r->totals, stderr);
 	}
 	guest_destroy(&r->guest);
+	guest_close_disks(&r->guest);
+	networks_close(&r->guest);
 	guest_close_store(&r->guest);
 	signals_close(r->signals);
 	return code;

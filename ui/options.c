@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "pv/xenstore_socket.h"
+#include "ui/disks.h"
+#include "ui/networks.h"
 #include "ui/optvalue.h"
 
 static int set_string(char **p, const char *value)
@@ -70,6 +73,44 @@ static int opt_append(struct options *o, const struct option_row *row, const cha
 	return node_set_str(o->guest, "cmdline", value);
 }
 
+static int opt_hd(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	char said[16];
+
+	snprintf(said, sizeof said, "-%s", row->name);
+	return disks_option_file(o->guest, value, (u32)(row->name[2] - 'a'), false, said, e);
+}
+
+static int opt_cdrom(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	return disks_option_file(o->guest, value, 2, true, "-cdrom", e);
+}
+
+static int opt_drive(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	return disks_option_drive(o->guest, value, "-drive", NULL, e);
+}
+
+static int opt_snapshot(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	return disks_option_snapshot(o->guest);
+}
+
+#define opt_hda opt_hd
+#define opt_hdb opt_hd
+#define opt_hdc opt_hd
+#define opt_hdd opt_hd
+static int opt_network(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	return networks_option(o->guest, row->name, value, o->out, e);
+}
+
+#define opt_netdev opt_network
+#define opt_nic opt_network
+#define opt_net opt_network
+#define opt_device opt_network
+#define opt_object opt_network
+
 static int opt_no_reboot(struct options *o, const struct option_row *row, const char *value, struct error *e)
 {
 	o->no_reboot = true;
@@ -112,7 +153,13 @@ static int opt_display(struct options *o, const struct option_row *row, const ch
 
 static int opt_monitor(struct options *o, const struct option_row *row, const char *value, struct error *e)
 {
-	return only_none(row, value, e);
+	return value_monitor(o, row, value, e);
+}
+
+static int opt_stopped(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	o->stopped = true;
+	return 0;
 }
 
 static int opt_xenstore(struct options *o, const struct option_row *row, const char *value, struct error *e)
@@ -193,6 +240,7 @@ static int opt_version(struct options *o, const struct option_row *row, const ch
 #define opt_timeout value_timeout
 
 #define GROUP_GUEST "Guest"
+#define GROUP_NETWORK "Network"
 #define GROUP_TIME "Processor and time"
 #define GROUP_CONSOLE "Console"
 #define GROUP_DEBUG "Looking inside"
@@ -215,48 +263,15 @@ static const struct option_row *find_row(const char *name)
 	return NULL;
 }
 
-/* How many letters must be inserted, deleted, replaced or swapped with a neighbour to make b of a. */
-static u32 distance(const char *a, const char *b)
-{
-	enum { MAX_LEN = 24 };
-	u32 d[MAX_LEN + 1][MAX_LEN + 1];
-	u32 la = (u32)strlen(a), lb = (u32)strlen(b), i, j;
-
-	if (la > MAX_LEN || lb > MAX_LEN)
-		return UINT32_MAX;
-	for (i = 0; i <= la; i++) {
-		for (j = 0; j <= lb; j++) {
-			if (!i || !j) {
-				d[i][j] = i + j;
-				continue;
-			}
-			d[i][j] = MIN(d[i - 1][j], d[i][j - 1]) + 1;
-			d[i][j] = MIN(d[i][j], d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				d[i][j] = MIN(d[i][j], d[i - 2][j - 2] + 1);
-		}
-	}
-	return d[la][lb];
-}
-
 const char *options_nearest(const char *name)
 {
-	const struct option_row *r, *best = NULL;
-	u32 best_d = UINT32_MAX, len = (u32)strlen(name);
+	const struct option_row *r;
+	struct nearest n;
 
-	for (r = option_rows; r->name; r++) {
-		u32 d = distance(name, r->name);
-
-		/* A part of the name is near as well: -ver, -kern. */
-		if (len >= 3 && !strncmp(name, r->name, len))
-			d = MIN(d, 1);
-		if (d < best_d) {
-			best_d = d;
-			best = r;
-		}
-	}
-	/* Nothing in common is no suggestion. */
-	return best && best_d <= 1 + len / 3 && best_d < len ? best->name : NULL;
+	nearest_begin(&n, name);
+	for (r = option_rows; r->name; r++)
+		nearest_offer(&n, r->name);
+	return nearest_word(&n);
 }
 
 static int unknown(const char *arg, const char *name, struct error *e)
@@ -302,8 +317,40 @@ static int check_machine(const struct options *o, struct error *e)
 				 node_has(g, "kernel") ? "kernel" : node_has(g, "initrd") ? "initrd" : "append");
 	if (node_has(g, "xenstore"))
 		return error_set(e, -EINVAL, "-xenstore: -M none has no xenstore: leave it out, or use -M xenpv");
+	if (node_find(o->guest, "disks"))
+		return error_set(e, -EINVAL, "-drive: -M none has no disks: leave -drive, -hda and the like out, or use -M xenpv");
+	if (node_child(g, "networks") || node_child(g, "nics"))
+		return error_set(
+			e, -EINVAL,
+			"-nic: -M none has no network cards: leave -nic, -net and -netdev out, or use -M xenpv");
 	if (node_u64(g, "maxvcpus", 1) > 1)
 		return error_set(e, -EINVAL, "-smp: -M none has one processor: leave -smp out");
+	return 0;
+}
+
+static bool is_stdio(const char *spec)
+{
+	return !strcmp(spec, "stdio") || !strcmp(spec, "mon:stdio");
+}
+
+/* A terminal serves one: where a monitor has it, the console that nobody placed makes room. */
+static int check_stdio(struct options *o, struct error *e)
+{
+	bool taken = o->nserial && is_stdio(node_str(o->guest, "serial0", ""));
+	char name[24];
+	u32 i;
+
+	for (i = 0; i < o->nmonitors; i++) {
+		snprintf(name, sizeof name, "monitor%u", i);
+		if (!is_stdio(node_str(o->guest, name, "")))
+			continue;
+		if (taken)
+			return error_set(e, -EINVAL, "-monitor stdio: standard input and output are taken already: name another device, or use "
+					 "-serial mon:stdio, where Ctrl-A c leads to a monitor");
+		taken = true;
+		if (!o->nserial && node_set_str(o->guest, "serial0", "pty"))
+			return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -311,7 +358,7 @@ static int check_machine(const struct options *o, struct error *e)
 static int finish(struct options *o, struct error *e)
 {
 	struct node *guests = node_make(o->tree, "/guests");
-	struct node *g = node_new(o->name ? o->name : "guest"), *old = o->guest;
+	struct node *g = node_new(o->name ? o->name : "guest"), *old = o->guest, *child;
 	int rc = guests && g ? node_attach(guests, g) : -ENOMEM;
 
 	rc = rc ? rc : node_set_str(old, "on-reboot", o->no_reboot ? "destroy" : "restart");
@@ -323,6 +370,10 @@ static int finish(struct options *o, struct error *e)
 	g->props = old->props;
 	g->last_prop = old->last_prop;
 	old->props = old->last_prop = NULL;
+	g->first = old->first;
+	g->last = old->last;
+	for (old->first = old->last = NULL, child = g->first; child; child = child->next)
+		child->parent = g;
 	node_free(old);
 	o->guest = g;
 	return 0;
@@ -364,7 +415,9 @@ int options_parse(struct options *o, int argc, char **argv, FILE *out, struct er
 			return rc;
 	}
 	rc = check_machine(o, e);
+	rc = rc ? rc : check_stdio(o, e);
 	rc = rc ? rc : finish(o, e);
+	rc = rc ? rc : networks_check(o->guest, o->guest->name, e);
 	if (!rc && o->dumpdts) {
 		node_print(o->tree, out);
 		return OPTIONS_DONE;

@@ -12,6 +12,7 @@
 #include "base/types.h"
 
 #define OPTIONS_MAX_VCPUS 64u
+#define OPTIONS_MAX_MONITORS 7u           /* one more is behind Ctrl-A c of the console */
 #define OPTIONS_MAX_CMDLINE 1023u         /* bytes; Xen public/xen.h MAX_GUEST_CMDLINE, less the zero */
 #define OPTIONS_DEFAULT_EPOCH 1686355200u /* 2023-06-10T00:00:00Z, so that a run does not depend on when it is made */
 
@@ -19,7 +20,7 @@
  * Properties of a node /guests/NAME:
  *   machine (str: "xenpv" or "none"), memory (u64, bytes), vcpus, maxvcpus (u64), cpu (str, as cpu_features_parse() takes
  *   it), kernel, initrd, cmdline (str), bios (str, for "none"),
- *   serial0 (str, a chardev spec), xenstore (str, "unix:PATH"), clock-base (str: "utc", "localtime" or "fixed"),
+ *   serial0, monitor0, monitor1, ... (str, a chardev spec), xenstore (str, "unix:PATH"), clock-base (str: "utc", "localtime" or "fixed"),
  *   clock-epoch (u64, s since 1970),
  *   icount-shift (u64, absent: the default), on-reboot, on-poweroff (str: "restart", "destroy", "preserve").
  */
@@ -31,11 +32,12 @@ struct options {
 	u64 timeout_ns;     /* host time; 0: none */
 	u64 tb_bytes;       /* cache of decoded code; 0: the default */
 	bool idle_sleep;    /* -icount sleep= */
+	bool stopped;       /* -S */
 	bool singlestep, stats, progress;
 	/* Only while parsing. */
 	char *name;
 	FILE *out;
-	u32 nserial;
+	u32 nserial, nmonitors;
 	bool no_reboot, no_shutdown, dumpdts;
 };
 

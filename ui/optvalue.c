@@ -409,7 +409,7 @@ int value_timeout(struct options *o, const struct option_row *row, const char *v
 	return 0;
 }
 
-int value_serial(struct options *o, const struct option_row *row, const char *value, struct error *e)
+static bool device_ok(const char *value)
 {
 	static const char *const whole[] = { "stdio", "mon:stdio", "pty", "null", "none" };
 	static const char *const prefix[] = { "file:", "unix:", "tcp:" };
@@ -417,12 +417,37 @@ int value_serial(struct options *o, const struct option_row *row, const char *va
 
 	for (i = 0; i < ARRAY_SIZE(whole); i++)
 		if (!strcmp(value, whole[i]))
-			return node_set_str(o->guest, "serial0", value);
+			return true;
 	for (i = 0; i < ARRAY_SIZE(prefix); i++)
 		if (!strncmp(value, prefix[i], strlen(prefix[i])) && value[strlen(prefix[i])])
-			return node_set_str(o->guest, "serial0", value);
+			return true;
+	return false;
+}
+
+int value_serial(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	if (device_ok(value))
+		return node_set_str(o->guest, "serial0", value);
 	return error_set(e, -EINVAL,
 			 "-serial %.80s: there is no such device: use stdio, "
 			 "mon:stdio, pty, file:PATH, unix:PATH, tcp:HOST:PORT or null",
 			 value);
+}
+
+int value_monitor(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	char name[24];
+
+	if (!strcmp(value, "none") || !strcmp(value, "null"))
+		return 0;
+	if (!device_ok(value) || !strncmp(value, "file:", 5))
+		return error_set(e, -EINVAL,
+				 "-monitor %.80s: there is no such device: use stdio, pty, unix:PATH,server=on,wait=off, tcp:HOST:PORT,... "
+				 "or none",
+				 value);
+	if (o->nmonitors == OPTIONS_MAX_MONITORS)
+		return error_set(e, -EINVAL, "-monitor %.80s: there are %u already: leave one out", value, OPTIONS_MAX_MONITORS);
+	snprintf(name, sizeof name, "monitor%u", o->nmonitors++);
+	/* A terminal that is a monitor alone needs no Ctrl-A keys. */
+	return node_set_str(o->guest, name, strcmp(value, "mon:stdio") ? value : "stdio");
 }

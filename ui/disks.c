@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A guest's disks: nodes into open images, images into vbds of its domain, and what is done with them while it runs. Left out:
+ * media that are changed under a vbd; a vbd goes and another comes instead.
+ */
+#include "ui/disks.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/host/block.h"
+#include "pv/time.h"
+#include "pv/vbd.h"
+#include "ui/guest.h"
+
+/* A front end forgets a device when its nodes are gone; it must have seen that before others come in their place. */
+#define PLUG_DELAY 200000000u /* ns of guest time */
+
+enum fate { STAYS, EJECTED, REMOVED };
+
+struct disk {
+	struct guest *g;
+	struct node *node;
+	u32 index;
+	bool cdrom;
+	struct block *block, *next; /* NULL: no medium; next: the one to come when the vbd is gone */
+	struct vbd *vbd;            /* NULL: not plugged in */
+	enum fate fate;             /* of the block when the vbd is gone */
+	struct vtimer plug;
+};
+
+struct guest_disks {
+	struct disk *slot[DISK_SLOTS];
+	bool leaving; /* the domain is being destroyed: blocks stay */
+};
+
+static void disk_free(struct disk *d)
+{
+	if (d->g->d)
+		domain_arm(d->g->d, &d->plug, TIME_NEVER);
+	block_close(d->block);
+	block_close(d->next);
+	d->g->disks->slot[d->index] = NULL;
+	node_free(d->node);
+	free(d);
+}
+
+/* ---- images ------------------------------------------------------------------------------------------------------ */
+
+static struct block *open_image(const struct node *n, const char *file, const char *format, const char *said, struct error *e)
+{
+	struct block_options o = { .format = format, .readonly = node_has(n, "readonly") };
+	const char *snapshot = node_str(n, "snapshot", NULL), *cache = node_str(n, "cache", NULL);
+	struct error why = { "" };
+	struct block *b;
+	int rc;
+
+	o.snapshot = snapshot ? !strcmp(snapshot, "on") : node_has(n->parent, "snapshot");
+	if (cache)
+		block_cache_parse(cache, &o.cache, NULL);
+	/* Somebody else's CD is not for guessing at: nothing can be written to it. */
+	o.quiet = o.readonly;
+	b = block_open(file, &o, NULL, &rc, &why);
+	if (!b)
+		error_set(e, rc, "%s %s", said, why.text);
+	return b;
+}
+
+static int disk_open(struct guest *g, struct node *n, struct disk **out, struct error *e)
+{
+	const char *file = node_str(n, "file", NULL);
+	struct disk *d = calloc(1, sizeof *d);
+
+	if (!d)
+		return error_set(e, -ENOMEM, "the host is out of memory");
+	d->g = g;
+	d->node = n;
+	d->index = (u32)node_u64(n, "index", 0);
+	d->cdrom = !strcmp(node_str(n, "media", ""), "cdrom");
+	if (file) {
+		d->block = open_image(n, file, node_str(n, "format", NULL), node_str(n, "said", "-drive"), e);
+		if (!d->block) {
+			free(d);
+			return -EINVAL;
+		}
+	}
+	g->disks->slot[d->index] = d;
+	*out = d;
+	return 0;
+}
+
+int guest_open_disks(struct guest *g, struct error *e)
+{
+	struct node *disks = node_child(g->node, "disks"), *n;
+	struct disk *d;
+	int rc = 0;
+
+	if (g->disks)
+		return 0;
+	g->disks = calloc(1, sizeof *g->disks);
+	if (!g->disks)
+		return error_set(e, -ENOMEM, "the host is out of memory");
+	for (n = disks ? disks->first : NULL; n && !rc; n = n->next)
+		rc = disk_open(g, n, &d, e);
+	return rc;
+}
+
+void guest_close_disks(struct guest *g)
+{
+	u32 i;
+
+	if (!g->disks)
+		return;
+	for (i = 0; i < DISK_SLOTS; i++)
+		if (g->disks->slot[i]) {
+			block_close(g->disks->slot[i]->block);
+			block_close(g->disks->slot[i]->next);
+			free(g->disks->slot[i]);
+		}
+	free(g->disks);
+	g->disks = NULL;
+}
+
+/* ---- vbds -------------------------------------------------------------------------------------------------------- */
+
+/* The vbd is gone. */
+static void on_removed(void *opaque)
+{
+	struct disk *d = opaque;
+	enum fate fate = d->fate;
+
+	d->vbd = NULL;
+	d->fate = STAYS;
+	if (fate == REMOVED) {
+		disk_free(d);
+		return;
+	}
+	if (fate == EJECTED) {
+		block_close(d->block);
+		d->block = d->next;
+		d->next = NULL;
+	}
+	if (d->block && !d->g->disks->leaving)
+		domain_arm(d->g->d, &d->plug, domain_now(d->g->d) + PLUG_DELAY);
+}
+
+static int plug(struct disk *d, struct error *e)
+{
+	struct vbd_config c = {
+		.block = d->block, .index = d->index, .cdrom = d->cdrom,
+		.removed = on_removed, .opaque = d,
+	};
+
+	return d->block && !d->vbd ? vbd_add(pv_dom(d->g->d), &c, &d->vbd, e) : 0;
+}
+
+static void on_plug(void *opaque, u64 now)
+{
+	struct disk *d = opaque;
+	struct error e = { "" };
+
+	domain_arm(d->g->d, &d->plug, TIME_NEVER);
+	if (plug(d, &e))
+		msg_warn("xvd%c: %s", 'a' + (int)d->index, e.text);
+}
+
+int guest_attach_disks(struct guest *g, struct error *e)
+{
+	u32 i;
+	int rc = 0;
+
+	for (i = 0; i < DISK_SLOTS && !rc; i++) {
+		struct disk *d = g->disks->slot[i];
+
+		if (!d)
+			continue;
+		vtimer_init(&d->plug, (u32)PV_TIMER_VBD << 16 | 0x100 | i, on_plug, d);
+		rc = plug(d, e);
+	}
+	return rc;
+}
+
+void guest_detach_disks(struct guest *g)
+{
+	u32 i;
+
+	if (!g->disks || !g->d || g->bare)
+		return;
+	g->disks->leaving = true;
+	for (i = 0; i < DISK_SLOTS; i++)
+		if (g->disks->slot[i]) {
+			domain_arm(g->d, &g->disks->slot[i]->plug, TIME_NEVER);
+			if (g->disks->slot[i]->vbd)
+				vbd_remove(g->disks->slot[i]->vbd, true);
+		}
+	g->disks->leaving = false;
+}
+
+/* ---- while it runs ----------------------------------------------------------------------------------------------- */
+
+static struct disk *find(struct guest *g, const char *id, struct error *e)
+{
+	u32 i;
+
+	for (i = 0; g->disks && i < DISK_SLOTS; i++)
+		if (g->disks->slot[i] && !strcmp(g->disks->slot[i]->node->name, id))
+			return g->disks->slot[i];
+	error_set(e, -ENOENT, "there is no drive '%.80s': 'info block' lists those there are", id);
+	return NULL;
+}
+
+const char *guest_disk_id(struct guest *g, u32 i)
+{
+	u32 k;
+
+	for (k = 0; g->disks && k < DISK_SLOTS; k++)
+		if (g->disks->slot[k] && !i--)
+			return g->disks->slot[k]->node->name;
+	return NULL;
+}
+
+int guest_disk_add(struct guest *g, const char *drive_spec, char *id_out, size_t n, struct error *e)
+{
+	struct node *node;
+	struct disk *d;
+	int rc;
+
+	if (g->bare || !g->disks)
+		return error_set(e, -ENOTSUP, "this machine has no disks");
+	rc = disks_option_drive(g->node, drive_spec, "drive", &node, e);
+	if (rc)
+		return rc;
+	rc = disk_open(g, node, &d, e);
+	if (rc) {
+		node_free(node);
+		return rc;
+	}
+	vtimer_init(&d->plug, (u32)PV_TIMER_VBD << 16 | 0x100 | d->index, on_plug, d);
+	rc = g->d ? plug(d, e) : 0;
+	if (rc) {
+		disk_free(d);
+		return rc;
+	}
+	if (id_out)
+		snprintf(id_out, n, "%s", node->name);
+	return 0;
+}
+
+static void let_go(struct vbd *v, bool force)
+{
+	if (force)
+		vbd_expel(v);
+	else
+		vbd_remove(v, false);
+}
+
+int guest_disk_remove(struct guest *g, const char *id, bool force, struct error *e)
+{
+	struct disk *d = find(g, id, e);
+
+	if (!d)
+		return -ENOENT;
+	if (!d->vbd) {
+		disk_free(d);
+		return 0;
+	}
+	d->fate = REMOVED;
+	let_go(d->vbd, force);
+	return 0;
+}
+
+int guest_disk_resize(struct guest *g, const char *id, u64 bytes, struct error *e)
+{
+	struct disk *d = find(g, id, e);
+	int rc;
+
+	if (!d)
+		return -ENOENT;
+	if (!d->block)
+		return error_set(e, -EINVAL, "%s has no medium", id);
+	if (bytes < block_size(d->block))
+		return error_set(e, -EINVAL, "%s has %llu bytes and cannot become smaller", id,
+				 (unsigned long long)block_size(d->block));
+	rc = block_resize(d->block, bytes, e);
+	if (!rc && d->vbd)
+		vbd_resized(d->vbd);
+	return rc;
+}
+
+/* The block goes when the vbd has gone, or now. */
+static void take_out(struct disk *d, bool force)
+{
+	if (d->vbd) {
+		d->fate = EJECTED;
+		let_go(d->vbd, force);
+		return;
+	}
+	block_close(d->block);
+	d->block = d->next;
+	d->next = NULL;
+	if (d->block && d->g->d)
+		domain_arm(d->g->d, &d->plug, domain_now(d->g->d) + PLUG_DELAY);
+}
+
+int guest_disk_change(struct guest *g, const char *id, const char *file, struct error *e)
+{
+	struct disk *d = find(g, id, e);
+	struct block *b;
+
+	if (!d)
+		return -ENOENT;
+	if (d->fate != STAYS)
+		return error_set(e, -EBUSY, "%s is waiting for the guest to let go of it: try again, or eject it with force", id);
+	b = open_image(d->node, file, NULL, "change", e);
+	if (!b)
+		return -EINVAL;
+	if (node_set_str(d->node, "file", file)) {
+		block_close(b);
+		return error_set(e, -ENOMEM, "the host is out of memory");
+	}
+	node_unset(d->node, "format");
+	d->next = b;
+	take_out(d, false);
+	return 0;
+}
+
+int guest_disk_eject(struct guest *g, const char *id, bool force, struct error *e)
+{
+	struct disk *d = find(g, id, e);
+
+	if (!d)
+		return -ENOENT;
+	if (!d->cdrom && !force)
+		return error_set(e, -EBUSY, "%s is a disk, not a cdrom: eject it with force (-f), or remove it", id);
+	node_unset(d->node, "file");
+	node_unset(d->node, "format");
+	block_close(d->next);
+	d->next = NULL;
+	take_out(d, force);
+	return 0;
+}
+
+static void line(struct buf *out, const char *fmt, ...) PRINTF(2, 3);
+
+static void line(struct buf *out, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		buf_put(out, text, MIN((size_t)n, sizeof text - 1));
+}
+
+void guest_disk_describe(struct guest *g, struct buf *out)
+{
+	u32 i;
+
+	for (i = 0; g->disks && i < DISK_SLOTS; i++) {
+		const struct disk *d = g->disks->slot[i];
+		const struct vbd_stats *s;
+		char text[700];
+
+		if (!d)
+			continue;
+		if (!d->block) {
+			line(out, "%s: [not inserted]\n    Removable device: xvd%c, ejected\n", d->node->name, 'a' + (int)d->index);
+			continue;
+		}
+		block_describe(d->block, text, sizeof text);
+		line(out, "%s: %s\n    Attached to:      xvd%c (vbd %u), %s%s%s\n", d->node->name, text, 'a' + (int)d->index,
+		     vbd_number(d->index), d->cdrom ? "cdrom, " : "",
+		     !d->vbd ? "not plugged in" : vbd_connected(d->vbd) ? "in use by the guest" : "not in use",
+		     d->fate == REMOVED ? ", being removed" : d->fate == EJECTED ? ", being ejected" : "");
+		if (!d->vbd)
+			continue;
+		s = vbd_stats(d->vbd);
+		line(out,
+		     "    Requests:         %llu read (%llu bytes), %llu written (%llu bytes), %llu flushes, %llu discards, %llu "
+		     "refused\n",
+		     (unsigned long long)s->reads, (unsigned long long)s->read_bytes, (unsigned long long)s->writes,
+		     (unsigned long long)s->written_bytes, (unsigned long long)s->flushes, (unsigned long long)s->discards,
+		     (unsigned long long)s->refused);
+	}
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The monitor's words about memory and expressions: x, xp, print and their kin (QEMU's HMP). A Xen guest has three kinds of
+ * address: x takes virtual ones, xp pseudo-physical ones (the guest's own count of its pages), xm machine addresses.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/endian.h"
+#include "cpu/x86/state.h"
+#include "pv/mm.h"
+#include "ui/disasm.h"
+#include "ui/expr.h"
+#include "ui/monitor_impl.h"
+
+#define COUNT_MAX 65536u
+#define INSN_MAX 15u
+
+struct vcpu *mon_vcpu(struct mon *m)
+{
+	struct domain *d = mon_domain(m);
+
+	/* A reset may have brought fewer. */
+	if (m->cpu >= d->nvcpus)
+		m->cpu = 0;
+	return d->vcpus[m->cpu];
+}
+
+MON_HANDLER(cpu)
+{
+	u64 n;
+
+	if (!mon_number(m, "a vCPU's number", a->w[0], &n))
+		return;
+	if (n >= mon_domain(m)->nvcpus)
+		mon_printf(m, "there is no vCPU %" PRIu64 ", only 0 to %u\n", n, mon_domain(m)->nvcpus - 1);
+	else
+		m->cpu = (u32)n;
+}
+
+/* ---- registers in expressions ------------------------------------------------------------------------------------ */
+
+bool mon_register(void *opaque, const char *name, u64 *v)
+{
+	static const struct {
+		const char *name;
+		u8 reg;
+	} gpr[] = { { "ax", RAX }, { "cx", RCX }, { "dx", RDX }, { "bx", RBX }, { "sp", RSP }, { "bp", RBP }, { "si", RSI }, { "di", RDI } };
+	static const char *const seg[] = { "es", "cs", "ss", "ds", "fs", "gs" };
+	struct mon *m = opaque;
+	const struct x86_state *s;
+	u32 i, n = 0;
+
+	if (!mon_guest(m)->d)
+		return false;
+	cpu_sync(&mon_vcpu(m)->cpu);
+	s = &mon_vcpu(m)->cpu.s;
+	for (i = 0; i < ARRAY_SIZE(gpr); i++)
+		if ((*name == 'r' || *name == 'e') && !strcmp(name + 1, gpr[i].name)) {
+			*v = *name == 'r' ? s->gpr[gpr[i].reg] : (u32)s->gpr[gpr[i].reg];
+			return true;
+		}
+	for (i = 0; i < ARRAY_SIZE(seg); i++)
+		if (!strncmp(name, seg[i], 2) && (!name[2] || !strcmp(name + 2, "_base"))) {
+			*v = name[2] ? s->seg[i].base : s->seg[i].sel;
+			return true;
+		}
+	if (*name == 'r' && name[1] >= '0' && name[1] <= '9') {
+		n = (u32)(name[1] - '0');
+		if (name[2] >= '0' && name[2] <= '9' && n)
+			n = n * 10 + (u32)(name[2] - '0');
+		if (n >= 8 && n <= 15 && strlen(name) == (n > 9 ? 3u : 2u)) {
+			*v = s->gpr[n];
+			return true;
+		}
+		return false;
+	}
+	if (!strcmp(name, "rip") || !strcmp(name, "pc") || !strcmp(name, "eip"))
+		*v = s->rip;
+	else if (!strcmp(name, "rflags") || !strcmp(name, "eflags"))
+		*v = s->rflags;
+	else if (!strcmp(name, "cr0"))
+		*v = s->cr0;
+	else if (!strcmp(name, "cr2"))
+		*v = mon_guest(m)->bare ? s->cr2 : pv_of(mon_vcpu(m))->s.ctrlreg[2];
+	else if (!strcmp(name, "cr3"))
+		*v = s->cr3;
+	else if (!strcmp(name, "cr4"))
+		*v = s->cr4;
+	else
+		return false;
+	return true;
+}
+
+/* An expression at *p; the guest's registers are known. False, with a sentence said. */
+static bool eval(struct mon *m, const char **p, u64 *v)
+{
+	struct expr_env env = { mon_register, m };
+	struct error e = { "" };
+
+	if (!expr_eval(p, &env, v, &e))
+		return true;
+	mon_printf(m, "%s\n", e.text);
+	return false;
+}
+
+/* The same, and nothing may follow. */
+static bool eval_whole(struct mon *m, const char *p, u64 *v)
+{
+	if (!eval(m, &p, v))
+		return false;
+	if (!*p)
+		return true;
+	mon_printf(m, "'%.40s': more than an expression\n", p);
+	return false;
+}
+
+/* ---- kinds of address -------------------------------------------------------------------------------------------- */
+
+enum space { VIRTUAL, PHYSICAL, MACHINE };
+
+/* The machine frame of a pseudo-physical one, by the machine-to-physical table. False: the guest has none there. */
+static bool machine_frame(struct pv_domain *p, u64 pfn, u64 *mfn)
+{
+	u64 i;
+
+	*mfn = PV_MFN_BASE + pfn;
+	if (pfn < p->s.mfn_end - PV_MFN_BASE && pv_mm_owned(p, *mfn) && pv_m2p_get(p, *mfn) == pfn)
+		return true;
+	for (i = PV_MFN_BASE; i < p->s.mfn_end; i++)
+		if (pv_m2p_get(p, i) == pfn && pv_mm_owned(p, i)) {
+			*mfn = i;
+			return true;
+		}
+	return false;
+}
+
+/* Reads as a debugger does, up to the first byte that is not there. Gives how many were. */
+static u32 fetch(struct mon *m, enum space space, u64 addr, u8 *out, u32 n)
+{
+	struct vcpu *v = mon_vcpu(m);
+	struct domain *d = v->d;
+	u32 done, piece;
+
+	for (done = 0; done < n; done += piece) {
+		u64 at = addr + done, mfn;
+
+		piece = (u32)MIN((u64)(n - done), PAGE_SIZE - PAGE_OFFSET(at));
+		if (space == VIRTUAL) {
+			if (mmu_debug_read(&v->cpu.mmu, at, out + done, piece))
+				return done;
+			continue;
+		}
+		mfn = at >> PAGE_SHIFT;
+		if (space == PHYSICAL && !mon_guest(m)->bare && !machine_frame(pv_dom(d), mfn, &mfn))
+			return done;
+		if (mem_read(&d->mem, mfn << PAGE_SHIFT | PAGE_OFFSET(at), out + done, piece))
+			return done;
+	}
+	return n;
+}
+
+static const char *const space_names[] = { "at", "at physical address", "at machine address" };
+
+static void say_missing(struct mon *m, enum space space, u64 addr)
+{
+	mon_printf(m, "cannot read memory %s 0x%" PRIx64 "\n", space_names[space], addr);
+}
+
+/* ---- formats ----------------------------------------------------------------------------------------------------- */
+
+struct format {
+	u32 count, size;
+	char letter;
+};
+
+/* /12xw: a count, a letter for how (x d u o c i), one for how wide (b h w g), in any order. False, with a sentence said. */
+static bool parse_format(struct mon *m, const char **p, struct format *f)
+{
+	static const char widths[] = "bhwg";
+	const char *s = *p, *w;
+	bool wide = false;
+
+	*f = (struct format){ 1, m->size, (char)m->format };
+	if (*s == '/') {
+		u64 count = 0;
+		bool counted = false;
+
+		for (s++; *s && *s != ' ' && *s != '\t'; s++) {
+			w = strchr(widths, *s);
+			if (*s >= '0' && *s <= '9') {
+				count = MIN(count * 10 + (u64)(*s - '0'), (u64)UINT32_MAX);
+				counted = true;
+			} else if (w) {
+				f->size = 1u << (w - widths);
+				wide = true;
+			} else if (strchr("xduoci", *s)) {
+				f->letter = *s;
+			} else {
+				mon_printf(m, "'%c': a format is a count, one of x d u o c i, and one of b h w g, as in /8xg\n",
+					   *s >= ' ' && *s <= '~' ? *s : '?');
+				return false;
+			}
+		}
+		f->count = counted ? (u32)count : 1;
+		if (f->letter == 'c' && !wide)
+			f->size = 1;
+		while (*s == ' ' || *s == '\t')
+			s++;
+	}
+	if (f->count > COUNT_MAX) {
+		mon_printf(m, "at most %u at a time\n", COUNT_MAX);
+		return false;
+	}
+	*p = s;
+	return true;
+}
+
+static void show_char(struct mon *m, u8 c)
+{
+	if (c == '\'' || c == '\\')
+		mon_printf(m, "'\\%c'", c);
+	else if (c == '\n')
+		mon_printf(m, "'\\n'");
+	else if (c == '\r')
+		mon_printf(m, "'\\r'");
+	else if (c >= ' ' && c <= '~')
+		mon_printf(m, "'%c'", c);
+	else
+		mon_printf(m, "'\\x%02x'", c);
+}
+
+/* pad: columns line up. */
+static void show_value(struct mon *m, const struct format *f, u64 v, bool pad)
+{
+	static const int decimal[9] = { 0, 3, 5, 0, 10, 0, 0, 0, 20 };
+	i64 sv = (i64)(v << (64 - f->size * 8)) >> (64 - f->size * 8);
+
+	switch (f->letter) {
+	case 'd':
+		mon_printf(m, "%*" PRId64, pad ? decimal[f->size] + 1 : 0, sv);
+		break;
+	case 'u':
+		mon_printf(m, "%*" PRIu64, pad ? decimal[f->size] : 0, v);
+		break;
+	case 'o':
+		mon_printf(m, "0%0*" PRIo64, pad ? (int)(f->size * 8 + 2) / 3 : 0, v);
+		break;
+	case 'c':
+		show_char(m, (u8)v);
+		break;
+	default:
+		mon_printf(m, "0x%0*" PRIx64, pad ? (int)f->size * 2 : 0, v);
+		break;
+	}
+}
+
+static u32 code_bits(const struct vcpu *v)
+{
+	u32 attr = v->cpu.s.seg[SEG_CS].attr;
+
+	return attr & SEGA_L ? 64 : attr & SEGA_DB ? 32 : 16;
+}
+
+static void dump_code(struct mon *m, enum space space, u64 addr, u32 count)
+{
+	u32 bits = code_bits(mon_vcpu(m)), have, len, i, k;
+
+	for (i = 0; i < count && !m->full; i++, addr += len) {
+		u8 code[INSN_MAX];
+		char text[160];
+
+		have = fetch(m, space, addr, code, INSN_MAX);
+		/* The page behind may be missing: take what is there. */
+		len = have ? disasm_text(bits, code, have, addr, text, sizeof text) : 0;
+		if (!have) {
+			say_missing(m, space, addr);
+			return;
+		}
+		mon_printf(m, "0x%016" PRIx64 ": ", addr);
+		for (k = 0; k < MAX(len, 1u); k++)
+			mon_printf(m, " %02x", code[k]);
+		mon_printf(m, "%*s%s\n", (int)(len < 11 ? 3 * (11 - MAX(len, 1u)) + 2 : 2), "", len ? text : "(bad)");
+		len = MAX(len, 1u);
+	}
+}
+
+static void dump(struct mon *m, enum space space, const char *p)
+{
+	struct format f;
+	u32 per_line, i;
+	u64 addr;
+
+	if (!parse_format(m, &p, &f) || !eval_whole(m, p, &addr))
+		return;
+	cpu_sync(&mon_vcpu(m)->cpu);
+	m->format = (u8)f.letter;
+	m->size = f.size;
+	if (f.letter == 'i') {
+		dump_code(m, space, addr, f.count);
+		return;
+	}
+	per_line = f.letter == 'c' || (f.size == 1 && f.letter != 'o') ? 8 : f.letter == 'o' && f.size == 8 ? 1 : 16 / f.size;
+	for (i = 0; i < f.count && !m->full; i++, addr += f.size) {
+		u8 b[8] = { 0 };
+
+		if (fetch(m, space, addr, b, f.size) < f.size) {
+			mon_printf(m, "%s", i % per_line ? "\n" : "");
+			say_missing(m, space, addr);
+			return;
+		}
+		if (i % per_line == 0)
+			mon_printf(m, "%016" PRIx64 ":", addr);
+		mon_printf(m, " ");
+		show_value(m, &f, ld64(b), true);
+		if (i % per_line == per_line - 1 || i == f.count - 1)
+			mon_printf(m, "\n");
+	}
+}
+
+MON_HANDLER(x)
+{
+	dump(m, VIRTUAL, a->rest);
+}
+
+MON_HANDLER(xp)
+{
+	dump(m, PHYSICAL, a->rest);
+}
+
+MON_HANDLER(xm)
+{
+	dump(m, MACHINE, a->rest);
+}
+
+MON_HANDLER(print)
+{
+	const char *p = a->rest;
+	struct format f;
+	u64 v;
+
+	if (!parse_format(m, &p, &f) || !eval_whole(m, p, &v))
+		return;
+	if (a->rest[0] != '/' || f.letter == 'i')
+		f.letter = 'x';
+	m->format = (u8)f.letter;
+	f.size = 8;
+	show_value(m, &f, v, false);
+	mon_printf(m, "\n");
+}
+
+MON_HANDLER(gva2gpa)
+{
+	struct vcpu *v = mon_vcpu(m);
+	u64 va, mfn, pte;
+
+	if (!eval_whole(m, a->rest, &va))
+		return;
+	cpu_sync(&v->cpu);
+	if (mmu_peek(&v->cpu.mmu, va, &mfn, &pte)) {
+		mon_printf(m, "nothing is mapped at 0x%" PRIx64 "\n", va);
+		return;
+	}
+	if (mon_guest(m)->bare) {
+		mon_printf(m, "gpa: 0x%" PRIx64 "\n", mfn << PAGE_SHIFT | PAGE_OFFSET(va));
+		return;
+	}
+	if (pv_mm_owned(pv_dom(v->d), mfn) && pv_m2p_get(pv_dom(v->d), mfn) != ~0ULL)
+		mon_printf(m, "gpa: 0x%" PRIx64 "\n", pv_m2p_get(pv_dom(v->d), mfn) << PAGE_SHIFT | PAGE_OFFSET(va));
+	mon_printf(m, "machine: 0x%" PRIx64 ", entry 0x%016" PRIx64 "\n", mfn << PAGE_SHIFT | PAGE_OFFSET(va), pte);
+}
+
+/* ---- whole pieces ------------------------------------------------------------------------------------------------ */
+
+static bool piece_of(struct mon *m, struct mon_args *a, u64 *addr, u64 *size)
+{
+	return eval_whole(m, a->w[0], addr) && eval_whole(m, a->w[1], size);
+}
+
+/* Hands all of it to each(), page by page. False when a part is missing, which is told, or each() has had enough. */
+static bool walk(struct mon *m, enum space space, u64 addr, u64 size, bool (*each)(void *opaque, const u8 *p, u32 n), void *opaque)
+{
+	u8 page[PAGE_SIZE];
+
+	while (size) {
+		u32 n = (u32)MIN(size, PAGE_SIZE - PAGE_OFFSET(addr));
+		u32 got = fetch(m, space, addr, page, n);
+
+		if (got < n) {
+			say_missing(m, space, addr + got);
+			return false;
+		}
+		if (!each(opaque, page, n))
+			return false;
+		addr += n;
+		size -= n;
+	}
+	return true;
+}
+
+static bool add_up(void *opaque, const u8 *p, u32 n)
+{
+	u16 *sum = opaque;
+	u32 i;
+
+	/* BSD: rotate right, add. */
+	for (i = 0; i < n; i++)
+		*sum = (u16)((*sum >> 1 | *sum << 15) + p[i]);
+	return true;
+}
+
+MON_HANDLER(sum)
+{
+	u64 addr, size;
+	u16 total = 0;
+
+	if (piece_of(m, a, &addr, &size) && walk(m, PHYSICAL, addr, size, add_up, &total))
+		mon_printf(m, "%05u\n", total);
+}
+
+static bool write_out(void *opaque, const u8 *p, u32 n)
+{
+	return fwrite(p, 1, n, opaque) == n;
+}
+
+static void save(struct mon *m, enum space space, struct mon_args *a)
+{
+	u64 addr, size;
+	bool bad;
+	FILE *f;
+
+	if (!piece_of(m, a, &addr, &size))
+		return;
+	f = fopen(a->w[2], "wb");
+	if (!f) {
+		mon_printf(m, "%.200s: cannot be written (%s)\n", a->w[2], strerror(errno));
+		return;
+	}
+	walk(m, space, addr, size, write_out, f);
+	bad = ferror(f);
+	if (fclose(f) || bad)
+		mon_printf(m, "%.200s: not all could be written\n", a->w[2]);
+}
+
+MON_HANDLER(memsave)
+{
+	save(m, VIRTUAL, a);
+}
+
+MON_HANDLER(pmemsave)
+{
+	save(m, PHYSICAL, a);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The monitor's words about the display, the keyboard and the mouse; the display does the work (struct monitor_screen).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ui/monitor_impl.h"
+
+static const struct monitor_screen *screen(struct mon *m)
+{
+	const struct monitor_screen *s = m->all->screen;
+
+	if (!s)
+		mon_printf(m, "the guest has no display\n");
+	return s;
+}
+
+static void say(struct mon *m, int rc, const struct error *e)
+{
+	if (rc)
+		mon_printf(m, "%s\n", *e->text ? e->text : strerror(-rc));
+}
+
+MON_HANDLER(screendump)
+{
+	const struct monitor_screen *s = screen(m);
+	struct error e = { "" };
+
+	if (s)
+		say(m, s->dump(m->all->screen_opaque, a->w[0], &e), &e);
+}
+
+MON_HANDLER(sendkey)
+{
+	const struct monitor_screen *s = screen(m);
+	struct error e = { "" };
+	u64 hold = 100;
+
+	if (!s || (a->n > 1 && !mon_number(m, "how long, in ms,", a->w[1], &hold)))
+		return;
+	say(m, s->keys(m->all->screen_opaque, a->w[0], (u32)MIN(hold, 60000u), &e), &e);
+}
+
+/* A distance, which may be negative. */
+static bool signed_number(struct mon *m, const char *word, i32 *v)
+{
+	bool minus = *word == '-';
+	u64 n;
+
+	if (!mon_number(m, "a distance", word + minus, &n))
+		return false;
+	n = MIN(n, 1000000u);
+	*v = minus ? -(i32)n : (i32)n;
+	return true;
+}
+
+MON_HANDLER(mouse_move)
+{
+	const struct monitor_screen *s = screen(m);
+	struct error e = { "" };
+	i32 d[3] = { 0, 0, 0 };
+	u32 i;
+
+	for (i = 0; s && i < a->n; i++)
+		if (!signed_number(m, a->w[i], &d[i]))
+			return;
+	if (s)
+		say(m, s->move(m->all->screen_opaque, d[0], d[1], d[2], &e), &e);
+}
+
+MON_HANDLER(mouse_button)
+{
+	const struct monitor_screen *s = screen(m);
+	struct error e = { "" };
+	u64 down;
+
+	if (s && mon_number(m, "the mask of buttons", a->w[0], &down))
+		say(m, s->buttons(m->all->screen_opaque, (u32)down, &e), &e);
+}
