@@ -140,7 +140,10 @@ build() {
 }
 
 # What the program is built from and with, in Debian's names. zydis, lzo and lz4 are small; all are optional to configure.
-build_packages="gcc make libc6-dev pkg-config zlib1g-dev libbz2-dev liblzma-dev liblzo2-dev liblz4-dev libzstd-dev libzydis-dev"
+build_packages="gcc make libc6-dev pkg-config zlib1g-dev libbz2-dev liblzma-dev liblzo2-dev liblz4-dev libzstd-dev libzydis-dev libslirp-dev"
 
 # What tests/cross.sh takes, and does without.
 cross_packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user"
+
+# What tests/debian_image.sh makes its disk with, and what tests/debian.py asks of it.
+image_packages="mmdebstrap e2fsprogs openssh-client qemu-utils"

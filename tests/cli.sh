@@ -57,6 +57,12 @@ refused 'bare machine with a kernel' -bios -M none -kernel "$kernel"
 refused 'bare machine with CPUs' -smp -M none -bios "$dir/short" -smp 2
 refused 'bare machine with much memory' 3072 -M none -bios "$dir/short" -m 4G
 refused 'firmware for a PV guest' '-M none' -bios "$dir/short"
+refused 'unknown type of network' 'user?' -kernel "$kernel" -nic usr
+refused 'unknown property of a network' 'hostfwd?' -kernel "$kernel" -nic user,hostfw=tcp::1-:1
+refused 'card without its network' n0 -kernel "$kernel" -device xen-net-device,netdev=n0
+refused 'nobody on the wire' 'start the other side' -kernel "$kernel" -nic "stream,addr.type=unix,addr.path=$dir/none"
+refused 'pcap file that cannot be' "$dir/none/x" -kernel "$kernel" -nic stream,id=n,server=on,addr.type=inet,addr.host=127.0.0.1,addr.port=0 \
+	-object "filter-dump,netdev=n,file=$dir/none/x"
 refused 'unknown log item' everything -d everything -kernel "$kernel"
 refused 'log nowhere' "$dir/no/log" -d int -D "$dir/no/log" -kernel "$kernel"
 refused 'console nowhere' "$dir/no/console" -kernel "$kernel" -serial "file:$dir/no/console"

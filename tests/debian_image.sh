@@ -1,0 +1,43 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# debian_image.sh DIR: a Debian 12 root disk of its own packages, in DIR: disk.raw (ext4, the whole disk), and the kernel and
+# RAM disk out of its /boot. root's password is "paravane", and the key DIR/key opens its sshd. Made once: what is there
+# already is kept. Needs root, mmdebstrap, and the mirror that apt uses. Exit code 77: it cannot be made here.
+set -eu
+[ $# = 1 ] || { echo "usage: $0 DIR" >&2; exit 1; }
+mkdir -p "$1"
+cd "$1"
+[ ! -e made ] || exit 0
+for tool in mmdebstrap mke2fs ssh-keygen; do
+	command -v $tool >/dev/null 2>&1 && continue
+	echo "there is no $tool here: install Debian's mmdebstrap, e2fsprogs and openssh-client" >&2
+	exit 77
+done
+[ "$(id -u)" = 0 ] || { echo "a root disk is made by root only" >&2; exit 77; }
+rm -rf root disk.raw key key.pub
+ssh-keygen -q -t ed25519 -N '' -C test -f key
+# What no PV guest has a use for makes the disk small and quick to make.
+without=
+for d in gpu media net/wireless net/ethernet infiniband staging scsi iio usb hid input mtd isdn comedi video hwmon platform target; do
+	without="$without --dpkgopt=path-exclude=/lib/modules/*/kernel/drivers/$d/*"
+done
+for d in doc man locale info lintian; do
+	without="$without --dpkgopt=path-exclude=/usr/share/$d/*"
+done
+# shellcheck disable=SC2016,SC2086
+mmdebstrap --quiet --mode=root --variant=minbase $without --dpkgopt='path-exclude=/lib/modules/*/kernel/sound/*' \
+	--include=systemd-sysv,udev,linux-image-amd64,initramfs-tools,iproute2,iputils-ping,openssh-server,wget,e2fsprogs,python3-minimal \
+	--aptopt='Acquire::Languages "none"' \
+	--essential-hook='mkdir -p "$1/etc/initramfs-tools/conf.d"; echo COMPRESS=gzip >"$1/etc/initramfs-tools/conf.d/test"' \
+	--customize-hook='echo root:paravane | chroot "$1" chpasswd' \
+	--customize-hook='mkdir -p "$1/root/.ssh"; cat key.pub >"$1/root/.ssh/authorized_keys"' \
+	bookworm root
+echo '/dev/xvda / ext4 errors=remount-ro 0 1' >root/etc/fstab
+echo paravane >root/etc/hostname
+printf '[Match]\nType=ether\n[Network]\nDHCP=yes\n' >root/etc/systemd/network/80-dhcp.network
+chroot root systemctl -q enable systemd-networkd
+cp root/boot/vmlinuz-* vmlinuz
+cp root/boot/initrd.img-* initrd.img
+mke2fs -q -F -t ext4 -L root -d root disk.raw 1G
+rm -rf root
+touch made
