@@ -93,6 +93,19 @@ static int connect_device(struct xenbus_device *dev, struct error *e)
 	return 0;
 }
 
+/* Answers all that is under way and in the rings. */
+static void drain(struct xenbus_device *dev)
+{
+	struct vbd *v = xenbus_service(dev);
+	u32 q;
+
+	for (q = 0; q < v->nqueues; q++)
+		vbd_queue_run(v, q);
+	/* An answer makes room for more. */
+	while (v->first)
+		vbd_complete(v, TIME_NEVER);
+}
+
 static void disconnect_device(struct xenbus_device *dev)
 {
 	vbd_drop(xenbus_service(dev), !xenbus_replaced(dev));
@@ -296,8 +309,18 @@ static int load(struct xenbus_device *dev, struct reader *in)
 
 /* ---- for who gives the guest its disks -------------------------------------------------------------------------- */
 
-static const struct xenbus_ops vbd_ops = { "vbd",    XENBUS_INITIALISED, publish, connect_device, disconnect_device,
-					   on_event, removed,		 save,	  load };
+static const struct xenbus_ops vbd_ops = {
+	.name = "vbd",
+	.ready = XENBUS_INITIALISED,
+	.publish = publish,
+	.connect = connect_device,
+	.disconnect = disconnect_device,
+	.event = on_event,
+	.removed = removed,
+	.save = save,
+	.load = load,
+	.drain = drain,
+};
 
 int vbd_add(struct pv_domain *d, const struct vbd_config *c, struct vbd **out, struct error *e)
 {
@@ -331,18 +354,13 @@ void vbd_remove(struct vbd *v, bool force)
 
 void vbd_expel(struct vbd *v)
 {
-	u64 now = domain_now(v->d->d);
-	u32 q;
-
 	if (!xenbus_connected(v->dev)) {
 		xenbus_remove(v->dev, true);
 		return;
 	}
 	if (v->end == TIME_NEVER)
-		v->end = now + VBD_GRACE;
-	vbd_complete(v, TIME_NEVER);
-	for (q = 0; q < v->nqueues && xenbus_connected(v->dev); q++)
-		vbd_queue_run(v, q);
+		v->end = domain_now(v->d->d) + VBD_GRACE;
+	drain(v->dev);
 	xenbus_remove(v->dev, false);
 }
 

@@ -170,6 +170,8 @@ static void on_front(void *opaque, const char *path)
 	if (front == dev->front)
 		return;
 	dev->front = front;
+	if ((front == XENBUS_CLOSING || front == XENBUS_CLOSED) && dev->connected && dev->ops->drain)
+		dev->ops->drain(dev);
 	switch (front) {
 	case XENBUS_INITIALISING:
 		/* It begins, for the first time or again; or somebody else does in its place (kexec, a reloaded module). */

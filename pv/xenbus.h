@@ -44,6 +44,11 @@ struct xenbus_ops {
 	/* The back end's own part of the state; both may be NULL. load() finds maps and channels as they were saved. */
 	void (*save)(struct xenbus_device *dev, struct buf *out);
 	int (*load)(struct xenbus_device *dev, struct reader *in);
+	/*
+	 * The front end lets go: what it asked for and has no answer to is done and answered, for it may wait for that before it
+	 * really goes. disconnect() follows. NULL is allowed.
+	 */
+	void (*drain)(struct xenbus_device *dev);
 };
 
 /* ---- for whoever gives a domain devices -------------------------------------------------------------------------- */

@@ -36,7 +36,7 @@ begin() {
 	: >"$out"
 	exec 3<>"$spot/in"
 	"$program" -M xenpv -name control -m 256 -smp 4 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet" \
-		-serial mon:stdio -timeout 120 "$@" <"$spot/in" >"$out" 2>"$dir/$name.err" &
+		-serial mon:stdio -timeout 900 "$@" <"$spot/in" >"$out" 2>"$dir/$name.err" &
 	pid=$!
 }
 
@@ -53,8 +53,8 @@ until_said() {
 	tries=0
 	while [ "$(tr -d '\r' <"$out" | grep -cE -- "$1")" -lt "${2:-1}" ]; do
 		tries=$((tries + 1))
-		kill -0 $pid 2>/dev/null || tries=999
-		if [ $tries -gt 250 ]; then
+		kill -0 $pid 2>/dev/null || tries=9999
+		if [ $tries -gt 1200 ]; then
 			fail "$name: nothing said '$1' (${2:-1})"
 			return 1
 		fi
@@ -71,7 +71,7 @@ ask() {
 	echo $turn >"$spot/turn"
 	printf '\001cp /d 77000+%d\n%s\np /d 78000+%d\n\001c' $turn "$1" $turn >&3
 	tries=0
-	while [ $tries -lt 100 ] && ! grep -q "^$((78000 + turn))\|) $((78000 + turn))" "$out"; do
+	while [ $tries -lt 600 ] && ! grep -q "^$((78000 + turn))\|) $((78000 + turn))" "$out"; do
 		tries=$((tries + 1))
 		sleep 0.05
 	done
@@ -90,7 +90,7 @@ eventually() {
 	tries=0
 	while ! ask "$2" | grep -q -- "$3"; do
 		tries=$((tries + 1))
-		if [ $tries -gt 60 ]; then
+		if [ $tries -gt 300 ]; then
 			fail "$1: '$2' never says '$3'"
 			return
 		fi
@@ -104,7 +104,7 @@ younger() {
 	tries=0
 	until [ "$(instructions)" -lt "$2" ]; do
 		tries=$((tries + 1))
-		if [ $tries -gt 60 ]; then
+		if [ $tries -gt 300 ]; then
 			fail "$1: $(instructions) instructions, and $2 before"
 			return
 		fi

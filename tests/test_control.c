@@ -220,7 +220,7 @@ START_TEST(a_stopped_domain_stands_still)
 	static const u8 loop[16] = { 0xeb, 0xfe }; /* jmp $ */
 	struct bare_config cfg = { .image = loop, .len = sizeof loop, .boot = BARE_ROM, .memory = 1 << 20 };
 	struct error e = { "" };
-	struct freeze f = { NULL };
+	struct freeze f = { .d = NULL };
 	struct host h;
 
 	ck_assert_int_eq(host_init(&h, 0), 0);

@@ -391,6 +391,7 @@ START_TEST(unplugged)
 {
 	struct ve *w = ve_new(NULL, false, false);
 	struct ve_seg s = { VE_REF, 0, 7 };
+	struct ve_answer a;
 	u32 i;
 
 	ve_connect(w);
@@ -399,8 +400,13 @@ START_TEST(unplugged)
 	ve_kick(w, 0);
 	vbd_remove(w->vbd, _i);
 	if (!_i) {
+		u32 answers = 0;
+
 		ck_assert_uint_eq(w->removed, 0);
 		ve_state(w, XENBUS_CLOSING);
+		while (ve_take(w, 0, &a))
+			answers += a.status == OKAY;
+		ck_assert_uint_eq(answers, 8); /* before it lets go */
 		ve_state(w, XENBUS_CLOSED);
 	}
 	ck_assert_uint_eq(w->removed, 1);

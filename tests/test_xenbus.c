@@ -99,11 +99,27 @@ static int echo_load(struct xenbus_device *dev, struct reader *in)
 	return 0;
 }
 
-static const struct xenbus_ops echo_ops = { "echo",	XENBUS_INITIALISED, echo_publish, echo_connect, echo_disconnect,
-					    echo_event, echo_removed,	    echo_save,	  echo_load };
+static const struct xenbus_ops echo_ops = {
+	.name = "echo",
+	.ready = XENBUS_INITIALISED,
+	.publish = echo_publish,
+	.connect = echo_connect,
+	.disconnect = echo_disconnect,
+	.event = echo_event,
+	.removed = echo_removed,
+	.save = echo_save,
+	.load = echo_load,
+};
 /* One that waits for the front end to be connected, as a vif does. */
-static const struct xenbus_ops late_ops = { "echo",	XENBUS_CONNECTED, echo_publish, echo_connect, echo_disconnect,
-					    echo_event, echo_removed,	  NULL,		NULL };
+static const struct xenbus_ops late_ops = {
+	.name = "echo",
+	.ready = XENBUS_CONNECTED,
+	.publish = echo_publish,
+	.connect = echo_connect,
+	.disconnect = echo_disconnect,
+	.event = echo_event,
+	.removed = echo_removed,
+};
 
 /* ---- the guest --------------------------------------------------------------------------------------------------- */
 
