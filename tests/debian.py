@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 
-LONG = 240  # seconds that anything may take on a loaded machine
+LONG = 600  # seconds that anything may take on a loaded machine
 
 
 class Count:
