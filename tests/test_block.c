@@ -297,7 +297,7 @@ END_TEST
 START_TEST(faults)
 {
 	struct block_faults f;
-	struct block_options o = { .format = _i ? "qcow2" : "raw" };
+	struct block_options o = { .format = _i ? "qcow2" : "raw", .quiet = true };
 	struct poll_set *ps = poll_set_new();
 	struct job *j = calloc(8, sizeof *j);
 	struct block *b;
@@ -334,6 +334,48 @@ START_TEST(faults)
 	ck_assert_int_eq(block_pread(b, 0, p, 512), 0);
 	block_close(b);
 	poll_set_free(ps);
+	free(j);
+	end();
+}
+END_TEST
+
+/* A guest asks again and again; the person is told once of each kind. */
+START_TEST(told_once)
+{
+	struct block_faults f;
+	struct block_options o = { .format = "raw", .threads = 1 };
+	struct job *j = calloc(5, sizeof *j);
+	int saved = dup(2), out, i;
+	char text[2000] = "";
+	const char *full, *broken;
+	struct block *b;
+
+	begin();
+	memset(&f, 0, sizeof f);
+	f.space = 65536;
+	f.rule[0] = (struct block_fault){ .ops = BIT(BLOCK_READ), .error = -EIO };
+	o.faults_above = &f;
+	make_raw("a", 1 << 20);
+	b = open_spec(at("a"), &o, NULL);
+	out = open(at("said"), O_RDWR | O_CREAT, 0600);
+	fflush(stderr);
+	dup2(out, 2);
+	for (i = 0; i < 5; i++) {
+		block_submit(b, &job(&j[i], i & 1 ? BLOCK_READ : BLOCK_WRITE, 131072, 4096, 0)->r);
+		block_drain(b);
+	}
+	fflush(stderr);
+	dup2(saved, 2);
+	i = (int)pread(out, text, sizeof text - 1, 0);
+	close(saved);
+	close(out);
+	ck_assert_int_gt(i, 0);
+	full = strstr(text, "no room");
+	broken = strstr(text, "could not be read (Input/output error)");
+	ck_assert_msg(full && broken && strstr(text, at("a")), "%s", text);
+	ck_assert_msg(!strstr(full + 1, "no room") && !strstr(broken + 1, "could not be read"), "%s", text);
+	ck_assert_uint_eq(block_stats(b)->errors[BLOCK_WRITE], 3);
+	block_close(b);
 	free(j);
 	end();
 }
@@ -569,6 +611,7 @@ Suite *block_suite(void)
 	tcase_add_test(tc, chains);
 	tcase_add_loop_test(tc, asynchronous, 0, 4);
 	tcase_add_loop_test(tc, faults, 0, 2);
+	tcase_add_test(tc, told_once);
 	tcase_add_test(tc, cache_modes);
 	tcase_add_loop_test(tc, survives_kill, 0, 2);
 	tcase_add_loop_test(tc, snapshot, 0, 2);

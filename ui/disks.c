@@ -61,8 +61,6 @@ static struct block *open_image(const struct node *n, const char *file, const ch
 	o.snapshot = snapshot ? !strcmp(snapshot, "on") : node_has(n->parent, "snapshot");
 	if (cache)
 		block_cache_parse(cache, &o.cache, NULL);
-	/* Somebody else's CD is not for guessing at: nothing can be written to it. */
-	o.quiet = o.readonly;
 	b = block_open(file, &o, NULL, &rc, &why);
 	if (!b)
 		error_set(e, rc, "%s %s", said, why.text);
@@ -364,8 +362,11 @@ void guest_disk_describe(struct guest *g, struct buf *out)
 
 	for (i = 0; g->disks && i < DISK_SLOTS; i++) {
 		const struct disk *d = g->disks->slot[i];
+		const struct block_stats *host;
 		const struct vbd_stats *s;
 		char text[700];
+		u64 failed = 0;
+		u32 op;
 
 		if (!d)
 			continue;
@@ -381,11 +382,14 @@ void guest_disk_describe(struct guest *g, struct buf *out)
 		if (!d->vbd)
 			continue;
 		s = vbd_stats(d->vbd);
+		host = block_stats(d->block);
+		for (op = 0; op < BLOCK_OPS; op++)
+			failed += host->errors[op];
 		line(out,
 		     "    Requests:         %llu read (%llu bytes), %llu written (%llu bytes), %llu flushes, %llu discards, %llu "
-		     "refused\n",
+		     "refused, %llu failed\n",
 		     (unsigned long long)s->reads, (unsigned long long)s->read_bytes, (unsigned long long)s->writes,
 		     (unsigned long long)s->written_bytes, (unsigned long long)s->flushes, (unsigned long long)s->discards,
-		     (unsigned long long)s->refused);
+		     (unsigned long long)s->refused, (unsigned long long)failed);
 	}
 }

@@ -219,9 +219,11 @@ struct block *block_open(const char *spec, const struct block_options *o, struct
 		block_close(b);
 		return NULL;
 	}
-	if (b->guessed && !o->quiet)
-		msg_warn("%.300s: taken to be raw, as nothing in it says otherwise; say format=raw to be sure%s", spec,
-			 block_readonly(b) ? "" : " (until then it cannot be made to look like another format)");
+	/* What is only read is not for guessing at: nothing can be written to it. */
+	if (b->guessed && !o->quiet && !o->readonly)
+		msg_warn("%.300s: taken to be raw, as nothing in it says otherwise; say format=raw to be sure (until then it cannot "
+			 "be made to look like another format)",
+			 spec);
 	return b;
 }
 

@@ -28,7 +28,7 @@ struct block_options {
 	const char *format; /* "raw", "qcow2", or NULL: looked up in the image, with a warning when raw is guessed */
 	bool readonly;
 	bool snapshot; /* the image is only read; writes go to an unlinked temporary file and are thrown away */
-	bool quiet;    /* no warnings on stderr */
+	bool quiet;    /* no warnings on stderr; otherwise of a guessed format, and once of each way the host's disk fails */
 	enum block_cache cache;
 	u32 threads;                       /* 0: BLOCK_THREADS */
 	struct block_faults *faults;       /* of tests: injected below the format, at the host's file */

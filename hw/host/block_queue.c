@@ -181,6 +181,28 @@ static struct block_request *take_done(struct block *b)
 	return r;
 }
 
+enum fault { FULL, READ_FAILS, WRITE_FAILS };
+
+/*
+ * Who asked is told of each failure, the person of the first of a kind only: a guest asks again and again. What was no fault
+ * of the host's is none of the person's business.
+ */
+static void tell(struct block *b, enum block_op op, int rc)
+{
+	enum fault kind = rc == -ENOSPC ? FULL : op == BLOCK_READ ? READ_FAILS : WRITE_FAILS;
+
+	if (b->options.quiet || b->told & BIT(kind) || rc == -EINVAL || rc == -EROFS)
+		return;
+	b->told |= (u32)BIT(kind);
+	if (kind == FULL)
+		msg_warn("%.300s: the host has no room for it any more: what is written to it fails, what was flushed is safe; make "
+			 "room, and it goes on",
+			 b->spec);
+	else
+		msg_warn("%.300s: a part of it could not be %s (%s), and the guest got an error; look after the host's disk, or its server",
+			 b->spec, kind == READ_FAILS ? "read" : "written", strerror(-rc));
+}
+
 /* One by one: done may wait for another request, which must be found then. */
 u32 block_reap(struct block *b)
 {
@@ -194,10 +216,12 @@ u32 block_reap(struct block *b)
 		r->next = NULL;
 		b->in_flight--;
 		b->stats.ops[op]++;
-		if (r->result)
+		if (r->result) {
 			b->stats.errors[op]++;
-		else if (op != BLOCK_FLUSH)
+			tell(b, (enum block_op)op, r->result);
+		} else if (op != BLOCK_FLUSH) {
 			b->stats.bytes[op] += r->length;
+		}
 		r->finished = true;
 		for (w = b->waiters; w; w = w->next)
 			w->seen |= w->req == r;

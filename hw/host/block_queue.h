@@ -29,6 +29,7 @@ struct block {
 	struct poll_item *it;
 	int wake[2]; /* a byte in it: something is in done */
 	u32 in_flight;
+	u32 told; /* kinds of failures a person was told of: BIT(enum fault) */
 	struct block_waiter *waiters;
 
 	/* Under lock. */
