@@ -88,6 +88,19 @@ START_TEST(nodes)
 	ck_assert_str_eq(at(&o, "nics/vif1", "mac"), "52:54:00:00:00:02");
 	ck_assert_uint_eq(node_u64(node_find(o.guest, "nics/vif1"), "unit", 99), 1);
 	options_free(&o);
+	/* One that another card was given is left to that. */
+	{
+		char line[80];
+		u8 m[6], n[6];
+
+		net_mac_for("demo", 0, m);
+		snprintf(line, sizeof line, "-name demo -nic user -nic user,mac=%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2],
+			 m[3], m[4], m[5]);
+		good(&o, line);
+		ck_assert(net_mac_parse(at(&o, "nics/vif0", "mac"), n) && memcmp(m, n, 6));
+		ck_assert(net_mac_parse(at(&o, "nics/vif1", "mac"), n) && !memcmp(m, n, 6));
+		options_free(&o);
+	}
 	good(&o,
 	     "-nic user,id=lan,mac=52:54:00:00:00:03 -object filter-dump,id=f,netdev=lan,file=/tmp/x.pcap,maxlen=99");
 	ck_assert_str_eq(at(&o, "networks/lan", "spec"), "user,id=lan");
@@ -117,6 +130,7 @@ START_TEST(sentences)
 	bad("-nic user,mac=53:54:00:00:00:01", "mac=53:54:00:00:00:01", "even");
 	bad("-nic user,mac=xyz", "mac=xyz", "52:54:00:12:34:56");
 	bad("-nic user,model=e1000", "model=e1000", "model xen");
+	bad("-nic user,mac=52:54:00:00:00:01 -nic user,mac=52-54-00-00-00-01", "card vif0: the card 'vif1' has the address", "mac=");
 	bad("-nic user,id=a -nic user,id=a", "there is a network 'a' already", "");
 	bad("-device e1000,netdev=n0", "'e1000' is no device", "xen-net-device");
 	bad("-device xen-net-device,netdev=n0", "there is no network 'n0'", "-netdev user,id=n0");
@@ -127,6 +141,12 @@ START_TEST(sentences)
 	bad("-object filter-dump,id=f,netdev=n", "file= is missing", "");
 	bad("-object filter-dump,id=f,netdev=n,file=x", "there is no network 'n'", "");
 	bad("-nic user,id=n -object filter-dump,id=f,netdev=n,file=x,maxlen=0", "maxlen=0", "from 1");
+	{
+		char line[1300];
+
+		snprintf(line, sizeof line, "-nic user,id=n -object filter-dump,id=f,netdev=n,file=/%01100d", 0);
+		bad(line, "more than 1000 letters", "shorten");
+	}
 	bad("-M none -nic user", "-M none has no network cards", "xenpv");
 }
 END_TEST

@@ -41,6 +41,11 @@ bool net_word_next(const char **s, struct net_word *w)
 	return true;
 }
 
+static int too_long(const char *said, struct error *e)
+{
+	return error_set(e, -E2BIG, "%.100s: a property has more than 1000 letters: shorten it", said);
+}
+
 struct node *networks_node(const struct node *guest, const char *kind, const char *id)
 {
 	struct node *all = node_child(guest, kind);
@@ -180,6 +185,8 @@ int networks_add_card(struct node *guest, const char *said, const char *spec, st
 	int rc = 0;
 
 	while (!rc && net_word_next(&spec, &w)) {
+		if (w.too_long)
+			return too_long(said, e);
 		if (!strcmp(w.name, "mac") || !strcmp(w.name, "macaddr")) {
 			rc = check_mac(said, w.value, e);
 			snprintf(mac, sizeof mac, "%.20s", w.value);
@@ -237,6 +244,8 @@ int networks_add_dump(struct node *guest, const char *said, const char *spec, st
 	int rc = 0;
 
 	while (net_word_next(&spec, &w)) {
+		if (w.too_long)
+			return too_long(said, e);
 		if (!strcmp(w.name, "id") && strlen(w.value) < sizeof id)
 			strcpy(id, w.value);
 		else if (!strcmp(w.name, "netdev") && strlen(w.value) < sizeof netdev)
@@ -310,7 +319,7 @@ static int split_nic(const char *said, const char *value, struct buf *card, stru
 		struct buf *b = of_card ? card : net;
 
 		if (w.too_long)
-			return error_set(e, -E2BIG, "%.100s: a property has more than 1000 letters: shorten it", said);
+			return too_long(said, e);
 		/* A type comes first; without one it is QEMU's default. */
 		if (first && w.has_value)
 			buf_put(net, "user", 4);
@@ -445,6 +454,31 @@ int networks_option(struct node *guest, const char *option, const char *value, F
 	return !strcmp(option, "nic") ? option_nic(guest, said, value, e) : option_net(guest, said, value, e);
 }
 
+/* Another card of the guest with that address, or NULL. */
+static const struct node *card_of_mac(const struct node *nics, const struct node *but, const u8 mac[6])
+{
+	const struct node *c;
+	u8 m[6];
+
+	for (c = nics->first; c; c = c->next)
+		if (c != but && net_mac_parse(node_str(c, "mac", ""), m) && !memcmp(m, mac, sizeof m))
+			return c;
+	return NULL;
+}
+
+/* One that follows from the guest's name and the card's number; the next of them when another card was given it. */
+static int choose_mac(const struct node *nics, struct node *card, const char *name)
+{
+	u32 index = (u32)node_u64(card, "unit", 0);
+	char text[20];
+	u8 m[6];
+
+	for (net_mac_for(name, index, m); card_of_mac(nics, card, m); net_mac_for(name, index, m))
+		index += 0x10000;
+	snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+	return node_set_str(card, "mac", text);
+}
+
 int networks_check(struct node *guest, const char *name, struct error *e)
 {
 	const struct node *nics = node_child(guest, "nics"), *dumps = node_child(guest, "dumps");
@@ -452,7 +486,7 @@ int networks_check(struct node *guest, const char *name, struct error *e)
 
 	for (c = nics ? nics->first : NULL; c; c = c->next) {
 		const char *netdev = node_str(c, "netdev", NULL);
-		char text[20];
+		const struct node *other;
 		u8 m[6];
 
 		if (netdev && !networks_node(guest, "networks", netdev))
@@ -460,12 +494,15 @@ int networks_check(struct node *guest, const char *name, struct error *e)
 				e, -ENOENT,
 				"card %.60s: there is no network '%.60s': define it, as in -netdev user,id=%.60s",
 				c->name, netdev, netdev);
-		if (node_has(c, "mac"))
+		if (!node_has(c, "mac")) {
+			if (choose_mac(nics, c, name))
+				return error_set(e, -ENOMEM, "the host is out of memory");
 			continue;
-		net_mac_for(name, (u32)node_u64(c, "unit", 0), m);
-		snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
-		if (node_set_str(c, "mac", text))
-			return error_set(e, -ENOMEM, "the host is out of memory");
+		}
+		other = net_mac_parse(node_str(c, "mac", ""), m) ? card_of_mac(nics, c, m) : NULL;
+		if (other)
+			return error_set(e, -EADDRINUSE, "card %.60s: the card '%.60s' has the address %.40s too: give each its own mac=",
+					 c->name, other->name, node_str(c, "mac", ""));
 	}
 	for (c = dumps ? dumps->first : NULL; c; c = c->next)
 		if (!networks_node(guest, "networks", node_str(c, "netdev", "")))
