@@ -201,6 +201,7 @@ START_TEST(sentences)
 	s.backing = "x";
 	refused(&s, true, 0, "backing file");
 	refused(&plain, true, 60, "truncated");
+	refused(&plain, true, 100, "truncated");
 	refused(&plain, true, 65536 * 2, "truncated");
 	refused(&plain, false, 65536 * 3 + 1, "truncated");
 	/* Encryption, and sizes that lie. */

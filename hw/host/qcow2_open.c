@@ -88,6 +88,9 @@ static int read_header(struct qcow2 *q, struct header *h, struct error *e)
 	q->refcount_order = 4;
 	h->length = QH_V2_LENGTH;
 	if (q->version == 3) {
+		if (q->file->size < QH_V3_LENGTH)
+			return error_set(e, -EIO, "%.300s is truncated: %llu bytes are less than a qcow2 header", q->name,
+					 (unsigned long long)q->file->size);
 		h->incompatible = ldbe64(h->p + QH_INCOMPATIBLE);
 		h->compatible = ldbe64(h->p + QH_COMPATIBLE);
 		h->autoclear = ldbe64(h->p + QH_AUTOCLEAR);
