@@ -95,6 +95,7 @@ struct vbd {
 	/* The host's own. */
 	struct vbd_req *free;           /* of VBD_SEGMENTS or fewer */
 	void *buffers[VBD_CLASSES];     /* linked by their first word */
+	u64 pooled;                     /* bytes in them: VBD_BYTES_MAX at most */
 	struct vbd_ask *ask;
 	struct vbd_stats stats;
 };

@@ -63,13 +63,22 @@ static u8 *buffer_get(struct vbd *v, u32 class)
 	if (!p)
 		return buffer_new(class);
 	memcpy(&v->buffers[class], p, sizeof(void *));
+	v->pooled -= (u64)PAGE_SIZE << class;
 	return p;
 }
 
 static void buffer_put(struct vbd *v, u32 class, u8 *p)
 {
+	u64 size = (u64)PAGE_SIZE << class;
+
+	/* A guest that asks for all sizes in turn shall not make us keep as much of each. */
+	if (v->pooled + size > VBD_BYTES_MAX) {
+		buffer_free(p);
+		return;
+	}
 	memcpy(p, &v->buffers[class], sizeof(void *));
 	v->buffers[class] = p;
+	v->pooled += size;
 }
 
 void vbd_pool_free(struct vbd *v)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "pv/vbd_impl.h"
 #include "tests/suites.h"
 #include "tests/vbd_env.h"
 
@@ -151,6 +152,32 @@ START_TEST(indirect_segments)
 }
 END_TEST
 
+/* What is kept for later is bounded, whatever sizes a guest asks for in turn. */
+START_TEST(kept_memory)
+{
+	u32 refs[8] = { VE_REF + 78 }, sizes[3] = { 256, 128, 64 }, n, i, bad = 0;
+	struct ve *w = ve_new(NULL, false, false);
+	struct ve_answer a;
+
+	w->order = 4;
+	ve_connect(w);
+	ck_assert_int_eq(indirect(w, OP_READ, 0, 256, VE_REF + 78), OKAY);
+	for (n = 0; n < 3; n++) {
+		for (i = 0; i < 16 * 256 / sizes[n]; i++)
+			ve_put(w, 0, OP_INDIRECT, OP_READ, i, 0, NULL, 0, refs, sizes[n]);
+		ve_kick(w, 0);
+		ve_time(w, w->d->time.s.now + 100000000);
+		for (i = 0; ve_take(w, 0, &a); i++)
+			bad += a.status != OKAY;
+		bad += i != 16 * 256 / sizes[n];
+	}
+	ck_assert_uint_eq(bad, 0);
+	ck_assert_uint_gt(w->vbd->pooled, 0);
+	ck_assert_uint_le(w->vbd->pooled, VBD_BYTES_MAX);
+	finish(w);
+}
+END_TEST
+
 START_TEST(several_queues)
 {
 	struct ve *w = ve_new(NULL, false, false);
@@ -214,7 +241,7 @@ START_TEST(host_errors)
 {
 	struct block_faults faults = { .rule = { { .ops = BIT(BLOCK_READ), .skip = 1, .count = 1, .error = -EIO },
 						 { .ops = BIT(BLOCK_WRITE), .count = 1, .error = -ENOSPC } } };
-	struct block_options o = { .format = "raw", .faults_above = &faults };
+	struct block_options o = { .format = "raw", .quiet = true, .faults_above = &faults };
 	struct ve *w = ve_new(&o, false, false);
 	struct ve_seg s = { VE_REF, 0, 7 };
 
@@ -581,6 +608,7 @@ Suite *vbd_suite(void)
 	tcase_add_test(tc, offered);
 	tcase_add_loop_test(tc, read_and_write, 0, 12);
 	tcase_add_loop_test(tc, indirect_segments, 0, 4);
+	tcase_add_test(tc, kept_memory);
 	tcase_add_test(tc, several_queues);
 	tcase_add_loop_test(tc, flush_barrier_discard, 0, 2);
 	tcase_add_loop_test(tc, host_errors, 0, 2);
