@@ -310,7 +310,6 @@ START_TEST(faults)
 		.ops = BIT(BLOCK_WRITE), .skip = 2, .count = 1, .error = -EIO, .partial = 512
 	};
 	f.rule[1] = (struct block_fault){ .ops = BIT(BLOCK_FLUSH), .skip = 1, .count = 1, .error = -EIO };
-	o.threads = 1; /* in order */
 	o.faults_above = &f;
 	if (_i)
 		make_qcow2("a", 1 << 20, NULL, NULL);
@@ -320,10 +319,12 @@ START_TEST(faults)
 	for (i = 0; i < 4; i++) {
 		memset(j[i].p, 0x77, sizeof j[i].p);
 		block_submit(b, &job(&j[i], BLOCK_WRITE, (u64)i * 4096, 4096, 0)->r);
+		block_drain(b); /* in order: whoever waits helps */
 	}
-	for (i = 4; i < 7; i++)
+	for (i = 4; i < 7; i++) {
 		block_submit(b, &job(&j[i], BLOCK_FLUSH, 0, 0, 0)->r);
-	block_drain(b);
+		block_drain(b);
+	}
 	for (i = 0; i < 7; i++)
 		ck_assert_int_eq(j[i].result, i == 2 || i == 5 ? -EIO : 0);
 	ck_assert_int_eq(block_pread(b, 2 * 4096, p, 1024), 0);
