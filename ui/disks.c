@@ -292,7 +292,9 @@ int guest_disk_resize(struct guest *g, const char *id, u64 bytes, struct error *
 static void take_out(struct disk *d, bool force)
 {
 	if (d->vbd) {
-		d->fate = EJECTED;
+		/* One that is being removed stays on its way out. */
+		if (d->fate == STAYS)
+			d->fate = EJECTED;
 		let_go(d->vbd, force);
 		return;
 	}
