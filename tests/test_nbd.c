@@ -3,6 +3,7 @@
  * Disks of NBD servers: a whole life with qemu-nbd, where it is installed.
  */
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,19 @@
 #include "tests/qcow2_image.h"
 #include "tests/suites.h"
 
+#if !HAVE_NBD
+START_TEST(server)
+{
+	struct block_options o = { .format = "raw" };
+	struct error e = { "" };
+	int code = 0;
+
+	ck_assert_ptr_null(block_open("nbd+unix:///x?socket=/nonexistent/sock", &o, NULL, &code, &e));
+	ck_assert_int_eq(code, -ENOTSUP);
+	ck_assert_msg(strstr(e.text, "libnbd") != NULL, "%s", e.text);
+}
+END_TEST
+#else
 static char dir[64];
 
 static void begin(void)
@@ -52,10 +66,7 @@ START_TEST(server)
 	FILE *f;
 
 	ck_assert_ptr_null(block_open("nbd+unix:///x?socket=/nonexistent/sock", &o, NULL, &code, &e));
-#if !HAVE_NBD
-	ck_assert_int_eq(code, -ENOTSUP);
-	ck_assert(strstr(e.text, "libnbd"));
-#else
+	ck_assert_int_eq(code, -EIO);
 	ck_assert_msg(strstr(e.text, "no NBD server") != NULL, "%s", e.text);
 	if (system("qemu-nbd --version >/dev/null 2>&1"))
 		return;
@@ -96,11 +107,11 @@ START_TEST(server)
 	ck_assert_int_eq(block_pwrite(b, 0, q, 512), -EIO);
 	block_close(b);
 	end();
-#endif
 	free(p);
 	free(q);
 }
 END_TEST
+#endif
 
 Suite *nbd_suite(void);
 Suite *nbd_suite(void)
