@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -163,6 +164,38 @@ START_TEST(unix_server)
 	close(fd2);
 	ck_assert_int_ne(access(path, F_OK), 0);
 	poll_set_free(ps);
+}
+END_TEST
+
+/* A host without descriptors: who knocks waits, and the loop does not spin meanwhile. */
+START_TEST(no_descriptors)
+{
+	struct poll_set *ps = poll_set_new();
+	struct sink s = { .room = 3 };
+	struct chardev *cd;
+	char path[90], spec[140];
+	int fd, spare, i;
+	struct rlimit old, few;
+
+	temp_path(path, sizeof path, "n.sock");
+	snprintf(spec, sizeof spec, "unix:%s,server=on,wait=off", path);
+	cd = open_dev(spec, ps, &s, NULL);
+	fd = unix_connect(path);
+	ck_assert_int_eq((int)write(fd, "abc", 3), 3);
+	spare = dup(0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	few.rlim_cur = (rlim_t)spare;
+	close(spare);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	for (i = 0; !poll_wait(ps, 100000000) && i < 10; i++)
+		;
+	ck_assert_int_eq(poll_wait(ps, 20000000), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	LOOP_UNTIL(ps, s.n == 3);
+	chardev_close(cd);
+	poll_set_free(ps);
+	close(fd);
 }
 END_TEST
 
@@ -567,6 +600,7 @@ Suite *chardev_suite(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, unix_server);
+	tcase_add_test(t, no_descriptors);
 	tcase_add_test(t, unix_wait_and_client);
 	tcase_add_test(t, tcp);
 	tcase_add_test(t, slow_peer);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -298,6 +299,38 @@ START_TEST(dropping_peers)
 END_TEST
 
 /* A peer that does not read: nobody waits, the queue has its bound, and later traffic is whole frames. */
+/* A host without descriptors: who knocks waits, the loop does not spin, and when there are some he is let in. */
+START_TEST(no_descriptors)
+{
+	struct poll_set *ps = poll_set_new();
+	struct card *c = malloc(sizeof *c);
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), spare = dup(0), i;
+	struct rlimit old, few;
+
+	open_card(c, "socket,listen=127.0.0.1:0", NULL, ps);
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	to.sin_port = htons(port_of(c->n));
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	few.rlim_cur = (rlim_t)spare;
+	close(spare);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	for (i = 0; !poll_wait(ps, 100000000) && i < 10; i++)
+		;
+	/* The first look has failed; the next is a tenth of a second away. */
+	ck_assert_int_eq(poll_wait(ps, 20000000), 0);
+	ck_assert(!connected(c->n));
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	LOOP_UNTIL(ps, connected(c->n));
+	netdev_close(c->n);
+	poll_set_free(ps);
+	close(fd);
+	free(c);
+}
+END_TEST
+
 START_TEST(stalled_peer)
 {
 	struct poll_set *ps = poll_set_new();
@@ -728,6 +761,7 @@ Suite *net_socket_suite(void)
 	tcase_add_test(t, multicast);
 	tcase_add_test(t, framing);
 	tcase_add_test(t, dropping_peers);
+	tcase_add_test(t, no_descriptors);
 	tcase_add_test(t, stalled_peer);
 	tcase_add_test(t, full_card);
 	tcase_add_test(t, eager_card);

@@ -123,13 +123,30 @@ static int parse_spec(const struct chardev *cd, char *arg, struct options *o, st
 	return 0;
 }
 
+#define RETRY_NS 100000000u /* after the host had no descriptor for a peer */
+
+static void on_retry(void *opaque, u32 events)
+{
+	struct chardev *cd = opaque;
+
+	poll_remove(cd->env.poll, cd->timer);
+	cd->timer = NULL;
+	if (!cd->connected)
+		poll_change(cd->env.poll, cd->listen_it, POLL_READABLE, false);
+}
+
 static void on_connection(void *opaque, u32 events)
 {
 	struct chardev *cd = opaque;
 	int fd = accept(cd->listen_fd, NULL, NULL), one = 1;
 
-	if (fd < 0)
+	if (fd < 0) {
+		/* The peer goes on knocking: without a pause we would do nothing but say no. */
+		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED && !cd->timer &&
+		    (cd->timer = poll_every(cd->env.poll, RETRY_NS, on_retry, cd)))
+			poll_change(cd->env.poll, cd->listen_it, 0, true);
 		return;
+	}
 	prepare_fd(fd);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* no harm where it is no TCP */
 	if (chardev_start(cd, fd, fd)) {

@@ -29,6 +29,7 @@ extern int net_stream_unused;
 
 #define OUT_MAX NET_QUEUE_BYTES
 #define READS 16               /* in one go, so that others get their turn */
+#define ACCEPT_RETRY 100000000u /* ns, after the host had no descriptor for a peer */
 #define FIRST_ANSWER 250000000 /* ns that opening waits to hear whether anybody is there */
 
 struct stream {
@@ -61,7 +62,10 @@ static void on_retry(void *opaque, u32 events)
 
 	poll_remove(s->n->ps, s->timer);
 	s->timer = NULL;
-	begin_connect(s);
+	if (!s->listen_it)
+		begin_connect(s);
+	else if (s->fd < 0)
+		poll_change(s->n->ps, s->listen_it, POLL_READABLE, false);
 }
 
 /* The peer is gone: a server listens again, a client tries again if it was asked to. */
@@ -201,8 +205,13 @@ static void on_connection(void *opaque, u32 events)
 	struct net_addr peer = { .len = sizeof peer.ss };
 	int fd = accept(s->listen_fd, (struct sockaddr *)&peer.ss, &peer.len);
 
-	if (fd < 0)
+	if (fd < 0) {
+		/* The peer goes on knocking: without a pause we would do nothing but say no. */
+		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED && !s->timer &&
+		    (s->timer = poll_every(s->n->ps, ACCEPT_RETRY, on_retry, s)))
+			poll_change(s->n->ps, s->listen_it, 0, true);
 		return;
+	}
 	net_prepare_fd(fd);
 	net_addr_name(&peer);
 	if (adopt(s, fd, s->addr.ss.ss_family == AF_UNIX ? s->addr.text : peer.text)) {
