@@ -98,6 +98,19 @@ START_TEST(server)
 	ck_assert(!memcmp(p, q, 3 << 20));
 	ck_assert_int_eq(block_resize(b, 8 << 20, NULL), -ENOTSUP);
 	block_close(b);
+	/* One that says nothing is given up, and nobody waits for it again. */
+	o.patience = 200;
+	b = block_open(spec, &o, NULL, NULL, &e);
+	ck_assert_msg(b != NULL, "%s", e.text);
+	snprintf(cmd, sizeof cmd, "kill -STOP $(cat %s/pid)", dir);
+	ck_assert_int_eq(system(cmd), 0);
+	for (tries = 0; tries < 40; tries++)
+		ck_assert_int_eq(block_pread(b, 0, q, 512), -EIO);
+	ck_assert_int_eq(block_flush(b), -EIO);
+	block_close(b);
+	snprintf(cmd, sizeof cmd, "kill -CONT $(cat %s/pid)", dir);
+	ck_assert_int_eq(system(cmd), 0);
+	o.patience = 0;
 	/* A server that goes away is an error of the request. */
 	b = block_open(spec, &o, NULL, NULL, &e);
 	ck_assert_msg(b != NULL, "%s", e.text);

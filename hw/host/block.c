@@ -36,7 +36,7 @@ static int open_below(const char *spec, bool readonly, const struct block_option
 	int rc;
 
 	if (block_is_nbd(spec)) {
-		rc = block_nbd_open(spec, readonly, o->threads ? o->threads : BLOCK_THREADS, out, e);
+		rc = block_nbd_open(spec, readonly, o->threads ? o->threads : BLOCK_THREADS, o->patience, out, e);
 		if (!rc)
 			(*out)->nosync = o->cache == BLOCK_UNSAFE;
 		return rc;

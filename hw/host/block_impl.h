@@ -98,9 +98,9 @@ int block_file_open(const char *path, bool readonly, enum block_cache cache, con
 int block_file_lock(int fd, bool writer);
 /* An unlinked temporary file. */
 int block_file_temp(struct block_node **out, struct error *e);
-/* NBD through libnbd. block_is_nbd() says whether a spec means it. */
+/* NBD through libnbd; patience: ms, 0: as block.h says. block_is_nbd() says whether a spec means it. */
 bool block_is_nbd(const char *spec);
-int block_nbd_open(const char *spec, bool readonly, u32 connections, struct block_node **out, struct error *e);
+int block_nbd_open(const char *spec, bool readonly, u32 connections, u32 patience, struct block_node **out, struct error *e);
 /* Takes what is written into a temporary file; base is closed with it. */
 int block_overlay_open(struct block_node *base, struct block_node **out, struct error *e);
 /* Passes to below what faults let pass; below is closed with it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Disks of an NBD server, through libnbd. Left out: coming back to a server that went away (requests then fail with -EIO).
+ * Disks of an NBD server, through libnbd. Left out: coming back to a server that went away, or that said nothing for
+ * too long (requests then fail with -EIO).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ bool block_is_nbd(const char *spec)
 
 #if !HAVE_NBD
 
-int block_nbd_open(const char *spec, bool readonly, u32 connections, struct block_node **out, struct error *e)
+int block_nbd_open(const char *spec, bool readonly, u32 connections, u32 patience, struct block_node **out, struct error *e)
 {
 	return error_set(e, -ENOTSUP,
 			 "%.300s: this program was built without NBD; install libnbd (Debian: libnbd-dev), configure "
@@ -38,14 +39,16 @@ int block_nbd_open(const char *spec, bool readonly, u32 connections, struct bloc
 
 #define CONNECTIONS_MAX 8
 #define PIECE (1u << 20) /* bytes a request: what every server takes */
+#define PATIENCE 30000u  /* ms that a server may say nothing while it is asked */
 
 struct nbd {
 	struct block_node node;
 	char *spec;
 	pthread_mutex_t lock;
 	pthread_cond_t turn;
-	struct nbd_handle *idle[CONNECTIONS_MAX]; /* connections that nobody uses now */
+	struct nbd_handle *idle[CONNECTIONS_MAX]; /* connections that nobody uses now; NULL: one that was given up */
 	u32 nidle;
+	u32 patience;
 	bool can_flush, can_trim, can_zero;
 };
 
@@ -82,13 +85,37 @@ static int failure(void)
 	return err == ENOSPC || err == EPERM || err == EROFS || err == ENOMEM ? -err : -EIO;
 }
 
+/*
+ * Waits for a request on *h. A server that says nothing would hold the guest, and us with it, for ever: its connection is
+ * given up, and *h is NULL.
+ */
+static int finish(struct nbd *d, struct nbd_handle **h, i64 cookie)
+{
+	int rc = cookie < 0 ? -1 : 0;
+
+	while (!rc) {
+		rc = nbd_aio_command_completed(*h, (u64)cookie);
+		if (rc)
+			break;
+		rc = nbd_poll(*h, (int)d->patience);
+		if (!rc) {
+			msg_warn("%.300s: the server has said nothing for %u ms: it is not asked any more", d->spec, d->patience);
+			nbd_close(*h);
+			*h = NULL;
+			return -EIO;
+		}
+		rc = MIN(rc, 0);
+	}
+	return rc < 0 ? failure() : 0;
+}
+
 static int move(struct block_node *n, bool write_it, u64 off, const struct block_slice *s)
 {
 	struct nbd *d = nbd_of(n);
 	struct nbd_handle *h = take(d);
 	u8 *bounce = NULL;
 	u64 done = 0;
-	int rc = 0;
+	int rc = h ? 0 : -EIO;
 
 	while (!rc && done < s->len) {
 		struct block_slice part = slice_cut(s, done, MIN(s->len - done, PIECE));
@@ -103,10 +130,10 @@ static int move(struct block_node *n, bool write_it, u64 off, const struct block
 			if (write_it)
 				slice_get(&part, p);
 		}
-		if (write_it ? nbd_pwrite(h, p, (size_t)part.len, off + done, 0)
-			     : nbd_pread(h, p, (size_t)part.len, off + done, 0))
-			rc = failure();
-		else if (!write_it && p == bounce)
+		rc = finish(d, &h,
+			    write_it ? nbd_aio_pwrite(h, p, (size_t)part.len, off + done, NBD_NULL_COMPLETION, 0)
+				     : nbd_aio_pread(h, p, (size_t)part.len, off + done, NBD_NULL_COMPLETION, 0));
+		if (!rc && !write_it && p == bounce)
 			slice_put(&part, p);
 		done += part.len;
 	}
@@ -138,14 +165,13 @@ static int nbd_node_flush(struct block_node *n)
 {
 	struct nbd *d = nbd_of(n);
 	struct nbd_handle *h;
-	int rc = 0;
+	int rc;
 
 	if (!d->can_flush || n->nosync || n->readonly)
 		return 0;
 	/* With several connections the server has promised that a flush on one is good for all. */
 	h = take(d);
-	if (nbd_flush(h, 0))
-		rc = failure();
+	rc = h ? finish(d, &h, nbd_aio_flush(h, NBD_NULL_COMPLETION, 0)) : -EIO;
 	give(d, h);
 	return rc;
 }
@@ -154,16 +180,16 @@ static int nbd_node_zero(struct block_node *n, u64 off, u64 len, u32 flags)
 {
 	struct nbd *d = nbd_of(n);
 	struct nbd_handle *h;
-	int rc = 0;
+	int rc;
 
 	if (!d->can_zero)
 		return node_write_zeros(n, off, len);
 	h = take(d);
+	rc = h ? 0 : -EIO;
 	while (!rc && len) {
 		u64 k = MIN(len, 1u << 30);
 
-		if (nbd_zero(h, k, off, flags & BLOCK_UNMAP ? 0 : LIBNBD_CMD_FLAG_NO_HOLE))
-			rc = failure();
+		rc = finish(d, &h, nbd_aio_zero(h, k, off, NBD_NULL_COMPLETION, flags & BLOCK_UNMAP ? 0 : LIBNBD_CMD_FLAG_NO_HOLE));
 		off += k;
 		len -= k;
 	}
@@ -179,10 +205,10 @@ static int nbd_node_discard(struct block_node *n, u64 off, u64 len)
 	if (!d->can_trim)
 		return 0;
 	h = take(d);
-	while (len) {
+	while (h && len) {
 		u64 k = MIN(len, 1u << 30);
 
-		if (nbd_trim(h, k, off, 0))
+		if (finish(d, &h, nbd_aio_trim(h, k, off, NBD_NULL_COMPLETION, 0)))
 			break; /* a hint */
 		off += k;
 		len -= k;
@@ -203,7 +229,9 @@ static void nbd_node_close(struct block_node *n)
 	u32 i;
 
 	for (i = 0; i < d->nidle; i++) {
-		nbd_shutdown(d->idle[i], 0);
+		/* nbd_shutdown() would wait for a server that may not listen; it is told that we leave, if it does. */
+		if (d->idle[i] && nbd_aio_is_ready(d->idle[i]) > 0 && !nbd_aio_disconnect(d->idle[i], 0))
+			nbd_poll(d->idle[i], 100);
 		nbd_close(d->idle[i]);
 	}
 	pthread_mutex_destroy(&d->lock);
@@ -284,7 +312,7 @@ static int ask(struct nbd *d, struct nbd_handle *h, bool readonly, struct error 
 	return 0;
 }
 
-int block_nbd_open(const char *spec, bool readonly, u32 connections, struct block_node **out, struct error *e)
+int block_nbd_open(const char *spec, bool readonly, u32 connections, u32 patience, struct block_node **out, struct error *e)
 {
 	struct nbd *d = calloc(1, sizeof *d);
 	struct nbd_handle *h;
@@ -298,6 +326,7 @@ int block_nbd_open(const char *spec, bool readonly, u32 connections, struct bloc
 	d->node.name = d->spec;
 	d->node.readonly = readonly;
 	d->node.fixed = true;
+	d->patience = patience ? patience : PATIENCE;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->turn, NULL);
 	h = connect_one(spec, e);
