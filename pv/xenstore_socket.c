@@ -43,7 +43,6 @@ u32 xs_socket_clients(const struct xs_socket *k)
 	return 0;
 }
 #else
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -51,6 +50,7 @@ u32 xs_socket_clients(const struct xs_socket *k)
 
 #include "base/buf.h"
 #include "base/endian.h"
+#include "hw/host/sockets.h"
 #include "pv/xenstore_impl.h"
 
 #ifndef MSG_NOSIGNAL
@@ -276,12 +276,6 @@ static const struct xs_client_ops client_ops = { on_send, on_served, on_gone };
 
 /* ---- clients come ---------------------------------------------------------------------------------------------- */
 
-static void prepare_fd(int fd)
-{
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
-
 static void on_retry(void *opaque, u32 events)
 {
 	struct xs_socket *k = opaque;
@@ -305,7 +299,7 @@ static void on_connection(void *opaque, u32 events)
 		}
 		return;
 	}
-	prepare_fd(fd);
+	socket_prepare(fd);
 	for (i = 0; i < XS_CLIENTS && k->clients[i]; i++)
 		;
 	c = i < XS_CLIENTS ? calloc(1, sizeof *c) : NULL;
@@ -350,46 +344,23 @@ bool xs_socket_spec_ok(const char *spec, struct error *e)
 	return true;
 }
 
-/* Removes the socket file of a server that is no more; one that answers is left alone. */
-static int clear_stale(const char *spec, const struct sockaddr_un *sa, struct error *e)
-{
-	struct stat st;
-	bool served;
-	int fd;
-
-	if (lstat(sa->sun_path, &st))
-		return 0; /* bind() will say what is wrong, if anything */
-	if (!S_ISSOCK(st.st_mode))
-		return error_set(e, -EEXIST,
-				 "-xenstore %.200s: a file that is no socket is there already: remove it or name another path", spec);
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (fd < 0)
-		return 0;
-	prepare_fd(fd); /* one whose queue is full would keep us */
-	served = !connect(fd, (const struct sockaddr *)sa, sizeof *sa) || errno == EAGAIN;
-	close(fd);
-	if (served)
-		return error_set(e, -EADDRINUSE,
-				 "-xenstore %.200s: another program serves this socket: stop it or name another path", spec);
-	unlink(sa->sun_path);
-	return 0;
-}
-
 static int serve_at(struct xs_socket *k, const char *spec, struct error *e)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct stat st;
+	char said[220];
 	mode_t mask;
 	int rc;
 
 	memcpy(sa.sun_path, k->path, strlen(k->path) + 1);
-	rc = clear_stale(spec, &sa, e);
+	snprintf(said, sizeof said, "-xenstore %.200s", spec);
+	rc = socket_clear_stale(said, &sa, SOCK_STREAM, e);
 	if (rc)
 		return rc;
 	k->fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (k->fd < 0)
 		return error_set(e, -errno, "-xenstore %.200s: no socket to be had (%s)", spec, strerror(errno));
-	prepare_fd(k->fd);
+	socket_prepare(k->fd);
 	/* Who may connect may do everything to the guest: nobody but the owner, from the first moment. */
 	mask = umask(0177);
 	rc = bind(k->fd, (const struct sockaddr *)&sa, sizeof sa) ? -errno : 0;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "hw/host/chardev_impl.h"
+#include "hw/host/sockets.h"
 
 #ifdef _WIN32
 static int unix_open(struct chardev *cd, const char *arg, struct error *e)
@@ -52,12 +53,6 @@ struct options {
 	bool server, wait, nodelay;
 	bool wait_given;
 };
-
-static void prepare_fd(int fd)
-{
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
 
 /* One option word after the address. */
 static int parse_option(const struct chardev *cd, const char *word, struct options *o, struct error *e)
@@ -147,7 +142,7 @@ static void on_connection(void *opaque, u32 events)
 			poll_change(cd->env.poll, cd->listen_it, 0, true);
 		return;
 	}
-	prepare_fd(fd);
+	socket_prepare(fd);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* no harm where it is no TCP */
 	if (chardev_start(cd, fd, fd)) {
 		close(fd);
@@ -181,7 +176,7 @@ static int connect_to(struct chardev *cd, int fd, const struct sockaddr *sa, soc
 	int err = 0;
 	socklen_t errlen = sizeof err;
 
-	prepare_fd(fd);
+	socket_prepare(fd);
 	if (!connect(fd, sa, len))
 		return 0;
 	if (errno != EINPROGRESS && errno != EINTR)
@@ -204,31 +199,6 @@ static int start_client(struct chardev *cd, int fd, struct error *e)
 	return 0;
 }
 
-/* Removes the socket file of a server that is no more; one that answers is left alone. */
-static int clear_stale(struct chardev *cd, const struct sockaddr_un *sa, struct error *e)
-{
-	struct stat st;
-	int fd, rc;
-
-	if (lstat(sa->sun_path, &st))
-		return 0; /* bind() will say what is wrong, if anything */
-	if (!S_ISSOCK(st.st_mode))
-		return error_set(e, -EEXIST,
-				 "%.200s: a file that is no socket is there already: remove it or name another path",
-				 cd->spec);
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (fd < 0)
-		return 0;
-	prepare_fd(fd); /* one whose queue is full would keep us */
-	rc = connect(fd, (const struct sockaddr *)sa, sizeof *sa) && errno != EAGAIN;
-	close(fd);
-	if (!rc)
-		return error_set(e, -EADDRINUSE,
-				 "%.200s: another program serves this socket: stop it or name another path", cd->spec);
-	unlink(sa->sun_path);
-	return 0;
-}
-
 static int unix_go(struct chardev *cd, const char *path, const struct options *o, struct error *e)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
@@ -246,14 +216,14 @@ static int unix_go(struct chardev *cd, const char *path, const struct options *o
 	cd->path = strdup(path);
 	if (!cd->path)
 		return error_set(e, -ENOMEM, "%.200s: the host is out of memory", cd->spec);
-	if (o->server && (rc = clear_stale(cd, &sa, e)))
+	if (o->server && (rc = socket_clear_stale(cd->spec, &sa, SOCK_STREAM, e)))
 		return rc;
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (fd < 0)
 		return error_set(e, -errno, "%.200s: no socket to be had (%s)", cd->spec, strerror(errno));
 	if (o->server) {
 		cd->listen_fd = fd;
-		prepare_fd(fd);
+		socket_prepare(fd);
 		if (bind(fd, (const struct sockaddr *)&sa, sizeof sa) || listen(fd, 1)) {
 			rc = -errno;
 			return error_set(e, rc,
@@ -321,7 +291,7 @@ static int try_address(struct chardev *cd, const struct addrinfo *a, bool server
 	if (*fd < 0)
 		return -errno;
 	if (server) {
-		prepare_fd(*fd);
+		socket_prepare(*fd);
 		setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 		rc = bind(*fd, a->ai_addr, a->ai_addrlen) || listen(*fd, 1) ? -errno : 0;
 	} else {

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #endif
 #include "hw/host/net_impl.h"
+#include "hw/host/sockets.h"
 
 #ifdef _WIN32
 extern int net_addr_unused;
@@ -19,12 +20,6 @@ extern int net_addr_unused;
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-void net_prepare_fd(int fd)
-{
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
 
 int net_inherit_fd(const char *spec, const char *text, struct error *e)
 {
@@ -40,7 +35,7 @@ int net_inherit_fd(const char *spec, const char *text, struct error *e)
 		return error_set(e, -EBADF,
 				 "%.200s: fd=%lu: no such descriptor is open: whoever starts the program must open it",
 				 spec, fd);
-	net_prepare_fd((int)fd);
+	socket_prepare((int)fd);
 	return (int)fd;
 }
 

@@ -18,6 +18,8 @@ extern int net_dgram_unused;
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "hw/host/sockets.h"
+
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0
 #endif
@@ -167,7 +169,7 @@ static int open_plain(struct dgram *g, struct error *e)
 	g->fd = socket(at->ss.ss_family, SOCK_DGRAM, 0);
 	if (g->fd < 0)
 		return net_bind_error(g->n->spec, at, -errno, e);
-	net_prepare_fd(g->fd);
+	socket_prepare(g->fd);
 	if (at->ss.ss_family == AF_INET)
 		setsockopt(g->fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof one);
 	if (g->local.len && bind(g->fd, (const struct sockaddr *)&g->local.ss, g->local.len))
@@ -195,8 +197,8 @@ static int open_multicast(struct dgram *g, const struct net_addr *interface, str
 	g->send_fd = socket(AF_INET, SOCK_DGRAM, 0);
 	if (g->fd < 0 || g->send_fd < 0)
 		return net_bind_error(g->n->spec, &g->remote, -errno, e);
-	net_prepare_fd(g->fd);
-	net_prepare_fd(g->send_fd);
+	socket_prepare(g->fd);
+	socket_prepare(g->send_fd);
 	setsockopt(g->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	if (bind(g->fd, (const struct sockaddr *)group, sizeof *group))
 		return net_bind_error(g->n->spec, &g->remote, -errno, e);

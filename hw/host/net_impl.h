@@ -153,8 +153,6 @@ int net_addr_unix(struct net_addr *a, const char *spec, const char *path, struct
 bool net_addr_is_multicast(const struct net_addr *a);
 /* The address as text, in a. */
 void net_addr_name(struct net_addr *a);
-/* Close on exec, never waits. */
-void net_prepare_fd(int fd);
 /* "3" or so: an open descriptor. It, or -errno with a sentence. */
 int net_inherit_fd(const char *spec, const char *text, struct error *e);
 #endif

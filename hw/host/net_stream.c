@@ -17,11 +17,11 @@ extern int net_stream_unused;
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "hw/host/net_frames.h"
+#include "hw/host/sockets.h"
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* SIGPIPE is ignored anyway */
@@ -212,7 +212,7 @@ static void on_connection(void *opaque, u32 events)
 			poll_change(s->n->ps, s->listen_it, 0, true);
 		return;
 	}
-	net_prepare_fd(fd);
+	socket_prepare(fd);
 	net_addr_name(&peer);
 	if (adopt(s, fd, s->addr.ss.ss_family == AF_UNIX ? s->addr.text : peer.text)) {
 		close(fd);
@@ -228,7 +228,7 @@ static int try_connect(struct stream *s)
 
 	if (fd < 0)
 		return -errno;
-	net_prepare_fd(fd);
+	socket_prepare(fd);
 	if (connect(fd, (const struct sockaddr *)&s->addr.ss, s->addr.len))
 		rc = errno == EINTR ? -EINPROGRESS : -errno;
 	if (rc && rc != -EINPROGRESS) {
@@ -270,28 +270,7 @@ int net_bind_error(const char *spec, const struct net_addr *a, int rc, struct er
 
 int net_clear_stale(const char *spec, const struct net_addr *a, int type, struct error *e)
 {
-	const char *path = ((const struct sockaddr_un *)&a->ss)->sun_path;
-	struct stat st;
-	bool served;
-	int fd;
-
-	if (a->ss.ss_family != AF_UNIX || lstat(path, &st))
-		return 0; /* bind() will say what is wrong, if anything */
-	if (!S_ISSOCK(st.st_mode))
-		return error_set(e, -EEXIST,
-				 "%.200s: a file that is no socket is there already: remove it or name another path",
-				 spec);
-	fd = socket(AF_UNIX, type, 0);
-	if (fd < 0)
-		return 0;
-	net_prepare_fd(fd);
-	served = !connect(fd, (const struct sockaddr *)&a->ss, a->len) || errno == EAGAIN;
-	close(fd);
-	if (served)
-		return error_set(e, -EADDRINUSE,
-				 "%.200s: another program serves this socket: stop it or name another path", spec);
-	unlink(path);
-	return 0;
+	return a->ss.ss_family == AF_UNIX ? socket_clear_stale(spec, (const struct sockaddr_un *)&a->ss, type, e) : 0;
 }
 
 static int begin_listen(struct stream *s, struct error *e)
@@ -303,7 +282,7 @@ static int begin_listen(struct stream *s, struct error *e)
 	s->listen_fd = socket(s->addr.ss.ss_family, SOCK_STREAM, 0);
 	if (s->listen_fd < 0)
 		return net_bind_error(s->n->spec, &s->addr, -errno, e);
-	net_prepare_fd(s->listen_fd);
+	socket_prepare(s->listen_fd);
 	setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	if (bind(s->listen_fd, (const struct sockaddr *)&s->addr.ss, s->addr.len))
 		return net_bind_error(s->n->spec, &s->addr, -errno, e);
