@@ -62,19 +62,23 @@ static int load_bios(struct guest *g, struct error *e)
 int guest_load(struct guest *g, const struct pv_progress *progress, struct error *e)
 {
 	const char *kernel = node_str(g->node, "kernel", NULL), *initrd = node_str(g->node, "initrd", NULL);
-	int rc;
+	char loader[1024];
+	int rc = 0;
 
 	g->bare = !strcmp(node_str(g->node, "machine", ""), "none");
 	if (g->bare)
 		return load_bios(g, e);
-	if (!kernel)
-		return error_set(e, -EINVAL,
-				 "no kernel is given: name one, as in -kernel /boot/vmlinuz (-h shows examples)");
-	rc = guest_open_disks(g, e);
+	g->by_loader = !kernel;
+	if (g->by_loader) {
+		rc = bootloader_find(g->node, loader, sizeof loader, e);
+		kernel = loader;
+	}
+	if (!rc)
+		rc = guest_open_disks(g, e);
 	if (!rc)
 		rc = networks_open(g, e);
 	if (!rc)
-		rc = pv_file_read(kernel, "kernel", PV_KERNEL_MAX, &g->kernel_file, &g->kernel_len, e);
+		rc = pv_file_read(kernel, g->by_loader ? "boot loader" : "kernel", PV_KERNEL_MAX, &g->kernel_file, &g->kernel_len, e);
 	if (!rc && initrd)
 		rc = read_initrd(g, initrd, e);
 	if (!rc)
@@ -129,6 +133,9 @@ static void console_out(void *opaque, const u8 *p, size_t n)
 
 	if (g->console)
 		chardev_write(g->console, p, n);
+	if (g->watch.left && bootloader_said(&g->watch, p, n))
+		msg_info("the boot loader found nothing to boot and stands at its own prompt: no disk of the guest has a "
+			 "/boot/grub/grub.cfg with a menu that it can read: make one (grub-mkconfig), or boot a kernel with -kernel");
 }
 
 static size_t console_can_receive(void *opaque)
@@ -142,6 +149,7 @@ static void console_receive(void *opaque, const u8 *p, size_t n)
 {
 	struct guest *g = opaque;
 
+	bootloader_typed(&g->watch);
 	pv_console_input(pv_dom(g->d), p, n);
 }
 
@@ -261,6 +269,9 @@ int guest_create(struct guest *g, const struct pv_progress *progress, struct err
 	g->d->live = guest_live;
 	g->d->live_opaque = g;
 	pv_console_on_room(pv_dom(g->d), console_room, g);
+	g->watch = (struct boot_watch){ 0 };
+	if (g->by_loader)
+		bootloader_watch(&g->watch);
 	if (g->console)
 		chardev_set_client(g->console, &client, g);
 	if (g->store)

@@ -8,6 +8,7 @@
 #include "base/node.h"
 #include "hw/host/chardev.h"
 #include "pv/loader.h"
+#include "ui/bootloader.h"
 #include "vm/domain.h"
 
 struct monitors;
@@ -26,6 +27,8 @@ struct guest {
 	struct networks *nets; /* ui/networks.h */
 	struct domain *d; /* NULL while there is none */
 	bool bare;        /* -M none */
+	bool by_loader;   /* what is loaded is a boot loader */
+	struct boot_watch watch;
 	/* What guest_load() brought; freed by guest_create(). */
 	struct pv_kernel kernel;
 	u8 *kernel_file, *initrd; /* of a bare machine: the image is kernel_file */

@@ -123,7 +123,7 @@ static void say_loaded(const struct guest *g, struct report_loading *loading)
 		report_loaded(loading, text);
 		return;
 	}
-	snprintf(text, sizeof text, "kernel %s: %s, %.1f MiB", g->kernel.name, g->kernel.format,
+	snprintf(text, sizeof text, "%s %s: %s, %.1f MiB", g->by_loader ? "boot loader" : "kernel", g->kernel.name, g->kernel.format,
 		 (double)g->kernel.image_len / 1048576);
 	report_loaded(loading, text);
 	if (g->initrd) {

@@ -11,6 +11,7 @@
 
 #include "base/nearest.h"
 #include "pv/xenstore_socket.h"
+#include "ui/bootloader.h"
 #include "ui/disks.h"
 #include "ui/networks.h"
 #include "ui/optvalue.h"
@@ -47,6 +48,11 @@ static int set_path(struct options *o, const struct option_row *row, const char 
 }
 
 static int opt_kernel(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	return set_path(o, row, value, e);
+}
+
+static int opt_bootloader(struct options *o, const struct option_row *row, const char *value, struct error *e)
 {
 	return set_path(o, row, value, e);
 }
@@ -415,6 +421,7 @@ int options_parse(struct options *o, int argc, char **argv, FILE *out, struct er
 			return rc;
 	}
 	rc = check_machine(o, e);
+	rc = rc ? rc : bootloader_check(o->guest, e);
 	rc = rc ? rc : check_stdio(o, e);
 	rc = rc ? rc : finish(o, e);
 	rc = rc ? rc : networks_check(o->guest, o->guest->name, e);

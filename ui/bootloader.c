@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Finds GRUB for Xen (Debian's grub-xen-host) on the host, and notices when it found nothing to boot on the guest's disks.
+ * Left out: pygrub's way, which reads the guest's disks on the host.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "ui/bootloader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifndef GRUB_XEN_DIR
+#define GRUB_XEN_DIR ""
+#endif
+#ifndef INSTALL_PREFIX
+#define INSTALL_PREFIX "/usr/local"
+#endif
+
+/* GRUB greets, says what it misses and stands at its prompt within a few hundred bytes; a kernel's messages are not its. */
+#define WATCH_BYTES 16384u
+
+static const char *const directories[] = {
+	GRUB_XEN_DIR,
+	"/usr/lib/grub-xen",
+	"/usr/lib/xen/boot",
+	INSTALL_PREFIX "/lib/grub-xen",
+	INSTALL_PREFIX "/lib/xen/boot",
+	INSTALL_PREFIX "/share/paravane",
+};
+
+/* As Debian's package calls it, and as Xen's own build does. */
+static const char *const names[] = { "grub-x86_64-xen.bin", "pvgrub64" };
+
+int bootloader_check(const struct node *g, struct error *e)
+{
+	const char *file = node_str(g, "bootloader", NULL);
+
+	if (file && strcmp(node_str(g, "machine", ""), "xenpv"))
+		return error_set(e, -EINVAL, "-bootloader %.200s: -M none has no disks to boot from: leave it out, or use -M xenpv", file);
+	if (file && node_has(g, "kernel"))
+		return error_set(e, -EINVAL,
+				 "-bootloader %.200s: with -kernel there is nothing for it to load: leave one of the two out", file);
+	if (node_has(g, "kernel") || strcmp(node_str(g, "machine", ""), "xenpv"))
+		return 0;
+	if (node_has(g, "initrd"))
+		return error_set(e, -EINVAL,
+				 "-initrd %.200s: it goes with a kernel: name that too, as in -kernel vmlinuz (a boot loader takes both from "
+				 "the guest's disk)",
+				 node_str(g, "initrd", ""));
+	if (*node_str(g, "cmdline", ""))
+		return error_set(e, -EINVAL,
+				 "-append '%.80s': it is a kernel's command line: name that too, as in -kernel vmlinuz (a boot loader's "
+				 "kernel has the one of the guest's grub.cfg)",
+				 node_str(g, "cmdline", ""));
+	return 0;
+}
+
+static bool readable(const char *path)
+{
+	FILE *f = fopen(path, "rb");
+
+	if (f)
+		fclose(f);
+	return f;
+}
+
+int bootloader_find(const struct node *g, char *path, size_t n, struct error *e)
+{
+	const char *file = node_str(g, "bootloader", NULL);
+	size_t i, k;
+
+	if (file) {
+		snprintf(path, n, "%s", file);
+		return strlen(file) < n ? 0 : error_set(e, -ENAMETOOLONG, "-bootloader %.80s...: the name is too long: shorten it", file);
+	}
+	if (!node_child(g, "disks"))
+		return error_set(e, -EINVAL,
+				 "there is nothing to boot: name a kernel, as in -kernel /boot/vmlinuz, or a disk with one and its "
+				 "grub.cfg, as in -hda disk.img (-h shows examples)");
+	for (i = 0; i < ARRAY_SIZE(directories); i++)
+		for (k = 0; *directories[i] && k < ARRAY_SIZE(names); k++) {
+			snprintf(path, n, "%s/%s", directories[i], names[k]);
+			if (readable(path))
+				return 0;
+		}
+	return error_set(e, -ENOENT,
+			 "there is no GRUB for Xen here to boot the guest's disk with: install Debian's package grub-xen-host, name its "
+			 "file with -bootloader FILE (%s), or boot a kernel with -kernel FILE",
+			 names[0]);
+}
+
+void bootloader_watch(struct boot_watch *w)
+{
+	*w = (struct boot_watch){ .left = WATCH_BYTES };
+}
+
+bool bootloader_said(struct boot_watch *w, const u8 *p, size_t n)
+{
+	for (; n && w->left; p++, n--) {
+		memmove(w->last, w->last + 1, sizeof w->last - 1);
+		w->last[sizeof w->last - 1] = *p;
+		if (!memcmp(w->last, "grub>", sizeof w->last) || !memcmp(w->last, "scue>", sizeof w->last)) {
+			w->left = 0;
+			return true;
+		}
+		w->left--;
+	}
+	return false;
+}
+
+void bootloader_typed(struct boot_watch *w)
+{
+	w->left = 0;
+}

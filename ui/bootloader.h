@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The boot loader of a guest without -kernel: GRUB for Xen, which reads grub.cfg on the guest's own disks.
+ */
+#ifndef UI_BOOTLOADER_H
+#define UI_BOOTLOADER_H
+
+#include "base/log.h"
+#include "base/node.h"
+#include "base/types.h"
+
+/* Looks out for a boot loader that found nothing to boot. All zero: looks no more. */
+struct boot_watch {
+	u32 left;    /* bytes of output to look at yet */
+	u8 last[5];  /* the latest of them */
+	u8 pad[3];
+};
+
+/* What is there must go with a boot loader, or with a kernel. 0, or -errno with a sentence that names the option. */
+int bootloader_check(const struct node *guest, struct error *e);
+/*
+ * The file to boot a guest with that has no kernel: -bootloader's, or the first of Debian's package grub-xen-host and its like in
+ * the directory configure was told, the usual ones and the program's prefix. 0 with the name in path (n bytes), or -errno with a
+ * sentence that names the way out.
+ */
+int bootloader_find(const struct node *guest, char *path, size_t n, struct error *e);
+
+/* A boot loader begins. */
+void bootloader_watch(struct boot_watch *w);
+/* It wrote that to the console. True once, when it stands at its prompt before anybody typed: nothing it could boot. */
+bool bootloader_said(struct boot_watch *w, const u8 *p, size_t n);
+/* Somebody typed: a prompt is what they want. */
+void bootloader_typed(struct boot_watch *w);
+
+#endif
