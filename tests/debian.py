@@ -9,7 +9,6 @@ import hashlib
 import http.server
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -17,78 +16,21 @@ import tempfile
 import threading
 import time
 
-LONG = 600  # seconds that anything may take on a loaded machine
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from console import LONG, Console, Count, Gone, tool  # noqa: E402
 
 
-class Count:
-    passed = 0
-    failed = 0
+class Guest(Console):
+    """A running guest: its console, and its monitor as a socket. By GRUB on its disk, or by a kernel of IMAGES."""
 
-    def check(self, name, ok, why=""):
-        if ok:
-            self.passed += 1
-            if os.environ.get("VERBOSE"):
-                print(f"ok    debian: {name}")
-        else:
-            self.failed += 1
-            print(f"FAIL  debian: {name}{': ' + str(why)[-600:] if why else ''}")
-        sys.stdout.flush()
-        return ok
-
-    def same(self, name, got, wanted):
-        return self.check(name, got == wanted, f"{got!r}, not {wanted!r}")
-
-
-class Gone(Exception):
-    pass
-
-
-class Guest:
-    """A running guest: its console as a file of bytes, its monitor as a socket."""
-
-    def __init__(self, program, images, spot, log, *options):
+    def __init__(self, program, images, spot, log, *options, grub=False):
         self.monitor_path = os.path.join(spot, "monitor")
-        self.log = open(log, "wb")
-        self.seen = b""
-        self.at = 0
-        self.process = subprocess.Popen(
-            [program, "-M", "xenpv", "-name", "debian", "-kernel", f"{images}/vmlinuz", "-initrd", f"{images}/initrd.img",
-             "-append", "root=/dev/xvda console=hvc0 quiet systemd.show_status=0", "-serial", "stdio", "-timeout", "900",
-             "-monitor", f"unix:{self.monitor_path},server=on,wait=off", *options],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.fresh = threading.Condition()
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
         self.mon = None
-
-    def _read(self):
-        while True:
-            got = os.read(self.process.stdout.fileno(), 65536)
-            with self.fresh:
-                if not got:
-                    self.reader = None
-                    self.fresh.notify()
-                    return
-                self.log.write(got)
-                self.log.flush()
-                self.seen += got
-                self.fresh.notify()
-
-    def wait_for(self, pattern, seconds=LONG):
-        """The match of what comes after all that was waited for before."""
-        end = time.monotonic() + seconds
-        with self.fresh:
-            while True:
-                m = re.compile(pattern).search(self.seen, self.at)
-                if m:
-                    self.at = m.end()
-                    return m
-                if self.reader is None or not self.fresh.wait(max(0, end - time.monotonic())):
-                    raise Gone(f"no {pattern!r} after {self.seen[self.at:][-400:]!r}")
-
-    def type(self, text):
-        self.process.stdin.write(text.encode())
-        self.process.stdin.flush()
+        kernel = [] if grub else ["-kernel", f"{images}/vmlinuz", "-initrd", f"{images}/initrd.img", "-append",
+                                  "root=/dev/xvda console=hvc0 quiet systemd.show_status=0"]
+        super().__init__([program, "-M", "xenpv", "-name", "debian", *kernel, "-serial", "stdio", "-timeout", "900", "-monitor",
+                          f"unix:{self.monitor_path},server=on,wait=off", *options], log)
 
     def login(self):
         self.wait_for(rb"login: ")
@@ -135,21 +77,6 @@ class Guest:
             if re.search(wanted, said) or time.monotonic() > end:
                 return said
             time.sleep(0.3)
-
-    def end(self, seconds=LONG):
-        code = self.process.wait(seconds)
-        self.log.close()
-        return code
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-
-def tool(*command):
-    p = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return p.returncode, p.stdout
-
 
 class Server(http.server.BaseHTTPRequestHandler):
     """Gives blob, and takes what is PUT."""
@@ -299,7 +226,7 @@ def work_in_it(c, program, images, spot, work):
 def main():
     program, images, work = sys.argv[1:4]
     os.makedirs(work, exist_ok=True)
-    c = Count()
+    c = Count("debian")
     for part in (raw_twice, work_in_it):
         with tempfile.TemporaryDirectory() as spot:  # a socket's path is short
             try:

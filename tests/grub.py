@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""grub.py PROGRAM GUEST WORKDIR: GRUB for Xen boots GUEST (tests/guests/loaded.elf) from disks of all kinds, by its menu.
+
+Needs Debian's grub-xen-host and e2fsprogs. Exit code 77: one of them is not here.
+"""
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import time
+import uuid
+import zlib
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from console import Console, Count, Gone, tool  # noqa: E402
+
+MIB = 1 << 20
+DOWN, UP, ENTER = "\x1b[B", "\x1b[A", "\r"
+MODULE = bytes(i * 7 & 0xff for i in range(100001))
+MODULE_SAYS = f"module {len(MODULE)} bytes, sum {sum(b * (i % 251 + 1) for i, b in enumerate(MODULE))}"
+
+MENU = """set timeout={timeout}
+set default=0
+menuentry "the first" {{
+	linux /boot/loaded.elf entry=first
+}}
+menuentry "the second" {{
+	linux /boot/loaded.elf entry=second root=/dev/xvda
+	initrd /boot/module
+}}
+"""
+
+# As grub-mkconfig writes it, cut down to what matters.
+MKCONFIG = """set default="0"
+if [ x"${{feature_menuentry_id}}" = xy ]; then
+  menuentry_id_option="--id"
+else
+  menuentry_id_option=""
+fi
+if [ x$feature_default_font_path = xy ] ; then
+   font=unicode
+fi
+terminal_output console
+if [ "${{recordfail}}" = 1 ] ; then
+  set timeout=30
+else
+  set timeout=0
+fi
+menuentry 'Guest' --class gnu-linux --class os $menuentry_id_option 'simple-{uuid}' {{
+	insmod gzio
+	if [ x$grub_platform = xxen ]; then insmod xzio; insmod lzopio; fi
+	insmod part_gpt
+	insmod part_msdos
+	insmod ext2
+	if [ x$feature_platform_search_hint = xy ]; then
+	  search --no-floppy --fs-uuid --set=root  {uuid}
+	else
+	  search --no-floppy --fs-uuid --set=root {uuid}
+	fi
+	echo	'Loading the guest ...'
+	linux	/boot/loaded.elf root=UUID={uuid} ro  quiet
+	echo	'Loading its module ...'
+	initrd	/boot/module
+}}
+"""
+
+
+class Disks:
+    def __init__(self, guest, work):
+        self.guest = guest
+        self.work = work
+
+    def tree(self, cfg, at="boot/grub"):
+        top = f"{self.work}/tree"
+        shutil.rmtree(top, ignore_errors=True)
+        os.makedirs(f"{top}/boot")
+        shutil.copy(self.guest, f"{top}/boot/loaded.elf")
+        with open(f"{top}/boot/module", "wb") as f:
+            f.write(MODULE)
+        if cfg is not None:
+            os.makedirs(f"{top}/{at}")
+            with open(f"{top}/{at}/grub.cfg", "w") as f:
+                f.write(cfg)
+        return top
+
+    def make(self, name, cfg, offset=0, fs=None, **where):
+        """An image with an ext4 file system from offset on."""
+        path = f"{self.work}/{name}.img"
+        with open(path, "wb") as f:
+            f.truncate(24 * MIB)
+        code, said = tool("mke2fs", "-q", "-F", "-t", "ext4", "-d", self.tree(cfg, **where), "-E", f"offset={offset}",
+                          *(["-U", fs] if fs else []), path, "16M")
+        if code:
+            raise Gone(said)
+        return path
+
+
+def put(path, at, data):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        f.write(data)
+
+
+def mbr(path, first, count, kind=0x83):
+    put(path, 446, struct.pack("<B3sB3sII", 0x80, b"\0\2\0", kind, b"\xff\xff\xff", first, count))
+    put(path, 510, b"\x55\xaa")
+
+
+def gpt(path, parts):
+    """parts: (type, first sector, count)"""
+    last = 24 * MIB // 512 - 1
+    mbr(path, 1, last, 0xee)
+    entries = b"".join(uuid.UUID(kind).bytes_le + uuid.uuid5(uuid.NAMESPACE_OID, str(first)).bytes_le +
+                       struct.pack("<QQQ72x", first, first + count - 1, 0) for kind, first, count in parts)
+    entries = entries.ljust(128 * 128, b"\0")
+
+    def header(mine, other, table):
+        fields = (b"EFI PART", 0x10000, 92, 0, 0, mine, other, 34, last - 33, uuid.uuid5(uuid.NAMESPACE_OID, "disk").bytes_le,
+                  table, 128, 128, zlib.crc32(entries))
+        layout = "<8sIIIIQQQQ16sQIII"
+        crc = zlib.crc32(struct.pack(layout, *fields))
+        return struct.pack(layout, *fields[:3], crc, *fields[4:])
+
+    put(path, 512, header(1, last, 2))
+    put(path, 1024, entries)
+    put(path, (last - 32) * 512, entries)
+    put(path, last * 512, header(last, 1, last - 32))
+
+
+def boot(program, work, *options):
+    """A boot without a word typed: (exit code, console, stderr)"""
+    p = subprocess.run([program, "-M", "xenpv", "-m", "64", "-serial", "stdio", "-timeout", "60", *options],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return p.returncode, p.stdout.decode(errors="replace"), p.stderr.decode(errors="replace")
+
+
+def booted(c, name, got, cmdline, module=True):
+    code, out, err = got
+    m = re.search(r"cmdline \[(.*)\]", out)
+    ok = code == 0 and m and m[1] == cmdline and "failed 0" in out and (not module or MODULE_SAYS in out)
+    c.check(name, ok, f"exit code {code}; {out[-500:]}; {err}")
+
+
+def menus(c, program, disks, work):
+    disk = disks.make("whole", MENU.format(timeout=30))
+    g = Console([program, "-M", "xenpv", "-m", "64", "-hda", f"{disk}", "-serial", "stdio", "-timeout", "60"], f"{work}/menu.out")
+    g.wait_for(rb"GNU GRUB  version")
+    g.wait_for(rb"executed automatically")
+    g.type(DOWN)
+    g.wait_for(rb"\*the second")
+    g.type(UP)
+    g.wait_for(rb"\*the first")
+    g.type(DOWN)
+    g.wait_for(rb"\*the second")
+    g.type(ENTER)
+    m = g.wait_for(rb"cmdline \[(.*)\]")
+    c.same("the entry chosen with the arrow keys boots", m[1], b"entry=second root=/dev/xvda")
+    g.wait_for(rb"RESULT passed \d+ failed 0")
+    c.same("... and ends", g.end(), 0)
+    c.check("... with its module", MODULE_SAYS.encode() in g.seen)
+    g = Console([program, "-M", "xenpv", "-m", "64", "-hda", disk, "-serial", "stdio", "-timeout", "60"], f"{work}/line.out")
+    g.wait_for(rb"executed automatically")
+    g.type("c")
+    g.wait_for(rb"grub>")
+    g.type("ls\r")
+    c.check("GRUB's command line lists the disk", g.wait_for(rb"\(xen/xvda\)"))
+    g.type("halt\r")
+    c.same("... and its halt is a power off", g.end(), 0)
+    c.check("... without a word of ours: the prompt was asked for", b"paravane: the boot" not in g.seen)
+
+
+def timeouts(c, program, disks, work):
+    disk = disks.make("timeout", MENU.format(timeout=3))
+    ran = [boot(program, work, "-hda", disk, "-stats", "-icount", "sleep=off") for _ in range(2)]
+    booted(c, "the default boots when the time is over", ran[0], "entry=first", module=False)
+    m = re.search(r"guest time: *([\d.]+) s", ran[0][2])
+    c.check("... after 3 s of the guest's time", m and 3 <= float(m[1]) < 3.6, ran[0][2])
+    c.check("... the same each time", re.search("state hash.*", ran[0][2])[0] == re.search("state hash.*", ran[1][2])[0])
+
+
+def kinds_of_disks(c, program, disks, work):
+    fs = str(uuid.uuid5(uuid.NAMESPACE_OID, "paravane"))
+    cmdline = f"root=UUID={fs} ro quiet"
+    disk = disks.make("mbr", MKCONFIG.format(uuid=fs), MIB, fs)
+    mbr(disk, 2048, 16 * 2048)
+    booted(c, "MBR, search --fs-uuid", boot(program, work, "-hda", disk), cmdline)
+    disk = disks.make("gpt", MKCONFIG.format(uuid=fs), 2 * MIB, fs)
+    gpt(disk, [("21686148-6449-6e6f-744e-656564454649", 2048, 2048), ("0fc63daf-8483-4772-8e79-3d69d8477de4", 4096, 16 * 2048)])
+    booted(c, "GPT, search --fs-uuid", boot(program, work, "-drive", f"file={disk},format=raw,readonly=on"), cmdline)
+    with open(f"{work}/blank.img", "wb") as f:
+        f.truncate(MIB)
+    booted(c, "the second disk", boot(program, work, "-hda", f"{work}/blank.img", "-hdb", disk), cmdline)
+    if shutil.which("qemu-img"):
+        tool("qemu-img", "convert", "-f", "raw", "-O", "qcow2", disk, f"{work}/disk.qcow2")
+        booted(c, "a qcow2 image", boot(program, work, "-hda", f"{work}/disk.qcow2"), cmdline)
+    code, said = tool("e2fsck", "-fn", f"{work}/whole.img")
+    c.check("the disk is as it was", code == 0, said)
+    disk = disks.make("boot", MENU.format(timeout=0), at="grub")
+    booted(c, "a /boot of its own", boot(program, work, "-hda", disk), "entry=first", module=False)
+    shutil.copy(where(), f"{work}/mine.bin")
+    booted(c, "-bootloader", boot(program, work, "-hda", disk, "-bootloader", f"{work}/mine.bin"), "entry=first", module=False)
+
+
+def nothing_there(c, program, disks, work):
+    disk = disks.make("empty", None)
+    for name, image in (("a disk without grub.cfg", disk), ("a blank disk", f"{work}/blank.img")):
+        g = Console([program, "-M", "xenpv", "-m", "64", "-hda", image, "-serial", "stdio", "-timeout", "60"], f"{work}/none.out")
+        g.wait_for(rb"error: no such device: /boot/grub/grub.cfg")
+        c.check(f"{name}: GRUB says what it misses", True)
+        g.wait_for(rb"grub>")
+        g.wait_for(rb"paravane: the boot loader found nothing to boot.*/boot/grub/grub.cfg.*-kernel")
+        c.check(f"{name}: and so do we", True)
+        g.type("reboot\r")
+        g.wait_for(rb"Welcome to GRUB")
+        g.wait_for(rb"paravane: the boot loader found nothing")
+        g.type("halt\r")
+        c.same(f"{name}: the prompt takes commands", g.end(), 0)
+
+
+def where():
+    for d in ("/usr/lib/grub-xen", "/usr/lib/xen/boot"):
+        if os.path.exists(f"{d}/grub-x86_64-xen.bin"):
+            return f"{d}/grub-x86_64-xen.bin"
+    return None
+
+
+def main():
+    program, guest, work = sys.argv[1:4]
+    if not where() or not shutil.which("mke2fs"):
+        print("there is no GRUB for Xen here, or no mke2fs: install Debian's grub-xen-host and e2fsprogs")
+        return 77
+    os.makedirs(work, exist_ok=True)
+    c = Count("grub")
+    disks = Disks(guest, work)
+    for part in (menus, timeouts, kinds_of_disks, nothing_there):
+        began = time.monotonic()
+        try:
+            part(c, program, disks, work)
+        except (Gone, OSError, ValueError, TypeError, subprocess.SubprocessError) as e:
+            c.check(part.__name__, False, e)
+        if os.environ.get("VERBOSE"):
+            print(f"      {part.__name__}: {time.monotonic() - began:.1f} s")
+    print(f"grub: {c.passed} passed, {c.failed} failed")
+    return c.failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
