@@ -142,6 +142,9 @@ build() {
 # What the program is built from and with, in Debian's names. zydis, lzo and lz4 are small; all are optional to configure.
 build_packages="gcc make libc6-dev pkg-config zlib1g-dev libbz2-dev liblzma-dev liblzo2-dev liblz4-dev libzstd-dev libzydis-dev libslirp-dev"
 
+# The boot loader of guests without -kernel, which tests/grub.py and tests/debian.py boot with.
+loader_packages="grub-xen-host e2fsprogs"
+
 # What tests/cross.sh takes, and does without.
 cross_packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user"
 

@@ -24,7 +24,19 @@ printf '\177ELF\002\001\001' >"$dir/elf"
 cat "$program" >"$dir/notes" # an ELF file, and no guest
 head -c 2000 /dev/zero | tr '\0' x >"$dir/long"
 
-refused 'no kernel' kernel
+refused 'no kernel' -kernel
+refused 'no kernel, no disk' '-hda disk.img'
+refused 'a RAM disk without a kernel' 'as in -kernel vmlinuz' -initrd "$dir/short" -hda "$dir/short"
+refused 'a command line without a kernel' 'as in -kernel vmlinuz' -append console=hvc0 -hda "$dir/short"
+refused 'a boot loader and a kernel' 'leave one of the two out' -bootloader "$dir/short" -kernel "$kernel" -hda "$dir/short"
+refused 'a boot loader without a name' "-bootloader ''" -bootloader '' -hda "$dir/short"
+refused 'a boot loader without a disk' '-hda disk.img' -bootloader "$kernel"
+refused 'a boot loader for a bare machine' '-M xenpv' -M none -bios "$dir/short" -bootloader "$dir/short"
+refused 'a missing boot loader' "boot loader $dir/none" -bootloader "$dir/none" -drive "file=$dir/short,format=raw"
+refused 'a directory as boot loader' "boot loader $dir" -bootloader "$dir" -drive "file=$dir/short,format=raw"
+refused 'an empty boot loader' "boot loader $dir/empty" -bootloader "$dir/empty" -drive "file=$dir/short,format=raw"
+refused 'a text as boot loader' "$dir/long is no boot loader" -bootloader "$dir/long" -drive "file=$dir/short,format=raw"
+refused 'a program as boot loader' "$dir/notes is no boot loader" -bootloader "$dir/notes" -drive "file=$dir/short,format=raw"
 refused 'missing kernel' "$dir/none" -kernel "$dir/none"
 refused 'kernel is a directory' "$dir" -kernel "$dir"
 refused 'empty kernel' "$dir/empty" -kernel "$dir/empty"
@@ -127,4 +139,15 @@ printf '\056\017\001\036\340\377\017\104\300\260\005\346\364\364\220\220\000\000
 bare 'CMOV' 11 -bios "$dir/cmov"
 bare 'CMOV on a 486' 2 -bios "$dir/cmov" -cpu 486
 has 'CMOV on a 486' "$dir/err" 'triple fault'
+# Where the boot loader is not installed: an empty directory in its place, for one process.
+hidden='for d in /usr/lib/grub-xen /usr/lib/xen/boot; do [ ! -d $d ] || mount -t tmpfs none $d; done'
+if unshare -rm sh -c "$hidden" 2>/dev/null; then
+	truncate -s 1M "$dir/disk"
+	unshare -rm sh -c "$hidden"'; exec "$@"' sh "$program" -serial null -timeout 20 -drive "file=$dir/disk,format=raw" \
+		</dev/null >"$dir/out" 2>"$dir/err"
+	is 'no boot loader: exit code' $? 1
+	has 'no boot loader: the package' "$dir/err" grub-xen-host
+	has 'no boot loader: the option' "$dir/err" '-bootloader FILE'
+	is 'no boot loader: one line' "$(grep -c . "$dir/err")" 1
+fi
 finish

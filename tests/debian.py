@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """debian.py PROGRAM IMAGES WORKDIR: a Debian 12 system on its own disk, as a person would use it.
 
-IMAGES is what tests/debian_image.sh made. Boots the raw disk twice, kills it once, and then works in the qcow2 one:
+IMAGES is what tests/debian_image.sh made. Boots the raw disk twice (by GRUB for Xen, where that is
+installed: no -kernel), kills it once, and then works in the qcow2 one:
 network both ways, sshd, disks and cards that come and go under load, a disk that grows, a balloon, virtual CPUs.
 """
 import hashlib
@@ -19,6 +20,8 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from console import LONG, Console, Count, Gone, tool  # noqa: E402
+
+GRUB = any(os.path.exists(f"{d}/grub-x86_64-xen.bin") for d in ("/usr/lib/grub-xen", "/usr/lib/xen/boot"))
 
 
 class Guest(Console):
@@ -99,6 +102,18 @@ class Server(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def choose_second(c, g):
+    """Down and Enter in GRUB's menu, which it reads from the guest's disk."""
+    g.wait_for(rb"GNU GRUB +version")
+    g.wait_for(rb"\*Debian GNU/Linux, the first entry")
+    g.wait_for(rb"executed automatically")
+    g.type("\x1b[B")
+    g.wait_for(rb"\*Debian GNU/Linux, the second entry")
+    g.type("\r")
+    g.wait_for(rb"Loading Linux")
+    c.check("GRUB on the disk's own menu", True)
+
+
 def raw_twice(c, program, images, spot, work):
     """Written, powered off, read again, written, killed after a sync."""
     disk = f"{work}/raw.img"
@@ -111,8 +126,12 @@ def raw_twice(c, program, images, spot, work):
     g.type("poweroff\n")
     c.same("poweroff ends it", g.end(), 0)
     c.same("fsck after power off", tool("e2fsck", "-fn", disk)[0], 0)
-    g = Guest(program, images, spot, f"{work}/raw2.out", "-m", "400", "-hda", disk)
+    g = Guest(program, images, spot, f"{work}/raw2.out", "-m", "400", "-hda", disk, grub=GRUB)
+    if GRUB:
+        choose_second(c, g)
     g.login()
+    if GRUB:
+        c.check("the entry that was chosen is the one that runs", g.say("cat /proc/cmdline").endswith(" entry=second"))
     c.same("what was written is there after a reboot", g.say("sha256sum </root/first"), first)
     second = g.say("dd if=/dev/urandom of=/root/second bs=1M count=8 status=none; sync; sha256sum </root/second")
     g.type("dd if=/dev/zero of=/root/third bs=64k count=2000 & sleep 0.3; echo UN''DER WAY\n")

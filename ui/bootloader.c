@@ -72,14 +72,14 @@ int bootloader_find(const struct node *g, char *path, size_t n, struct error *e)
 	const char *file = node_str(g, "bootloader", NULL);
 	size_t i, k;
 
-	if (file) {
-		snprintf(path, n, "%s", file);
-		return strlen(file) < n ? 0 : error_set(e, -ENAMETOOLONG, "-bootloader %.80s...: the name is too long: shorten it", file);
-	}
 	if (!node_child(g, "disks"))
 		return error_set(e, -EINVAL,
 				 "there is nothing to boot: name a kernel, as in -kernel /boot/vmlinuz, or a disk with one and its "
 				 "grub.cfg, as in -hda disk.img (-h shows examples)");
+	if (file) {
+		snprintf(path, n, "%s", file);
+		return strlen(file) < n ? 0 : error_set(e, -ENAMETOOLONG, "-bootloader %.80s...: the name is too long: shorten it", file);
+	}
 	for (i = 0; i < ARRAY_SIZE(directories); i++)
 		for (k = 0; *directories[i] && k < ARRAY_SIZE(names); k++) {
 			snprintf(path, n, "%s/%s", directories[i], names[k]);
@@ -90,6 +90,19 @@ int bootloader_find(const struct node *g, char *path, size_t n, struct error *e)
 			 "there is no GRUB for Xen here to boot the guest's disk with: install Debian's package grub-xen-host, name its "
 			 "file with -bootloader FILE (%s), or boot a kernel with -kernel FILE",
 			 names[0]);
+}
+
+int bootloader_fits(const struct pv_kernel *k, const char *path, int rc, struct error *e)
+{
+	struct error why = { "it has no Xen notes" };
+
+	if (k && k->notes.source != PV_NOTES_NONE)
+		return 0;
+	if (rc)
+		why = *e;
+	return error_set(e, rc ? rc : -EINVAL,
+			 "%.150s is no boot loader of a Xen PV guest: give Debian's grub-xen-host's, or a kernel with -kernel (%.200s)", path,
+			 why.text);
 }
 
 void bootloader_watch(struct boot_watch *w)

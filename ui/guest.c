@@ -84,6 +84,8 @@ int guest_load(struct guest *g, const struct pv_progress *progress, struct error
 	if (!rc)
 		rc = pv_kernel_load(&g->kernel, g->kernel_file, g->kernel_len, kernel, PV_KERNEL_MAX, progress, e);
 	g->loaded = !rc;
+	if (g->by_loader && g->kernel_file)
+		rc = bootloader_fits(rc ? NULL : &g->kernel, kernel, rc, e);
 	if (rc)
 		unload(g);
 	return rc;
