@@ -75,7 +75,10 @@ static const struct state_field vcpu_fields[] = {
 	STATE_INT(struct pv_vcpu_state, periodic_last),
 	STATE_INT(struct pv_vcpu_state, poll_deadline),
 	STATE_INT(struct pv_vcpu_state, polling),
-	STATE_INT(struct pv_vcpu_state, vm_assist_pad),
+	STATE_INT(struct pv_vcpu_state, spin_slots),
+	STATE_INT(struct pv_vcpu_state, spin_naps),
+	STATE_INT(struct pv_vcpu_state, spin_reads),
+	STATE_INT(struct pv_vcpu_state, spin_mark),
 	STATE_SUBS(struct pv_vcpu_state, traps, &trap_desc),
 };
 STATE_DESC(pv_vcpu_state_desc, "pv-vcpu", 1, struct pv_vcpu_state, vcpu_fields);

@@ -38,6 +38,7 @@ enum {
 
 u64 pv_tsc(struct cpu *c)
 {
+	pv_of(cpu_vcpu(c))->s.spin_reads++;
 	return domain_now(cpu_vcpu(c)->d);
 }
 

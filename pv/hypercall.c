@@ -6,6 +6,7 @@
 #include "pv/hypercall.h"
 
 #include "base/endian.h"
+#include "pv/spin.h"
 
 #define ARGS_MAX 512u /* bytes of the largest argument struct */
 #define HYPER_START 0xffff800000000000ULL
@@ -401,6 +402,7 @@ void pv_hypercall(struct vcpu *v)
 	u32 i;
 	i64 r;
 
+	pv_spin_active(v);
 	pv_dom(v->d)->work = 0;
 	h.nr = (u32)MIN(nr, (u64)UINT32_MAX);
 	for (i = 0; i < 6; i++)

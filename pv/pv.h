@@ -69,7 +69,10 @@ struct pv_vcpu_state {
 	u64 periodic_last; /* when it fired last, ns; it fires only while the vCPU runs */
 	u64 poll_deadline; /* TIME_NEVER; the vCPU is in SCHEDOP_poll when polling is set */
 	u32 polling;
-	u32 vm_assist_pad;
+	u32 spin_slots;   /* slots since the last hypercall, see pv/spin.c */
+	u32 spin_naps;    /* naps that it may take yet; 0: it is not known to go in circles */
+	u32 spin_reads;   /* of the clock, in this slot */
+	u64 spin_mark;
 	struct pv_trap_entry traps[256];
 };
 

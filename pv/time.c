@@ -15,6 +15,7 @@
 #include "pv/hypercall.h"
 #include "pv/info.h"
 #include "pv/sched.h"
+#include "pv/spin.h"
 
 #define NS_PER_SEC 1000000000ULL
 #define NS_PER_MS 1000000ULL
@@ -187,10 +188,12 @@ void pv_runstate_change(struct vcpu *v, u32 state)
 void pv_time_enter(struct vcpu *v)
 {
 	pv_runstate_change(v, RUNSTATE_RUNNING);
+	pv_spin_enter(v);
 }
 
 void pv_time_leave(struct vcpu *v)
 {
+	pv_spin_leave(v);
 	/* Normally done already, at the instant of the hypercall. */
 	if (v->s.run == VCPU_BLOCKED)
 		pv_runstate_change(v, RUNSTATE_BLOCKED);

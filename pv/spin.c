@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Boot loaders never sleep: GRUB at its menu reads the console's ring and the clock over and over, and burns a processor. Xen lets
+ * it; here its time would also pass slower than the wall clock's. A vCPU that takes no events (no callback), makes no
+ * hypercalls and goes in circles naps, as if Xen had run another: only the clock tells the guest, and the run stays the same
+ * each time, as all of this counts instructions. Kernels that take events are left alone.
+ */
+#include "pv/spin.h"
+
+#include "pv/sched.h"
+
+#define SPIN_SLOTS 40u    /* slots (half a millisecond, at most) without a hypercall before it is looked at */
+#define SPIN_READ 20000u  /* instructions between two looks at the clock, at most, of one that waits for it */
+#define SPIN_TRUST 64u    /* naps that one proof is good for */
+#define SPIN_LOOK 20000u  /* ns that it may look between two naps */
+#define SPIN_NAP 10000000u /* ns */
+
+/* What a vCPU that goes in circles comes back to. */
+static u64 mark_of(const struct cpu *c)
+{
+	u64 h = c->rip;
+	u32 i;
+
+	for (i = 0; i < 16; i++)
+		h = (h ^ c->r[i]) * 0x9e3779b97f4a7c15ULL + (h >> 29);
+	return h;
+}
+
+static void no_deadline(struct vcpu *v)
+{
+	pv_of(v)->s.poll_deadline = TIME_NEVER;
+	vtimer_cancel(&v->d->time, &pv_of(v)->poll);
+}
+
+void pv_spin_end(struct vcpu *v)
+{
+	struct pv_vcpu *pv = pv_of(v);
+
+	if (pv->s.spin_naps && !pv->s.polling)
+		no_deadline(v);
+	pv->s.spin_slots = pv->s.spin_naps = pv->s.spin_reads = 0;
+}
+
+static bool deadline(struct vcpu *v, u64 ns)
+{
+	struct pv_vcpu *pv = pv_of(v);
+
+	pv->s.poll_deadline = domain_now(v->d) + ns;
+	if (!domain_arm(v->d, &pv->poll, pv->s.poll_deadline))
+		return true;
+	pv->s.poll_deadline = TIME_NEVER;
+	return false;
+}
+
+void pv_spin_enter(struct vcpu *v)
+{
+	if (pv_of(v)->s.spin_naps && !deadline(v, SPIN_LOOK))
+		pv_of(v)->s.spin_naps = 0;
+}
+
+/* Whether this slot was one of a vCPU that waits: it was at this very point before, or asks for the time all along. */
+static bool in_circles(struct vcpu *v, u64 ran)
+{
+	struct pv_vcpu_state *s = &pv_of(v)->s;
+	u64 mark = mark_of(&v->cpu);
+	bool yes = mark == s->spin_mark || (s->spin_reads && ran / s->spin_reads < SPIN_READ);
+
+	/* Brent's way: a mark that is kept longer each time finds circles of any length. */
+	if (!(s->spin_slots & (s->spin_slots - 1)))
+		s->spin_mark = mark;
+	s->spin_reads = 0;
+	return yes;
+}
+
+void pv_spin_leave(struct vcpu *v)
+{
+	struct pv_vcpu *pv = pv_of(v);
+	u64 ran = cpu_icount(&v->cpu) - v->d->slot_start_icount;
+
+	if (v->s.run != VCPU_RUNNABLE || pv->s.event_ip || v->d->end != END_RUNNING) {
+		pv_spin_end(v);
+		return;
+	}
+	if (pv->s.spin_naps)
+		no_deadline(v);
+	if (pv->s.spin_slots < UINT32_MAX)
+		pv->s.spin_slots++;
+	if (in_circles(v, ran) && pv->s.spin_slots >= SPIN_SLOTS)
+		pv->s.spin_naps = SPIN_TRUST;
+	if (!pv->s.spin_naps)
+		return;
+	pv->s.spin_naps--;
+	pv->s.polling = PV_POLL_ANY;
+	if (deadline(v, SPIN_NAP))
+		pv_vcpu_block(v);
+	else
+		pv->s.polling = 0;
+}
