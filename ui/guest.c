@@ -18,6 +18,7 @@
 #include "ui/networks.h"
 #include "ui/options.h"
 #include "ui/optvalue.h"
+#include "ui/screen.h"
 #include "ui/trace.h"
 
 /* No initial RAM disk is larger. */
@@ -93,9 +94,10 @@ int guest_load(struct guest *g, const struct pv_progress *progress, struct error
 
 int guest_open_console(struct guest *g, const struct chardev_env *env, struct error *e)
 {
+	const char *spec = node_str(g->node, "serial0", "null");
 	struct error why = { "" };
 
-	g->console = chardev_open(node_str(g->node, "serial0", "null"), env, &why);
+	g->console = chardev_open(strcmp(spec, "vc") ? spec : "null", env, &why);
 	return g->console ? 0 : error_set(e, -EINVAL, "-serial %s", why.text);
 }
 
@@ -105,6 +107,27 @@ void guest_close_console(struct guest *g)
 		monitors_unshare(g->monitors, g->console);
 	chardev_close(g->console);
 	g->console = NULL;
+}
+
+static void screen_typed(void *opaque, const u8 *p, size_t n)
+{
+	struct guest *g = opaque;
+
+	if (g->d && !g->bare && pv_console_room(pv_dom(g->d)) >= n)
+		pv_console_input(pv_dom(g->d), p, n);
+}
+
+int guest_open_screen(struct guest *g, void (*quit)(void *opaque), void *opaque, struct error *e)
+{
+	struct screen_env env = { g->host, quit, opaque, screen_typed, g };
+
+	return g->screen ? 0 : screen_open(g->node, &env, &g->screen, e);
+}
+
+void guest_close_screen(struct guest *g)
+{
+	screen_close(g->screen);
+	g->screen = NULL;
 }
 
 int guest_open_store(struct guest *g, struct error *e)
@@ -138,6 +161,7 @@ static void console_out(void *opaque, const u8 *p, size_t n)
 	if (g->watch.left && bootloader_said(&g->watch, p, n))
 		msg_info("the boot loader found nothing to boot and stands at its own prompt: no disk of the guest has a "
 			 "/boot/grub/grub.cfg with a menu that it can read: make one (grub-mkconfig), or boot a kernel with -kernel");
+	screen_console(g->screen, p, n);
 }
 
 static size_t console_can_receive(void *opaque)
@@ -168,7 +192,8 @@ static bool guest_live(struct domain *d)
 {
 	struct guest *g = d->live_opaque;
 
-	return (g->console && chardev_is_live(g->console)) || g->store || networks_live(g) || (g->monitors && monitors_live(g->monitors));
+	return (g->console && chardev_is_live(g->console)) || g->store || networks_live(g) ||
+	       (g->monitors && monitors_live(g->monitors)) || screen_is_live(g->screen);
 }
 
 /* What a domain of either kind hears of those who manage it. */
@@ -270,6 +295,9 @@ int guest_create(struct guest *g, const struct pv_progress *progress, struct err
 		return rc;
 	g->d->live = guest_live;
 	g->d->live_opaque = g;
+	rc = screen_attach(g->screen, g->d, e);
+	if (rc)
+		return rc;
 	pv_console_on_room(pv_dom(g->d), console_room, g);
 	g->watch = (struct boot_watch){ 0 };
 	if (g->by_loader)
@@ -291,6 +319,7 @@ void guest_destroy(struct guest *g)
 	networks_detach(g);
 	if (g->d)
 		domain_destroy(g->d);
+	screen_detach(g->screen);
 	if (g->store)
 		xs_socket_detach(g->store);
 	g->d = NULL;

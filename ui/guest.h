@@ -14,6 +14,7 @@
 struct monitors;
 struct guest_disks;
 struct networks;
+struct screen;
 struct xs_socket;
 
 struct guest {
@@ -25,6 +26,7 @@ struct guest {
 	bool stopped; /* by a monitor, or -S: its domains are born paused */
 	struct guest_disks *disks; /* ui/disks.h */
 	struct networks *nets; /* ui/networks.h */
+	struct screen *screen; /* NULL: no screens */
 	struct domain *d; /* NULL while there is none */
 	bool bare;        /* -M none */
 	bool by_loader;   /* what is loaded is a boot loader */
@@ -47,6 +49,9 @@ int guest_exit_code(const struct guest *g);
 /* Ends its life; the console stays. */
 void guest_destroy(struct guest *g);
 void guest_close_console(struct guest *g);
+/* Opens its screens, if there are to be some; quit is called when a person closes the window. 0, or -errno with a sentence. */
+int guest_open_screen(struct guest *g, void (*quit)(void *opaque), void *opaque, struct error *e);
+void guest_close_screen(struct guest *g);
 /* Serves the xenstore's socket, if one is asked for. 0, or -errno with a sentence. */
 int guest_open_store(struct guest *g, struct error *e);
 void guest_close_store(struct guest *g);

@@ -20,6 +20,7 @@
 #include "ui/networks.h"
 #include "ui/options.h"
 #include "ui/report.h"
+#include "ui/screen.h"
 #include "vm/run.h"
 
 enum exit_code { EXIT_OFF = 0, EXIT_ERROR = 1, EXIT_CRASH = 2, EXIT_TIME = 3 };
@@ -86,6 +87,8 @@ static void on_tick(struct host *h, void *opaque)
 		show = true;
 		r->next_progress = host_now() + PROGRESS_EVERY;
 	}
+	if (r->guest.d)
+		screen_tick(r->guest.screen, r->guest.d);
 	if (show && r->guest.d)
 		report_progress(r->guest.d, &r->totals, &r->speed, stderr);
 }
@@ -183,6 +186,8 @@ static int start_life(struct run *r, struct error *e)
 		if (r->guest.store)
 			signals_guard_file(r->signals, node_str(r->guest.node, "xenstore", "unix:") + strlen("unix:"));
 	}
+	if (!rc)
+		rc = guest_open_screen(&r->guest, on_quit_key, r, e);
 	if (!rc)
 		rc = guest_create(&r->guest, &loading.hook, e);
 	report_loading_done(&loading, !rc);
@@ -333,6 +338,7 @@ static int run_guest(struct run *r)
 	guest_destroy(&r->guest);
 	guest_close_disks(&r->guest);
 	networks_close(&r->guest);
+	guest_close_screen(&r->guest);
 	guest_close_store(&r->guest);
 	signals_close(r->signals);
 	return code;

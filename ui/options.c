@@ -141,20 +141,8 @@ static int opt_serial(struct options *o, const struct option_row *row, const cha
 
 static int opt_nographic(struct options *o, const struct option_row *row, const char *value, struct error *e)
 {
-	return 0; /* what it asks for is the default; -serial still wins, as in QEMU */
-}
-
-static int only_none(const struct option_row *row, const char *value, struct error *e)
-{
-	if (!strcmp(value, "none"))
-		return 0;
-	return error_set(e, -ENOSYS, "-%s %.80s: this version has none of these: use -%s none, or leave it out",
-			 row->name, value, row->name);
-}
-
-static int opt_display(struct options *o, const struct option_row *row, const char *value, struct error *e)
-{
-	return only_none(row, value, e);
+	o->nographic = true; /* -serial, -vnc and -display still win, as in QEMU */
+	return 0;
 }
 
 static int opt_monitor(struct options *o, const struct option_row *row, const char *value, struct error *e)
@@ -244,6 +232,10 @@ static int opt_version(struct options *o, const struct option_row *row, const ch
 #define opt_icount value_icount
 #define opt_rtc value_rtc
 #define opt_timeout value_timeout
+#define opt_display value_display
+#define opt_vnc value_vnc
+#define opt_full_screen value_full_screen
+#define opt_keymap value_keymap
 
 #define GROUP_GUEST "Guest"
 #define GROUP_NETWORK "Network"
@@ -423,6 +415,7 @@ int options_parse(struct options *o, int argc, char **argv, FILE *out, struct er
 	rc = check_machine(o, e);
 	rc = rc ? rc : bootloader_check(o->guest, e);
 	rc = rc ? rc : check_stdio(o, e);
+	rc = rc ? rc : value_finish_display(o, e);
 	rc = rc ? rc : finish(o, e);
 	rc = rc ? rc : networks_check(o->guest, o->guest->name, e);
 	if (!rc && o->dumpdts) {

@@ -411,7 +411,7 @@ int value_timeout(struct options *o, const struct option_row *row, const char *v
 
 static bool device_ok(const char *value)
 {
-	static const char *const whole[] = { "stdio", "mon:stdio", "pty", "null", "none" };
+	static const char *const whole[] = { "stdio", "mon:stdio", "pty", "null", "none", "vc" };
 	static const char *const prefix[] = { "file:", "unix:", "tcp:" };
 	size_t i;
 
@@ -430,7 +430,7 @@ int value_serial(struct options *o, const struct option_row *row, const char *va
 		return node_set_str(o->guest, "serial0", value);
 	return error_set(e, -EINVAL,
 			 "-serial %.80s: there is no such device: use stdio, "
-			 "mon:stdio, pty, file:PATH, unix:PATH, tcp:HOST:PORT or null",
+			 "mon:stdio, pty, file:PATH, unix:PATH, tcp:HOST:PORT, vc or null",
 			 value);
 }
 

@@ -18,6 +18,13 @@ int value_rtc(struct options *o, const struct option_row *row, const char *value
 int value_timeout(struct options *o, const struct option_row *row, const char *value, struct error *e);
 int value_serial(struct options *o, const struct option_row *row, const char *value, struct error *e);
 int value_monitor(struct options *o, const struct option_row *row, const char *value, struct error *e);
+/* In ui/optdisplay.c. */
+int value_display(struct options *o, const struct option_row *row, const char *value, struct error *e);
+int value_vnc(struct options *o, const struct option_row *row, const char *value, struct error *e);
+int value_full_screen(struct options *o, const struct option_row *row, const char *value, struct error *e);
+int value_keymap(struct options *o, const struct option_row *row, const char *value, struct error *e);
+/* What holds for screens when all options are known. 0 or -errno with a sentence. */
+int value_finish_display(struct options *o, struct error *e);
 
 /* Seconds from 1970 to a moment of the Gregorian calendar; m is 1 to 12, d 1 to 31. */
 u64 value_epoch(i64 y, u32 m, u32 d, u32 h, u32 mi, u32 s);

@@ -40,6 +40,8 @@ struct display {
 	int shown, chosen; /* slots; -1: none */
 	u8 held[KEYS / 8]; /* keys that the shown console was told are down */
 	u32 ctrl, alt;     /* those keys that are really down: bit 0 left, bit 1 right */
+	bool (*hotkey)(void *opaque, u32 code);
+	void *hotkey_opaque;
 	i32 x, y;          /* of the pointer, where it was said last */
 	u32 buttons;
 };
@@ -320,6 +322,12 @@ bool display_watched(const struct display *d)
 
 /* ---- input ----------------------------------------------------------------------------------------------------- */
 
+void display_on_hotkey(struct display *d, bool (*hotkey)(void *opaque, u32 code), void *opaque)
+{
+	d->hotkey = hotkey;
+	d->hotkey_opaque = opaque;
+}
+
 static bool is_held(const struct display *d, u32 code)
 {
 	return d->held[code / 8] >> (code % 8) & 1;
@@ -358,6 +366,8 @@ void display_key(struct display *d, u32 code, u32 ch, bool down)
 		display_select(d, code - KEY_1);
 		return;
 	}
+	if (down && d->ctrl && d->alt && d->hotkey && d->hotkey(d->hotkey_opaque, code))
+		return;
 	/* The release of a key that was pressed elsewhere is nothing to this console. */
 	if (down || is_held(d, code))
 		tell_key(d, code, ch, down);

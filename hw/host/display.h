@@ -90,7 +90,11 @@ void display_unlisten(struct display_listener *l);
 /* Whether anybody listens. */
 bool display_watched(const struct display *d);
 
-/* Input for the console shown. Ctrl-Alt-1 to -8 switch consoles and go no further. */
+/*
+ * Input for the console shown. Ctrl-Alt-1 to -8 switch consoles and go no further; what hotkey() takes with Ctrl-Alt goes no
+ * further either.
+ */
+void display_on_hotkey(struct display *d, bool (*hotkey)(void *opaque, u32 code), void *opaque);
 void display_key(struct display *d, u32 code, u32 ch, bool down);
 void display_pointer(struct display *d, const struct pointer_event *ev);
 bool display_wants_absolute(const struct display *d);

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VNC: listening, the copy of the screen that all viewers share, their input. What one viewer does is in ui/vnc_viewer.c.
+ * Left out: the clipboard, which a paravirtual guest has no way to give.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "ui/vnc.h"
+
+#include <errno.h>
+
+#if HAVE_VNCSERVER && !defined(_WIN32)
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "ui/vnc_impl.h"
+
+bool vnc_available(void)
+{
+	return true;
+}
+
+/* ---- the screen ------------------------------------------------------------------------------------------------ */
+
+static void copy_rect(struct vnc *v, const struct surface *s, const struct rect *r)
+{
+	u32 y;
+
+	for (y = r->y; y < r->y + r->h && y < v->height; y++)
+		if (r->x < v->width)
+			memcpy(v->pixels + (size_t)y * v->width + r->x, s->pixels + (size_t)y * s->stride + r->x,
+			       MIN(r->w, v->width - r->x) * sizeof(u32));
+}
+
+static void on_switched(void *opaque, const struct surface *s)
+{
+	struct vnc *v = opaque;
+	u32 w = s->pixels ? s->width : VNC_EMPTY_WIDTH, h = s->pixels ? s->height : VNC_EMPTY_HEIGHT;
+	u32 *pixels = calloc((size_t)w * h, sizeof *pixels);
+	struct viewer *c;
+
+	if (!pixels)
+		return;
+	pthread_mutex_lock(&v->lock);
+	free(v->pixels);
+	v->pixels = pixels;
+	v->width = w;
+	v->height = h;
+	v->generation++;
+	if (s->pixels)
+		copy_rect(v, s, &(struct rect){ 0, 0, w, h });
+	for (c = v->viewers; c; c = c->next)
+		viewer_wake(c);
+	pthread_mutex_unlock(&v->lock);
+}
+
+static void on_update(void *opaque, const struct surface *s, const struct rect *r, u32 n)
+{
+	struct vnc *v = opaque;
+	struct viewer *c;
+	u32 i;
+
+	pthread_mutex_lock(&v->lock);
+	for (i = 0; i < n && v->pixels; i++) {
+		copy_rect(v, s, &r[i]);
+		for (c = v->viewers; c; c = c->next)
+			viewer_changed(c, &r[i]);
+	}
+	for (c = v->viewers; c; c = c->next)
+		viewer_wake(c);
+	pthread_mutex_unlock(&v->lock);
+}
+
+static const struct listener_ops listener_ops = { on_switched, on_update };
+
+/* ---- input ----------------------------------------------------------------------------------------------------- */
+
+void vnc_queue(struct vnc *v, const struct vnc_event *ev)
+{
+	struct vnc_event *last;
+
+	pthread_mutex_lock(&v->lock);
+	last = v->nqueue ? &v->queue[v->nqueue - 1] : NULL;
+	/* A pointer that only moved on needs no two places. */
+	if (last && last->kind == VNC_POINTER && ev->kind == VNC_POINTER && last->buttons == ev->buttons && last->from == ev->from)
+		*last = *ev;
+	else if (v->nqueue < ARRAY_SIZE(v->queue))
+		v->queue[v->nqueue++] = *ev;
+	pthread_mutex_unlock(&v->lock);
+	if (write(v->wake[1], "", 1) < 0)
+		return; /* full: it is read as it is */
+}
+
+static void pointer(struct vnc *v, const struct vnc_event *ev)
+{
+	u32 pressed = ev->buttons & ~v->buttons;
+	struct pointer_event pe = {
+		.absolute = true,
+		.x = (i32)ev->x,
+		.y = (i32)ev->y,
+		.wheel = pressed & 8 ? 1 : pressed & 16 ? -1 : 0,
+		.buttons = (ev->buttons & 1 ? BUTTON_LEFT : 0u) | (ev->buttons & 2 ? BUTTON_MIDDLE : 0u) |
+			   (ev->buttons & 4 ? BUTTON_RIGHT : 0u),
+	};
+
+	v->buttons = ev->buttons;
+	display_pointer(v->display, &pe);
+}
+
+static void key(struct vnc *v, const struct vnc_event *ev)
+{
+	u32 ch, code = keymap_keysym(v->keymap, ev->keysym, &ch);
+
+	if (ev->xt && display_key_by_xt(ev->xt))
+		code = display_key_by_xt(ev->xt);
+	display_key(v->display, code, ch, ev->down);
+}
+
+static void reap(struct vnc *v)
+{
+	struct viewer **p = &v->viewers, *c;
+
+	while ((c = *p)) {
+		if (!c->ended) {
+			p = &c->next;
+			continue;
+		}
+		pthread_mutex_lock(&v->lock);
+		*p = c->next;
+		pthread_mutex_unlock(&v->lock);
+		viewer_free(c);
+		v->nviewers--;
+		display_release_keys(v->display);
+	}
+	if (!v->viewers && v->listener) {
+		display_unlisten(v->listener);
+		v->listener = NULL;
+	}
+}
+
+static void on_queue(void *opaque, u32 events)
+{
+	struct vnc *v = opaque;
+	struct vnc_event take[ARRAY_SIZE(v->queue)];
+	char sink[64];
+	u32 n, i;
+
+	while (read(v->wake[0], sink, sizeof sink) > 0)
+		;
+	pthread_mutex_lock(&v->lock);
+	n = v->nqueue;
+	memcpy(take, v->queue, n * sizeof *take);
+	v->nqueue = 0;
+	for (struct viewer *c = v->viewers; c; c = c->next)
+		c->ended = c->over;
+	pthread_mutex_unlock(&v->lock);
+	for (i = 0; i < n; i++) {
+		if (take[i].kind == VNC_KEY)
+			key(v, &take[i]);
+		else
+			pointer(v, &take[i]);
+	}
+	reap(v);
+}
+
+/* ---- who comes ------------------------------------------------------------------------------------------------- */
+
+int vnc_serve(struct vnc *v, int fd)
+{
+	struct viewer *c;
+
+	if (v->nviewers >= VNC_VIEWERS) {
+		close(fd);
+		return -EBUSY;
+	}
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (!v->listener) {
+		v->listener = display_listen(v->display, &listener_ops, v);
+		if (!v->listener || !v->pixels) {
+			close(fd);
+			return -ENOMEM;
+		}
+	}
+	c = viewer_new(v, fd);
+	if (!c) {
+		reap(v);
+		return -ENOMEM;
+	}
+	pthread_mutex_lock(&v->lock);
+	c->next = v->viewers;
+	v->viewers = c;
+	pthread_mutex_unlock(&v->lock);
+	v->nviewers++;
+	return 0;
+}
+
+static void on_accept(void *opaque, u32 events)
+{
+	struct vnc *v = opaque;
+	u32 i;
+
+	for (i = 0; i < v->nlisten; i++) {
+		int fd = accept(v->listen[i], NULL, NULL);
+
+		if (fd >= 0)
+			vnc_serve(v, fd);
+	}
+}
+
+static int take_listener(struct vnc *v, int fd)
+{
+	v->items[v->nlisten] = poll_add(v->poll, fd, POLL_READABLE, on_accept, v);
+	if (!v->items[v->nlisten])
+		return -ENOMEM;
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	v->listen[v->nlisten++] = fd;
+	return 0;
+}
+
+static int listen_unix(struct vnc *v, const struct vnc_spec *spec, struct error *e)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct stat st;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), rc;
+
+	memcpy(a.sun_path, spec->host, MIN(strlen(spec->host), sizeof a.sun_path - 1));
+	/* One that was left behind by a process that is gone is in nobody's way. */
+	if (fd >= 0 && !stat(spec->host, &st) && S_ISSOCK(st.st_mode)) {
+		if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0 && errno == ECONNREFUSED)
+			unlink(spec->host);
+		close(fd);
+		fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	}
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, 8)) {
+		rc = -errno;
+		if (fd >= 0)
+			close(fd);
+		return error_set(e, rc, "no socket can be made at %s (%s): choose another path, or remove what is there", spec->host,
+				 strerror(-rc));
+	}
+	snprintf(v->path, sizeof v->path, "%s", spec->host);
+	snprintf(v->address, sizeof v->address, "%s", spec->host);
+	return take_listener(v, fd);
+}
+
+/* All addresses of the host for one port. 0, -EADDRINUSE, or -errno. */
+static int listen_port(struct vnc *v, const struct vnc_spec *spec, u32 port)
+{
+	struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM }, *list, *a;
+	char service[8];
+	int rc = 0, one = 1;
+
+	snprintf(service, sizeof service, "%u", port);
+	if (getaddrinfo(*spec->host ? spec->host : NULL, service, &hints, &list))
+		return -ENOENT;
+	for (a = list; a && !rc && v->nlisten < VNC_LISTEN; a = a->ai_next) {
+		int fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
+
+		if (fd < 0)
+			continue; /* a host without IPv6 */
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+#ifdef IPV6_V6ONLY
+		if (a->ai_family == AF_INET6)
+			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+#endif
+		if (bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, 8)) {
+			int err = errno;
+
+			close(fd);
+			if (a->ai_family == AF_INET6 && err == EADDRNOTAVAIL)
+				continue;
+			rc = -err;
+		} else {
+			rc = take_listener(v, fd);
+		}
+	}
+	freeaddrinfo(list);
+	if (!rc && !v->nlisten)
+		rc = -EADDRNOTAVAIL;
+	return rc;
+}
+
+static void stop_listening(struct vnc *v)
+{
+	while (v->nlisten) {
+		v->nlisten--;
+		poll_remove(v->poll, v->items[v->nlisten]);
+		close(v->listen[v->nlisten]);
+	}
+}
+
+static int listen_tcp(struct vnc *v, const struct vnc_spec *spec, struct error *e)
+{
+	const char *host = *spec->host ? spec->host : "every address";
+	u32 n;
+	int rc = -EADDRINUSE;
+
+	for (n = spec->first; n <= spec->last && rc == -EADDRINUSE; n++) {
+		rc = listen_port(v, spec, VNC_PORT + n);
+		if (rc)
+			stop_listening(v);
+		else
+			snprintf(v->address, sizeof v->address, "%s:%u", *spec->host ? spec->host : "*", VNC_PORT + n);
+	}
+	if (rc == -EADDRINUSE)
+		return error_set(e, rc, "port %u of %s is taken by another program: choose another display number%s", VNC_PORT + spec->last,
+				 host, spec->first == spec->last ? ", or give it room, as in :1,to=9" : "");
+	if (rc == -ENOENT || rc == -EADDRNOTAVAIL)
+		return error_set(e, rc, "%s is no address of this computer: use localhost, 0.0.0.0 or a name it has", host);
+	if (rc)
+		return error_set(e, rc, "nothing can listen on port %u of %s (%s): choose another", VNC_PORT + spec->first, host,
+				 strerror(-rc));
+	return 0;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------ */
+
+struct vnc *vnc_open(const struct vnc_spec *spec, struct display *d, struct poll_set *poll, const struct keymap *keymap,
+		     const char *name, struct error *e)
+{
+	struct vnc *v = calloc(1, sizeof *v);
+	int i, rc;
+
+	if (!v || pipe(v->wake)) {
+		free(v);
+		error_set(e, -ENOMEM, "the host is out of memory or files");
+		return NULL;
+	}
+	for (i = 0; i < 2; i++) {
+		fcntl(v->wake[i], F_SETFL, fcntl(v->wake[i], F_GETFL) | O_NONBLOCK);
+		fcntl(v->wake[i], F_SETFD, FD_CLOEXEC);
+	}
+	pthread_mutex_init(&v->lock, NULL);
+	v->display = d;
+	v->poll = poll;
+	v->keymap = keymap;
+	v->password = spec->password;
+	snprintf(v->secret, sizeof v->secret, "%s", spec->secret);
+	snprintf(v->name, sizeof v->name, "%s", name);
+	viewers_init(v);
+	v->wake_item = poll_add(poll, v->wake[0], POLL_READABLE, on_queue, v);
+	if (!v->wake_item)
+		rc = error_set(e, -ENOMEM, "the host is out of memory");
+	else if (spec->none)
+		rc = 0;
+	else
+		rc = spec->local ? listen_unix(v, spec, e) : listen_tcp(v, spec, e);
+	if (rc) {
+		vnc_close(v);
+		return NULL;
+	}
+	return v;
+}
+
+void vnc_close(struct vnc *v)
+{
+	struct viewer *c;
+
+	if (!v)
+		return;
+	stop_listening(v);
+	for (c = v->viewers; c; c = c->next)
+		viewer_stop(c);
+	while ((c = v->viewers)) {
+		v->viewers = c->next;
+		viewer_free(c);
+	}
+	viewers_exit(v);
+	display_unlisten(v->listener);
+	poll_remove(v->poll, v->wake_item);
+	close(v->wake[0]);
+	close(v->wake[1]);
+	if (*v->path)
+		unlink(v->path);
+	pthread_mutex_destroy(&v->lock);
+	free(v->pixels);
+	free(v);
+}
+
+const char *vnc_address(const struct vnc *v)
+{
+	return v->address;
+}
+
+u32 vnc_viewers(const struct vnc *v)
+{
+	return v->nviewers;
+}
+
+void vnc_set_password(struct vnc *v, const char *secret)
+{
+	pthread_mutex_lock(&v->lock);
+	v->password = true;
+	snprintf(v->secret, sizeof v->secret, "%s", secret ? secret : "");
+	pthread_mutex_unlock(&v->lock);
+}
+
+#else
+
+#include <unistd.h>
+
+bool vnc_available(void)
+{
+	return false;
+}
+
+struct vnc *vnc_open(const struct vnc_spec *spec, struct display *d, struct poll_set *poll, const struct keymap *keymap,
+		     const char *name, struct error *e)
+{
+	error_set(e, -ENOSYS, "this build has no VNC: configure it where libvncserver is (Debian: libvncserver-dev)");
+	return NULL;
+}
+
+void vnc_close(struct vnc *v)
+{
+}
+
+const char *vnc_address(const struct vnc *v)
+{
+	return "";
+}
+
+u32 vnc_viewers(const struct vnc *v)
+{
+	return 0;
+}
+
+void vnc_set_password(struct vnc *v, const char *secret)
+{
+}
+
+int vnc_serve(struct vnc *v, int fd)
+{
+	close(fd);
+	return -ENOSYS;
+}
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VNC (RFC 6143, by libvncserver): -vnc as QEMU spells it. Each viewer has a thread that knows nothing of the guest: it gets
+ * copies of what changed, and leaves its input in a queue that the execution thread empties.
+ */
+#ifndef UI_VNC_H
+#define UI_VNC_H
+
+#include "hw/host/display.h"
+#include "hw/host/keys.h"
+
+#define VNC_VIEWERS 32u
+#define VNC_PORT 5900u
+#define VNC_PASSWORD_MAX 8u /* bytes that count: the protocol's limit */
+
+/* HOST:N[,to=N][,password=on|off|SECRET], unix:PATH[,...], none. */
+struct vnc_spec {
+	bool none, local; /* local: a Unix socket */
+	char host[128];   /* or the path; empty: every address */
+	u32 first, last;  /* display numbers to try */
+	bool password;    /* one is wanted */
+	char secret[64];  /* empty: none was set, nobody gets in */
+};
+
+/* 0, or -EINVAL with a sentence. */
+int vnc_parse(const char *text, struct vnc_spec *spec, struct error *e);
+
+struct vnc;
+
+/* False in a build without libvncserver. */
+bool vnc_available(void);
+/* Listens. name: the guest's. NULL with a sentence. Everything must outlive it. */
+struct vnc *vnc_open(const struct vnc_spec *spec, struct display *d, struct poll_set *poll, const struct keymap *keymap,
+		     const char *name, struct error *e);
+/* NULL is allowed. */
+void vnc_close(struct vnc *v);
+/* Where it listens: "host:port" or a path. */
+const char *vnc_address(const struct vnc *v);
+u32 vnc_viewers(const struct vnc *v);
+/* What viewers must know from now on; NULL or "": nobody gets in. */
+void vnc_set_password(struct vnc *v, const char *secret);
+/* Serves a connection that is there already (tests); the descriptor is taken over. 0 or -errno. */
+int vnc_serve(struct vnc *v, int fd);
+
+#endif

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One viewer: a thread with a server of libvncserver's for it alone, so that one that stalls, sends half of a message or
+ * nonsense keeps nobody waiting. Keys also as scan codes (the RFB protocol's "QEMU Extended Key Event").
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#if HAVE_VNCSERVER && !defined(_WIN32)
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <rfb/rfb.h>
+
+#include "base/endian.h"
+#include "ui/vnc_impl.h"
+
+#define STALL_MS 20000 /* a viewer that takes or sends nothing for so long in the middle of a message is dropped */
+#define LOGIN_MS 60000 /* ... and one that does not get as far as a picture */
+#define EXTENDED_KEY (-258)
+
+/* The library wants its table writable and for the time it is in use. */
+struct viewer_extension {
+	rfbProtocolExtension table;
+	int encodings[2];
+};
+
+struct rfb {
+	rfbScreenInfoPtr screen;
+	rfbClientPtr client; /* NULL once it is gone */
+	u32 *pixels, width, height, generation;
+	bool acknowledge; /* say that extended keys are understood */
+	bool refused;
+};
+
+static struct viewer *viewer_of(rfbClientPtr cl)
+{
+	return cl->screen->screenData;
+}
+
+/* ---- what the library calls ------------------------------------------------------------------------------------ */
+
+static void on_key(rfbBool down, rfbKeySym sym, rfbClientPtr cl)
+{
+	struct viewer *c = viewer_of(cl);
+	struct vnc_event ev = { .kind = VNC_KEY, .from = c, .down = down, .keysym = sym };
+
+	vnc_queue(c->v, &ev);
+}
+
+static void on_pointer(int buttons, int x, int y, rfbClientPtr cl)
+{
+	struct viewer *c = viewer_of(cl);
+	struct vnc_event ev = { .kind = VNC_POINTER, .from = c, .x = (u32)MAX(x, 0), .y = (u32)MAX(y, 0), .buttons = (u32)buttons };
+
+	vnc_queue(c->v, &ev);
+}
+
+static rfbBool ext_enable(rfbClientPtr cl, void **data, int encoding)
+{
+	if (encoding != EXTENDED_KEY)
+		return FALSE;
+	viewer_of(cl)->rfb->acknowledge = true;
+	return TRUE;
+}
+
+static rfbBool ext_message(rfbClientPtr cl, void *data, const rfbClientToServerMsg *m)
+{
+	struct viewer *c = viewer_of(cl);
+	u8 b[11]; /* the kind, u16 down, u32 keysym, u32 scan code; big-endian */
+
+	if (m->type != rfbQemuEvent)
+		return FALSE;
+	if (rfbReadExact(cl, (char *)b, sizeof b) <= 0 || b[0]) {
+		rfbCloseClient(cl);
+		return TRUE;
+	}
+	vnc_queue(c->v, &(struct vnc_event){
+				.kind = VNC_KEY,
+				.from = c,
+				.down = b[1] | b[2],
+				.keysym = (u32)b[3] << 24 | (u32)b[4] << 16 | (u32)b[5] << 8 | b[6],
+				.xt = ((u32)b[9] << 8 | b[10]) & 0xff,
+			});
+	return TRUE;
+}
+
+static void on_gone(rfbClientPtr cl)
+{
+	viewer_of(cl)->rfb->client = NULL;
+}
+
+/* Waits until host time, or until the viewer has to stop. */
+static void wait_until(struct viewer *c, u64 when)
+{
+	struct pollfd p = { .fd = c->wake[0], .events = POLLIN };
+	bool stop = false;
+	u64 now;
+
+	while (!stop && (now = host_now()) < when) {
+		char sink[16];
+
+		poll(&p, 1, (int)MIN((when - now) / 1000000 + 1, 1000));
+		while (read(c->wake[0], sink, sizeof sink) > 0)
+			;
+		pthread_mutex_lock(&c->v->lock);
+		stop = c->stop;
+		pthread_mutex_unlock(&c->v->lock);
+	}
+}
+
+/*
+ * After a wrong password the next is looked at later, whoever gives it, and the longer the more were wrong: 1, 2, 4, at most
+ * 8 seconds.
+ */
+static rfbBool on_password(rfbClientPtr cl, const char *response, int len)
+{
+	struct viewer *c = viewer_of(cl);
+	struct vnc *v = c->v;
+	char secret[64], *list[2] = { secret, NULL };
+	void *saved = cl->screen->authPasswdData;
+	bool right;
+	u64 turn;
+
+	pthread_mutex_lock(&v->lock);
+	turn = MAX(v->next_try, host_now());
+	if (v->failures)
+		v->next_try = turn + (1000000000ull << MIN(v->failures - 1, 3));
+	memcpy(secret, v->secret, sizeof secret);
+	pthread_mutex_unlock(&v->lock);
+	wait_until(c, turn);
+	cl->screen->authPasswdData = list;
+	right = *secret && rfbCheckPasswordByList(cl, response, len);
+	cl->screen->authPasswdData = saved;
+	memset(secret, 0, sizeof secret);
+	pthread_mutex_lock(&v->lock);
+	v->failures = right ? 0 : v->failures + 1;
+	if (right)
+		v->next_try = 0;
+	else
+		v->next_try = MAX(v->next_try, host_now() + 1000000000);
+	turn = v->next_try;
+	pthread_mutex_unlock(&v->lock);
+	/* The answer too comes late. */
+	if (!right)
+		wait_until(c, turn);
+	return right;
+}
+
+/* ---- the thread ------------------------------------------------------------------------------------------------ */
+
+static void copy(struct rfb *r, const struct vnc *v, const struct rect *d)
+{
+	u32 y;
+
+	for (y = d->y; y < d->y + d->h && y < r->height && y < v->height; y++)
+		if (d->x < MIN(r->width, v->width))
+			memcpy(r->pixels + (size_t)y * r->width + d->x, v->pixels + (size_t)y * v->width + d->x,
+			       MIN(d->w, MIN(r->width, v->width) - d->x) * sizeof(u32));
+	if (d->x < r->width && d->y < r->height)
+		rfbMarkRectAsModified(r->screen, (int)d->x, (int)d->y, (int)MIN(d->x + d->w, r->width),
+				      (int)MIN(d->y + d->h, r->height));
+}
+
+static void set_format(rfbScreenInfoPtr s)
+{
+	s->serverFormat.redShift = 16;
+	s->serverFormat.greenShift = 8;
+	s->serverFormat.blueShift = 0;
+	s->serverFormat.redMax = s->serverFormat.greenMax = s->serverFormat.blueMax = 255;
+	s->serverFormat.depth = 24;
+}
+
+/* Takes over what changed. Under the lock. False: memory is short. */
+static bool take_picture(struct viewer *c)
+{
+	const struct vnc *v = c->v;
+	struct rfb *r = c->rfb;
+	bool resizes = r->client && (r->client->useNewFBSize || r->client->useExtDesktopSize);
+	u32 i;
+
+	if (r->generation != v->generation || (resizes && (r->width != v->width || r->height != v->height))) {
+		if (resizes && (r->width != v->width || r->height != v->height)) {
+			u32 *pixels = calloc((size_t)v->width * v->height, sizeof *pixels), *old = r->pixels;
+
+			if (!pixels)
+				return false;
+			rfbNewFramebuffer(r->screen, (char *)pixels, (int)v->width, (int)v->height, 8, 3, 4);
+			set_format(r->screen);
+			r->pixels = pixels;
+			r->width = v->width;
+			r->height = v->height;
+			free(old);
+		} else if (r->width != v->width || r->height != v->height) {
+			/* One that cannot follow sees as much as fits. */
+			memset(r->pixels, 0, (size_t)r->width * r->height * sizeof *r->pixels);
+			rfbMarkRectAsModified(r->screen, 0, 0, (int)r->width, (int)r->height);
+		}
+		r->generation = v->generation;
+		copy(r, v, &(struct rect){ 0, 0, v->width, v->height });
+	} else {
+		for (i = 0; i < c->ndirty; i++)
+			copy(r, v, &c->dirty[i]);
+	}
+	c->ndirty = 0;
+	return true;
+}
+
+/* An update of one rectangle without pixels: that is how the server agrees. */
+static void acknowledge(struct rfb *r)
+{
+	u8 b[16] = { 0, 0, 0, 1, 0, 0, 0, 0, (u8)(r->width >> 8), (u8)r->width, (u8)(r->height >> 8), (u8)r->height,
+		     0xff, 0xff, 0xfe, 0xfe };
+
+	r->acknowledge = false;
+	rfbWriteExact(r->client, (char *)b, sizeof b);
+}
+
+static bool serve(struct viewer *c)
+{
+	struct rfb *r = c->rfb;
+	bool login = r->client->state != RFB_NORMAL, more = true;
+	u64 begun = host_now();
+
+	while (more && r->client) {
+		struct pollfd p[2] = { { .fd = c->fd, .events = POLLIN }, { .fd = c->wake[0], .events = POLLIN } };
+		char sink[64];
+
+		poll(p, 2, login ? 1000 : -1);
+		while (read(c->wake[0], sink, sizeof sink) > 0)
+			;
+		pthread_mutex_lock(&c->v->lock);
+		more = !c->stop && take_picture(c);
+		pthread_mutex_unlock(&c->v->lock);
+		if (!more)
+			break;
+		rfbProcessEvents(r->screen, 0);
+		if (!r->client)
+			break;
+		if (r->acknowledge && r->client->state == RFB_NORMAL)
+			acknowledge(r);
+		login = login && r->client->state != RFB_NORMAL;
+		if (login && host_now() - begun > LOGIN_MS * 1000000ull)
+			break;
+		/* A descriptor in error that the library has not closed would make us spin. */
+		if (p[0].revents & (POLLERR | POLLNVAL))
+			break;
+	}
+	return more;
+}
+
+static bool open_screen(struct viewer *c)
+{
+	struct vnc *v = c->v;
+	struct rfb *r = c->rfb;
+	rfbScreenInfoPtr s;
+	bool password;
+
+	pthread_mutex_lock(&v->lock);
+	r->width = v->width;
+	r->height = v->height;
+	r->generation = v->generation;
+	r->pixels = malloc((size_t)r->width * r->height * sizeof *r->pixels);
+	if (r->pixels)
+		memcpy(r->pixels, v->pixels, (size_t)r->width * r->height * sizeof *r->pixels);
+	c->ndirty = 0;
+	password = v->password;
+	pthread_mutex_unlock(&v->lock);
+	s = r->screen = r->pixels ? rfbGetScreen(NULL, NULL, (int)r->width, (int)r->height, 8, 3, 4) : NULL;
+	if (!s)
+		return false;
+	set_format(s);
+	s->frameBuffer = (char *)r->pixels;
+	s->screenData = c;
+	s->desktopName = v->name;
+	s->cursor = NULL;
+	s->autoPort = FALSE;
+	s->port = s->ipv6port = 0;
+	s->deferUpdateTime = s->deferPtrUpdateTime = 0;
+	s->maxClientWait = STALL_MS;
+	s->alwaysShared = TRUE;
+	s->ignoreSIGPIPE = TRUE;
+	s->kbdAddEvent = on_key;
+	s->ptrAddEvent = on_pointer;
+	if (password) {
+		s->authPasswdData = v; /* anything: on_password() looks at v */
+		s->passwordCheck = on_password;
+	}
+	rfbInitServer(s);
+	/* A descriptor of its own: the library closes it when it likes, and ours may be shut down from outside. */
+	r->client = rfbNewClient(s, dup(c->fd));
+	if (!r->client)
+		return false;
+	r->client->clientGoneHook = on_gone;
+	return true;
+}
+
+static void *run(void *opaque)
+{
+	struct viewer *c = opaque;
+	struct rfb *r = c->rfb;
+
+	if (open_screen(c))
+		serve(c);
+	if (r->client) {
+		rfbCloseClient(r->client);
+		rfbClientConnectionGone(r->client);
+	}
+	if (r->screen) {
+		r->screen->frameBuffer = NULL;
+		r->screen->authPasswdData = NULL;
+		rfbScreenCleanup(r->screen);
+	}
+	free(r->pixels);
+	shutdown(c->fd, SHUT_RDWR);
+	pthread_mutex_lock(&c->v->lock);
+	c->over = true;
+	pthread_mutex_unlock(&c->v->lock);
+	if (write(c->v->wake[1], "", 1) < 0)
+		return NULL; /* full: it is looked at anyway */
+	return NULL;
+}
+
+/* ---- for the execution thread ---------------------------------------------------------------------------------- */
+
+void viewers_init(struct vnc *v)
+{
+	struct viewer_extension *x = calloc(1, sizeof *x);
+
+	rfbLogEnable(FALSE);
+	if (!x)
+		return; /* then without extended keys */
+	x->encodings[0] = EXTENDED_KEY;
+	x->table.pseudoEncodings = x->encodings;
+	x->table.enablePseudoEncoding = ext_enable;
+	x->table.handleMessage = ext_message;
+	rfbRegisterProtocolExtension(&x->table);
+	v->extension = x;
+}
+
+void viewers_exit(struct vnc *v)
+{
+	if (v->extension)
+		rfbUnregisterProtocolExtension(&v->extension->table);
+	free(v->extension);
+	v->extension = NULL;
+}
+
+struct viewer *viewer_new(struct vnc *v, int fd)
+{
+	struct viewer *c = calloc(1, sizeof *c);
+	int i;
+
+	/* The library waits with select(). */
+	if (!c || fd >= FD_SETSIZE || pipe(c->wake)) {
+		free(c);
+		close(fd);
+		return NULL;
+	}
+	for (i = 0; i < 2; i++) {
+		fcntl(c->wake[i], F_SETFL, fcntl(c->wake[i], F_GETFL) | O_NONBLOCK);
+		fcntl(c->wake[i], F_SETFD, FD_CLOEXEC);
+	}
+	c->v = v;
+	c->fd = fd;
+	c->rfb = calloc(1, sizeof *c->rfb);
+	if (!c->rfb || pthread_create(&c->thread, NULL, run, c)) {
+		close(c->wake[0]);
+		close(c->wake[1]);
+		close(fd);
+		free(c->rfb);
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void viewer_changed(struct viewer *c, const struct rect *r)
+{
+	struct rect *d;
+	u32 x, y;
+
+	if (c->ndirty < VNC_RECTS) {
+		c->dirty[c->ndirty++] = *r;
+		return;
+	}
+	/* A slow one gets what changed in larger pieces. */
+	d = &c->dirty[0];
+	x = MIN(d->x, r->x);
+	y = MIN(d->y, r->y);
+	d->w = MAX(d->x + d->w, r->x + r->w) - x;
+	d->h = MAX(d->y + d->h, r->y + r->h) - y;
+	d->x = x;
+	d->y = y;
+}
+
+void viewer_wake(struct viewer *c)
+{
+	if (write(c->wake[1], "", 1) < 0)
+		return; /* full: it will look anyway */
+}
+
+void viewer_stop(struct viewer *c)
+{
+	pthread_mutex_lock(&c->v->lock);
+	c->stop = true;
+	/* Whatever it waits for on its socket ends now. */
+	if (!c->over)
+		shutdown(c->fd, SHUT_RDWR);
+	pthread_mutex_unlock(&c->v->lock);
+	viewer_wake(c);
+}
+
+void viewer_free(struct viewer *c)
+{
+	pthread_join(c->thread, NULL);
+	close(c->fd);
+	close(c->wake[0]);
+	close(c->wake[1]);
+	free(c->rfb);
+	free(c);
+}
+
+#endif
