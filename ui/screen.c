@@ -160,7 +160,7 @@ int screen_attach(struct screen *s, struct domain *d, struct error *e)
 {
 	int rc;
 
-	if (!s)
+	if (!s || !pv_dom(d)->xenbus)
 		return 0;
 	rc = vfb_add(pv_dom(d), s->display, SLOT_GRAPHICS, &s->vfb, e);
 	return rc ? rc : vkbd_add(pv_dom(d), s->vfb, &s->vkbd, e);

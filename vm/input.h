@@ -17,6 +17,7 @@ enum door_kind {
 	DOOR_CONTROL,   /* a request to the domain: poweroff, reboot, ... */
 	DOOR_STORE,     /* a message of a client to the xenstore (pv/xenstore.h) */
 	DOOR_NET,       /* a frame for a network card (pv/vif_impl.h); target: its number */
+	DOOR_INPUT,     /* a key or a move of the pointer, as the device that takes it has it */
 	DOOR_KINDS
 };
 
