@@ -54,7 +54,8 @@ int value_display(struct options *o, const struct option_row *row, const char *v
 				 "-%s sdl: this build has no windows: configure it where SDL2 is (Debian: libsdl2-dev), or use -vnc :0 "
 				 "or -nographic",
 				 row->name);
-	return node_set_str(o->guest, "display", "sdl");
+	rc = value[n] ? node_set_u64(o->guest, "display-software", 1) : 0;
+	return rc ? rc : node_set_str(o->guest, "display", "sdl");
 }
 
 int value_full_screen(struct options *o, const struct option_row *row, const char *value, struct error *e)

@@ -22,8 +22,8 @@
  *   it), kernel, initrd, cmdline (str), bios (str, for "none"),
  *   serial0, monitor0, monitor1, ... (str, a chardev spec), xenstore (str, "unix:PATH"), clock-base (str: "utc", "localtime" or "fixed"),
  *   clock-epoch (u64, s since 1970),
- *   display (str: "sdl", "vnc" or "none"; absent: no screens), vnc (str, as -vnc), full-screen, display-by-default (u64, 1),
- *   keymap (str, as -k),
+ *   display (str: "sdl", "vnc" or "none"; absent: no screens), vnc (str, as -vnc), full-screen, display-by-default,
+ *   display-software (u64, 1), keymap (str, as -k),
  *   icount-shift (u64, absent: the default), on-reboot, on-poweroff (str: "restart", "destroy", "preserve").
  */
 struct options {

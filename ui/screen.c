@@ -80,6 +80,7 @@ static int open_sdl(struct screen *s, struct error *e)
 		.poll = s->env.host->poll,
 		.name = s->node->name,
 		.full_screen = node_u64(s->node, "full-screen", 0) != 0,
+		.software = node_u64(s->node, "display-software", 0) != 0,
 		.closed = closed,
 		.opaque = s,
 	};

@@ -13,7 +13,7 @@ struct sdl_setup {
 	struct display *display;
 	struct poll_set *poll;
 	const char *name; /* the guest's, for the title */
-	bool full_screen;
+	bool full_screen, software; /* software: do not ask for OpenGL or the like */
 	void (*closed)(void *opaque); /* the person closed the window */
 	void *opaque;
 };

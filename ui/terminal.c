@@ -324,7 +324,7 @@ static void on_key(void *opaque, u32 code, u32 ch, bool down)
 		ch = pad_char(code);
 	if (!ch)
 		ch = keymap_char(t->s.keymap, code, t->mods & MOD_ALTGR ? KEYMAP_ALTGR : shift ? KEYMAP_SHIFT : KEYMAP_PLAIN);
-	if (!ch)
+	if (!ch || ch == DISPLAY_NO_CHAR)
 		return;
 	scroll_to(t, 0);
 	type_char(t, ch);

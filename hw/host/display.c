@@ -354,7 +354,7 @@ void display_key(struct display *d, u32 code, u32 ch, bool down)
 {
 	if (!code || code >= KEYS) {
 		/* A character no key of ours types: a text console takes it all the same. */
-		if (ch && down && shown(d) && shown(d)->ops->key)
+		if (ch && ch != DISPLAY_NO_CHAR && down && shown(d) && shown(d)->ops->key)
 			shown(d)->ops->key(shown(d)->opaque, 0, ch, true);
 		return;
 	}

@@ -14,6 +14,7 @@
 #define DISPLAY_CONSOLES 8u
 #define DISPLAY_MAX_WIDTH 8192u /* pixels */
 #define DISPLAY_MAX_HEIGHT 8192u
+#define DISPLAY_NO_CHAR 0xffffffffu
 #define DISPLAY_REFRESH 33000000u /* ns between two looks at what changed */
 
 struct display;
@@ -43,7 +44,10 @@ struct pointer_event {
 struct console_ops {
 	/* Somebody looks: find out what changed since the last time, and say so with display_changed(). */
 	void (*refresh)(void *opaque);
-	/* A key: code as in Linux's input-event-codes.h (KEY_*); ch: the character it types, 0 when the shower cannot tell. */
+	/*
+	 * A key: code as in Linux's input-event-codes.h (KEY_*), 0 when it is none; ch: the character it types, 0 when the
+	 * shower cannot tell, DISPLAY_NO_CHAR when it types nothing (or what it types follows with code 0).
+	 */
 	void (*key)(void *opaque, u32 code, u32 ch, bool down);
 	void (*pointer)(void *opaque, const struct pointer_event *ev);
 	/* Whether pointer() wants absolute positions. */
