@@ -279,7 +279,7 @@ static int read_frames(struct vfb *v, u64 page, u32 bytes, bool narrow, struct e
 	return 0;
 }
 
-static int vfb_connect(struct xenbus_device *dev, struct error *e)
+static int take_front(struct xenbus_device *dev, struct error *e)
 {
 	struct vfb *v = xenbus_service(dev);
 	struct vfb_state s = { 0 };
@@ -312,11 +312,7 @@ static int vfb_connect(struct xenbus_device *dev, struct error *e)
 	if (rc < 0)
 		return rc;
 	rc = take_form(v, &s);
-	if (rc) {
-		v->s.page = 0;
-		return error_set(e, rc, "the host is out of memory for a picture of %u x %u", s.width, s.height);
-	}
-	return 0;
+	return rc ? error_set(e, rc, "the host is out of memory for a picture of %u x %u", s.width, s.height) : 0;
 }
 
 static void vfb_disconnect(struct xenbus_device *dev)
@@ -328,6 +324,15 @@ static void vfb_disconnect(struct xenbus_device *dev)
 	free(v->frames);
 	v->frames = NULL;
 	display_resize(v->console, 0, 0);
+}
+
+static int vfb_connect(struct xenbus_device *dev, struct error *e)
+{
+	int rc = take_front(dev, e);
+
+	if (rc < 0)
+		vfb_disconnect(dev);
+	return rc;
 }
 
 static void resized(struct vfb *v, const u8 *b)
