@@ -9,13 +9,14 @@
 
 /*
  * The keys that type, row by row: 13 from the one left of 1, 12 from Q, 12 from A (the last is the one left of or above
- * Enter), 11 from the one left of Z. A blank: nothing.
+ * Enter), 11 from the one left of Z, and where there are such, those left of backspace and of the right Shift. A blank: nothing.
  */
 static const u8 typing[] = {
 	KEY_GRAVE, KEY_1, KEY_2, KEY_3, KEY_4, KEY_5, KEY_6, KEY_7, KEY_8, KEY_9, KEY_0, KEY_MINUS, KEY_EQUAL,
 	KEY_Q, KEY_W, KEY_E, KEY_R, KEY_T, KEY_Y, KEY_U, KEY_I, KEY_O, KEY_P, KEY_LEFTBRACE, KEY_RIGHTBRACE,
 	KEY_A, KEY_S, KEY_D, KEY_F, KEY_G, KEY_H, KEY_J, KEY_K, KEY_L, KEY_SEMICOLON, KEY_APOSTROPHE, KEY_BACKSLASH,
 	KEY_102ND, KEY_Z, KEY_X, KEY_C, KEY_V, KEY_B, KEY_N, KEY_M, KEY_COMMA, KEY_DOT, KEY_SLASH,
+	KEY_YEN, KEY_RO,
 };
 
 struct keymap {
@@ -66,8 +67,8 @@ static const struct keymap maps[] = {
 	    "|!\"#$%&/()=?»" "QWERTYUIOP*`" "ASDFGHJKLÇª^" ">ZXCVBNM;:_",
 	    "  @£§€ {[]}  " "  €       ¨ " "            " "           " } },
 	{ "pt-br",
-	  { "'1234567890-=" "qwertyuiop´[" "asdfghjklç~]" "\\zxcvbnm,.;",
-	    "\"!@#$%¨&*()_+" "QWERTYUIOP`{" "ASDFGHJKLÇ^}" "|ZXCVBNM<>:",
+	  { "'1234567890-=" "qwertyuiop´[" "asdfghjklç~]" "\\zxcvbnm,.;" " /",
+	    "\"!@#$%¨&*()_+" "QWERTYUIOP`{" "ASDFGHJKLÇ^}" "|ZXCVBNM<>:" " ?",
 	    " ¹²³£¢¬     §" "/?€        ª" "           º" "   ¢       " } },
 	{ "sv",
 	  { "§1234567890+´" "qwertyuiopå¨" "asdfghjklöä'" "<zxcvbnm,.-",
@@ -94,8 +95,8 @@ static const struct keymap maps[] = {
 	    "~!@#$%^&*()_+" "QWERTYUIOP{}" "ASDFGHJKL:\"|" ">ZXCVBNM<>?",
 	    "             " "  ę   € ó   " "ąś      ł   " " żźć  ń    " } },
 	{ "ja",
-	  { " 1234567890-^" "qwertyuiop@[" "asdfghjkl;:]" "\\zxcvbnm,./",
-	    " !\"#$%&'() =~" "QWERTYUIOP`{" "ASDFGHJKL+*}" "_ZXCVBNM<>?", NO_ALTGR } },
+	  { " 1234567890-^" "qwertyuiop@[" "asdfghjkl;:]" " zxcvbnm,./" "\\\\",
+	    " !\"#$%&'() =~" "QWERTYUIOP`{" "ASDFGHJKL+*}" " ZXCVBNM<>?" "|_", NO_ALTGR } },
 	{ "tr",
 	  { "\"1234567890*-" "qwertyuıopğü" "asdfghjklşi," "<zxcvbnmöç.",
 	    "é!'^+%&/()=?_" "QWERTYUIOPĞÜ" "ASDFGHJKLŞİ;" ">ZXCVBNMÖÇ:",
