@@ -96,7 +96,7 @@ int value_finish_display(struct options *o, struct error *e)
 	int rc = 0;
 
 	if (!node_has(g, "display")) {
-		if (vnc && strcmp(vnc, "none"))
+		if (vnc && strncmp(vnc, "none", 4))
 			rc = node_set_str(g, "display", "vnc");
 		else if (!vnc && window_wanted(o))
 			rc = node_set_str(g, "display", "sdl") ? -ENOMEM : node_set_u64(g, "display-by-default", 1);

@@ -63,10 +63,12 @@ static int open_vnc(struct screen *s, const struct keymap *keymap, struct error 
 	struct error why = { "" };
 	struct vnc_spec spec;
 
-	if (!text || !strcmp(text, "none"))
+	if (!text)
 		return 0;
 	if (vnc_parse(text, &spec, &why))
 		return error_set(e, -EINVAL, "-vnc %.100s: %.380s", text, why.text);
+	if (spec.none)
+		return 0;
 	s->vnc = vnc_open(&spec, s->display, s->env.host->poll, keymap, s->node->name, &why);
 	memset(spec.secret, 0, sizeof spec.secret);
 	return s->vnc ? 0 : error_set(e, -EINVAL, "-vnc %.*s: %.380s", (int)strcspn(text, ","), text, why.text);

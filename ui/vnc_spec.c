@@ -55,11 +55,9 @@ int vnc_parse(const char *text, struct vnc_spec *s, struct error *e)
 	int rc = 0;
 
 	memset(s, 0, sizeof *s);
-	if (!strcmp(text, "none")) {
+	if (n == 4 && !memcmp(text, "none", 4)) {
 		s->none = true;
-		return 0;
-	}
-	if (n >= 5 && !memcmp(text, "unix:", 5)) {
+	} else if (n >= 5 && !memcmp(text, "unix:", 5)) {
 		if (n == 5 || n - 5 >= 104)
 			return error_set(e, -EINVAL, "the path of a socket has 1 to 103 characters, as in unix:/tmp/demo.vnc");
 		s->local = true;
