@@ -150,3 +150,5 @@ cross_packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu 
 
 # What tests/debian_image.sh makes its disk with, and what tests/debian.py asks of it.
 image_packages="mmdebstrap e2fsprogs openssh-client qemu-utils"
+# For screens: what the program is built with (large, so the demo does without), and what tests/screen.sh looks at them with.
+screen_packages="libsdl2-dev libvncserver-dev libvterm-dev vncsnapshot xvfb xdotool imagemagick"

@@ -256,7 +256,7 @@ START_TEST(refusals)
 	bad("-display sdl,gl=on", "gl=on", "gl=off");
 	bad("-vnc 1", "-vnc 1", "localhost:1");
 	bad("-vnc :1,lossy=on", "lossy=on", "to=NUMBER");
-	bad("-display vnc=here", "vnc", "unix:PATH");
+	bad("-display vnc=here", "here", "unix:PATH");
 	bad("-k xx", "xx", "en-us de");
 	bad("-name a/b", "'a/b'", "-name demo");
 	bad("-kernel", "-kernel", "FILE");

@@ -81,6 +81,8 @@ void options_print_help(FILE *out)
 	      "    paravane -M none -cpu 486 -m 16 -bios rom.bin\n"
 	      "  the console on a socket, and a log of hypercalls\n"
 	      "    paravane -kernel vmlinuz -serial unix:/tmp/demo.sock,server=on,wait=off -d hypercall -D calls.log\n"
+	      "  a screen in a window, and for VNC viewers on port 5901\n"
+	      "    paravane -kernel vmlinuz -initrd ird.gz -serial pty -display sdl -vnc :1,password=secret\n"
 	      "\n"
 	      "On the terminal: Ctrl-A h shows the keys, Ctrl-A x exits.\n"
 	      "Exit codes: 0 power off, 1 usage or host error, 2 guest crash, 3 timeout; -M none: 2 * value + 1 of port 0xf4.\n",
@@ -128,6 +130,9 @@ static const struct feature features[] = {
 #else
 	{ "libslirp", "networks of type user", false },
 #endif
+	{ "SDL2", "windows", HAVE_SDL2 },
+	{ "libvncserver", "VNC", HAVE_VNCSERVER },
+	{ "libvterm", "the text console on screens", HAVE_VTERM },
 #if HAVE_ZYDIS
 	{ "zydis", "disassembly in logs and crash reports", true },
 #else
@@ -144,7 +149,7 @@ void options_print_version(FILE *out)
 		HOST_BIG_ENDIAN ? "big" : "little");
 	fputs("machines: xenpv, none\n"
 	      "accelerators: interp\n"
-	      "character devices: stdio, mon:stdio, pty, file, unix, tcp, null\n"
+	      "character devices: stdio, mon:stdio, pty, file, unix, tcp, vc, null\n"
 	      "networks: user, tap, socket, stream, dgram, hubport\n"
 	      "libraries:\n",
 	      out);

@@ -81,8 +81,11 @@ static bool asked_to_end(const struct run *r)
 static void on_tick(struct host *h, void *opaque)
 {
 	struct run *r = opaque;
-	bool show = signals_take(r->signals) & SIGNAL_PROGRESS;
+	u32 notes = signals_take(r->signals);
+	bool show = notes & SIGNAL_PROGRESS;
 
+	if (notes & SIGNAL_SCREEN)
+		screen_dump(r->guest.screen);
 	if (r->o.progress && host_now() >= r->next_progress) {
 		show = true;
 		r->next_progress = host_now() + PROGRESS_EVERY;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
@@ -305,7 +306,11 @@ static void *run(void *opaque)
 {
 	struct viewer *c = opaque;
 	struct rfb *r = c->rfb;
+	sigset_t all;
 
+	/* Signals are the main thread's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	if (open_screen(c))
 		serve(c);
 	if (r->client) {

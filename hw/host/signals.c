@@ -92,20 +92,20 @@ int signals_guard_file(struct signals *s, const char *path)
 #define STACK_BYTES (64u * 1024 + 512) /* an odd size, so that we know ours when we see it */
 #define MAGIC 0x7061726176616e65ULL
 
-enum role { ROLE_QUIT, ROLE_PROGRESS, ROLE_STOP, ROLE_CONTINUE, ROLE_CRASH, ROLE_IGNORE };
+enum role { ROLE_QUIT, ROLE_PROGRESS, ROLE_SCREEN, ROLE_STOP, ROLE_CONTINUE, ROLE_CRASH, ROLE_IGNORE };
 
 static const struct {
 	int sig;
 	enum role role;
 } caught[] = {
 	{ SIGTERM, ROLE_QUIT },     { SIGINT, ROLE_QUIT },      { SIGQUIT, ROLE_QUIT },   { SIGHUP, ROLE_QUIT },
-	{ SIGUSR1, ROLE_PROGRESS },
+	{ SIGUSR1, ROLE_PROGRESS },  { SIGUSR2, ROLE_SCREEN },
 #ifdef SIGINFO
 	{ SIGINFO, ROLE_PROGRESS },
 #endif
 	{ SIGTSTP, ROLE_STOP },     { SIGCONT, ROLE_CONTINUE }, { SIGPIPE, ROLE_IGNORE }, { SIGSEGV, ROLE_CRASH },
 	{ SIGBUS, ROLE_CRASH },     { SIGILL, ROLE_CRASH },     { SIGFPE, ROLE_CRASH },   { SIGABRT, ROLE_CRASH },
-	{ SIGSYS, ROLE_CRASH },     { SIGXCPU, ROLE_CRASH },    { SIGALRM, ROLE_CRASH },  { SIGUSR2, ROLE_CRASH },
+	{ SIGSYS, ROLE_CRASH },     { SIGXCPU, ROLE_CRASH },    { SIGALRM, ROLE_CRASH },
 };
 
 struct guarded_tty {
@@ -116,7 +116,7 @@ struct guarded_tty {
 struct signals {
 	u64 magic;
 	struct poll_set *ps;
-	volatile sig_atomic_t notes_quit, notes_progress; /* counts */
+	volatile sig_atomic_t notes_quit, notes_progress, notes_screen; /* counts */
 	volatile sig_atomic_t last;
 	volatile int quit;
 	struct guarded_tty ttys[2];
@@ -124,7 +124,7 @@ struct signals {
 	struct sigaction old[ARRAY_SIZE(caught)];
 	bool changed[ARRAY_SIZE(caught)];
 	stack_t old_stack;
-	u32 taken_quit, taken_progress;
+	u32 taken_quit, taken_progress, taken_screen;
 	_Alignas(64) char stack[STACK_BYTES];
 };
 
@@ -213,6 +213,10 @@ static void on_signal(int sig)
 	case ROLE_PROGRESS:
 		if (s)
 			s->notes_progress++;
+		break;
+	case ROLE_SCREEN:
+		if (s)
+			s->notes_screen++;
 		break;
 	case ROLE_STOP: {
 		struct sigaction sa;
@@ -336,12 +340,15 @@ void signals_close(struct signals *s)
 
 u32 signals_take(struct signals *s)
 {
-	u32 quit = (u32)s->notes_quit, progress = (u32)s->notes_progress, notes = 0;
+	u32 quit = (u32)s->notes_quit, progress = (u32)s->notes_progress, screen = (u32)s->notes_screen, notes = 0;
 
 	if (quit != s->taken_quit)
 		notes |= SIGNAL_QUIT;
 	if (progress != s->taken_progress)
 		notes |= SIGNAL_PROGRESS;
+	if (screen != s->taken_screen)
+		notes |= SIGNAL_SCREEN;
+	s->taken_screen = screen;
 	s->taken_quit = quit;
 	s->taken_progress = progress;
 	return notes;

@@ -16,6 +16,7 @@ struct termios;
 enum signal_note {
 	SIGNAL_QUIT = 1,     /* SIGTERM, SIGINT, SIGQUIT or SIGHUP came */
 	SIGNAL_PROGRESS = 2, /* SIGUSR1 (SIGINFO where it exists) came */
+	SIGNAL_SCREEN = 4,   /* SIGUSR2 came: the screen is to be written to a file */
 };
 
 /*
