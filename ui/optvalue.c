@@ -440,7 +440,7 @@ int value_monitor(struct options *o, const struct option_row *row, const char *v
 
 	if (!strcmp(value, "none") || !strcmp(value, "null"))
 		return 0;
-	if (!device_ok(value) || !strncmp(value, "file:", 5))
+	if (!device_ok(value) || !strncmp(value, "file:", 5) || !strcmp(value, "vc"))
 		return error_set(e, -EINVAL,
 				 "-monitor %.80s: there is no such device: use stdio, pty, unix:PATH,server=on,wait=off, tcp:HOST:PORT,... "
 				 "or none",
