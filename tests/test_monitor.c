@@ -445,10 +445,10 @@ START_TEST(looking)
 	says(r, "log none", "");
 	ck_assert_uint_eq(r->c->e->host.log.mask, 0);
 	tells(r, "logfile /nosuch/dir/x", "cannot be written");
-	says(r, "screendump x.png", "the guest has no display\n");
-	says(r, "sendkey ctrl-a", "the guest has no display\n");
-	says(r, "mouse_move 1 2", "the guest has no display\n");
-	says(r, "mouse_button 1", "the guest has no display\n");
+	says(r, "screendump x.png", "the guest has no display: begin it with -display none, -display sdl or -vnc :1\n");
+	says(r, "sendkey ctrl-a", "the guest has no display: begin it with -display none, -display sdl or -vnc :1\n");
+	says(r, "mouse_move 1 2", "the guest has no display: begin it with -display none, -display sdl or -vnc :1\n");
+	says(r, "mouse_button 1", "the guest has no display: begin it with -display none, -display sdl or -vnc :1\n");
 	rig_free(r);
 }
 END_TEST
@@ -523,9 +523,41 @@ static int draw_buttons(void *opaque, u32 down, struct error *e)
 	return 0;
 }
 
+static void draw_vnc(void *opaque, struct buf *out)
+{
+	buf_put(out, "vnc\n", 4);
+}
+
+static void draw_mice(void *opaque, struct buf *out)
+{
+	buf_put(out, "mice\n", 5);
+}
+
+static void draw_displays(void *opaque, struct buf *out)
+{
+	buf_put(out, "displays\n", 9);
+}
+
+static int draw_password(void *opaque, const char *secret, struct error *e)
+{
+	struct drawn *s = opaque;
+
+	snprintf(s->file, sizeof s->file, "%s", secret);
+	return 0;
+}
+
+static int draw_show(void *opaque, u32 slot, struct error *e)
+{
+	struct drawn *s = opaque;
+
+	s->down = slot;
+	return slot < 8 ? 0 : error_set(e, -ENOENT, "none");
+}
+
 START_TEST(screens)
 {
-	static const struct monitor_screen screen = { draw_dump, draw_keys, draw_move, draw_buttons };
+	static const struct monitor_screen screen = { draw_dump,     draw_keys,	    draw_move, draw_buttons, draw_vnc, draw_mice,
+						      draw_displays, draw_password, draw_show };
 	struct rig *r = rig_new();
 	struct drawn s = { "", "", 0, 0, { 0 } };
 
@@ -545,6 +577,20 @@ START_TEST(screens)
 	tells(r, "mouse_move a b", "whole number");
 	says(r, "mouse_button 5", "");
 	ck_assert_uint_eq(s.down, 5);
+	says(r, "info vnc", "vnc\n");
+	says(r, "info mice", "mice\n");
+	says(r, "info displays", "displays\n");
+	says(r, "change vnc password letmein", "");
+	ck_assert_str_eq(s.file, "letmein");
+	tells(r, "change vnc password", "usage");
+	tells(r, "change vnc none", "usage");
+	says(r, "set_password vnc \"\"", "");
+	ck_assert_str_eq(s.file, "");
+	tells(r, "set_password spice x", "only vnc");
+	says(r, "console 2", "");
+	ck_assert_uint_eq(s.down, 1);
+	says(r, "console 0", "none\n");
+	tells(r, "console x", "whole number");
 	rig_free(r);
 }
 END_TEST

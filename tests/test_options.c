@@ -257,7 +257,7 @@ START_TEST(refusals)
 	bad("-vnc 1", "-vnc 1", "localhost:1");
 	bad("-vnc :1,lossy=on", "lossy=on", "to=NUMBER");
 	bad("-display vnc=here", "here", "unix:PATH");
-	bad("-k xx", "xx", "en-us de");
+	bad("-k xx", "xx", "en-us en-gb de");
 	bad("-name a/b", "'a/b'", "-name demo");
 	bad("-kernel", "-kernel", "FILE");
 	bad("vmlinuz", "'vmlinuz'", "-kernel");

@@ -121,11 +121,17 @@ int guest_open_screen(struct guest *g, void (*quit)(void *opaque), void *opaque,
 {
 	struct screen_env env = { g->host, quit, opaque, screen_typed, g };
 
-	return g->screen ? 0 : screen_open(g->node, &env, &g->screen, e);
+	int rc = g->screen ? 0 : screen_open(g->node, &env, &g->screen, e);
+
+	if (g->screen && g->monitors)
+		monitors_set_screen(g->monitors, screen_words(), g->screen);
+	return rc;
 }
 
 void guest_close_screen(struct guest *g)
 {
+	if (g->monitors)
+		monitors_set_screen(g->monitors, NULL, NULL);
 	screen_close(g->screen);
 	g->screen = NULL;
 }

@@ -297,6 +297,23 @@ static void through_door(struct mon *m, const char *line)
 		door_open(&d->door, domain_icount(d), domain_now(d));
 }
 
+/* "change vnc password SECRET" is the host's business alone, and no secret may get into a recording. */
+static bool vnc_password(struct mon *m, const struct mon_command *c, const char *rest)
+{
+	struct mon_args a;
+
+	rest += strspn(rest, " \t");
+	if (c->run != mon_change || strncmp(rest, "vnc", 3) || (rest[3] != ' ' && rest[3] != '\t'))
+		return false;
+	if (!mon_split(m, &a, rest))
+		return true;
+	if (a.n == 3 && !strcmp(a.w[1], "password"))
+		mon_vnc_password(m, a.w[2]);
+	else
+		mon_printf(m, "usage: change vnc password SECRET\n");
+	return true;
+}
+
 void mon_run(struct mon *m, const char *line)
 {
 	const struct mon_command *c;
@@ -305,7 +322,7 @@ void mon_run(struct mon *m, const char *line)
 	if (blank(line))
 		return;
 	c = command_of(m, line, &rest);
-	if (!c)
+	if (!c || vnc_password(m, c, rest))
 		return;
 	if ((c->flags & MON_INPUT) && mon_guest(m)->d && !mon_guest(m)->bare && mon_domain(m)->end == END_RUNNING)
 		through_door(m, line);

@@ -12,6 +12,7 @@
 #define MONITORS_MAX 8u
 #define MONITOR_TARGET 1u /* DOOR_CONTROL target: a command that changes the guest's devices, as it was typed */
 
+struct buf;
 struct guest;
 struct monitors;
 
@@ -35,6 +36,14 @@ struct monitor_screen {
 	int (*move)(void *opaque, i32 dx, i32 dy, i32 dz, struct error *e);
 	/* A bit for each button that is down: left 1, right 2, middle 4. */
 	int (*buttons)(void *opaque, u32 down, struct error *e);
+	/* Text for info vnc, info mice and info displays. */
+	void (*vnc)(void *opaque, struct buf *out);
+	void (*mice)(void *opaque, struct buf *out);
+	void (*displays)(void *opaque, struct buf *out);
+	/* What VNC viewers must know from now on; "" lets nobody in. */
+	int (*password)(void *opaque, const char *secret, struct error *e);
+	/* The screen in this slot is shown from now on. */
+	int (*show)(void *opaque, u32 slot, struct error *e);
 };
 
 /* NULL when memory is short. */

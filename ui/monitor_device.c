@@ -102,7 +102,10 @@ MON_HANDLER(change)
 {
 	struct error e = { "" };
 
-	say(m, guest_disk_change(mon_guest(m), a->w[0], a->w[1], &e), &e);
+	if (a->n > 2)
+		mon_printf(m, "usage: change ID FILE, or change vnc password SECRET\n");
+	else
+		say(m, guest_disk_change(mon_guest(m), a->w[0], a->w[1], &e), &e);
 }
 
 static void show(struct mon *m, void (*describe)(struct guest *g, struct buf *out), const char *nothing)

@@ -135,6 +135,13 @@ MON_HANDLER(screendump);
 MON_HANDLER(sendkey);
 MON_HANDLER(mouse_move);
 MON_HANDLER(mouse_button);
+MON_HANDLER(set_password);
+MON_HANDLER(console);
+MON_HANDLER(info_vnc);
+MON_HANDLER(info_mice);
+MON_HANDLER(info_displays);
+/* "change vnc password SECRET". */
+void mon_vnc_password(struct mon *m, const char *secret);
 /* ui/monitor_device.c */
 MON_HANDLER(device_add);
 MON_HANDLER(device_del);

@@ -12,7 +12,7 @@ static const struct monitor_screen *screen(struct mon *m)
 	const struct monitor_screen *s = m->all->screen;
 
 	if (!s)
-		mon_printf(m, "the guest has no display\n");
+		mon_printf(m, "the guest has no display: begin it with -display none, -display sdl or -vnc :1\n");
 	return s;
 }
 
@@ -77,4 +77,65 @@ MON_HANDLER(mouse_button)
 
 	if (s && mon_number(m, "the mask of buttons", a->w[0], &down))
 		say(m, s->buttons(m->all->screen_opaque, (u32)down, &e), &e);
+}
+
+MON_HANDLER(console)
+{
+	const struct monitor_screen *s = screen(m);
+	struct error e = { "" };
+	u64 n;
+
+	if (!s || !mon_number(m, "the number of a screen", a->w[0], &n))
+		return;
+	say(m, s->show(m->all->screen_opaque, n && n < 1000 ? (u32)n - 1 : 1000, &e), &e);
+}
+
+void mon_vnc_password(struct mon *m, const char *secret)
+{
+	const struct monitor_screen *s = screen(m);
+	struct error e = { "" };
+
+	if (s)
+		say(m, s->password(m->all->screen_opaque, secret, &e), &e);
+}
+
+MON_HANDLER(set_password)
+{
+	if (strcmp(a->w[0], "vnc"))
+		mon_printf(m, "'%s' has no password: only vnc has\n", a->w[0]);
+	else
+		mon_vnc_password(m, a->w[1]);
+}
+
+static void tell(struct mon *m, void (*fn)(void *opaque, struct buf *out))
+{
+	struct buf text = { 0 };
+
+	fn(m->all->screen_opaque, &text);
+	mon_write(m, text.p, text.len);
+	buf_free(&text);
+}
+
+MON_HANDLER(info_vnc)
+{
+	const struct monitor_screen *s = screen(m);
+
+	if (s)
+		tell(m, s->vnc);
+}
+
+MON_HANDLER(info_mice)
+{
+	const struct monitor_screen *s = screen(m);
+
+	if (s)
+		tell(m, s->mice);
+}
+
+MON_HANDLER(info_displays)
+{
+	const struct monitor_screen *s = screen(m);
+
+	if (s)
+		tell(m, s->displays);
 }

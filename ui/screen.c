@@ -2,7 +2,7 @@
 /*
  * Screens of a guest: which consoles there are and who shows them.
  */
-#include "ui/screen.h"
+#include "ui/screen_impl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,24 +13,10 @@
 #include "pv/pv.h"
 #include "pv/vfb.h"
 #include "pv/vkbd.h"
-#include "ui/sdl.h"
-#include "ui/terminal.h"
-#include "ui/vnc.h"
 
 #define SLOT_GRAPHICS 0u
 #define SLOT_TEXT 1u
 #define DUMPS_MAX 10000u
-
-struct screen {
-	struct screen_env env;
-	const struct node *node;
-	struct display *display;
-	struct terminal *terminal; /* NULL without libvterm */
-	struct vnc *vnc;
-	struct sdl *sdl;
-	struct vfb *vfb; /* NULL between lives */
-	struct vkbd *vkbd;
-};
 
 static void typed(void *opaque, const u8 *p, size_t n)
 {
@@ -118,6 +104,11 @@ int screen_open(const struct node *node, const struct screen_env *env, struct sc
 		free(s);
 		return error_set(e, -ENOMEM, "the host is out of memory");
 	}
+	s->keys = sendkey_new(s->display, env->host->poll);
+	if (!s->keys) {
+		screen_close(s);
+		return error_set(e, -ENOMEM, "the host is out of memory");
+	}
 	display_on_hotkey(s->display, hotkey, s);
 	if (terminal_available()) {
 		const char *serial = node_str(node, "serial0", "");
@@ -152,6 +143,7 @@ void screen_close(struct screen *s)
 	if (!s)
 		return;
 	screen_detach(s);
+	sendkey_free(s->keys);
 	vnc_close(s->vnc);
 	sdl_close(s->sdl);
 	terminal_free(s->terminal);
@@ -163,7 +155,10 @@ int screen_attach(struct screen *s, struct domain *d, struct error *e)
 {
 	int rc;
 
-	if (!s || !pv_dom(d)->xenbus)
+	if (!s)
+		return 0;
+	sendkey_set_domain(s->keys, d);
+	if (!pv_dom(d)->xenbus)
 		return 0;
 	rc = vfb_add(pv_dom(d), s->display, SLOT_GRAPHICS, &s->vfb, e);
 	return rc ? rc : vkbd_add(pv_dom(d), s->vfb, &s->vkbd, e);
@@ -173,6 +168,8 @@ void screen_detach(struct screen *s)
 {
 	if (!s)
 		return;
+	if (s->keys)
+		sendkey_set_domain(s->keys, NULL);
 	/* The devices went with their domain. */
 	vfb_free(s->vfb);
 	vkbd_free(s->vkbd);
@@ -197,11 +194,6 @@ void screen_tick(struct screen *s, const struct domain *d)
 bool screen_is_live(const struct screen *s)
 {
 	return s && (s->vnc || s->sdl);
-}
-
-struct display *screen_display(struct screen *s)
-{
-	return s ? s->display : NULL;
 }
 
 void screen_dump(struct screen *s)

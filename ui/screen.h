@@ -9,6 +9,7 @@
 #include "hw/host/display.h"
 #include "vm/domain.h"
 
+struct monitor_screen;
 struct screen;
 
 struct screen_env {
@@ -34,8 +35,8 @@ void screen_console(struct screen *s, const u8 *p, size_t n);
 void screen_tick(struct screen *s, const struct domain *d);
 /* Whether a person could still do something there. */
 bool screen_is_live(const struct screen *s);
-/* For the monitor: NULL when there are no screens. */
-struct display *screen_display(struct screen *s);
+/* The monitor's words about screens; their opaque is a struct screen (ui/screen_words.c). */
+const struct monitor_screen *screen_words(void);
 /* Writes the screen shown to the next free file NAME-1.png, NAME-2.png..., and says so. */
 void screen_dump(struct screen *s);
 

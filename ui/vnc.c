@@ -174,6 +174,18 @@ static void on_queue(void *opaque, u32 events)
 
 /* ---- who comes ------------------------------------------------------------------------------------------------- */
 
+static void name_peer(int fd, char *out, size_t n)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t len = sizeof a;
+	char host[48], port[8];
+
+	snprintf(out, n, "a local socket");
+	if (!getpeername(fd, (struct sockaddr *)&a, &len) && (a.ss_family == AF_INET || a.ss_family == AF_INET6) &&
+	    !getnameinfo((struct sockaddr *)&a, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
+		snprintf(out, n, a.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
 int vnc_serve(struct vnc *v, int fd)
 {
 	struct viewer *c;
@@ -195,6 +207,7 @@ int vnc_serve(struct vnc *v, int fd)
 		reap(v);
 		return -ENOMEM;
 	}
+	name_peer(fd, c->peer, sizeof c->peer);
 	pthread_mutex_lock(&v->lock);
 	c->next = v->viewers;
 	v->viewers = c;
@@ -397,6 +410,27 @@ u32 vnc_viewers(const struct vnc *v)
 	return v->nviewers;
 }
 
+bool vnc_viewer_describe(const struct vnc *v, u32 i, char *out, size_t n)
+{
+	const struct viewer *c;
+
+	for (c = v->viewers; c && i; c = c->next)
+		i--;
+	if (c)
+		snprintf(out, n, "%s", c->peer);
+	return c != NULL;
+}
+
+bool vnc_wants_password(struct vnc *v)
+{
+	bool wanted;
+
+	pthread_mutex_lock(&v->lock);
+	wanted = v->password;
+	pthread_mutex_unlock(&v->lock);
+	return wanted;
+}
+
 void vnc_set_password(struct vnc *v, const char *secret)
 {
 	pthread_mutex_lock(&v->lock);
@@ -433,6 +467,16 @@ const char *vnc_address(const struct vnc *v)
 u32 vnc_viewers(const struct vnc *v)
 {
 	return 0;
+}
+
+bool vnc_viewer_describe(const struct vnc *v, u32 i, char *out, size_t n)
+{
+	return false;
+}
+
+bool vnc_wants_password(struct vnc *v)
+{
+	return false;
 }
 
 void vnc_set_password(struct vnc *v, const char *secret)

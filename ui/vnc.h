@@ -37,6 +37,10 @@ void vnc_close(struct vnc *v);
 /* Where it listens: "host:port" or a path. */
 const char *vnc_address(const struct vnc *v);
 u32 vnc_viewers(const struct vnc *v);
+/* Where viewer i comes from, cut to n bytes. False: there are not so many. */
+bool vnc_viewer_describe(const struct vnc *v, u32 i, char *out, size_t n);
+/* Whether viewers must know a password. */
+bool vnc_wants_password(struct vnc *v);
 /* What viewers must know from now on; NULL or "": nobody gets in. */
 void vnc_set_password(struct vnc *v, const char *secret);
 /* Serves a connection that is there already (tests); the descriptor is taken over. 0 or -errno. */

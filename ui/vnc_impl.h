@@ -61,6 +61,7 @@ struct viewer {
 	int fd, wake[2];
 	pthread_t thread;
 	bool ended; /* the execution thread's copy of over */
+	char peer[72]; /* where it comes from */
 	/* ---- under the lock ---- */
 	bool stop, over;
 	struct rect dirty[VNC_RECTS];

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What ui/screen.c and ui/screen_words.c share.
+ */
+#ifndef UI_SCREEN_IMPL_H
+#define UI_SCREEN_IMPL_H
+
+#include "ui/screen.h"
+#include "ui/sdl.h"
+#include "ui/sendkey.h"
+#include "ui/terminal.h"
+#include "ui/vnc.h"
+
+struct screen {
+	struct screen_env env;
+	const struct node *node;
+	struct display *display;
+	struct terminal *terminal; /* NULL without libvterm */
+	struct vnc *vnc;
+	struct sdl *sdl;
+	struct vfb *vfb; /* NULL between lives */
+	struct vkbd *vkbd;
+	struct sendkey *keys;
+};
+
+#endif
