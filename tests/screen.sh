@@ -33,40 +33,49 @@ stop() {
 }
 trap 'stop; [ -z "$xpid" ] || kill "$xpid"' EXIT
 
-# begin NAME OPTIONS...: starts the guest, its console in NAME.out, and waits until it is ready.
+# begin NAME OPTIONS...: starts the guest, its console in NAME.out.
 begin() {
 	name=$1
 	shift
 	rm -f "$dir/$name.out" "$dir"/screen-*.png
 	(cd "$dir" && exec "$program" -M xenpv -name screen -m 256 -kernel "$kernel" -initrd "$dir/initrd.gz" \
-		-append "console=hvc0 quiet consoleblank=0" -serial "file:$dir/$name.out" -timeout 55 "$@") </dev/null 2>"$dir/$name.err" &
+		-append "console=hvc0 quiet consoleblank=0" -serial "file:$dir/$name.out" -timeout 400 "$@") </dev/null 2>"$dir/$name.err" &
 	pid=$!
-	until_has "$dir/$name.out" 'MARK ready'
 }
 
-# until_has FILE TEXT: at most 20 s.
+# until_has FILE TEXT: at most 120 s.
 until_has() {
 	tries=0
-	while [ $tries -lt 100 ] && kill -0 "$pid" 2>/dev/null && ! grep -qF -- "$2" "$1" 2>/dev/null; do
+	while [ $tries -lt 600 ] && kill -0 "$pid" 2>/dev/null && ! grep -qF -- "$2" "$1" 2>/dev/null; do
 		tries=$((tries + 1))
 		sleep 0.2
 	done
 }
 
-# snap NAME WANTED-SIZE: a picture by VNC as NAME.ppm.
+# soon COMMAND...: until it is true, at most 20 s; the window or a picture may need a moment.
+soon() {
+	tries=0
+	while [ $tries -lt 100 ]; do
+		if "$@"; then return 0; fi
+		tries=$((tries + 1))
+		sleep 0.2
+	done
+	return 1
+}
+
+# snap NAME: a picture by VNC as NAME.ppm.
 snap() {
-	timeout 10 vncsnapshot -quiet -quality 100 -passwd "$dir/passwd" "localhost:$number" "$dir/$1.jpg" >"$dir/$1.log" 2>&1 </dev/null
+	timeout 60 vncsnapshot -quiet -quality 100 -passwd "$dir/passwd" "localhost:$number" "$dir/$1.jpg" >"$dir/$1.log" 2>&1 </dev/null
 	convert "$dir/$1.jpg" "$dir/$1.ppm" 2>>"$dir/$1.log"
-	is "$1: size" "$(identify -format '%wx%h' "$dir/$1.ppm" 2>/dev/null)" "$2"
 }
 
 # colour NAME GEOMETRY: the mean colour there, each of red, green and blue as 0 (dark), 1 or 2 (bright).
 colour() {
 	convert "$dir/$1" -crop "$2" +repage -resize '1x1!' -depth 8 txt:- | sed -n 's/^0,0: (\([0-9.]*\),\([0-9.]*\),\([0-9.]*\).*/\1 \2 \3/p' |
-		awk '{ for (i = 1; i <= 3; i++) printf "%d", $i > 170 ? 2 : $i > 85 ? 1 : 0; print "" }'
+		awk '{ for (i = 1; i <= 3; i++) printf "%d", ($i > 85) + ($i > 170); print "" }'
 }
 
-# grew NAME-BEFORE NAME-AFTER GEOMETRY: whether there is more ink in that part afterwards.
+# ink NAME GEOMETRY: how many pixels are bright there.
 ink() {
 	convert "$dir/$1" -crop "$2" +repage -colorspace gray -threshold 40% -format '%[fx:int(mean*w*h)]' info: 2>/dev/null
 }
@@ -77,18 +86,22 @@ number=$((20 + $$ % 60))
 printf '\301\012\365\052\100\074\246\344' >"$dir/passwd"
 printf '\064\011\267\124\177\111\100\330' >"$dir/wrong"
 begin vnc -vnc "127.0.0.1:$number,to=$((number + 20)),password=letmein"
+until_has "$dir/vnc.out" 'MARK ready'
 port=$(ss -ltnp 2>/dev/null | sed -n "s/.*127\.0\.0\.1:\(59[0-9][0-9]\) .*pid=$pid,.*/\1/p" | head -n 1)
 [ -z "$port" ] || number=$((port - 5900))
 has 'the framebuffer is 800 x 600' "$dir/vnc.out" 'MARK size 800,600'
-sleep 1
-snap first 800x600
-if [ "$(ink first.ppm 800x600+0+0)" -gt 100 ] 2>/dev/null; then pass 'something is seen'; else fail 'nothing is seen'; fi
+seen() {
+	snap first
+	[ "$(ink first.ppm 800x600+0+0)" -gt 100 ] 2>/dev/null
+}
+if soon seen; then pass 'something is seen'; else fail 'nothing is seen'; fi
+is 'its size' "$(identify -format '%wx%h' "$dir/first.ppm" 2>/dev/null)" 800x600
 begun=$(date +%s)
-timeout 10 vncsnapshot -quiet -passwd "$dir/wrong" "localhost:$number" "$dir/wrong.jpg" >"$dir/wrong.log" 2>&1 </dev/null
+timeout 60 vncsnapshot -quiet -passwd "$dir/wrong" "localhost:$number" "$dir/wrong.jpg" >"$dir/wrong.log" 2>&1 </dev/null
 is 'a wrong password is refused' "$([ -e "$dir/wrong.jpg" ]; echo $?)" 1
 [ $(($(date +%s) - begun)) -ge 1 ] && pass 'and slowly' || fail 'a wrong password is refused at once'
 kill -USR2 "$pid"
-sleep 0.5
+soon [ -s "$dir/screen-1.png" ]
 is 'a signal writes the screen' "$(identify -format '%m %wx%h' "$dir/screen-1.png" 2>/dev/null)" 'PNG 800x600'
 stop
 "$program" -kernel "$kernel" -vnc "127.0.0.1:0" -display sdl -serial null >"$dir/nodisplay" 2>&1 </dev/null
@@ -107,11 +120,14 @@ while [ $tries -lt 50 ] && ! xdotool getdisplaygeometry >/dev/null 2>&1; do
 	tries=$((tries + 1))
 	sleep 0.1
 done
-begin sdl -vnc "unix:$dir/vnc.sock"
-stop
+begin both -vnc "unix:$dir/vnc.sock"
+soon [ -S "$dir/vnc.sock" ]
+until_has "$dir/both.out" 'Linux version'
 is 'VNC and no window: none is there' "$(xdotool search --name Paravane 2>/dev/null)" ''
+stop
 is 'the socket is gone' "$([ -e "$dir/vnc.sock" ]; echo $?)" 1
 begin sdl
+until_has "$dir/sdl.out" 'MARK ready'
 window=$(xdotool search --name 'Paravane .screen.' | head -n 1)
 if [ -z "$window" ]; then
 	fail 'no window opens by itself'
@@ -119,43 +135,50 @@ if [ -z "$window" ]; then
 fi
 pass 'a window opens by itself'
 xdotool windowmove "$window" 0 0
-sleep 1
 shot() {
 	import -window "$window" -depth 8 "$dir/$1.png" 2>>"$dir/import.log"
 }
-shot one
+# inked NAME GEOMETRY MORE-THAN: takes a picture and looks how much there is.
+inked() {
+	shot "$1"
+	[ "$(ink "$1.png" "$2")" -gt "$3" ] 2>/dev/null
+}
+# coloured NAME GEOMETRY COLOUR
+coloured() {
+	shot "$1"
+	[ "$(colour "$1.png" "$2")" = "$3" ]
+}
+# sized NAME SIZE
+sized() {
+	shot "$1"
+	[ "$(identify -format '%wx%h' "$dir/$1.png")" = "$2" ]
+}
+soon inked one 800x600+0+0 100
 is 'the window has the size of the screen' "$(identify -format '%wx%h' "$dir/one.png")" 800x600
 before=$(ink one.png 800x600+0+0)
 xdotool type --delay 30 'echo AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
 xdotool key Return
-sleep 1
-shot two
-if [ "$(ink two.png 800x600+0+0)" -gt "$((before + 1000))" ]; then pass 'what is typed is seen'; else fail 'typed, and not seen'; fi
+if soon inked two 800x600+0+0 "$((before + 1000))"; then pass 'what is typed is seen'; else fail 'typed, and not seen'; fi
 xdotool type --delay 30 'bars; echo done | tee /dev/hvc0'
 xdotool key Return
 until_has "$dir/sdl.out" 'done'
-sleep 0.5
-shot three
+soon coloured three 700x50+50+520 002
 is 'red' "$(colour three.png 700x100+50+50)" 200
 is 'green' "$(colour three.png 700x100+50+250)" 020
-is 'blue' "$(colour three.png 700x50+50+420)" 002
+is 'blue' "$(colour three.png 700x50+50+520)" 002
 xdotool key ctrl+alt+2
-sleep 0.5
-shot four
+soon sized four 640x400
 is 'the text console' "$(identify -format '%wx%h' "$dir/four.png")" 640x400
 xdotool type --delay 30 'echo "Typed: $((6*7)) @#%"'
 xdotool key Return
 until_has "$dir/sdl.out" 'Typed: 42 @#%'
 has 'typed at the text console' "$dir/sdl.out" 'Typed: 42 @#%'
-sleep 0.5
-shot five
-if [ "$(ink five.png 640x400+0+0)" -gt "$(ink four.png 640x400+0+0)" ]; then pass 'and seen there'; else fail 'not seen there'; fi
+if soon inked five 640x400+0+0 "$(ink four.png 640x400+0+0)"; then pass 'and seen there'; else fail 'not seen there'; fi
 xdotool key ctrl+alt+p
-sleep 0.5
+soon [ -s "$dir/screen-1.png" ]
 is 'a key writes the screen' "$(identify -format '%m %wx%h' "$dir/screen-1.png" 2>/dev/null)" 'PNG 640x400'
 xdotool key ctrl+alt+1
-sleep 0.5
-shot six
+soon sized six 800x600
 is 'back again' "$(identify -format '%wx%h' "$dir/six.png"; colour six.png 700x100+50+50)" '800x600200'
 has 'the title tells the speed' /dev/stdin 'MIPS' <<END
 $(xdotool getwindowname "$window")

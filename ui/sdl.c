@@ -37,6 +37,7 @@ struct sdl {
 	u32 buttons, mods; /* mods: 1 ctrl, 2 alt */
 	u64 speed_at, speed_icount;
 	u32 mips;
+	bool measured; /* mips is known */
 };
 
 bool sdl_available(void)
@@ -50,7 +51,7 @@ static void title(struct sdl *s)
 {
 	char text[192], speed[32] = "";
 
-	if (s->mips)
+	if (s->measured)
 		snprintf(speed, sizeof speed, " - %u MIPS", s->mips);
 	snprintf(text, sizeof text, "Paravane (%s)%s%s", s->s.name, speed, s->grabbed ? " - Ctrl-Alt-G frees the pointer" : "");
 	SDL_SetWindowTitle(s->window, text);
@@ -351,16 +352,18 @@ void sdl_close(struct sdl *s)
 void sdl_tick(struct sdl *s, u64 icount)
 {
 	u64 now = host_now(), passed = now - s->speed_at;
+	bool known = s->speed_at != 0;
 	u32 mips;
 
 	if (passed < SPEED_EVERY)
 		return;
 	/* A guest that began anew counts from 0 again. */
-	mips = s->speed_at && icount >= s->speed_icount ? (u32)((icount - s->speed_icount) * 1000 / passed) : 0;
+	mips = known && icount >= s->speed_icount ? (u32)((icount - s->speed_icount) * 1000 / passed) : 0;
 	s->speed_at = now;
 	s->speed_icount = icount;
-	if (mips != s->mips) {
+	if (mips != s->mips || known != s->measured) {
 		s->mips = mips;
+		s->measured = known;
 		title(s);
 	}
 }
