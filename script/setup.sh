@@ -152,3 +152,6 @@ cross_packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu 
 image_packages="mmdebstrap e2fsprogs openssh-client qemu-utils"
 # For screens: what the program is built with (large, so the demo does without), and what tests/screen.sh looks at them with.
 screen_packages="libsdl2-dev libvncserver-dev libvterm-dev vncsnapshot xvfb xdotool imagemagick"
+
+# What tests/installer.py looks at: large, and without it that is left out.
+installer_packages=debian-installer-12-netboot-amd64

@@ -135,6 +135,7 @@ def look(program, spot, work, x):
         check("the list is white", white > 3000, white)
         if x:
             window = x.run("xdotool", "search", "--name", "Paravane .installer.").split("\n")[0]
+            x.run("xdotool", "windowmove", window, "0", "0")  # nobody else places it, and it would stand over the edge
             end = time.monotonic() + SOON
             while True:
                 x.run("import", "-window", window, "-depth", "8", shot)

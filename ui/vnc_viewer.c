@@ -9,6 +9,8 @@
 #if HAVE_VNCSERVER && !defined(_WIN32)
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -256,6 +258,38 @@ static bool serve(struct viewer *c)
 	return more;
 }
 
+/*
+ * Gives the viewer to the library, on a descriptor of its own: the library closes it when it likes, and ours may be shut down from
+ * outside. The library first looks whether a web browser speaks, and in that spins as long as there are 1 to 3 bytes; so it
+ * meets a silent socket, says its version there, and the viewer takes that socket's place.
+ */
+static rfbClientPtr meet(struct viewer *c)
+{
+	rfbClientPtr cl = NULL;
+	char version[64];
+	ssize_t n;
+	int fd[2], one = 1;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd))
+		return NULL;
+	if (fd[1] < FD_SETSIZE)
+		cl = rfbNewClient(c->rfb->screen, fd[1]); /* which closes it when it fails */
+	else
+		close(fd[1]);
+	n = cl ? recv(fd[0], version, sizeof version, MSG_DONTWAIT) : -1;
+	close(fd[0]);
+	if (!cl)
+		return NULL;
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) | O_NONBLOCK);
+	/* What cannot be sent to the viewer now, when nothing was yet, is for nobody. */
+	if (n <= 0 || dup2(c->fd, cl->sock) < 0 || write(c->fd, version, (size_t)n) != n)
+		rfbCloseClient(cl);
+	else
+		fcntl(cl->sock, F_SETFD, FD_CLOEXEC);
+	return cl;
+}
+
 static bool open_screen(struct viewer *c)
 {
 	struct vnc *v = c->v;
@@ -294,8 +328,7 @@ static bool open_screen(struct viewer *c)
 		s->passwordCheck = on_password;
 	}
 	rfbInitServer(s);
-	/* A descriptor of its own: the library closes it when it likes, and ours may be shut down from outside. */
-	r->client = rfbNewClient(s, dup(c->fd));
+	r->client = meet(c);
 	if (!r->client)
 		return false;
 	r->client->clientGoneHook = on_gone;
