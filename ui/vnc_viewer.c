@@ -96,7 +96,14 @@ static rfbBool ext_message(rfbClientPtr cl, void *data, const rfbClientToServerM
 
 static void on_gone(rfbClientPtr cl)
 {
+	rfbExtensionData *x;
+
 	viewer_of(cl)->rfb->client = NULL;
+	/* What the library allocated for extensions it forgets. */
+	while ((x = cl->extensions)) {
+		cl->extensions = x->next;
+		free(x);
+	}
 }
 
 /* Waits until host time, or until the viewer has to stop. */
