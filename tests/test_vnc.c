@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -341,6 +342,9 @@ START_TEST(hostile)
 	for (i = 0; i < 200; i++)
 		PUT(stalled, "\3\0\0\0\0\0\0\x40\0\x30");
 	for (i = 0; i <= sizeof talk + ARRAY_SIZE(nonsense); i++) {
+		/* Those that left are seen to be gone when their threads have met them. */
+		while (vnc_viewers(r->v) > VNC_VIEWERS - 8)
+			poll_wait(r->poll, 5000000);
 		begun = host_now();
 		fd = join(r);
 		if (i <= sizeof talk - 1)
@@ -368,6 +372,37 @@ START_TEST(hostile)
 	ck_assert_uint_lt(host_now() - begun, 8000000000u);
 	close(quiet);
 	close(stalled);
+}
+END_TEST
+
+/* One that says a little and waits must not keep a processor busy. */
+START_TEST(quiet)
+{
+	static const char *const little[] = { "", "R", "RFB", "RFB 003.008\n\1", "RFB 003.008\n\1\1\4" };
+	struct rig *r;
+	struct rusage before, after;
+	int fd[ARRAY_SIZE(little)];
+	u64 used;
+	u32 i;
+
+	if (!vnc_available())
+		return;
+	r = rig_new("none");
+	for (i = 0; i < ARRAY_SIZE(little); i++) {
+		fd[i] = join(r);
+		put(fd[i], little[i], strlen(little[i]));
+	}
+	run(r, 200);
+	getrusage(RUSAGE_SELF, &before);
+	run(r, 1000);
+	getrusage(RUSAGE_SELF, &after);
+	used = (u64)(after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec - before.ru_stime.tv_sec) * 1000000 +
+	       (u64)(after.ru_utime.tv_usec - before.ru_utime.tv_usec) + (u64)(after.ru_stime.tv_usec - before.ru_stime.tv_usec);
+	ck_assert_uint_lt(used, 150000);
+	ck_assert_uint_eq(vnc_viewers(r->v), ARRAY_SIZE(little));
+	for (i = 0; i < ARRAY_SIZE(little); i++)
+		close(fd[i]);
+	rig_free(r);
 }
 END_TEST
 
@@ -439,6 +474,7 @@ Suite *vnc_suite(void)
 	tcase_add_test(t, sizes);
 	tcase_add_test(t, passwords);
 	tcase_add_test(t, hostile);
+	tcase_add_test(t, quiet);
 	tcase_add_test(t, many);
 	tcase_add_test(t, ports);
 	suite_add_tcase(s, t);

@@ -119,15 +119,6 @@ void sendkey_set_domain(struct sendkey *s, const struct domain *d)
 	s->d = d;
 }
 
-/* The key that text begins with, and how long its name is; 0: none. Of "kp_subtract-a" and the like the longest name counts. */
-static u32 first_key(const char *text, size_t *len)
-{
-	*len = strcspn(text, "-");
-	if (!*len && text[0] == '-')
-		*len = 1; /* "ctrl--" */
-	return display_key_by_name(text, *len);
-}
-
 int sendkey_add(struct sendkey *s, const char *keys, u32 hold, struct error *e)
 {
 	struct combination c = { .hold = hold };
@@ -136,7 +127,8 @@ int sendkey_add(struct sendkey *s, const char *keys, u32 hold, struct error *e)
 	u32 code, i;
 
 	for (;; p++) {
-		code = first_key(p, &len);
+		len = strcspn(p, "-");
+		code = display_key_by_name(p, len);
 		if (!code)
 			return error_set(e, -EINVAL, "there is no key '%.*s': 'sendkey' takes names as in ctrl-alt-f1, ret, a, kp_0, "
 						     "or a scan code as 0x1c",

@@ -468,7 +468,8 @@ int display_send_key(struct display *d, u32 code, bool down)
 {
 	if (!code || code >= KEYS)
 		return -EINVAL;
-	display_key(d, code, 0, down);
+	if (down || is_held(d, code))
+		tell_key(d, code, 0, down);
 	return 0;
 }
 

@@ -123,7 +123,7 @@ enum screendump_format { SCREENDUMP_AUTO, SCREENDUMP_PNG, SCREENDUMP_PPM }; /* a
  * Writes a picture of a console (slot -1: the one shown) to a file, as it is now. 0, or -errno with a sentence.
  */
 int display_screendump(struct display *d, int slot, const char *path, enum screendump_format format, struct error *e);
-/* A key goes down or up on the console shown. 0, or -EINVAL when code is none (1 to 0x1ff). */
+/* A key goes down or up on the console shown, whatever it means to us. 0, or -EINVAL when code is none (1 to 0x1ff). */
 int display_send_key(struct display *d, u32 code, bool down);
 /* Moves the pointer by so much and turns the wheel; buttons stay. Where positions are absolute, it moves from the last. */
 void display_mouse_move(struct display *d, i32 dx, i32 dy, i32 wheel);
