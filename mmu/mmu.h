@@ -45,7 +45,8 @@ struct tlb_entry {
 };
 _Static_assert(sizeof(struct tlb_entry) == 32, "tlb_slot() takes an entry for 32 bytes");
 
-enum mmu_mode { MMU_OFF, MMU_LEGACY32, MMU_PAE, MMU_LONG4, MMU_LONG5 };
+/* MMU_LONG3: the tables of long mode from their third level down, for the 4 GiB of a 32-bit paravirtual guest. */
+enum mmu_mode { MMU_OFF, MMU_LEGACY32, MMU_PAE, MMU_LONG3, MMU_LONG4, MMU_LONG5 };
 
 /* A fault to be raised as #PF: what CR2 and the error code become. */
 struct mmu_fault {
@@ -89,7 +90,9 @@ struct mmu {
 	enum mmu_mode mode;
 	bool wp, nxe, pse, smep, smap; /* CR0.WP, EFER.NXE, CR4.PSE/SMEP/SMAP */
 	bool user;                     /* accesses are made with CPL 3 */
-	bool pv;                       /* U/S is not looked at, and the window is */
+	bool pv;                       /* the window is looked at */
+	bool no_us;                    /* U/S is not: every page is a user's */
+	bool top3;                     /* long mode without the fourth level: MMU_LONG3 */
 	bool ac;                       /* RFLAGS.AC: SMAP is lifted */
 	bool align;                    /* CR0.AM and RFLAGS.AC at CPL 3: users' data must be aligned */
 	bool aligning;                 /* ... and accesses are a user's: every one goes the slow way, which looks */

@@ -64,7 +64,7 @@ void mmu_exit(struct mmu *m)
 void mmu_update(struct mmu *m)
 {
 	u32 id[2], i;
-	u32 bits = m->user && !m->pv ? CTX_USER : m->ac && m->smap ? CTX_AC : 0;
+	u32 bits = m->user && !m->no_us ? CTX_USER : m->ac && m->smap ? CTX_AC : 0;
 
 	m->ctx_stale = false;
 	m->aligning = m->align && m->user;
@@ -210,21 +210,22 @@ int mmu_translate(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct m
 			*f = (struct mmu_fault){ .va = va, .kind = MMU_NONCANONICAL };
 			return -EFAULT;
 		}
-		if (va - m->window.start < m->window.end - m->window.start) {
-			w.mfn = (va - m->window.start) >> PAGE_SHIFT;
-			if (acc != MMU_READ || !mem_frame(m->window.mem, w.mfn)) {
-				u32 present = mem_frame(m->window.mem, w.mfn) ? PF_P : 0;
+	}
+	if (m->mode > MMU_PAE && va - m->window.start < m->window.end - m->window.start) {
+		w.mfn = (va - m->window.start) >> PAGE_SHIFT;
+		/* Where U/S counts the window is a supervisor's. */
+		if (acc != MMU_READ || !mem_frame(m->window.mem, w.mfn) || (m->user && !m->no_us)) {
+			u32 present = mem_frame(m->window.mem, w.mfn) ? PF_P : 0;
 
-				*f = (struct mmu_fault){ va, present | (acc == MMU_WRITE ? PF_W : 0) |
-							     (acc == MMU_EXEC && m->nxe ? PF_I : 0) |
-							     (m->user ? PF_U : 0), 0, MMU_PF };
-				return -EFAULT;
-			}
-			w.pte_maddr = ~0ULL;
-			fill(m, va, m->window.mem, w.mfn, &w, true);
-			*mfn = ~0ULL;
-			return 0;
+			*f = (struct mmu_fault){ va, present | (acc == MMU_WRITE ? PF_W : 0) |
+						     (acc == MMU_EXEC && m->nxe ? PF_I : 0) |
+						     (m->user ? PF_U : 0), 0, MMU_PF };
+			return -EFAULT;
 		}
+		w.pte_maddr = ~0ULL;
+		fill(m, va, m->window.mem, w.mfn, &w, true);
+		*mfn = ~0ULL;
+		return 0;
 	}
 	rc = mmu_walk(m, va, acc, true, &w, f);
 	if (rc)

@@ -103,7 +103,7 @@ int mmu_walk(const struct mmu *m, u64 va, enum mmu_access acc, bool mark, struct
 	u64 all = PTE_W | PTE_U;
 	u64 nx = 0;
 	u32 code = (acc == MMU_WRITE ? PF_W : 0) | (m->user ? PF_U : 0);
-	bool user = m->user && !m->pv;
+	bool user = m->user && !m->no_us;
 
 	if (acc == MMU_EXEC && (m->nxe || m->smep))
 		code |= PF_I;
@@ -117,7 +117,7 @@ int mmu_walk(const struct mmu *m, u64 va, enum mmu_access acc, bool mark, struct
 		end = lv + 3;
 		break;
 	default:
-		lv = levels_long5 + (m->mode == MMU_LONG4);
+		lv = levels_long5 + (MMU_LONG5 - m->mode);
 		end = levels_long5 + 5;
 		break;
 	}
@@ -137,13 +137,13 @@ int mmu_walk(const struct mmu *m, u64 va, enum mmu_access acc, bool mark, struct
 			nx |= e;
 		}
 		if (lv + 1 == end || large) {
-			bool w_ok = (all & PTE_W) || (!user && !m->wp && !m->pv);
+			bool w_ok = (all & PTE_W) || (!user && !m->wp && !m->no_us);
 			bool keyed = m->keys && (all & PTE_U);
 
 			if (keyed && acc != MMU_EXEC && key_forbids(m, e, acc == MMU_WRITE))
 				code |= PF_PK;
 			w->perm_w = w_ok && !(keyed && key_forbids(m, e, true));
-			w->perm_x = !(m->nxe && (nx & PTE_NX)) && !(m->smep && !m->user && (all & PTE_U) && !m->pv);
+			w->perm_x = !(m->nxe && (nx & PTE_NX)) && !(m->smep && !m->user && (all & PTE_U) && !m->no_us);
 			w->perm_r = !(keyed && key_forbids(m, e, false));
 			if (mark && user && !(all & PTE_U))
 				return fault(f, va, code | PF_P, MMU_PF);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Initial page tables of a PV64 guest. Xen public/xen.h "Start-of-day memory layout"; order and protections as Xen's
+ * Initial page tables of a PV guest, of four levels or of PAE's three. Xen public/xen.h "Start-of-day memory layout"; order and protections as Xen's
  * own tools make them. No large pages: a PV guest has none.
  */
 #include "pv/bootmap.h"
@@ -12,6 +12,13 @@
 #define PTE_US 0x04u
 #define PTE_A 0x20u
 #define PTE_D 0x40u
+
+#define TOP_L2_START 0xc0000000u
+
+static int top(const struct bootmap *b)
+{
+	return b->pae ? PT_L3 : PT_L4;
+}
 
 /* Address bits below what one table of this level covers. */
 static u32 table_bits(u32 level)
@@ -26,18 +33,21 @@ void bootmap_count(struct bootmap *b, u32 i, u64 from, u64 to)
 	u32 j;
 
 	*a = (struct bootmap_area){ .from = from, .to = to };
-	for (l = PT_L4; l >= PT_L1; l--) {
+	if (!i)
+		b->extra = b->pae && to < TOP_L2_START;
+	a->npt = !i && b->extra;
+	for (l = top(b); l >= PT_L1; l--) {
 		u64 mask = BIT(table_bits((u32)l)) - 1;
 		u64 lo = from & ~mask, hi = to | mask;
 		bool covered = false;
 
-		/* The one L4 covers everything; further areas only hang new tables into it. */
-		if (l == PT_L4) {
+		/* The one at the top covers everything; further areas only hang new tables into it. */
+		if (l == top(b)) {
 			lo = 0;
 			hi = UINT64_MAX;
 			covered = i > 0;
 		}
-		for (j = 0; j < i && !covered && l != PT_L4; j++) {
+		for (j = 0; j < i && !covered && l != top(b); j++) {
 			const struct bootmap_area *p = &b->area[j];
 
 			if (!p->level[l].n || hi < p->level[l].from || lo > p->level[l].to)
@@ -51,7 +61,7 @@ void bootmap_count(struct bootmap *b, u32 i, u64 from, u64 to)
 			continue;
 		a->level[l].from = lo;
 		a->level[l].to = hi;
-		a->level[l].n = l == PT_L4 ? 1 : (hi >> table_bits((u32)l)) - (lo >> table_bits((u32)l)) + 1;
+		a->level[l].n = l == top(b) ? 1 : (hi >> table_bits((u32)l)) - (lo >> table_bits((u32)l)) + 1;
 		a->npt += a->level[l].n;
 	}
 }
@@ -63,9 +73,11 @@ void bootmap_place(struct bootmap *b, u32 i, u64 pfn, u64 pt_pfn)
 
 	a->pfn = pfn;
 	a->pt_pfn = pt_pfn;
-	for (l = PT_L4; l >= PT_L1; l--) {
+	for (l = top(b); l >= PT_L1; l--) {
 		a->level[l].pfn = pt_pfn;
 		pt_pfn += a->level[l].n;
+		if (l == PT_L2 && !i && b->extra)
+			b->extra_pfn = pt_pfn++;
 	}
 	b->n = i + 1;
 }
@@ -85,8 +97,8 @@ static u64 table_of(const struct bootmap *b, int l, u64 va)
 {
 	u32 i;
 
-	if (l == PT_L4)
-		return b->area[0].level[PT_L4].pfn;
+	if (l == top(b))
+		return b->area[0].level[l].pfn;
 	for (i = 0; i < b->n; i++) {
 		const struct bootmap_area *a = &b->area[i];
 
@@ -108,13 +120,15 @@ void bootmap_write(const struct bootmap *b, struct mem *mem, u64 mfn_base)
 {
 	u32 i;
 
+	if (b->extra)
+		set_entry(b, mem, mfn_base, PT_L3, TOP_L2_START, b->extra_pfn, PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D);
 	for (i = 0; i < b->n; i++) {
 		const struct bootmap_area *a = &b->area[i];
 		u64 n, pages = ((a->to - a->from) >> PAGE_SHIFT) + 1;
 		int l;
 
 		/* Each new table into its parent. */
-		for (l = PT_L3; l >= PT_L1; l--)
+		for (l = top(b) - 1; l >= PT_L1; l--)
 			for (n = 0; n < a->level[l].n; n++)
 				set_entry(b, mem, mfn_base, l + 1, a->level[l].from + (n << table_bits((u32)l)),
 					  a->level[l].pfn + n, PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D);

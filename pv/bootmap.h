@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The page tables a PV64 guest starts with: which frames they take, and what is written into them.
+ * The page tables a PV guest starts with: which frames they take, and what is written into them.
  */
 #ifndef PV_BOOTMAP_H
 #define PV_BOOTMAP_H
@@ -15,7 +15,7 @@ enum { PT_L1, PT_L2, PT_L3, PT_L4, PT_LEVELS };
 struct bootmap_area {
 	u64 from, to;	 /* virtual addresses, the last byte included */
 	u64 pfn;	 /* what from maps to */
-	u64 pt_pfn, npt; /* the tables: L4 (first area only), L3, L2, L1, each in order of address */
+	u64 pt_pfn, npt; /* the tables: the top one (first area only), then down to L1, each in order of address */
 	struct {
 		u64 from, to; /* virtual addresses the new tables of this level cover; valid when n is not 0 */
 		u64 pfn, n;
@@ -25,6 +25,9 @@ struct bootmap_area {
 struct bootmap {
 	struct bootmap_area area[2];
 	u32 n;
+	bool pae;	   /* the top is an L3 of four entries, and the last always has an L2 */
+	bool extra;	   /* that L2 covers nothing of an area */
+	u64 extra_pfn;
 };
 
 /*

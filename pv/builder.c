@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PV64 domain builder. Xen public/xen.h "Start-of-day memory layout", public/elfnote.h; what they leave open is as
- * Xen's own tools do it. Leaves out 32-bit guests, BSD symbol tables, and what is not the guest's own memory:
+ * PV domain builder. Xen public/xen.h "Start-of-day memory layout", public/elfnote.h; what they leave open is as
+ * Xen's own tools do it; 64-bit and 32-bit guests differ in pv/builder_abi.c. Leaves out BSD symbol tables, and what is not the guest's own memory:
  * shared_info, M2P, event channels, grants.
  */
 #include "pv/builder.h"
@@ -20,18 +20,17 @@
 #define BOOT_PAD_PAGES (512u * 1024 / PAGE_SIZE)
 /* Guests larger than this many pages (256 TiB) make the sums below overflow, and exist nowhere. */
 #define PAGES_MAX BIT(36)
-/* The hypervisor's own slots 256 to 271 of every L4, and where the low half ends. */
-#define LOW_END 0x00007fffffffffffULL
-#define HIGH_START 0xffff880000000000ULL
-#define HYPERCALL_IRET 23
 /* Xen public/features.h: modes that PV guests of 64-bit hypervisors no longer have. */
 #define XENFEAT_AUTO_TRANSLATED_PHYSMAP 2
 #define XENFEAT_SUPERVISOR_MODE_KERNEL 3
+
+#define VMASST_PAE_EXTENDED_CR3 3 /* Xen public/xen.h */
 
 #define ULL(x) ((unsigned long long)(x))
 
 /* What lies where, in pfns. */
 struct plan {
+	const struct pv_build_abi *abi;
 	u64 vbase;
 	u64 kernel_pfn, kernel_end;
 	u64 initrd_pfn, initrd_pages;
@@ -42,26 +41,6 @@ struct plan {
 	bool p2m_apart, initrd_apart;
 	struct bootmap map;
 };
-
-void pv_hypercall_page64(u8 *page)
-{
-	u32 i;
-
-	memset(page, 0xcc, PAGE_SIZE);
-	for (i = 0; i < PAGE_SIZE / 32; i++) {
-		static const u8 call[] = { 0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
-		/* iret takes rcx, r11 and rax from the stack. */
-		static const u8 iret[] = { 0x51, 0x41, 0x53, 0x50, 0xb8, HYPERCALL_IRET, 0, 0, 0, 0x0f, 0x05 };
-		u8 *p = page + i * 32;
-
-		if (i == HYPERCALL_IRET) {
-			memcpy(p, iret, sizeof iret);
-			continue;
-		}
-		memcpy(p, call, sizeof call);
-		st32(p + 4, i);
-	}
-}
 
 /* Is this a kernel we can start at all? */
 static int check_kernel(const struct pv_kernel *k, struct error *e)
@@ -87,24 +66,19 @@ static int check_kernel(const struct pv_kernel *k, struct error *e)
 		return error_set(e, -ENOEXEC,
 				 "%s is made for the Xen interface \"%s\", not \"xen-3.0\"; give a newer kernel",
 				 k->name, n->xen_version);
-	if (!k->elf64 || k->machine != ELF_M_X86_64)
+	if (k->machine != (k->elf64 ? ELF_M_X86_64 : ELF_M_386))
+		return error_set(e, -ENOTSUP, "%s is an ELF%d file for machine %u; a Xen guest is ELF64 for x86-64 or ELF32 for i386",
+				 k->name, k->elf64 ? 64 : 32, k->machine);
+	if (!k->elf64 && n->pae == PV_PAE_NO)
 		return error_set(e, -ENOTSUP,
-				 "%s is a 32-bit kernel (ELF%d, PAE %s), and 32-bit PV guests are not supported yet; "
-				 "give a 64-bit one",
-				 k->name, k->elf64 ? 64 : 32, n->pae == PV_PAE_NO ? "no" : "yes");
+				 "%s is a 32-bit kernel without PAE, and no Xen of today runs such guests; give one with PAE, or "
+				 "a 64-bit one",
+				 k->name);
 	if (n->features_required & refused || n->unknown_required[0])
 		return error_set(e, -ENOTSUP, "%s requires a feature that no PV guest is given: FEATURES \"%s\"%s%s",
 				 k->name, n->features, n->unknown_required[0] ? ", unknown: " : "",
 				 n->unknown_required);
 	return 0;
-}
-
-/* True when [va, va + pages) is the guest's to use: canonical, and clear of the hypervisor's slots. */
-static bool range_usable(u64 va, u64 pages)
-{
-	u64 last = va + (pages << PAGE_SHIFT) - 1;
-
-	return pages && last > va && (last <= LOW_END || va >= HIGH_START);
 }
 
 /*
@@ -117,6 +91,8 @@ static int make_plan(const struct pv_kernel *k, size_t initrd_len, u64 nr_pages,
 	u64 at, entry, kstart, kend, pages, last;
 
 	memset(p, 0, sizeof *p);
+	p->abi = k->elf64 ? &pv_build_abi64 : &pv_build_abi32;
+	p->map.pae = p->abi->pae;
 	p->vbase = n->virt_base;
 	kstart = k->pstart - n->paddr_offset + p->vbase;
 	kend = k->pend - n->paddr_offset + p->vbase;
@@ -137,8 +113,8 @@ static int make_plan(const struct pv_kernel *k, size_t initrd_len, u64 nr_pages,
 	p->kernel_end = DIV_UP(kend - p->vbase, PAGE_SIZE);
 	p->initrd_pages = DIV_UP((u64)initrd_len, PAGE_SIZE);
 	p->initrd_apart = n->mod_start_pfn != 0;
-	p->p2m_pages = DIV_UP(nr_pages, PAGE_SIZE / 8);
-	p->p2m_apart = pv_kernel_has(k, PV_NOTE_INIT_P2M) && n->init_p2m < p->vbase && !PAGE_OFFSET(n->init_p2m);
+	p->p2m_pages = DIV_UP(nr_pages, PAGE_SIZE / p->abi->word);
+	p->p2m_apart = k->elf64 && pv_kernel_has(k, PV_NOTE_INIT_P2M) && n->init_p2m < p->vbase && !PAGE_OFFSET(n->init_p2m);
 
 	at = p->kernel_end;
 	if (!p->initrd_apart) {
@@ -155,11 +131,11 @@ static int make_plan(const struct pv_kernel *k, size_t initrd_len, u64 nr_pages,
 	p->console_pfn = at++;
 	/* The tables must map themselves, the stack and the pad, up to a boundary of 4 MiB. */
 	pages = 1 + BOOT_PAD_PAGES;
-	if (!range_usable(p->vbase, at + pages + BOOT_ALIGN / PAGE_SIZE))
+	if (!p->abi->usable(p->vbase, at + pages + BOOT_ALIGN / PAGE_SIZE))
 		goto unusable;
 	for (;;) {
 		last = (p->vbase + ((at + pages) << PAGE_SHIFT)) | (BOOT_ALIGN - 1);
-		if (last < p->vbase || !range_usable(p->vbase, ((last - p->vbase) >> PAGE_SHIFT) + 1))
+		if (last < p->vbase || !p->abi->usable(p->vbase, ((last - p->vbase) >> PAGE_SHIFT) + 1))
 			goto unusable;
 		bootmap_count(&p->map, 0, p->vbase, last);
 		pages = p->map.area[0].npt + 1 + BOOT_PAD_PAGES;
@@ -179,7 +155,7 @@ static int make_plan(const struct pv_kernel *k, size_t initrd_len, u64 nr_pages,
 		p->p2m_va = n->init_p2m;
 		at += p->p2m_pages;
 		last = p->p2m_va + (p->p2m_pages << PAGE_SHIFT) - 1;
-		if (!range_usable(p->p2m_va, p->p2m_pages) || last >= p->vbase)
+		if (!p->abi->usable(p->p2m_va, p->p2m_pages) || last >= p->vbase)
 			return error_set(e, -EINVAL,
 					 "%s: its note INIT_P2M 0x%llx leaves no room for a list of %llu pages",
 					 k->name, ULL(p->p2m_va), ULL(p->p2m_pages));
@@ -292,7 +268,7 @@ static int put_hypercall_page(const struct pv_build_in *in, const struct plan *p
 		return error_set(e, -EINVAL,
 				 "%s: its note HYPERCALL_PAGE 0x%llx is not the address of a page inside the kernel",
 				 k->name, ULL(va));
-	pv_hypercall_page64(page);
+	p->abi->hypercall_page(page);
 	out->hypercall_page_mfn = in->mfn_base + pfn;
 	out->has_hypercall_page = true;
 	return put(in, pfn << PAGE_SHIFT, page, PAGE_SIZE, "hypercall page", e);
@@ -307,8 +283,12 @@ static int put_p2m(const struct pv_build_in *in, const struct plan *p, struct er
 
 	for (i = 0; i < p->p2m_pages; i++) {
 		memset(page, 0, sizeof page);
-		for (j = 0; j < PAGE_SIZE / 8 && pfn < in->nr_pages; j++, pfn++)
-			st64(page + 8 * j, in->mfn_base + pfn);
+		for (j = 0; j < PAGE_SIZE && pfn < in->nr_pages; j += p->abi->word, pfn++) {
+			if (p->abi->word == 8)
+				st64(page + j, in->mfn_base + pfn);
+			else
+				st32(page + j, (u32)(in->mfn_base + pfn));
+		}
 		rc = put(in, (p->p2m_pfn + i) << PAGE_SHIFT, page, PAGE_SIZE, "p2m list", e);
 		if (rc)
 			return rc;
@@ -318,32 +298,32 @@ static int put_p2m(const struct pv_build_in *in, const struct plan *p, struct er
 
 static int put_start_info(const struct pv_build_in *in, const struct plan *p, struct error *e)
 {
-	const char *cmdline = in->cmdline ? in->cmdline : "";
-	u32 flags = SIF_VIRT_P2M_4TOOLS;
-	u8 si[SI64_SIZE] = { 0 };
+	u8 page[PAGE_SIZE] = { 0 };
+	struct pv_start_info si = {
+		.nr_pages = in->nr_pages,
+		.shared_info = in->shared_info_mfn << PAGE_SHIFT,
+		.flags = SIF_VIRT_P2M_4TOOLS,
+		.store_mfn = in->mfn_base + p->store_pfn,
+		.store_evtchn = in->store_evtchn,
+		.console_mfn = in->mfn_base + p->console_pfn,
+		.console_evtchn = in->console_evtchn,
+		.pt_base = p->vbase + (p->map.area[0].pt_pfn << PAGE_SHIFT),
+		/* Only the tables of the boot region; first_p2m_pfn and nr_p2m_frames count the list with its own tables. */
+		.nr_pt_frames = p->map.area[0].npt,
+		.mfn_list = p->p2m_va,
+		.first_p2m_pfn = p->p2m_pfn,
+		.nr_p2m_frames = p->p2m_pages + (p->p2m_apart ? p->map.area[1].npt : 0),
+		.cmdline = in->cmdline ? in->cmdline : "",
+	};
 
-	memcpy(si + SI64_MAGIC, "xen-3.0-x86_64", 14);
-	st64(si + SI64_NR_PAGES, in->nr_pages);
-	st64(si + SI64_SHARED_INFO, in->shared_info_mfn << PAGE_SHIFT);
-	st64(si + SI64_STORE_MFN, in->mfn_base + p->store_pfn);
-	st32(si + SI64_STORE_EVTCHN, in->store_evtchn);
-	st64(si + SI64_CONSOLE_MFN, in->mfn_base + p->console_pfn);
-	st32(si + SI64_CONSOLE_EVTCHN, in->console_evtchn);
-	st64(si + SI64_PT_BASE, p->vbase + (p->map.area[0].pt_pfn << PAGE_SHIFT));
-	/* Only the tables of the boot region; first_p2m_pfn and nr_p2m_frames count the list with its own tables. */
-	st64(si + SI64_NR_PT_FRAMES, p->map.area[0].npt);
-	st64(si + SI64_MFN_LIST, p->p2m_va);
-	st64(si + SI64_FIRST_P2M_PFN, p->p2m_pfn);
-	st64(si + SI64_NR_P2M_FRAMES, p->p2m_pages + (p->p2m_apart ? p->map.area[1].npt : 0));
 	if (in->initrd_len) {
-		st64(si + SI64_MOD_START, p->initrd_apart ? p->initrd_pfn : p->vbase + (p->initrd_pfn << PAGE_SHIFT));
-		st64(si + SI64_MOD_LEN, in->initrd_len);
+		si.mod_start = p->initrd_apart ? p->initrd_pfn : p->vbase + (p->initrd_pfn << PAGE_SHIFT);
+		si.mod_len = in->initrd_len;
 		if (p->initrd_apart)
-			flags |= SIF_MOD_START_PFN;
+			si.flags |= SIF_MOD_START_PFN;
 	}
-	st32(si + SI64_FLAGS, flags);
-	memcpy(si + SI64_CMD_LINE, cmdline, strlen(cmdline));
-	return put(in, p->start_info_pfn << PAGE_SHIFT, si, sizeof si, "start_info", e);
+	p->abi->put_start_info(page, &si);
+	return put(in, p->start_info_pfn << PAGE_SHIFT, page, p->abi->si_size, "start_info", e);
 }
 
 int pv_build(const struct pv_build_in *in, struct pv_build_out *out, struct error *e)
@@ -386,7 +366,7 @@ int pv_build(const struct pv_build_in *in, struct pv_build_out *out, struct erro
 	out->rip = pv_kernel_has(k, PV_NOTE_ENTRY) ? k->notes.entry : k->elf_entry;
 	out->rsp = p.vbase + ((p.stack_pfn + 1) << PAGE_SHIFT);
 	out->rsi = p.vbase + (p.start_info_pfn << PAGE_SHIFT);
-	out->l4_mfn = in->mfn_base + p.map.area[0].level[PT_L4].pfn;
+	out->l4_mfn = in->mfn_base + p.map.area[0].level[k->elf64 ? PT_L4 : PT_L3].pfn;
 	out->start_info_mfn = in->mfn_base + p.start_info_pfn;
 	out->store_mfn = in->mfn_base + p.store_pfn;
 	out->console_mfn = in->mfn_base + p.console_pfn;
@@ -403,5 +383,6 @@ int pv_build(const struct pv_build_in *in, struct pv_build_out *out, struct erro
 	out->nr_p2m_frames = p.p2m_pages;
 	out->initrd_pfn = p.initrd_pfn;
 	out->used_pages = p.total;
+	out->vm_assist = !k->elf64 && k->notes.pae == PV_PAE_EXTENDED_CR3 ? BIT(VMASST_PAE_EXTENDED_CR3) : 0;
 	return 0;
 }

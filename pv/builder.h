@@ -35,6 +35,26 @@ enum pv_start_info64 {
 	SI64_SIZE = 1168
 };
 
+/* And in a 32-bit one. */
+enum pv_start_info32 {
+	SI32_NR_PAGES = 32,
+	SI32_SHARED_INFO = 36,
+	SI32_FLAGS = 40,
+	SI32_STORE_MFN = 44,
+	SI32_STORE_EVTCHN = 48,
+	SI32_CONSOLE_MFN = 52,
+	SI32_CONSOLE_EVTCHN = 56,
+	SI32_PT_BASE = 60,
+	SI32_NR_PT_FRAMES = 64,
+	SI32_MFN_LIST = 68,
+	SI32_MOD_START = 72,
+	SI32_MOD_LEN = 76,
+	SI32_CMD_LINE = 80,
+	SI32_FIRST_P2M_PFN = 1104,
+	SI32_NR_P2M_FRAMES = 1108,
+	SI32_SIZE = 1112
+};
+
 enum pv_si_flags { SIF_PRIVILEGED = 1, SIF_INITDOMAIN = 2, SIF_MOD_START_PFN = 8, SIF_VIRT_P2M_4TOOLS = 16 };
 
 struct pv_build_in {
@@ -53,7 +73,7 @@ struct pv_build_in {
 
 struct pv_build_out {
 	u64 rip, rsp, rsi; /* of vCPU 0; rsi is the VA of start_info */
-	u64 l4_mfn;	   /* to be pinned, and CR3 */
+	u64 l4_mfn;	   /* to be pinned, and CR3; a 32-bit guest's L3 */
 	u64 start_info_mfn, store_mfn, console_mfn;
 	/* Page-table frames: of the boot region (the L4 is its first), and those that map only the p2m list. */
 	u64 first_pt_mfn, nr_pt_frames;
@@ -63,12 +83,13 @@ struct pv_build_out {
 	u64 virt_base, virt_end; /* the boot region: virt_base is pfn 0, virt_end the first address after it */
 	u64 p2m_va, p2m_pfn, nr_p2m_frames; /* the list, without its tables */
 	u64 initrd_pfn;			    /* valid with an initrd */
+	u32 vm_assist;			    /* what the notes ask for: bits of VMASST_TYPE_* */
 	u64 used_pages;			    /* pfns below this hold something or are mapped at start */
 };
 
 /*
- * Builds a PV64 guest. Errors, each with a sentence: -ENOEXEC (no Xen notes, PVH only, another loader), -ENOTSUP
- * (32-bit PV, features we do not give), -ENOMEM (too little memory: the sentence says how much would do), -E2BIG
+ * Builds a guest, PV64 or PV32 by its kernel. Errors, each with a sentence: -ENOEXEC (no Xen notes, PVH only, another
+ * loader), -ENOTSUP (32-bit without PAE, features we do not give), -ENOMEM (too little memory: the sentence says how much would do), -E2BIG
  * (command line), -EINVAL (addresses that make no sense), -EFAULT (a frame is missing).
  */
 int pv_build(const struct pv_build_in *in, struct pv_build_out *out, struct error *e);
@@ -76,10 +97,33 @@ int pv_build(const struct pv_build_in *in, struct pv_build_out *out, struct erro
 /* MiB that the guest needs to be loaded, or 0 when it cannot be built at all (pv_build() says why). */
 u64 pv_build_min_mib(const struct pv_kernel *k, size_t initrd_len);
 
+/* What differs between the two kinds of guest. pv/builder_abi.c. */
+struct pv_start_info {
+	u64 nr_pages, shared_info, store_mfn, console_mfn, pt_base, nr_pt_frames, mfn_list, mod_start, mod_len,
+		first_p2m_pfn, nr_p2m_frames;
+	u32 flags, store_evtchn, console_evtchn;
+	const char *cmdline;
+};
+struct pv_build_abi {
+	u32 word; /* bytes of a p2m entry */
+	bool pae;
+	u32 si_size;
+	void (*put_start_info)(u8 *page, const struct pv_start_info *si);
+	void (*hypercall_page)(u8 *page);
+	/* Pages from va on are the guest's to use, not the hypervisor's. */
+	bool (*usable)(u64 va, u64 pages);
+};
+extern const struct pv_build_abi pv_build_abi64, pv_build_abi32;
+
+/* MiB above which a 32-bit guest finds its frames no more in the M2P. */
+u64 pv_build_max_mib32(void);
+
 /*
  * Fills a page with PV64 hypercall stubs: slot n (32 bytes) issues hypercall n, keeping rcx and r11; slot 23 is the
  * iret that does not come back. Xen public/arch-x86/xen-x86_64.h.
  */
 void pv_hypercall_page64(u8 *page);
+/* The same for PV32, by INT 0x82: xen-x86_32.h. */
+void pv_hypercall_page32(u8 *page);
 
 #endif

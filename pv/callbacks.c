@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Where a guest says how it wants to be called: set_trap_table, set_callbacks, callback_op, stack_switch; and
- * fpu_taskswitch and the debug registers (Xen public/xen.h, public/callback.h). Left out: callbacks of 32-bit kernels.
+ * fpu_taskswitch and the debug registers (Xen public/xen.h, public/callback.h). Callbacks of 32-bit kernels: compat_callback.c.
  */
 #include "base/endian.h"
-#include "pv/hypercall.h"
+#include "pv/compat.h"
 #include "pv/traps.h"
 
 enum {
@@ -46,10 +46,7 @@ i64 hc_set_trap_table(struct hc *h)
 		t->address = address;
 		t->flags = e[1];
 		t->cs = ld16(e + 2);
-		if (!g32)
-			t->cs |= 3;
-		else if (!(t->cs & 3))
-			t->cs |= 1;
+		t->cs = g32 ? compat_selector(t->cs) : t->cs | 3;
 	}
 	return hc_continue(h);
 }
@@ -105,7 +102,7 @@ i64 hc_set_callbacks(struct hc *h)
 	i64 r;
 
 	if (pv_dom(h->v->d)->s.is32)
-		return -XEN_ENOSYS;
+		return compat_set_callbacks(h);
 	r = set_callback(h->v, CB_EVENT, 0, h->args[0]);
 	if (!r)
 		r = set_callback(h->v, CB_FAILSAFE, 0, h->args[1]);
@@ -129,8 +126,6 @@ static i64 callback_register(struct hc *h, void *arg)
 {
 	const struct callback_register *a = arg;
 
-	if (pv_dom(h->v->d)->s.is32)
-		return -XEN_ENOSYS;
 	return set_callback(h->v, a->type, a->flags, a->address);
 }
 
@@ -168,6 +163,8 @@ i64 hc_callback_op(struct hc *h)
 		{ 1, "unregister", &unregister_layout, callback_unregister },
 	};
 
+	if (!(u32)h->args[0] && pv_dom(h->v->d)->s.is32)
+		return compat_callback_register(h, h->args[1]);
 	return hc_dispatch_sub(h, subs, ARRAY_SIZE(subs), (u32)h->args[0], h->args[1]);
 }
 
@@ -175,7 +172,7 @@ i64 hc_stack_switch(struct hc *h)
 {
 	struct pv_vcpu_state *s = &pv_of(h->v)->s;
 
-	s->kernel_ss = (h->args[0] & 0xffff) | (pv_dom(h->v->d)->s.is32 ? 1 : 3);
+	s->kernel_ss = pv_dom(h->v->d)->s.is32 ? compat_selector(h->args[0]) : (h->args[0] & 0xffff) | 3;
 	s->kernel_sp = h->args[1];
 	return 0;
 }

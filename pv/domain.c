@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A PV domain's life: creation around a built kernel (Xen public/xen.h, struct start_info), the report when it crashes,
- * destruction. Left out: 32-bit kernels.
+ * destruction.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,12 +12,12 @@
 #include "cpu/x86/decode.h"
 #include "cpu/x86/model.h"
 #include "pv/builder.h"
+#include "pv/compat.h"
 #include "pv/console.h"
 #include "pv/control.h"
 #include "pv/create.h"
 #include "pv/evtchn.h"
 #include "pv/grant.h"
-#include "pv/hypercall.h"
 #include "pv/mm.h"
 #include "pv/sched.h"
 #include "pv/time.h"
@@ -114,7 +114,7 @@ static void report_registers(struct vcpu *v, bool shown, FILE *out)
 	struct cpu *c = &v->cpu;
 	u32 i;
 
-	fprintf(out, "vCPU %u, %s mode, %s, event mask %u:\n", v->id, s->flags & PV_KERNEL_MODE ? "kernel" : "user",
+	fprintf(out, "vCPU %u, %s mode, %s, event mask %u:\n", v->id, pv_kernel_mode(v) ? "kernel" : "user",
 		v->s.run < ARRAY_SIZE(runs) ? runs[v->s.run] : "?", pv_info_u8(v, VI_MASK));
 	if (!shown) {
 		fprintf(out, "  rip %016" PRIx64 "  rflags %08" PRIx64 "\n", c->rip, cpu_rflags(c));
@@ -234,6 +234,7 @@ static void init_cpu(struct vcpu *v, u64 features, const struct cpu_model *model
 {
 	struct cpu *c = &v->cpu;
 	struct x86_state *s = &c->s;
+	bool is32 = pv_dom(v->d)->s.is32;
 	u32 i;
 
 	c->ops = &pv_cpu_ops;
@@ -254,7 +255,9 @@ static void init_cpu(struct vcpu *v, u64 features, const struct cpu_model *model
 	cpu_set_seg(c, SEG_CS, FLAT_KERNEL_CS64, 0, 0xffffffff, 0xa0fb);
 	cpu_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
 	pv_of(v)->s.ctrlreg[4] = pv_guest_cr4(0);
-	cpu_set_features(c, pv_features(features), model);
+	if (is32)
+		compat_cpu_init(v);
+	cpu_set_features(c, is32 ? compat_features(pv_features(features)) : pv_features(features), model);
 	cpu_load(c);
 }
 
@@ -270,7 +273,7 @@ static int add_vcpus(struct pv_domain *p, u64 features, const struct cpu_model *
 			return -ENOMEM;
 		pv->v = d->vcpus[i];
 		d->vcpus[i]->machine = pv;
-		pv->s.flags = PV_KERNEL_MODE;
+		pv->s.flags = p->s.is32 ? 0 : PV_KERNEL_MODE;
 		init_cpu(d->vcpus[i], features, model);
 		if (state_add(&d->states, "pv-vcpu", i, &pv_vcpu_state_desc, &pv->s, 1))
 			return -ENOMEM;
@@ -340,6 +343,7 @@ static int build(struct pv_domain *p, const struct pv_create_in *in, struct pv_b
 	p->s.start_info = out->start_info_mfn;
 	p->s.store_mfn = out->store_mfn;
 	p->s.console_mfn = out->console_mfn;
+	p->s.vm_assist = out->vm_assist;
 	rc = pv_mm_adopt(p, out->l4_mfn);
 	/* The host writes to the rings for ever: a guest must not make page tables of them. */
 	if (!rc)
@@ -360,7 +364,7 @@ static int start_vcpu0(struct pv_domain *p, const struct pv_build_out *out)
 	if (pv_mm_set_kernel_root(v, out->l4_mfn))
 		return -EINVAL;
 	s->flags |= PV_INITIALISED;
-	s->kernel_ss = FLAT_KERNEL_SS;
+	s->kernel_ss = p->s.is32 ? COMPAT_KERNEL_SS : FLAT_KERNEL_SS;
 	s->kernel_sp = out->rsp;
 	v->cpu.s.gpr[RSP] = out->rsp;
 	v->cpu.s.gpr[RSI] = out->rsi;
@@ -391,6 +395,9 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 		return error_set(e, -EINVAL, "%u vCPUs cannot be given to guest %s; use 1 to %d.", maxvcpus, in->name, MAX_VCPUS);
 	if (!nr_pages)
 		return error_set(e, -EINVAL, "Guest %s has no memory; give it some with -m.", in->name);
+	if (!in->kernel->elf64 && nr_pages >> (20 - PAGE_SHIFT) > pv_build_max_mib32())
+		return error_set(e, -E2BIG, "%s is a 32-bit kernel, and such a guest can have at most %" PRIu64 " MiB of memory; "
+				 "use a smaller -m.", in->kernel->name, pv_build_max_mib32());
 	rc = cpu_features_parse(cpu, &features, e);
 	if (rc)
 		return rc;
@@ -405,6 +412,7 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 		goto no_memory;
 	}
 	p->d = d;
+	p->s.is32 = !in->kernel->elf64;
 	d->machine = p;
 	d->ops = &pv_domain_ops;
 	/* vCPUs have their own first: page types look at them. */

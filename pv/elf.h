@@ -21,7 +21,7 @@ int elf_parse(struct pv_kernel *k, struct error *e);
 
 /*
  * Takes the notes named "Xen" from an area of len bytes, of avail (>= len) that may be read. Returns how many were
- * taken, or -1 when a name runs past the area or a descriptor past avail.
+ * taken, or -1 when a name runs past the area or a descriptor past avail; the last one may be cut there.
  */
 int elf_notes_parse(struct pv_notes *n, const u8 *p, size_t len, size_t avail);
 /* Reads the old "NAME=value,NAME=value" string of a __xen_guest section; it ends at its first NUL or after len bytes.

@@ -191,13 +191,16 @@ int elf_notes_parse(struct pv_notes *n, const u8 *p, size_t len, size_t avail)
 		u64 desc = at + 12 + ALIGN_UP((u64)namesz, 4);
 		u64 next = desc + ALIGN_UP((u64)descsz, 4);
 
+		/* GRUB's i386 image counts 4 bytes of its last descriptor's 12, and Debian's file ends there. */
+		if (desc <= len && descsz > avail - desc && avail - desc >= 4)
+			descsz = (u32)(avail - desc);
 		if (desc > len || descsz > avail - desc)
 			return -1;
 		if (namesz == 4 && !memcmp(p + at + 12, "Xen", 4)) {
 			take_note(n, type, p + desc, descsz);
 			count++;
 		}
-		/* GRUB's i386 image counts 4 bytes of its last descriptor's 12: a descriptor may end after the area. */
+		/* A descriptor may end after the area. */
 		at = (size_t)MIN(next, len);
 	}
 	return count;

@@ -5,7 +5,7 @@
  * bitmap and the interval timer's ports.
  */
 #include "pv/builder.h"
-#include "pv/hypercall.h"
+#include "pv/compat.h"
 #include "pv/mm.h"
 #include "pv/traps.h"
 
@@ -77,7 +77,7 @@ static int read_cr(struct vcpu *v, u32 reg, u64 *val)
 		*val = s->ctrlreg[2];
 		return -1;
 	case 3:
-		*val = s->kernel_root << PAGE_SHIFT;
+		*val = pv_dom(v->d)->s.is32 ? compat_mfn_to_cr3(s->kernel_root) : s->kernel_root << PAGE_SHIFT;
 		return -1;
 	case 4:
 		*val = pv_guest_cr4(s->ctrlreg[4]);
@@ -103,7 +103,7 @@ static int write_cr(struct vcpu *v, u32 reg, u64 val)
 		pv_info_set_u64(v, VI_CR2, val);
 		return -1;
 	case 3:
-		if (pv_mm_set_kernel_root(v, val >> PAGE_SHIFT))
+		if (pv_mm_set_kernel_root(v, pv_dom(v->d)->s.is32 ? compat_cr3_to_mfn(val) : val >> PAGE_SHIFT))
 			return X86_GP;
 		pv_root_changed(v);
 		return -1;
@@ -178,10 +178,18 @@ i64 pv_debugreg_get(struct vcpu *v, u32 reg, u64 *val)
 
 /* ---- MSRs ----------------------------------------------------------------------------------------------------------- */
 
+/* What a 32-bit guest's processor has not. */
+static bool long_mode_msr(struct vcpu *v, u32 msr)
+{
+	return msr >= MSR_FS_BASE && msr <= MSR_KERNEL_GS_BASE && pv_dom(v->d)->s.is32;
+}
+
 static int read_msr(struct vcpu *v, u32 msr, u64 *val)
 {
 	const struct x86_state *x = &v->cpu.s;
 
+	if (long_mode_msr(v, msr))
+		return X86_GP;
 	switch (msr) {
 	case MSR_TSC:
 		*val = pv_tsc(&v->cpu);
@@ -199,7 +207,7 @@ static int read_msr(struct vcpu *v, u32 msr, u64 *val)
 		*val = PAT_VALUE;
 		return -1;
 	case MSR_EFER:
-		*val = GUEST_EFER;
+		*val = pv_dom(v->d)->s.is32 ? EFER_NXE : GUEST_EFER;
 		return -1;
 	case MSR_FS_BASE:
 		*val = x->seg[SEG_FS].base;
@@ -226,11 +234,11 @@ static int fill_hypercall_page(struct vcpu *v, u64 val)
 	u64 mfn = val >> PAGE_SHIFT;
 	u8 *page;
 
-	if (PAGE_OFFSET(val) || p->s.is32 || pv_mm_hold_writable(p, mfn))
+	if (PAGE_OFFSET(val) || pv_mm_hold_writable(p, mfn))
 		return X86_GP;
 	page = mem_rw(&v->d->mem, mfn, 0, PAGE_SIZE);
 	if (page)
-		pv_hypercall_page64(page);
+		(p->s.is32 ? pv_hypercall_page32 : pv_hypercall_page64)(page);
 	pv_mm_release_writable(p, mfn);
 	return page ? -1 : X86_GP;
 }
@@ -240,6 +248,8 @@ static int write_msr(struct vcpu *v, u32 msr, u64 val)
 	struct x86_state *x = &v->cpu.s;
 	u64 same;
 
+	if (long_mode_msr(v, msr))
+		return X86_GP;
 	switch (msr) {
 	case MSR_UCODE_REV:
 		return val ? X86_GP : -1;

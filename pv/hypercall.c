@@ -414,7 +414,7 @@ void pv_hypercall(struct vcpu *v)
 		/* SYSCALL and INT 0x82 are two bytes long. */
 		c->rip -= 2;
 		for (i = 0; i < 6; i++)
-			c->r[order[i]] = h.args[i];
+			c->r[order[i]] = g32 ? (u32)h.args[i] : h.args[i];
 		return;
 	}
 	c->r[RAX] = g32 ? (u32)r : (u64)r;

@@ -13,7 +13,6 @@
 
 #include "pv/mm_impl.h"
 
-#define M2P_PER_FRAME (PAGE_SIZE / 8)
 #define M2P_NONE (~0ULL)
 #define SPECIAL_FRAMES 256u
 #define ALIAS_FRAMES 4096u
@@ -49,15 +48,19 @@ void mm_refused(const struct pv_mm *mm, const char *fmt, ...)
 
 void pv_m2p_set(struct pv_domain *p, u64 mfn, u64 pfn)
 {
-	u64 frame = mfn / M2P_PER_FRAME;
+	u64 frame;
 	bool moved;
 	struct mmu *m;
 
 	if (!mm_page(p->mm, mfn))
 		return;
+	frame = mfn * p->mm->m2p_size / PAGE_SIZE;
 	/* Windows cache pointers to these frames: one that is about to be cloned must be looked up again. */
 	moved = mem_frame(&p->m2p, frame) && !mem_is_private_dirty(&p->m2p, frame);
-	mem_write_u64(&p->m2p, mfn * 8, pfn);
+	if (p->mm->m2p_size == 4)
+		mem_write_u32(&p->m2p, mfn * 4, (u32)pfn);
+	else
+		mem_write_u64(&p->m2p, mfn * 8, pfn);
 	if (moved)
 		for (m = p->d->mem.mmus; m; m = m->next)
 			mmu_flush(m);
@@ -67,6 +70,11 @@ u64 pv_m2p_get(const struct pv_domain *p, u64 mfn)
 {
 	if (!mm_page(p->mm, mfn))
 		return M2P_NONE;
+	if (p->mm->m2p_size == 4) {
+		u32 pfn = mem_read_u32(&p->m2p, mfn * 4);
+
+		return pfn == UINT32_MAX ? M2P_NONE : pfn;
+	}
 	return mem_read_u64(&p->m2p, mfn * 8);
 }
 
@@ -77,7 +85,7 @@ static void m2p_save(void *opaque, struct buf *out)
 
 	buf_put_u64(out, mm->n);
 	for (i = 0; i < mm->n; i++)
-		buf_put_u64(out, mem_read_u64(&mm->pd->m2p, (PV_MFN_BASE + i) * 8));
+		buf_put_u64(out, pv_m2p_get(mm->pd, PV_MFN_BASE + i));
 }
 
 static int m2p_load(void *opaque, struct reader *in)
@@ -99,8 +107,9 @@ static int m2p_load(void *opaque, struct reader *in)
 static int m2p_init(struct pv_mm *mm)
 {
 	struct mem *m = &mm->pd->m2p;
-	u64 first = PV_MFN_BASE / M2P_PER_FRAME;
-	u64 end = DIV_UP(PV_MFN_BASE + mm->n, M2P_PER_FRAME);
+	u32 per_frame = PAGE_SIZE / mm->m2p_size;
+	u64 first = PV_MFN_BASE / per_frame;
+	u64 end = DIV_UP(PV_MFN_BASE + mm->n, per_frame);
 	u64 i;
 
 	if (mem_init(m, mm->mem->pool, end))
@@ -120,7 +129,7 @@ static int m2p_init(struct pv_mm *mm)
 /* Own numbers: more than pages, so that a run of them can be found when the guest asks for one. */
 static u64 own_numbers(u64 max_pages)
 {
-	return ALIGN_UP(max_pages + max_pages / 16 + 2048, M2P_PER_FRAME);
+	return ALIGN_UP(max_pages + max_pages / 16 + 2048, 512);
 }
 
 u64 pv_mm_limit(u64 max_pages)
@@ -144,6 +153,9 @@ int pv_mm_init(struct pv_domain *p, u64 nr_pages, u64 max_pages)
 	p->mm = mm;
 	mm->pd = p;
 	mm->mem = &p->d->mem;
+	mm->is32 = p->s.is32;
+	mm->force_u = mm->is32 ? 0 : PTE_U;
+	mm->m2p_size = mm->is32 ? 4 : 8;
 	mm->special = own_numbers(max_pages);
 	mm->alias = mm->special + SPECIAL_FRAMES;
 	mm->n = mm->alias + ALIAS_FRAMES;
@@ -182,9 +194,9 @@ void pv_mm_free(struct pv_domain *p)
 	p->mm = NULL;
 }
 
-int pv_mm_adopt(struct pv_domain *p, u64 l4_mfn)
+int pv_mm_adopt(struct pv_domain *p, u64 root_mfn)
 {
-	return pv_mm_pin(p, l4_mfn, PG_L4);
+	return pv_mm_pin(p, root_mfn, mm_root_type(p->mm));
 }
 
 /* ---- frames ----------------------------------------------------------------------------------------------------- */

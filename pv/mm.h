@@ -10,7 +10,8 @@
 #include "pv/pv.h"
 
 /* What a frame is used as. It changes only while nobody uses the frame as anything. */
-enum pv_page_type { PG_NONE, PG_L1, PG_L2, PG_L3, PG_L4, PG_SEG_DESC, PG_WRITABLE };
+/* PG_L2_TOP: the L2 table of a 32-bit guest's last GiB, of which the hypervisor has the end. */
+enum pv_page_type { PG_NONE, PG_L1, PG_L2, PG_L3, PG_L4, PG_SEG_DESC, PG_WRITABLE, PG_L2_TOP };
 
 enum pv_page_flags {
 	PGF_ALLOCATED = 1, /* the guest (or a grant map, of an alias) has it: counts one reference */
@@ -44,7 +45,7 @@ void pv_mm_free(struct pv_domain *p);
 /* Points the MMU of a vCPU at the M2P window and at the emulation of stores to page tables. */
 void pv_mm_vcpu_init(struct vcpu *v);
 /* Checks the builder's page tables as it would the guest's own, and pins the top one. 0 or -XEN_E*. */
-int pv_mm_adopt(struct pv_domain *p, u64 l4_mfn);
+int pv_mm_adopt(struct pv_domain *p, u64 root_mfn);
 
 /* ---- frames ---------------------------------------------------------------------------------------------------- */
 
@@ -86,7 +87,10 @@ u64 pv_m2p_get(const struct pv_domain *p, u64 mfn);
 
 /* ---- page tables of a vCPU ------------------------------------------------------------------------------------- */
 
-/* Makes mfn the top-level table of this vCPU, a use of it as PG_L4 that ends with the next call. mfn 0: user only. */
+/*
+ * Makes mfn the top-level table of this vCPU, a use of it as PG_L4 (of a 32-bit guest: PG_L3) that ends with the next
+ * call. mfn 0: user only.
+ */
 int pv_mm_set_kernel_root(struct vcpu *v, u64 mfn);
 int pv_mm_set_user_root(struct vcpu *v, u64 mfn);
 /* Gives up both roots, the GDT and the LDT of a vCPU (it is being taken apart). */

@@ -21,7 +21,7 @@ static const char *table_count(const struct pv_mm *mm, const struct pv_page *pg,
 		u64 e = mem_read_u64(mm->mem, base + i * 8);
 		const struct pv_page *to;
 
-		if (pg->type == PG_L4 && !mm_guest_l4_slot(i)) {
+		if (!mm_guest_slot(pg->type, i)) {
 			if (e)
 				return "something stands in a slot of the hypervisor's";
 			continue;
@@ -31,7 +31,7 @@ static const char *table_count(const struct pv_mm *mm, const struct pv_page *pg,
 		to = mm_page(mm, PTE_MFN(e));
 		if (!to || !to->refs)
 			return "an entry names a frame that is not there";
-		if (!(e & PTE_U))
+		if ((e & mm->force_u) != mm->force_u)
 			return "an entry has no U bit";
 		c[to - mm->pages].refs++;
 		if (pg->type == PG_L1) {
@@ -42,9 +42,9 @@ static const char *table_count(const struct pv_mm *mm, const struct pv_page *pg,
 			if (to->type != PG_WRITABLE)
 				return "a frame that is something else is mapped writable";
 		} else {
-			if (e & TABLE_DISALLOW)
+			if (e & mm_disallow(mm, pg->type))
 				return "a table's entry has bits it may not have";
-			if (to->type != pg->type - 1)
+			if (to->type != mm_below(mm, pg->type, i))
 				return "a table's entry names a frame that is no table of the level below";
 		}
 		c[to - mm->pages].types++;
@@ -80,7 +80,7 @@ static const char *count_all(const struct pv_mm *mm, struct counts *c, u64 *bad)
 		c[i].types += pg->holds + !!(pg->flags & PGF_PINNED) + !!(pg->flags & PGF_SPECIAL);
 		if (!pg->types != (pg->type == PG_NONE) || !pg->types != !(pg->flags & PGF_VALIDATED))
 			return "type, count and validation do not agree";
-		what = pg->type >= PG_L1 && pg->type <= PG_L4 ? table_count(mm, pg, c) : NULL;
+		what = mm_is_table(pg->type) ? table_count(mm, pg, c) : NULL;
 		if (what)
 			return what;
 	}

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Descriptors of a paravirtual guest: GDT frames, the LDT, and what may stand in them (SDM 3A 3.4.5, 5.8.3; Xen
- * set_gdt, update_descriptor, MMUEXT_SET_LDT). An LDT page is checked each time a selector is used, not held. Left
- * out: the stretching of old 32-bit guests' limits over the M2P.
+ * set_gdt, update_descriptor, MMUEXT_SET_LDT). An LDT page is checked each time a selector is used, not held.
  */
 #include "pv/hypercall.h"
 #include "pv/mm_impl.h"
@@ -23,7 +22,7 @@
 /* The selector of a call gate: the guest's own, the flat kernel segment, or in the LDT. */
 static bool gate_selector_ok(const struct pv_domain *p, u32 sel)
 {
-	return sel >> 3 < GDT_ENTRIES || sel == (p->s.is32 ? 0xe019u : FLAT_KERNEL_CS64) || (sel & 4);
+	return sel >> 3 < GDT_ENTRIES || sel == (p->s.is32 ? COMPAT_KERNEL_CS : FLAT_KERNEL_CS64) || (sel & 4);
 }
 
 bool pv_check_descriptor(const struct pv_domain *p, u64 *desc)
@@ -40,7 +39,7 @@ bool pv_check_descriptor(const struct pv_domain *p, u64 *desc)
 	if (d & DESC_S) {
 		if (p->s.is32 && (d & DESC_L))
 			return false;
-		*desc = d;
+		*desc = p->s.is32 ? compat_stretch(d) : d;
 		return true;
 	}
 	/* Type 0 is the second half of a 16-byte one. */
@@ -192,11 +191,9 @@ static bool ldt_descriptor(struct vcpu *v, u32 index, u64 *raw)
 
 bool pv_mm_descriptor(struct vcpu *v, u16 sel, u64 *raw)
 {
-	/* The host's own segments from selector 0xe000 on: flat, of ring 0, 1 and 3. */
+	/* The host's own segments from selector 0xe000 on: flat, of ring 0 and 3. */
 	static const u64 flat64[] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0, 0x00cffb000000ffff,
 				      0x00cff3000000ffff, 0x00affb000000ffff, 0x00cf9b000000ffff };
-	static const u64 flat32[] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cfbb000000ffff,
-				      0x00cfb3000000ffff, 0x00cffb000000ffff, 0x00cff3000000ffff, 0x00cf9b000000ffff };
 	const struct pv_vcpu_state *s = &pv_of(v)->s;
 	u32 i = sel >> 3;
 
@@ -208,6 +205,6 @@ bool pv_mm_descriptor(struct vcpu *v, u16 sel, u64 *raw)
 	}
 	if (i < GDT_ENTRIES || i - GDT_ENTRIES >= ARRAY_SIZE(flat64))
 		return false;
-	*raw = pv_dom(v->d)->s.is32 ? flat32[i - GDT_ENTRIES] : flat64[i - GDT_ENTRIES];
+	*raw = pv_dom(v->d)->s.is32 ? compat_descriptors[i - GDT_ENTRIES] : flat64[i - GDT_ENTRIES];
 	return true;
 }

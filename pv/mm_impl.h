@@ -6,6 +6,7 @@
 #define PV_MM_IMPL_H
 
 #include "base/endian.h"
+#include "pv/compat.h"
 #include "pv/mm.h"
 
 struct pv_mm_state {
@@ -24,6 +25,9 @@ struct pv_mm {
 	struct pv_page *pages; /* of frames PV_MFN_BASE and up: own, then special, then aliases */
 	u64 n;                 /* pages */
 	u64 special, alias;    /* index of the first special and the first alias */
+	u64 force_u;           /* PTE_U where U/S means nothing, or 0 */
+	bool is32;             /* a 32-bit guest's: pv/compat_mm.c has its rules */
+	u8 m2p_size;           /* bytes of an entry of the M2P */
 };
 
 /* The bit in which Xen remembers that a guest's PTE had no U (arch/x86 _PAGE_GUEST_KERNEL). Guest-visible. */
@@ -35,6 +39,8 @@ struct pv_mm {
 #define L1_FREE_BITS (PTE_NX | 0x7ff0000000000000ULL | 0xe00 | PTE_G | PTE_D | PTE_A | PTE_U)
 #define TABLE_FREE_BITS (L1_FREE_BITS | PTE_W)
 #define PTES 512u
+/* A PAE guest's L3 entries have neither NX nor bits for software. */
+#define COMPAT_L3_DISALLOW (TABLE_DISALLOW | 0xfff0000000000000ULL)
 
 INLINE struct pv_page *mm_page(const struct pv_mm *mm, u64 mfn)
 {
@@ -56,9 +62,38 @@ INLINE struct pv_page *mm_owned(const struct pv_mm *mm, u64 mfn)
 	return pg && pg->refs && !(pg->flags & PGF_ALIAS) ? pg : NULL;
 }
 
-INLINE bool mm_guest_l4_slot(u64 slot)
+/* A page table of any level. */
+INLINE bool mm_is_table(u32 type)
 {
-	return slot < PV_HYPER_L4_FIRST || slot > PV_HYPER_L4_LAST;
+	return (type >= PG_L1 && type <= PG_L4) || type == PG_L2_TOP;
+}
+
+/* The table that a root is. */
+INLINE enum pv_page_type mm_root_type(const struct pv_mm *mm)
+{
+	return mm->is32 ? PG_L3 : PG_L4;
+}
+
+/* What the entry in this slot of a table of level 2 to 4 names. */
+INLINE enum pv_page_type mm_below(const struct pv_mm *mm, enum pv_page_type type, u64 slot)
+{
+	if (type == PG_L2_TOP)
+		return PG_L1;
+	return mm->is32 && type == PG_L3 && slot == COMPAT_TOP_SLOT ? PG_L2_TOP : type - 1;
+}
+
+/* The slot is the guest's to fill; the hypervisor has some of its own. */
+INLINE bool mm_guest_slot(enum pv_page_type type, u64 slot)
+{
+	if (type == PG_L4)
+		return slot < PV_HYPER_L4_FIRST || slot > PV_HYPER_L4_LAST;
+	return type != PG_L2_TOP || slot < COMPAT_HYPER_L2_FIRST;
+}
+
+/* Bits that a present entry of a table of this level must not have. */
+INLINE u64 mm_disallow(const struct pv_mm *mm, enum pv_page_type type)
+{
+	return mm->is32 && type == PG_L3 ? COMPAT_L3_DISALLOW : TABLE_DISALLOW;
 }
 
 /* Addresses a guest may pass: not in the hypervisor's hole. */

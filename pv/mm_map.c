@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a vCPU sees through its page tables: roots, the M2P window, single entries by address, and stores to read-only
- * page tables, which are emulated as Xen does (VMASST_TYPE_writable_pagetables). Left out: 32-bit PAE guests' roots.
+ * page tables, which are emulated as Xen does (VMASST_TYPE_writable_pagetables).
  */
 #include "pv/mm_impl.h"
 
@@ -20,7 +20,7 @@ static int root_get(struct pv_mm *mm, u64 mfn)
 		mm_refused(mm, "new root 0x%llx: not a frame of the guest's", (unsigned long long)mfn);
 		return -XEN_EINVAL;
 	}
-	return mm_get_type(mm, pg, PG_L4);
+	return mm_get_type(mm, pg, mm_root_type(mm));
 }
 
 static void root_put(struct pv_mm *mm, u64 mfn)
@@ -80,7 +80,9 @@ bool pv_mm_find_pte(struct vcpu *v, u64 va, u64 *maddr, u64 *pte)
 
 	if (!table || !mm_addr_ok(va))
 		return false;
-	for (shift = 39;; shift -= 9) {
+	if (pv_dom(v->d)->mm->is32 && va >> 32)
+		return false;
+	for (shift = pv_dom(v->d)->mm->is32 ? 30 : 39;; shift -= 9) {
 		u64 at = (table << PAGE_SHIFT) + (va >> shift & (PTES - 1)) * 8;
 		u64 e = mem_read_u64(mem, at);
 
@@ -157,10 +159,12 @@ void pv_mm_vcpu_init(struct vcpu *v)
 	struct pv_domain *p = pv_dom(v->d);
 	struct mmu *m = &v->cpu.mmu;
 
-	m->window.start = PV_M2P_START;
-	m->window.end = PV_M2P_START + (p->m2p.limit << PAGE_SHIFT);
+	m->window.start = p->mm->is32 ? COMPAT_HYPER_START : PV_M2P_START;
+	m->window.end = m->window.start + (p->m2p.limit << PAGE_SHIFT);
 	m->window.mem = &p->m2p;
 	m->hooks = &pv_mmu_hooks;
 	m->opaque = v;
 	m->pv = true;
+	m->top3 = p->mm->is32;
+	m->no_us = !p->mm->is32;
 }

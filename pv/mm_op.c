@@ -93,7 +93,7 @@ static int update_io(struct pv_domain *p, u64 maddr, u64 val, bool preserve_ad)
 {
 	const struct pv_page *pg = mm_owned(p->mm, maddr >> PAGE_SHIFT);
 
-	if (pg && pg->type >= PG_L2 && pg->type <= PG_L4)
+	if (pg && mm_is_table(pg->type) && pg->type != PG_L1)
 		return -XEN_EINVAL;
 	if (pg && pg->type == PG_L1 && (val & PTE_P) && mm_page(p->mm, PTE_MFN(val)))
 		return -XEN_EBUSY;
@@ -241,6 +241,8 @@ static int ext_one(struct vcpu *v, const struct mmuext_op *op)
 	case MMUEXT_NEW_BASEPTR:
 		return pv_mm_set_kernel_root(v, op->arg1);
 	case MMUEXT_NEW_USER_BASEPTR:
+		if (p->s.is32)
+			return -XEN_EINVAL; /* U/S is enough there */
 		return pv_mm_set_user_root(v, op->arg1);
 	case MMUEXT_TLB_FLUSH_LOCAL:
 	case MMUEXT_INVLPG_LOCAL:

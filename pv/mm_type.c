@@ -2,15 +2,18 @@
 /*
  * Page types: what may stand in a page table, who uses which frame as what, and updates of single entries. Rules and
  * error numbers are those of Xen 4.17 (arch/x86/mm.c); a table is checked whole when its first use begins and
- * let go when its last one ends. Left out: linear page tables, 32-bit PAE guests' L3, superpages.
+ * let go when its last one ends. Left out: linear page tables, superpages.
  */
 #include "pv/mm_impl.h"
 
+#define VMASST_PAE_EXTENDED_CR3 3
 #define ULL(x) ((unsigned long long)(x))
 
 /* PV64 knows no U/S: both modes run at CPL 3, so U is forced; a bit for software remembers what the guest wrote. */
-static u64 adjust_l1(u64 e)
+static u64 adjust_l1(const struct pv_mm *mm, u64 e)
 {
+	if (!mm->force_u)
+		return e;
 	if (!(e & PTE_U))
 		e |= PTE_GUEST_KERNEL | PTE_U;
 	return e & PTE_GUEST_KERNEL ? e : e | PTE_G;
@@ -20,9 +23,12 @@ static u64 adjust_l1(u64 e)
  * A is set at once in entries of higher tables, as if the processor had walked them speculatively: then the walker has
  * nothing to write there.
  */
-static u64 adjust_table(u64 e)
+static u64 adjust_table(const struct pv_mm *mm, enum pv_page_type type, u64 e)
 {
-	return e | PTE_U | PTE_A;
+	/* A PAE processor looks at neither U nor W of an L3 entry; the one below does. */
+	if (mm->is32 && type == PG_L3)
+		e |= PTE_U | PTE_W;
+	return e | mm->force_u | PTE_A;
 }
 
 /* ---- L1 entries ------------------------------------------------------------------------------------------------- */
@@ -104,7 +110,7 @@ static int l1_validate(struct pv_mm *mm, u64 mfn)
 		rc = l1e_get(mm, e, false);
 		if (UNLIKELY(rc))
 			break;
-		want = adjust_l1(e);
+		want = adjust_l1(mm, e);
 		if (want == e)
 			continue;
 		if (!rw) {
@@ -146,7 +152,7 @@ int mm_mod_l1(struct pv_mm *mm, u64 maddr, u64 val, bool preserve_ad, bool alias
 			mm_refused(mm, "L1 entry %llx: PSE, PWT and PCD are not allowed", ULL(val));
 			return -XEN_EINVAL;
 		}
-		val = adjust_l1(val);
+		val = adjust_l1(mm, val);
 		if (!((old ^ val) & ~L1_FREE_BITS))
 			return mm_store(mm, maddr, val | kept) ? 0 : -XEN_ENOMEM;
 		rc = l1e_get(mm, val, alias);
@@ -163,21 +169,27 @@ int mm_mod_l1(struct pv_mm *mm, u64 maddr, u64 val, bool preserve_ad, bool alias
 
 /* ---- entries of higher tables ------------------------------------------------------------------------------------ */
 
-/* Counts the use of a table of the level below by a present entry. */
-static int table_get(struct pv_mm *mm, u64 e, enum pv_page_type below)
+/* The level in a message. */
+static u32 level(enum pv_page_type type)
+{
+	return type == PG_L2_TOP ? 2 : type;
+}
+
+/* Counts the use of a table of the level below by a present entry of a table of this type. */
+static int table_get(struct pv_mm *mm, u64 e, enum pv_page_type type, u64 slot)
 {
 	struct pv_page *pg;
 
-	if (UNLIKELY(e & TABLE_DISALLOW)) {
-		mm_refused(mm, "L%u entry %llx: PSE, G, PWT and PCD are not allowed", below + 1u, ULL(e));
+	if (UNLIKELY(e & mm_disallow(mm, type))) {
+		mm_refused(mm, "L%u entry %llx: it has bits that are not allowed", level(type), ULL(e));
 		return -XEN_EINVAL;
 	}
 	pg = mm_owned(mm, PTE_MFN(e));
 	if (UNLIKELY(!pg)) {
-		mm_refused(mm, "L%u entry %llx: not a frame of the guest's", below + 1u, ULL(e));
+		mm_refused(mm, "L%u entry %llx: not a frame of the guest's", level(type), ULL(e));
 		return -XEN_EINVAL;
 	}
-	return mm_get_type(mm, pg, below);
+	return mm_get_type(mm, pg, mm_below(mm, type, slot));
 }
 
 static void table_put(struct pv_mm *mm, u64 e)
@@ -186,48 +198,70 @@ static void table_put(struct pv_mm *mm, u64 e)
 		mm_put_type(mm, mm_page(mm, PTE_MFN(e)));
 }
 
-INLINE bool guest_slot(enum pv_page_type type, u64 slot)
-{
-	return type != PG_L4 || mm_guest_l4_slot(slot);
-}
-
-/* The hypervisor's own slots: nothing that a guest left there may be walked. */
-static int hyper_slots_clear(struct pv_mm *mm, u64 base)
+/* The hypervisor's own slots, and those that do not exist: nothing that a guest left there may be walked. */
+static int hyper_slots_clear(struct pv_mm *mm, u64 base, u32 first, u32 last)
 {
 	u32 i;
 
-	for (i = PV_HYPER_L4_FIRST; i <= PV_HYPER_L4_LAST; i++)
+	for (i = first; i <= last; i++)
 		if (mem_read_u64(mm->mem, base + i * 8) && !mm_store(mm, base + i * 8, 0))
 			return -XEN_ENOMEM;
+	return 0;
+}
+
+/*
+ * A PAE guest's L3 must have a table for the last GiB, and that one in no other place, for the hypervisor has
+ * something of its own for each address space there.
+ */
+static int top_slot_check(const struct pv_mm *mm, u64 base)
+{
+	u64 e = mem_read_u64(mm->mem, base + COMPAT_TOP_SLOT * 8);
+
+	if (!(e & PTE_P) || mm_page(mm, PTE_MFN(e))->types != 1) {
+		mm_refused(mm, "L3 frame 0x%llx: its last slot is %s", ULL(base >> PAGE_SHIFT),
+			   e & PTE_P ? "used elsewhere too" : "empty");
+		return -XEN_EINVAL;
+	}
 	return 0;
 }
 
 /* Checks a table of level 2 to 4. Recursion ends at level 1: a table's entries are one level below it. */
 static int table_validate(struct pv_mm *mm, u64 mfn, enum pv_page_type type)
 {
+	bool pae = mm->is32 && type == PG_L3;
 	u64 base = mfn << PAGE_SHIFT;
-	u32 i;
+	u32 i = 0;
 	int rc = 0;
 
-	for (i = 0; i < PTES; i++) {
+	/* Above 4 GiB it cannot be named in an old CR3. */
+	if (pae && mfn >> 20 && !(mm->pd->s.vm_assist & 1u << VMASST_PAE_EXTENDED_CR3))
+		rc = -XEN_ERANGE;
+	else if (pae)
+		rc = hyper_slots_clear(mm, base, COMPAT_TOP_SLOT + 1, PTES - 1);
+	for (; !rc && i < PTES; i++) {
 		u64 e = mem_read_u64(mm->mem, base + i * 8);
+		u64 want = adjust_table(mm, type, e);
 
-		if (!(e & PTE_P) || !guest_slot(type, i))
+		if (!(e & PTE_P) || !mm_guest_slot(type, i))
 			continue;
-		rc = table_get(mm, e, type - 1);
+		rc = table_get(mm, e, type, i);
 		if (UNLIKELY(rc))
 			break;
-		if (adjust_table(e) != e && UNLIKELY(!mm_store(mm, base + i * 8, adjust_table(e)))) {
+		if (want != e && UNLIKELY(!mm_store(mm, base + i * 8, want))) {
 			table_put(mm, e);
 			rc = -XEN_ENOMEM;
 			break;
 		}
 	}
 	if (!rc && type == PG_L4)
-		rc = hyper_slots_clear(mm, base);
+		rc = hyper_slots_clear(mm, base, PV_HYPER_L4_FIRST, PV_HYPER_L4_LAST);
+	else if (!rc && type == PG_L2_TOP)
+		rc = hyper_slots_clear(mm, base, COMPAT_HYPER_L2_FIRST, PTES - 1);
+	else if (!rc && pae)
+		rc = top_slot_check(mm, base);
 	if (UNLIKELY(rc))
 		while (i--)
-			if (guest_slot(type, i))
+			if (mm_guest_slot(type, i))
 				table_put(mm, mem_read_u64(mm->mem, base + i * 8));
 	return rc;
 }
@@ -237,7 +271,7 @@ static void table_devalidate(struct pv_mm *mm, u64 mfn, enum pv_page_type type)
 	u32 i;
 
 	for (i = 0; i < PTES; i++)
-		if (guest_slot(type, i))
+		if (mm_guest_slot(type, i))
 			table_put(mm, mem_read_u64(mm->mem, (mfn << PAGE_SHIFT) + i * 8));
 }
 
@@ -245,21 +279,22 @@ static int mod_table(struct pv_mm *mm, u64 maddr, u64 val, enum pv_page_type typ
 {
 	u64 old = mem_read_u64(mm->mem, maddr);
 	u64 kept = preserve_ad ? old & (PTE_A | PTE_D) : 0;
+	u32 slot = PAGE_OFFSET(maddr) / 8;
 	int rc;
 
-	if (UNLIKELY(!guest_slot(type, PAGE_OFFSET(maddr) / 8))) {
-		mm_refused(mm, "L4 slot %u is the hypervisor's", PAGE_OFFSET(maddr) / 8);
-		return -XEN_EINVAL;
+	if (UNLIKELY(!mm_guest_slot(type, slot) || (mm->is32 && type == PG_L3 && slot >= COMPAT_TOP_SLOT))) {
+		mm_refused(mm, "L%u slot %u is the hypervisor's", level(type), slot);
+		return type == PG_L2_TOP ? -XEN_EPERM : -XEN_EINVAL;
 	}
 	if (val & PTE_P) {
-		if (UNLIKELY(val & TABLE_DISALLOW)) {
-			mm_refused(mm, "L%u entry %llx: PSE, G, PWT and PCD are not allowed", type, ULL(val));
+		if (UNLIKELY(val & mm_disallow(mm, type))) {
+			mm_refused(mm, "L%u entry %llx: it has bits that are not allowed", level(type), ULL(val));
 			return -XEN_EINVAL;
 		}
-		val = adjust_table(val);
+		val = adjust_table(mm, type, val);
 		if (!((old ^ val) & ~TABLE_FREE_BITS))
 			return mm_store(mm, maddr, val | kept) ? 0 : -XEN_ENOMEM;
-		rc = table_get(mm, val, type - 1);
+		rc = table_get(mm, val, type, slot);
 		if (UNLIKELY(rc))
 			return rc;
 	}
@@ -295,7 +330,7 @@ int mm_get_type(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type)
 		mm->pd->work += PTES;
 	if (type == PG_L1)
 		rc = l1_validate(mm, mfn);
-	else if (type <= PG_L4)
+	else if (mm_is_table(type))
 		rc = table_validate(mm, mfn, type);
 	else if (type == PG_SEG_DESC)
 		rc = mm_validate_segdesc(mm, mfn);
@@ -310,7 +345,7 @@ int mm_get_type(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type)
 
 void mm_put_type(struct pv_mm *mm, struct pv_page *pg)
 {
-	if (pg->types == 1 && pg->type <= PG_L4) {
+	if (pg->types == 1 && mm_is_table(pg->type)) {
 		pg->flags &= (u8)~PGF_VALIDATED;
 		mm->pd->work += PTES;
 		if (pg->type == PG_L1)
@@ -337,6 +372,7 @@ int pv_mm_update(struct pv_domain *p, u64 maddr, u64 val, bool preserve_ad)
 	case PG_L1:
 		return mm_mod_l1(mm, maddr, val, preserve_ad, false);
 	case PG_L2:
+	case PG_L2_TOP:
 	case PG_L3:
 	case PG_L4:
 		return mod_table(mm, maddr, val, pg->type, preserve_ad);

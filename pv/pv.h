@@ -124,7 +124,7 @@ struct pv_domain {
 	struct xenstore *store;
 	struct pv_xenbus *xenbus;
 	struct pv_time *time;
-	struct mem m2p; /* frames of the machine-to-physical table, 8 bytes an mfn */
+	struct mem m2p; /* frames of the machine-to-physical table, 8 bytes an mfn (4 of a 32-bit guest) */
 	u64 work; /* what the hypercall being served has cost, in table entries looked at; from 0 for each */
 };
 
@@ -140,7 +140,8 @@ INLINE struct pv_domain *pv_dom(struct domain *d)
 
 INLINE bool pv_kernel_mode(struct vcpu *v)
 {
-	return pv_of(v)->s.flags & PV_KERNEL_MODE;
+	/* A 32-bit guest's kernel is in ring 1, and its vCPUs never have the flag; a 64-bit one's is in ring 3. */
+	return (pv_of(v)->s.flags & PV_KERNEL_MODE) || v->cpu.s.cpl == 1;
 }
 
 /* ---- pv/info.c: the shared pages ------------------------------------------------------------------------------ */
@@ -159,7 +160,10 @@ bool pv_events_deliverable(struct vcpu *v);
 extern const struct cpu_ops pv_cpu_ops;
 /* Builds the frame for an event upcall if one is due. Called at boundaries. */
 void pv_deliver_events(struct vcpu *v);
-/* Switches between the guest's kernel and user mode: GS bases, page tables. */
+/*
+ * Switches between the guest's kernel and user mode: GS bases, page tables. In a 32-bit guest, whose mode is its ring: only
+ * the rights of accesses.
+ */
 void pv_set_mode(struct vcpu *v, bool kernel);
 
 /* ---- guest memory of the running vCPU, for hypercalls; fault-safe ----------------------------------------------- */

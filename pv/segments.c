@@ -1,76 +1,78 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Segments of a paravirtual guest: CS and SS on the way to ring 3 (SDM 2A IRET), FS and GS bases (HYPERVISOR_
+ * Segments of a paravirtual guest: CS and SS on the way to its ring (SDM 2A IRET), FS and GS bases (HYPERVISOR_
  * set_segment_base, Xen public/arch-x86/xen-x86_64.h). The tables themselves are in pv/mm_desc.c.
  */
+#include "cpu/x86/seg.h"
 #include "pv/hypercall.h"
 #include "pv/mm.h"
 #include "pv/traps.h"
 
 enum { SEGBASE_FS, SEGBASE_GS_USER, SEGBASE_GS_KERNEL, SEGBASE_GS_USER_SEL };
 
-struct desc {
-	u64 base;
-	u32 limit;
-	u16 attr;
-};
-
-static struct desc decode(u64 raw)
-{
-	struct desc d;
-
-	d.base = (raw >> 16 & 0xffffff) | (raw >> 32 & 0xff000000);
-	d.limit = (u32)((raw & 0xffff) | (raw >> 32 & 0xf0000));
-	d.attr = (u16)(raw >> 40 & 0xf0ff);
-	if (d.attr & SEGA_G)
-		d.limit = d.limit << PAGE_SHIFT | 0xfff;
-	return d;
-}
-
-static int check_cs(struct vcpu *v, u16 sel, struct desc *d, u32 *err)
+static int check_cs(struct vcpu *v, u16 sel, struct x86_seg *d, u32 *err)
 {
 	u64 raw;
 
 	*err = sel & 0xfffcu;
 	if (!*err || !pv_mm_descriptor(v, sel, &raw))
 		return X86_GP;
-	*d = decode(raw);
+	*d = desc_unpack(sel, raw);
 	if ((d->attr & (SEGA_S | SEGA_CODE)) != (SEGA_S | SEGA_CODE))
 		return X86_GP;
-	if (!(d->attr & SEGA_CONFORM) && (d->attr & SEGA_DPL) != SEGA_DPL)
+	if (d->attr & SEGA_CONFORM ? dpl_of(d) > (sel & 3u) : dpl_of(d) != (sel & 3u))
 		return X86_GP;
 	if ((d->attr & SEGA_L) && (d->attr & SEGA_DB))
 		return X86_GP;
 	return d->attr & SEGA_P ? -1 : X86_NP;
 }
 
-static int check_ss(struct vcpu *v, u16 sel, struct desc *d, u32 *err)
+static int check_ss(struct vcpu *v, u16 sel, u32 ring, struct x86_seg *d, u32 *err)
 {
 	u64 raw;
 
 	*err = sel & 0xfffcu;
 	if (!*err || !pv_mm_descriptor(v, sel, &raw))
 		return X86_GP;
-	*d = decode(raw);
-	if ((d->attr & (SEGA_S | SEGA_CODE | SEGA_RW)) != (SEGA_S | SEGA_RW) || (d->attr & SEGA_DPL) != SEGA_DPL)
+	*d = desc_unpack(sel, raw);
+	if ((d->attr & (SEGA_S | SEGA_CODE | SEGA_RW)) != (SEGA_S | SEGA_RW) || (sel & 3u) != ring || dpl_of(d) != ring)
 		return X86_GP;
 	return d->attr & SEGA_P ? -1 : X86_SS;
+}
+
+/* Data segments that an outer ring may not see become NULL, SDM 2A IRET. */
+static void drop_inner(struct cpu *c, u32 ring)
+{
+	static const u8 regs[4] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(regs); i++) {
+		const struct x86_seg *s = &c->s.seg[regs[i]];
+
+		if ((s->attr & SEGA_P) && dpl_of(s) < ring &&
+		    (s->attr & (SEGA_CODE | SEGA_CONFORM)) != (SEGA_CODE | SEGA_CONFORM))
+			cpu_set_seg(c, regs[i], 0, 0, 0, 0);
+	}
 }
 
 int pv_load_code_stack(struct vcpu *v, u16 cs, u16 ss, u32 *err)
 {
 	struct cpu *c = &v->cpu;
-	struct desc dc, ds;
+	struct x86_seg dc, ds;
+	u32 ring = cs & 3;
 	int r;
 
 	r = check_cs(v, cs, &dc, err);
 	if (r < 0)
-		r = check_ss(v, ss, &ds, err);
+		r = check_ss(v, ss, ring, &ds, err);
+	set_cpl(c, ring);
 	if (r >= 0) {
 		c->s.seg[SEG_CS].sel = cs;
 		c->s.seg[SEG_SS].sel = ss;
 		return r;
 	}
+	if (ring > 1 && pv_dom(v->d)->s.is32)
+		drop_inner(c, ring);
 	cpu_set_seg(c, SEG_CS, cs, dc.attr & SEGA_L ? 0 : dc.base, dc.limit, dc.attr);
 	cpu_set_seg(c, SEG_SS, ss, ds.base, ds.limit, ds.attr);
 	cpu_mode_changed(c);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How control reaches a paravirtual kernel: bounce frames for exceptions, system calls, events and NMIs, and the way
- * back by the iret hypercall (Xen public/arch-x86/xen-x86_64.h). Left out: frames of 32-bit kernels, call gates.
+ * back by the iret hypercall (Xen public/arch-x86/xen-x86_64.h). 32-bit kernels' frames are in pv/compat_trap.c. Left out: call
+ * gates.
  */
-#include "pv/traps.h"
+#include "pv/traps_impl.h"
 
 #include "base/endian.h"
-#include "pv/hypercall.h"
+#include "pv/compat.h"
 #include "pv/mm.h"
 #include "vm/run.h"
 
 #define HYPER_START 0xffff800000000000ULL
 #define HYPER_END 0xffff880000000000ULL
-#define VMASST_ARCH_IOPL BIT(4) /* VMASST_TYPE_architectural_iopl */
 #define VGCF_IN_SYSCALL 256u
 /* What a trap clears in RFLAGS. */
 #define TRAP_CLEARS ((u64)(FL_TF | FL_NT | FL_RF | FL_AC | FL_VM))
@@ -22,7 +22,8 @@
 void pv_root_changed(struct vcpu *v)
 {
 	const struct pv_vcpu_state *s = &pv_of(v)->s;
-	u64 root = (s->flags & PV_KERNEL_MODE ? s->kernel_root : s->user_root) << PAGE_SHIFT;
+	bool kernel = (s->flags & PV_KERNEL_MODE) || pv_dom(v->d)->s.is32;
+	u64 root = (kernel ? s->kernel_root : s->user_root) << PAGE_SHIFT;
 
 	v->cpu.s.cr3 = root;
 	if (v->cpu.mmu.root == root)
@@ -36,6 +37,11 @@ void pv_set_mode(struct vcpu *v, bool kernel)
 	struct pv_vcpu_state *s = &pv_of(v)->s;
 	struct cpu *c = &v->cpu;
 
+	if (pv_dom(v->d)->s.is32) {
+		c->mmu.user = !kernel;
+		mmu_update(&c->mmu);
+		return;
+	}
 	if (pv_kernel_mode(v) == kernel)
 		return;
 	/* As SWAPGS: each mode has a GS base of its own, the selector is common. */
@@ -70,19 +76,7 @@ static bool alive(struct vcpu *v)
 
 /* ---- bounce frames ---------------------------------------------------------------------------------------------- */
 
-enum bounce_flags { BOUNCE_ERROR = 1, BOUNCE_MASK = 2, BOUNCE_FAILSAFE = 4 };
-
-/* What happened, in words for a report. */
-struct bounce {
-	u64 ip;    /* the handler */
-	u32 flags; /* enum bounce_flags */
-	u32 error;
-	const char *what;
-	u32 n; /* its number, printed after what */
-};
-
-/* Puts the frame on the kernel's stack and goes to the handler. False: the domain has crashed. */
-static bool bounce(struct vcpu *v, const struct bounce *b)
+static bool bounce64(struct vcpu *v, const struct bounce *b)
 {
 	struct pv_vcpu_state *s = &pv_of(v)->s;
 	struct cpu *c = &v->cpu;
@@ -139,11 +133,17 @@ static bool bounce(struct vcpu *v, const struct bounce *b)
 	return true;
 }
 
+/* Puts the frame on the kernel's stack and goes to the handler. False: the domain has crashed. */
+static bool bounce(struct vcpu *v, const struct bounce *b)
+{
+	return pv_dom(v->d)->s.is32 ? compat_bounce(v, b) : bounce64(v, b);
+}
+
 /* An exception by the guest's own trap table. */
 static bool bounce_trap(struct vcpu *v, u8 vector, bool has_error, u32 error)
 {
 	const struct pv_trap_entry *t = &pv_of(v)->s.traps[vector];
-	struct bounce b = { .ip = t->address, .error = error, .what = "exception", .n = vector };
+	struct bounce b = { .ip = t->address, .cs = t->cs, .error = error, .what = "exception", .n = vector };
 
 	b.flags = (has_error ? BOUNCE_ERROR : 0) | (t->flags & 4 ? BOUNCE_MASK : 0);
 	return bounce(v, &b);
@@ -157,7 +157,7 @@ bool pv_inject(struct vcpu *v, u8 vector, bool has_error, u32 error)
 bool pv_failsafe(struct vcpu *v)
 {
 	const struct pv_vcpu_state *s = &pv_of(v)->s;
-	struct bounce b = { .ip = s->failsafe_ip, .flags = BOUNCE_FAILSAFE, .what = "the failsafe callback of vCPU" };
+	struct bounce b = { .ip = s->failsafe_ip, .cs = (u16)s->failsafe_cs, .flags = BOUNCE_FAILSAFE, .what = "the failsafe callback of vCPU" };
 
 	b.n = v->id;
 	if (s->flags & PV_FAILSAFE_MASK)
@@ -192,7 +192,14 @@ static bool forced_cpuid(struct cpu *c, u64 rip)
 static bool soft_trap(struct vcpu *v, const struct cpu_trap *t)
 {
 	const struct pv_trap_entry *e = &pv_of(v)->s.traps[t->vector];
-	u32 need = pv_kernel_mode(v) ? 1 : 3;
+	bool kernel = pv_kernel_mode(v);
+	u32 need = kernel ? 1 : 3;
+
+	/* The host's own gate is for ring 1: from ring 3 the vector is one like any other. */
+	if (t->vector == COMPAT_HYPERCALL && kernel && pv_dom(v->d)->s.is32) {
+		pv_hypercall(v);
+		return true;
+	}
 
 	if (t->vector != X86_BP && t->vector != X86_OF && (e->flags & 3) < need) {
 		v->cpu.rip = t->start; /* a fault: back to the instruction */
@@ -285,9 +292,10 @@ static bool sysenter_op(struct cpu *c)
 {
 	struct vcpu *v = cpu_vcpu(c);
 	const struct pv_vcpu_state *s = &pv_of(v)->s;
-	struct bounce b = { .ip = s->sysenter_ip, .what = "a SYSENTER of vCPU", .n = v->id };
+	struct bounce b = { .ip = s->sysenter_ip, .cs = (u16)s->sysenter_cs, .what = "a SYSENTER of vCPU", .n = v->id };
+	bool is32 = pv_dom(v->d)->s.is32;
 
-	if (!b.ip || pv_kernel_mode(v)) {
+	if (!(is32 ? b.cs & ~3u : b.ip) || pv_kernel_mode(v)) {
 		c->rip -= 2;
 		return bounce_trap(v, X86_GP, true, 0) && alive(v);
 	}
@@ -295,8 +303,8 @@ static bool sysenter_op(struct cpu *c)
 		b.flags |= BOUNCE_MASK;
 	c->rip = 0;
 	c->r[RSP] = 0;
-	cpu_set_seg(c, SEG_CS, 3, 0, 0xffffffff, 0xa0fb);
-	cpu_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
+	cpu_set_seg(c, SEG_CS, 3, 0, 0xffffffff, is32 ? 0xc0fb : 0xa0fb);
+	cpu_set_seg(c, SEG_SS, is32 ? COMPAT_USER_SS : FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
 	return bounce(v, &b) && alive(v);
 }
 
@@ -316,7 +324,7 @@ i64 hc_iret(struct hc *h)
 	int vector;
 
 	if (pv_dom(v->d)->s.is32)
-		return -XEN_ENOSYS;
+		return compat_iret(h);
 	h->no_result = true;
 	if (pv_copy_from(v, raw, c->r[RSP], sizeof raw)) {
 		domain_crash(v->d, v, "The iret frame at %llx cannot be read.", (unsigned long long)c->r[RSP]);
@@ -366,13 +374,15 @@ void pv_deliver_events(struct vcpu *v)
 {
 	struct pv_vcpu_state *s = &pv_of(v)->s;
 
-	if ((s->flags & (PV_NMI_PENDING | PV_NMI_MASKED)) == PV_NMI_PENDING && s->traps[X86_NMI].address) {
+	if ((s->flags & (PV_NMI_PENDING | PV_NMI_MASKED)) == PV_NMI_PENDING &&
+	    (s->traps[X86_NMI].address || s->traps[X86_NMI].cs)) {
 		s->flags = (s->flags & ~(u32)PV_NMI_PENDING) | PV_NMI_MASKED;
 		if (!bounce_trap(v, X86_NMI, false, 0))
 			return;
 	}
 	if (pv_events_deliverable(v)) {
-		struct bounce b = { .ip = s->event_ip, .flags = BOUNCE_MASK, .what = "an event for vCPU", .n = v->id };
+		struct bounce b = { .ip = s->event_ip, .cs = (u16)s->event_cs, .flags = BOUNCE_MASK,
+				    .what = "an event for vCPU", .n = v->id };
 
 		if (log_on(&v->d->host->log, LOG_INT))
 			log_line(&v->d->host->log, LOG_INT, "d%u v%u: event at %llx", v->d->id, v->id,

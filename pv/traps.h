@@ -19,8 +19,8 @@ bool pv_inject(struct vcpu *v, u8 vector, bool has_error, u32 error);
 bool pv_failsafe(struct vcpu *v);
 
 /*
- * pv/segments.c: loads CS and SS as IRET to ring 3 does. -1, or the vector that is raised with its error code; then only
- * the selectors are set, for the frame to name.
+ * pv/segments.c: loads CS and SS as the host's IRET does, to the ring that CS says. -1, or the vector that is raised with
+ * its error code; then only the selectors are set, for the frame to name, and the ring.
  */
 int pv_load_code_stack(struct vcpu *v, u16 cs, u16 ss, u32 *err);
 /* Sets the base of FS or GS, as WRFSBASE and WRGSBASE do. */
@@ -33,6 +33,8 @@ INLINE bool pv_canonical(u64 va)
 /* pv/emulate.c: struct cpu_ops. */
 int pv_emulate(struct cpu *c, enum cpu_priv what, u32 reg, u64 *val);
 u64 pv_tsc(struct cpu *c);
+/* pv/vcpu_op.c: the 512 bytes of FXSAVE, of 64-bit mode (wide) or not (SDM 1 10.5.1). */
+void pv_load_fxsave(struct x86_state *s, const u8 *g, bool wide);
 /* HYPERVISOR_fpu_taskswitch: CR0.TS. */
 void pv_set_ts(struct vcpu *v, bool on);
 /* HYPERVISOR_set/get_debugreg. 0 or -XEN_E*. */

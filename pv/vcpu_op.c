@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * HYPERVISOR_vcpu_op (Xen public/vcpu.h) and the start of a vCPU from a struct vcpu_guest_context (Xen
- * public/arch-x86/xen.h). Left out: the context of a 32-bit guest, and physical CPU numbers.
+ * public/arch-x86/xen.h); that of a 32-bit guest is in pv/compat_vcpu.c. Left out: physical CPU numbers.
  */
 #include "base/endian.h"
+#include "pv/compat.h"
 #include "pv/evtchn.h"
-#include "pv/hypercall.h"
 #include "pv/info.h"
 #include "pv/mm.h"
 #include "pv/sched.h"
@@ -77,8 +77,7 @@ static bool context_ok(const u8 *g)
 	return ld64(g + GC_FLAGS) & VGCF_IN_KERNEL || ld64(g + GC_CTRLREG + 8);
 }
 
-/* The 512 bytes of FXSAVE64 (SDM 1 10.5.1). */
-static void load_fxsave(struct x86_state *s, const u8 *g)
+void pv_load_fxsave(struct x86_state *s, const u8 *g, bool wide)
 {
 	struct x86_fpu *f = &s->fpu;
 	u32 i;
@@ -88,14 +87,16 @@ static void load_fxsave(struct x86_state *s, const u8 *g)
 	f->sw = ld16(g + 2) & (u16)~(7u << 11);
 	f->tag = g[4];
 	f->fop = ld16(g + 6) & 0x7ff;
-	f->fip = ld64(g + 8);
-	f->fdp = ld64(g + 16);
+	f->fip = wide ? ld64(g + 8) : ld32(g + 8);
+	f->fdp = wide ? ld64(g + 16) : ld32(g + 16);
+	f->fcs = wide ? 0 : ld16(g + 12);
+	f->fds = wide ? 0 : ld16(g + 20);
 	f->mxcsr = ld32(g + 24) & 0xffff;
 	for (i = 0; i < 8; i++) {
 		f->st[(f->top + i) & 7].mant = ld64(g + 32 + i * 16);
 		f->st[(f->top + i) & 7].se = ld16(g + 40 + i * 16);
 	}
-	for (i = 0; i < 16; i++) {
+	for (i = 0; i < (wide ? 16u : 8u); i++) {
 		VQ(&s->vec[i], 0) = ld64(g + 160 + i * 16);
 		VQ(&s->vec[i], 1) = ld64(g + 168 + i * 16);
 	}
@@ -116,7 +117,7 @@ static void load_registers(struct vcpu *v, const u8 *g)
 	/* IOPL is virtual, and interrupts are always on for the processor. */
 	s->rflags = (fl & ~(u64)(FL_IOPL | FL_VM | FL_VIF | FL_VIP)) | FL_IF | FL_FIXED1;
 	if (ld64(g + GC_FLAGS) & VGCF_I387_VALID)
-		load_fxsave(s, g + GC_FPU);
+		pv_load_fxsave(s, g + GC_FPU, true);
 	cpu_load(&v->cpu);
 }
 
@@ -246,7 +247,7 @@ static i64 vcpu_initialise(struct hc *h, void *arg)
 	if (!pv_of(v)->s.vcpu_info)
 		return -XEN_EINVAL;
 	if (pv_dom(h->v->d)->s.is32)
-		return -XEN_EOPNOTSUPP;
+		return compat_vcpu_initialise(h, v, h->args[2]);
 	if (pv_copy_from(h->v, g, h->args[2], sizeof g))
 		return -XEN_EFAULT;
 	if (pv_of(v)->s.flags & PV_INITIALISED)

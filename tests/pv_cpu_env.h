@@ -23,7 +23,7 @@ static inline struct env *ce_new(void)
 	struct pv_vcpu_state *s = &e->vcpu[0].s;
 
 	c->ops = &pv_cpu_ops;
-	c->mmu.pv = true;
+	c->mmu.pv = c->mmu.no_us = true;
 	c->s.cr0 |= CR0_PE;
 	c->s.cpl = 3;
 	c->s.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;

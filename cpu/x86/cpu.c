@@ -381,7 +381,7 @@ void cpu_mode_changed(struct cpu *c)
 	if (!(s->cr0 & CR0_PG))
 		mode = MMU_OFF;
 	else if (s->efer & EFER_LMA)
-		mode = s->cr4 & CR4_LA57 ? MMU_LONG5 : MMU_LONG4;
+		mode = m->top3 ? MMU_LONG3 : s->cr4 & CR4_LA57 ? MMU_LONG5 : MMU_LONG4;
 	else
 		mode = s->cr4 & CR4_PAE ? MMU_PAE : MMU_LEGACY32;
 	if (m->mode != mode || m->user != (s->cpl == 3) || (!m->pv && m->root != s->cr3) ||

@@ -261,7 +261,7 @@ static struct frame *fetch_frame(struct cpu *c, u64 *mfn)
 	struct mmu_fault f;
 	u32 slot = (u32)(rip >> PAGE_SHIFT) & (TLB_SIZE - 1);
 
-	if (UNLIKELY((c->mode_key & KEY_SEGCHECK) && c->native && !code_limit_ok(c, rip, 1))) {
+	if (UNLIKELY((c->mode_key & KEY_SEGCHECK) && !code_limit_ok(c, rip, 1))) {
 		c->trap = (struct cpu_trap){ .vector = X86_GP, .has_error = true, .rip = rip };
 		return NULL;
 	}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The start of a 32-bit vCPU from its struct vcpu_guest_context of 2800 bytes (Xen public/arch-x86/xen.h and xen-x86_32.h).
+ */
+#include "base/endian.h"
+#include "pv/compat.h"
+#include "pv/mm.h"
+#include "pv/sched.h"
+#include "pv/traps.h"
+
+/* Byte offsets. */
+enum {
+	GC_FPU = 0,
+	GC_FLAGS = 512,
+	GC_REGS = 516, /* ebx ecx edx esi edi ebp eax, error code and vector, then: */
+	GC_EIP = 548,
+	GC_CS = 552,
+	GC_EFLAGS = 556,
+	GC_ESP = 560,
+	GC_SS = 564,
+	GC_ES = 568,
+	GC_DS = 572,
+	GC_FS = 576,
+	GC_GS = 580,
+	GC_TRAPS = 584, /* 256 of { vector, flags, cs, address } */
+	GC_LDT_BASE = 2632,
+	GC_LDT_ENTS = 2636,
+	GC_GDT_FRAMES = 2640,
+	GC_GDT_ENTS = 2704,
+	GC_KERNEL_SS = 2708,
+	GC_KERNEL_SP = 2712,
+	GC_CTRLREG = 2716,
+	GC_DEBUGREG = 2748,
+	GC_EVENT_CS = 2780,
+	GC_EVENT_IP = 2784,
+	GC_FAILSAFE_CS = 2788,
+	GC_FAILSAFE_IP = 2792,
+	GC_VM_ASSIST = 2796,
+	GC_SIZE = 2800
+};
+enum { VGCF_I387_VALID = 1 << 0, VGCF_FAILSAFE_DISABLES_EVENTS = 1 << 3, VGCF_ONLINE = 1 << 5 };
+
+#define LDT_ENTRIES_MAX 8192u
+
+static void load_registers(struct vcpu *v, const u8 *g)
+{
+	static const u8 order[7] = { RBX, RCX, RDX, RSI, RDI, RBP, RAX };
+	struct x86_state *s = &v->cpu.s;
+	u32 fl = ld32(g + GC_EFLAGS), i;
+
+	cpu_sync(&v->cpu);
+	memset(s->gpr, 0, sizeof s->gpr);
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		s->gpr[order[i]] = ld32(g + GC_REGS + i * 4);
+	s->gpr[RSP] = ld32(g + GC_ESP);
+	s->rip = ld32(g + GC_EIP);
+	s->rflags = (fl & ~(u32)(FL_IOPL | FL_VM | FL_VIF | FL_VIP)) | FL_IF | FL_FIXED1;
+	if (ld32(g + GC_FLAGS) & VGCF_I387_VALID)
+		pv_load_fxsave(s, g + GC_FPU, false);
+	cpu_load(&v->cpu);
+}
+
+static void load_host_state(struct vcpu *v, const u8 *g)
+{
+	struct pv_vcpu_state *s = &pv_of(v)->s;
+	u32 i;
+
+	s->flags &= ~(u32)PV_FAILSAFE_MASK;
+	if (ld32(g + GC_FLAGS) & VGCF_FAILSAFE_DISABLES_EVENTS)
+		s->flags |= PV_FAILSAFE_MASK;
+	s->iopl = ld32(g + GC_EFLAGS) >> 12 & 3;
+	s->kernel_ss = compat_selector(ld16(g + GC_KERNEL_SS));
+	s->kernel_sp = ld32(g + GC_KERNEL_SP);
+	s->event_cs = compat_selector(ld16(g + GC_EVENT_CS));
+	s->event_ip = ld32(g + GC_EVENT_IP);
+	s->failsafe_cs = compat_selector(ld16(g + GC_FAILSAFE_CS));
+	s->failsafe_ip = ld32(g + GC_FAILSAFE_IP);
+	pv_set_ts(v, ld32(g + GC_CTRLREG) & CR0_TS);
+	s->ctrlreg[2] = ld32(g + GC_CTRLREG + 8);
+	s->ctrlreg[4] = pv_guest_cr4(ld32(g + GC_CTRLREG + 16));
+	v->cpu.s.cr4 = pv_real_cr4(s->ctrlreg[4]);
+	for (i = 0; i < 256; i++) {
+		const u8 *t = g + GC_TRAPS + i * 8;
+
+		s->traps[i].flags = t[1];
+		s->traps[i].cs = compat_selector(ld16(t + 2));
+		s->traps[i].address = ld32(t + 4);
+	}
+}
+
+/* A data selector that cannot be loaded is NULL, and the guest begins in its failsafe callback, which is told of it. */
+static void load_segments(struct vcpu *v, const u8 *g)
+{
+	static const struct {
+		u8 sr;
+		u16 at;
+	} data[] = { { SEG_ES, GC_ES }, { SEG_DS, GC_DS }, { SEG_FS, GC_FS }, { SEG_GS, GC_GS } };
+	u16 cs = compat_selector(ld16(g + GC_CS)), ss = compat_selector(ld16(g + GC_SS));
+	u32 i, err, bad = 0;
+
+	if (pv_load_code_stack(v, cs, ss, &err) >= 0)
+		pv_load_code_stack(v, COMPAT_KERNEL_CS, COMPAT_KERNEL_SS, &err);
+	for (i = 0; i < ARRAY_SIZE(data); i++)
+		if (cpu_load_data_seg(&v->cpu, data[i].sr, ld16(g + data[i].at), &err)) {
+			cpu_set_seg(&v->cpu, data[i].sr, ld16(g + data[i].at), 0, 0, 0);
+			bad |= 1u << data[i].sr;
+		}
+	v->cpu.rip = (u32)(ld32(g + GC_EIP) + v->cpu.s.seg[SEG_CS].base);
+	pv_root_changed(v);
+	cpu_mode_changed(&v->cpu);
+	if (!bad)
+		return;
+	pv_failsafe(v);
+	for (i = 0; i < ARRAY_SIZE(data); i++)
+		if (bad & 1u << data[i].sr)
+			cpu_set_seg(&v->cpu, data[i].sr, 0, 0, 0, 0);
+	cpu_mode_changed(&v->cpu);
+}
+
+static i64 initialise(struct vcpu *v, const u8 *g)
+{
+	struct pv_vcpu_state *s = &pv_of(v)->s;
+	u64 frames[16];
+	u32 i;
+	int r;
+
+	if (PAGE_OFFSET(ld32(g + GC_LDT_BASE)) || ld32(g + GC_LDT_ENTS) > LDT_ENTRIES_MAX)
+		return -XEN_EINVAL;
+	for (i = 0; i < 16; i++)
+		frames[i] = ld32(g + GC_GDT_FRAMES + i * 4);
+	r = pv_mm_set_gdt(v, frames, ld32(g + GC_GDT_ENTS));
+	if (!r)
+		r = pv_mm_set_ldt(v, ld32(g + GC_LDT_BASE), ld32(g + GC_LDT_ENTS));
+	if (!r)
+		r = pv_mm_set_kernel_root(v, compat_cr3_to_mfn(ld32(g + GC_CTRLREG + 12)));
+	if (r) {
+		pv_mm_vcpu_reset(v);
+		return r;
+	}
+	load_host_state(v, g);
+	for (i = 0; i < 8; i++)
+		if (i != 4 && i != 5)
+			pv_debugreg_set(v, i, ld32(g + GC_DEBUGREG + i * 4)); /* what it refuses stays 0 */
+	load_registers(v, g);
+	load_segments(v, g);
+	if (v->id == 0)
+		pv_dom(v->d)->s.vm_assist = ld32(g + GC_VM_ASSIST);
+	s->flags |= PV_INITIALISED;
+	if (ld32(g + GC_FLAGS) & VGCF_ONLINE)
+		pv_vcpu_up(v);
+	return 0;
+}
+
+i64 compat_vcpu_initialise(struct hc *h, struct vcpu *v, u64 va)
+{
+	u8 g[GC_SIZE];
+
+	if (pv_copy_from(h->v, g, va, sizeof g))
+		return -XEN_EFAULT;
+	if (pv_of(v)->s.flags & PV_INITIALISED)
+		return -XEN_EEXIST;
+	return initialise(v, g);
+}
