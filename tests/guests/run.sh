@@ -30,7 +30,7 @@ hash() { sed -n 's/^state hash: *//p' "$1"; }
 for elf; do
 	name=$(basename "$elf" .elf)
 	case $name in
-	smp) options='-smp 4' ;;
+	smp | smp32) options='-smp 4' ;;
 	*) options= ;;
 	esac
 	problem=
