@@ -2,14 +2,18 @@
 /*
  * Disks of NBD servers: a whole life with qemu-nbd, where it is installed.
  */
+#include "config.h"
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if HAVE_NBD
+#include <sys/socket.h>
+#include <sys/un.h>
+#endif
 #include <unistd.h>
 
-#include "config.h"
 #include "hw/host/block.h"
 #include "tests/qcow2_image.h"
 #include "tests/suites.h"
@@ -68,6 +72,23 @@ START_TEST(server)
 	ck_assert_ptr_null(block_open("nbd+unix:///x?socket=/nonexistent/sock", &o, NULL, &code, &e));
 	ck_assert_int_eq(code, -EIO);
 	ck_assert_msg(strstr(e.text, "no NBD server") != NULL, "%s", e.text);
+	/* Somebody who listens and says nothing. */
+	{
+		struct sockaddr_un sa = { .sun_family = AF_UNIX };
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+		begin();
+		snprintf(sa.sun_path, sizeof sa.sun_path, "%s/s", dir);
+		ck_assert_int_eq(bind(fd, (struct sockaddr *)&sa, sizeof sa), 0);
+		ck_assert_int_eq(listen(fd, 1), 0);
+		snprintf(spec, sizeof spec, "nbd:unix:%s/s", dir);
+		o.patience = 100;
+		ck_assert_ptr_null(block_open(spec, &o, NULL, &code, &e));
+		ck_assert_msg(strstr(e.text, "said nothing for 100 ms") != NULL, "%s", e.text);
+		o.patience = 0;
+		close(fd);
+		end();
+	}
 	if (system("qemu-nbd --version >/dev/null 2>&1"))
 		return;
 	begin();

@@ -256,33 +256,47 @@ static int connect_qemu(struct nbd_handle *h, char *rest)
 			return -1;
 	}
 	if (!strncmp(rest, "unix:", 5))
-		return nbd_connect_unix(h, rest + 5);
+		return nbd_aio_connect_unix(h, rest + 5);
 	port = strrchr(rest, ':');
 	if (!port)
-		return nbd_connect_tcp(h, *rest ? rest : "localhost", "10809");
+		return nbd_aio_connect_tcp(h, *rest ? rest : "localhost", "10809");
 	*port++ = 0;
 	if (*rest == '[' && rest[strlen(rest) - 1] == ']') { /* an IPv6 address */
 		rest[strlen(rest) - 1] = 0;
 		rest++;
 	}
-	return nbd_connect_tcp(h, *rest ? rest : "localhost", *port ? port : "10809");
+	return nbd_aio_connect_tcp(h, *rest ? rest : "localhost", *port ? port : "10809");
 }
 
-static struct nbd_handle *connect_one(const char *spec, struct error *e)
+static struct nbd_handle *connect_one(const char *spec, u32 patience, struct error *e)
 {
 	struct nbd_handle *h = nbd_create();
 	char *copy = strdup(spec);
+	const char *why = "it hung up";
 	int rc = -1;
 
 	if (h && copy) {
 		if (!strncmp(spec, "nbd:", 4) && strncmp(spec, "nbd://", 6))
 			rc = connect_qemu(h, copy + 4);
 		else
-			rc = nbd_connect_uri(h, spec);
+			rc = nbd_aio_connect_uri(h, spec);
 	}
+	while (!rc && nbd_aio_is_connecting(h) > 0) {
+		rc = nbd_poll(h, (int)patience);
+		if (!rc) {
+			error_set(e, -EIO, "%.200s: the NBD server there has said nothing for %u ms: see what it does", spec, patience);
+			nbd_close(h);
+			free(copy);
+			return NULL;
+		}
+		rc = MIN(rc, 0);
+	}
+	if (rc)
+		why = h ? nbd_get_error() : "out of memory";
+	else if (nbd_aio_is_ready(h) <= 0)
+		rc = -1;
 	if (rc) {
-		error_set(e, -EIO, "%.200s: no NBD server answers so: %.250s", spec,
-			  h ? nbd_get_error() : "out of memory");
+		error_set(e, -EIO, "%.200s: no NBD server answers so: %.250s", spec, why ? why : "it cannot be connected to");
 		nbd_close(h);
 		h = NULL;
 	}
@@ -329,7 +343,7 @@ int block_nbd_open(const char *spec, bool readonly, u32 connections, u32 patienc
 	d->patience = patience ? patience : PATIENCE;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->turn, NULL);
-	h = connect_one(spec, e);
+	h = connect_one(spec, d->patience, e);
 	rc = h ? 0 : -EIO;
 	if (h)
 		d->idle[d->nidle++] = h;
@@ -341,7 +355,7 @@ int block_nbd_open(const char *spec, bool readonly, u32 connections, u32 patienc
 	}
 	/* A connection a thread, where the server says that they see one disk; fewer do too. */
 	while (nbd_can_multi_conn(h) > 0 && d->nidle < MIN(connections, CONNECTIONS_MAX)) {
-		struct nbd_handle *more = connect_one(spec, NULL);
+		struct nbd_handle *more = connect_one(spec, d->patience, NULL);
 
 		if (!more || nbd_get_size(more) != (i64)d->node.size) {
 			nbd_close(more);
