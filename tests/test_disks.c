@@ -87,6 +87,8 @@ START_TEST(come_and_go)
 	ck_assert_msg(strstr(e.text, "xvda is") != NULL, "%s", e.text);
 	ck_assert_int_lt(guest_disk_add(&k.g, "file=/none,id=b", NULL, 0, &e), 0);
 	ck_assert_msg(strstr(e.text, "no such image") != NULL, "%s", e.text);
+	ck_assert_int_lt(add(&k, 1, ",id=b,file=/none", &e), 0);
+	ck_assert_msg(strstr(e.text, "file is given twice") != NULL, "%s", e.text);
 	ck_assert_uint_eq(ids(&k), 1);
 	ck_assert_int_eq(guest_disk_remove(&k.g, "b", false, &e), -ENOENT);
 	ck_assert_int_eq(guest_disk_resize(&k.g, "a", 1 << 19, &e), -EINVAL);

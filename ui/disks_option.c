@@ -77,11 +77,14 @@ static int drive_parse(struct drive *d, const char *spec, const char *said, stru
 			free(word);
 			return -EINVAL;
 		}
-		copy = strdup(value ? value : "on");
-		free(word);
 		p = (char **)(void *)((char *)d + keys[i].offset);
-		free(*p);
-		*p = copy;
+		if (*p) {
+			error_set(e, -EINVAL, "%s: %s is given twice: leave one out", said, word);
+			free(word);
+			return -EINVAL;
+		}
+		*p = copy = strdup(value ? value : "on");
+		free(word);
 		if (!copy)
 			return error_set(e, -ENOMEM, "%s: the host is out of memory", said);
 	}
