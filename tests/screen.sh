@@ -109,6 +109,23 @@ is 'no desktop: status' $? 1
 has 'no desktop: what to do' "$dir/nodisplay" '-vnc'
 has 'no desktop: what to do else' "$dir/nodisplay" '-nographic'
 
+# ---- looking changes nothing --------------------------------------------------------------------------------------
+# once NAME OPTIONS...: a guest that draws and powers off, with idle time skipped: how it ended is in NAME.stats.
+once() {
+	name=$1
+	shift
+	"$program" -M xenpv -name screen -m 256 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet once" \
+		-icount sleep=off -serial null -timeout 400 -stats "$@" </dev/null >"$dir/$name.stats" 2>&1
+	grep -E '^(instructions|guest time|state hash)' "$dir/$name.stats"
+}
+alone=$(once alone -display none)
+python3 "$here/watch.py" "$dir/watch.sock" >"$dir/watch.out" 2>&1 &
+watcher=$!
+is 'a watched guest does what it does alone' "$(once watched -vnc "unix:$dir/watch.sock")" "$alone"
+wait $watcher
+has 'and it was watched' "$dir/watch.out" 'saw 800x600'
+has 'it ended by itself' "$dir/alone.stats" 'state hash'
+
 # ---- a window ---------------------------------------------------------------------------------------------------
 xnumber=$((100 + $$ % 400))
 Xvfb ":$xnumber" -screen 0 1024x768x24 -nolisten tcp >"$dir/xvfb.log" 2>&1 &
@@ -126,6 +143,25 @@ until_has "$dir/both.out" 'Linux version'
 is 'VNC and no window: none is there' "$(xdotool search --name Paravane 2>/dev/null)" ''
 stop
 is 'the socket is gone' "$([ -e "$dir/vnc.sock" ]; echo $?)" 1
+# The first of the command lines that everything here is for.
+: >"$dir/demo.img"
+head -c 1048576 /dev/zero >"$dir/demo.img"
+"$program" -name demo -M xenpv -hda "$dir/demo.img" -m 500 -kernel "$kernel" -initrd "$dir/initrd.gz" -serial pty </dev/null >"$dir/pty.out" \
+	2>&1 &
+pid=$!
+found() {
+	[ -n "$(xdotool search --name 'Paravane .demo.' 2>/dev/null)" ]
+}
+if soon found; then pass '-serial pty: a window opens by itself'; else fail '-serial pty: no window'; fi
+has '-serial pty: where it is' "$dir/pty.out" '/dev/'
+stop
+"$program" -name demo -M xenpv -hda "$dir/demo.img" -m 500 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0" -serial pty \
+	-nographic </dev/null >"$dir/nographic.out" 2>&1 &
+pid=$!
+soon grep -q /dev/ "$dir/nographic.out"
+has '-serial pty -nographic: where it is' "$dir/nographic.out" '/dev/'
+is '-serial pty -nographic: no window' "$(xdotool search --name 'Paravane' 2>/dev/null)" ''
+stop
 begin sdl
 until_has "$dir/sdl.out" 'MARK ready'
 window=$(xdotool search --name 'Paravane .screen.' | head -n 1)
