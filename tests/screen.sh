@@ -139,7 +139,7 @@ while [ $tries -lt 50 ] && ! xdotool getdisplaygeometry >/dev/null 2>&1; do
 done
 begin both -vnc "unix:$dir/vnc.sock"
 soon [ -S "$dir/vnc.sock" ]
-until_has "$dir/both.out" 'Linux version'
+until_has "$dir/both.out" 'about to get started'
 is 'VNC and no window: none is there' "$(xdotool search --name Paravane 2>/dev/null)" ''
 stop
 is 'the socket is gone' "$([ -e "$dir/vnc.sock" ]; echo $?)" 1
