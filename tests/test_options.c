@@ -202,7 +202,7 @@ END_TEST
 
 START_TEST(refusals)
 {
-	char line[1100] = "-append ";
+	char line[1100] = "-kernel k -append ";
 
 	bad("-m 0", "-m 0", "as in -m 512M");
 	bad("-m 0G", "-m 0G", "memory");
@@ -224,6 +224,10 @@ START_TEST(refusals)
 	bad("-M none -kernel x", "-kernel", "-bios");
 	bad("-M none -initrd x", "-initrd", "-bios");
 	bad("-M none -append x", "-append", "-bios");
+	bad("-M none -bios r -bootloader x", "-bootloader x", "-M xenpv");
+	bad("-hda d -initrd x", "-initrd x", "-kernel");
+	bad("-hda d -append x", "-append 'x'", "-kernel");
+	bad("-hda d -bootloader x -kernel y", "-bootloader x", "-kernel");
 	bad("-M none -smp 2", "-smp", "one processor");
 	bad("-bios x", "-bios x", "-M none");
 	bad("-bios x -M none,accel=kvm", "'kvm'", "accel=interp");
@@ -268,16 +272,16 @@ START_TEST(refusals)
 	bad("-zzzzzz", "-zzzzzz", "-h lists");
 	bad("-kern x", "-kern", "-kernel");
 	bad("-", "'-'", "options start");
-	memset(line + 8, 'a', 1023);
-	line[8 + 1023] = 0;
+	memset(line + 18, 'a', 1023);
+	line[18 + 1023] = 0;
 	{
 		struct options o;
 
 		good(&o, line);
 		options_free(&o);
 	}
-	memset(line + 8, 'a', 1024);
-	line[8 + 1024] = 0;
+	memset(line + 18, 'a', 1024);
+	line[18 + 1024] = 0;
 	bad(line, "1024 bytes", "1023");
 }
 END_TEST
