@@ -7,22 +7,32 @@
  */
 #include "pv/spin.h"
 
+#include "base/hash.h"
+#include "pv/hypercall.h"
 #include "pv/sched.h"
 
 #define SPIN_SLOTS 40u    /* slots (half a millisecond, at most) without a hypercall before it is looked at */
 #define SPIN_READ 20000u  /* instructions between two looks at the clock, at most, of one that waits for it */
 #define SPIN_TRUST 64u    /* naps that one proof is good for */
 #define SPIN_LOOK 20000u  /* ns that it may look between two naps */
+#define SPIN_STACK 4096u  /* bytes of it that are looked at */
 #define SPIN_NAP 10000000u /* ns */
 
-/* What a vCPU that goes in circles comes back to. */
-static u64 mark_of(const struct cpu *c)
+/*
+ * What a vCPU that goes in circles comes back to: registers and stack. One that works long (a key being made of a passphrase) passes
+ * the same points too, but has something else on its stack each time.
+ */
+static u64 mark_of(struct vcpu *v)
 {
+	const struct cpu *c = &v->cpu;
 	u64 h = c->rip;
+	u8 stack[512];
 	u32 i;
 
 	for (i = 0; i < 16; i++)
-		h = (h ^ c->r[i]) * 0x9e3779b97f4a7c15ULL + (h >> 29);
+		h = hash_u64(h, c->r[i]);
+	for (i = 0; i < SPIN_STACK && !pv_copy_from(v, stack, c->r[RSP] + i, sizeof stack); i += sizeof stack)
+		h = hash_bytes(h, stack, sizeof stack);
 	return h;
 }
 
@@ -62,8 +72,8 @@ void pv_spin_enter(struct vcpu *v)
 static bool in_circles(struct vcpu *v, u64 ran)
 {
 	struct pv_vcpu_state *s = &pv_of(v)->s;
-	u64 mark = mark_of(&v->cpu);
-	bool yes = mark == s->spin_mark || (s->spin_reads && ran / s->spin_reads < SPIN_READ);
+	u64 mark = s->spin_slots >= SPIN_SLOTS / 4 ? mark_of(v) : 0;
+	bool yes = (mark && mark == s->spin_mark) || (s->spin_reads && ran / s->spin_reads < SPIN_READ);
 
 	/* Brent's way: a mark that is kept longer each time finds circles of any length. */
 	if (!(s->spin_slots & (s->spin_slots - 1)))
