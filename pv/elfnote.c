@@ -192,7 +192,7 @@ int elf_notes_parse(struct pv_notes *n, const u8 *p, size_t len, size_t avail)
 		u64 next = desc + ALIGN_UP((u64)descsz, 4);
 
 		/* GRUB's i386 image counts 4 bytes of its last descriptor's 12, and Debian's file ends there. */
-		if (desc <= len && descsz > avail - desc && avail - desc >= 4)
+		if (desc <= len && descsz > avail - desc && avail - desc >= 4 && descsz - (avail - desc) <= 8)
 			descsz = (u32)(avail - desc);
 		if (desc > len || descsz > avail - desc)
 			return -1;

@@ -21,7 +21,7 @@ struct mk {
 	size_t text;	  /* bytes of pattern in the file */
 	u64 bss;
 	u64 entry; /* 0: the first byte */
-	const char *loader, *guest_os, *xen_version, *features;
+	const char *loader, *guest_os, *xen_version, *features, *pae; /* pae: NULL is "yes" */
 	u64 init_p2m, hypercall_page, phys32_entry;
 	bool mod_start_pfn, no_entry;
 	const char *string; /* for MK_STRING */
@@ -97,7 +97,7 @@ static UNUSED void mk_notes(struct buf *b, const struct mk *m, u64 entry)
 	if (m->features)
 		mk_note(b, PV_NOTE_FEATURES, m->features, strlen(m->features));
 	mk_note_num(b, PV_NOTE_SUPPORTED_FEATURES, 0x8801, 4);
-	mk_note_str(b, PV_NOTE_PAE_MODE, "yes");
+	mk_note_str(b, PV_NOTE_PAE_MODE, m->pae ? m->pae : "yes");
 	mk_note(b, PV_NOTE_L1_MFN_VALID, "\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 16);
 	mk_note_num(b, PV_NOTE_SUSPEND_CANCEL, 1, 4);
 	mk_note_num(b, PV_NOTE_HV_START_LOW, 0xffff800000000000, word);

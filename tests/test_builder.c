@@ -398,8 +398,13 @@ START_TEST(refusals)
 	m = mk_linux;
 	m.elf32 = true;
 	m.vbase = 0xc0000000;
+	m.pae = "no";
 	guest_kernel(&g, &m);
-	guest_refused(&g, -ENOTSUP, "32-bit");
+	guest_refused(&g, -ENOTSUP, "without PAE");
+	m.pae = NULL;
+	m.vbase = 0xf5400000;
+	guest_kernel(&g, &m);
+	guest_refused(&g, -EINVAL, "not all addresses");
 
 	guest_kernel(&g, &mk_linux);
 	memset(line, 'x', 1024);

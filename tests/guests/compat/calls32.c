@@ -15,6 +15,7 @@ static void version(void)
 	ck(hc2(xen_version, 5, buf), 0, "platform_parameters");
 	ck(w[0], HYPER_START, "... the hypervisor begins");
 	ck(w[1], 0xeeeeeeee, "... and nothing is written behind that");
+	hc2(vm_assist, 1, 3); /* a boot loader may have set it */
 	w[0] = 0;
 	ck(hc2(xen_version, 6, buf), 0, "get_features");
 	ck(w[1] >> 4 & 1, 0, "... pae_pgdir_above_4gb follows the assist");
