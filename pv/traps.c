@@ -7,6 +7,7 @@
 #include "pv/traps_impl.h"
 
 #include "base/endian.h"
+#include "cpu/x86/seg.h"
 #include "pv/compat.h"
 #include "pv/mm.h"
 #include "vm/run.h"
@@ -102,7 +103,7 @@ static bool bounce64(struct vcpu *v, const struct bounce *b)
 	}
 	if (b->flags & BOUNCE_ERROR)
 		frame[n++] = b->error;
-	frame[n++] = c->rip;
+	frame[n++] = ip_of(c, c->rip);
 	frame[n++] = cs | (u64)mask << 32;
 	frame[n] = (rflags & ~(u64)(FL_IF | FL_IOPL)) | (mask ? 0 : FL_IF);
 	if (pv_dom(v->d)->s.vm_assist & VMASST_ARCH_IOPL)
@@ -363,6 +364,7 @@ i64 hc_iret(struct hc *h)
 	c->r[RCX] = ic[IC_RCX];
 	/* A selector that does not load faults as in the guest's new place: its own IRET would have. */
 	vector = pv_load_code_stack(v, (u16)ic[IC_CS] | 3, (u16)ic[IC_SS] | 3, &err);
+	c->rip = rip_of(c, ic[IC_RIP]);
 	if (vector >= 0)
 		pv_inject(v, (u8)vector, true, err);
 	return (i64)ic[IC_RAX];

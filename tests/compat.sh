@@ -27,7 +27,7 @@ if [ -x "$busybox" ]; then
 	make_initrd "$busybox" "$dir/tree" "$dir/initrd.gz"
 	"$program" -M xenpv -name compat -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet" \
 		-serial stdio -timeout 120 -icount sleep=off </dev/null >"$dir/linux.out" 2>"$dir/linux.err"
-	for what in vdso int80 fast many tls sigaction signal ldt fork end; do
+	for what in vdso int80 fast many tls sigaction signal ldt based offset fork end; do
 		has "32-bit program: $what" "$dir/linux.out" "MARK $what"
 	done
 	is '32-bit program: nothing is wrong' "$(grep -c 'MARK.*wrong' "$dir/linux.out")" 0

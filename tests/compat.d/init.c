@@ -67,12 +67,31 @@ static void segv(int n, void *info, u32 *uc)
 	uc[19] += 10; /* uc_mcontext.eip */
 }
 
+static void ill(int n, void *info, u32 *uc)
+{
+	where = (int)uc[19];
+	uc[19] += 2;
+}
+
 static u32 read_seg(u32 sel, u32 off)
 {
 	u32 x;
 
 	__asm__ volatile("mov %1, %%gs; movl %%gs:(%2), %0; xor %1, %1; mov %1, %%gs" : "=r"(x), "+r"(sel) : "r"(off));
 	return x;
+}
+
+/* For a code segment that begins here: its EIP is an offset, also where it is interrupted. */
+extern char based[];
+__asm__("based: mov $20, %eax; int $0x80; ud2; lret"); /* getpid, then what only a handler steps over */
+
+static int far_call(u32 sel)
+{
+	u32 to[2] = { 0, sel };
+	int r;
+
+	__asm__ volatile("lcall *%1" : "=a"(r) : "m"(to) : "memory");
+	return r;
 }
 
 void first(u32 *sp);
@@ -82,6 +101,7 @@ void first(u32 *sp)
 {
 	struct user_desc tls = { (u32)-1, (u32)cell, 3, 1 << 0 | 0 << 1 | 1 << 6 };  /* 32-bit, useable */
 	struct user_desc ldt = { 5, (u32)(cell + 1), 7, 1 << 0 | 1 << 6 };
+	struct user_desc code = { 6, (u32)based, 0xfff, 1 << 0 | 2 << 1 | 1 << 6 };
 	struct sigaction32 sa = { (void (*)(int))(void *)segv, 0x04000004, restore, { 0, 0 } }; /* SA_RESTORER | SA_SIGINFO */
 	u32 *p = sp + 1 + *sp + 1;
 	int pid, i, sum = 0, status = 0;
@@ -103,6 +123,10 @@ void first(u32 *sp)
 	__asm__ volatile("movl $1, 0x10" ::: "memory");
 	mark("signal", caught == 1 && where == 0x10);
 	mark("ldt", !call(0, SYS_modify_ldt, 1, (u32)&ldt, sizeof ldt, 0) && read_seg(5 * 8 + 7, 4) == 0x33333333);
+	sa.handler = (void (*)(int))(void *)ill;
+	call(0, SYS_rt_sigaction, 4, (u32)&sa, 0, 8);
+	mark("based", !call(0, SYS_modify_ldt, 1, (u32)&code, sizeof code, 0) && far_call(6 * 8 + 7) == 1);
+	mark("offset", where == 7);
 	pid = call(vsyscall != 0, SYS_fork, 0, 0, 0, 0);
 	if (!pid)
 		call(1, SYS_exit, read_seg(tls.entry * 8 + 3, 0) & 0x7f, 0, 0, 0);
