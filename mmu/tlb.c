@@ -223,6 +223,7 @@ int mmu_translate(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct m
 			return -EFAULT;
 		}
 		w.pte_maddr = ~0ULL;
+		w.perm_r = true;
 		fill(m, va, m->window.mem, w.mfn, &w, true);
 		*mfn = ~0ULL;
 		return 0;

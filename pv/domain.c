@@ -401,7 +401,7 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 	rc = cpu_features_parse(cpu, &features, e);
 	if (rc)
 		return rc;
-	if (!(features & BIT(F_LM)))
+	if (in->kernel->elf64 && !(features & BIT(F_LM)))
 		return error_set(e, -EINVAL, "-cpu %.80s: a 64-bit Xen guest needs a processor with long mode (lm), and this is none: "
 				 "use x86-64-v1 or later, or leave -cpu out", cpu);
 	d = domain_create(h, in->name, pv_mm_limit(nr_pages), maxvcpus, in->shift);
