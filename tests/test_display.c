@@ -338,7 +338,7 @@ START_TEST(pictures)
 	char path[] = "/tmp/paravane-picture-XXXXXX", other[64];
 	static u8 file[65536];
 	struct error e = { "" };
-	u32 x, y, wrong = 0;
+	u32 x, y;
 	size_t n;
 	FILE *f;
 
@@ -361,6 +361,7 @@ START_TEST(pictures)
 	{
 		static u8 raw[30 * 151];
 		uLongf len = sizeof raw;
+		u32 wrong = 0;
 
 		ck_assert_uint_eq(be32(file + n - 16), (u32)crc32(0, file + 37, (uInt)(n - 16 - 37)));
 		ck_assert_int_eq(uncompress(raw, &len, file + 41, be32(file + 33)), Z_OK);

@@ -154,7 +154,7 @@ void options_print_version(FILE *out)
 	      "libraries:\n",
 	      out);
 	for (i = 0; i < ARRAY_SIZE(features); i++)
-		fprintf(out, "  %-10s %-40s %s\n", features[i].name, features[i].what,
+		fprintf(out, "  %-12s %-40s %s\n", features[i].name, features[i].what,
 			features[i].built_in ? "yes" : "not built in");
 	fputs("License GPL-2.0-or-later; there is no warranty.\n", out);
 }
