@@ -13,6 +13,7 @@
 #include "base/endian.h"
 #include "mmu/frames.h"
 #include "pv/bootmap.h"
+#include "pv/compat.h"
 #include "pv/elf.h"
 
 #define MIB_PAGES 256u
@@ -74,6 +75,9 @@ static int check_kernel(const struct pv_kernel *k, struct error *e)
 				 "%s is a 32-bit kernel without PAE, and no Xen of today runs such guests; give one with PAE, or "
 				 "a 64-bit one",
 				 k->name);
+	if (!k->elf64 && n->hv_start_low > COMPAT_HYPER_START)
+		return error_set(e, -ENOTSUP, "%s wants the addresses below its note HV_START_LOW 0x%llx, and Xen's begin at 0x%x",
+				 k->name, ULL(n->hv_start_low), COMPAT_HYPER_START);
 	if (n->features_required & refused || n->unknown_required[0])
 		return error_set(e, -ENOTSUP, "%s requires a feature that no PV guest is given: FEATURES \"%s\"%s%s",
 				 k->name, n->features, n->unknown_required[0] ? ", unknown: " : "",

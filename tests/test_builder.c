@@ -405,6 +405,10 @@ START_TEST(refusals)
 	m.vbase = 0xf5400000;
 	guest_kernel(&g, &m);
 	guest_refused(&g, -EINVAL, "not all addresses");
+	m.vbase = 0xc0000000;
+	m.hv_start_low = 0xf6000000;
+	guest_kernel(&g, &m);
+	guest_refused(&g, -ENOTSUP, "HV_START_LOW 0xf6000000");
 
 	guest_kernel(&g, &mk_linux);
 	memset(line, 'x', 1024);
