@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -32,7 +33,7 @@
 #define SMALL 4096u
 #define BIG (1u << 20)
 #define JOBS 4u      /* who read and write at once */
-#define CHUNK 65536u /* bytes a call, of TCP */
+#define CHUNK 65536u /* bytes a call, of TCP and of the page cache */
 
 static const char *disk;
 static uint8_t *memory; /* BIG bytes a job, page-aligned */
@@ -102,6 +103,32 @@ static uint64_t sequential(int writing, unsigned kib)
 	return sum;
 }
 
+/* The same through the page cache, which is empty before. */
+static uint64_t cached(int writing, unsigned kib)
+{
+	int fd = open(disk, writing ? O_RDWR : O_RDONLY);
+	uint64_t sum = 0, at = 0, left = (uint64_t)kib << 10;
+
+	if (fd < 0 || ioctl(fd, BLKFLSBUF, 0) || (writing && lseek(fd, HALF, SEEK_SET) < 0))
+		fail(disk);
+	for (; left; left -= CHUNK, at += CHUNK) {
+		ssize_t n = writing ? write(fd, memory, CHUNK) : read(fd, memory, CHUNK);
+
+		if (at % HALF == HALF - CHUNK) {
+			ioctl(fd, BLKFLSBUF, 0);
+			lseek(fd, writing ? (off_t)HALF : 0, SEEK_SET);
+		}
+		if (n != (ssize_t)CHUNK)
+			fail("64 KiB of the disk");
+		if (!writing)
+			sum = sum * 31 + word_of(memory);
+	}
+	if (writing && fsync(fd))
+		fail("fsync");
+	close(fd);
+	return sum;
+}
+
 static uint64_t random_job(int writing, unsigned job, unsigned n)
 {
 	int fd = open(disk, (writing ? O_RDWR : O_RDONLY) | O_DIRECT);
@@ -154,6 +181,14 @@ static uint64_t run_read(unsigned n)
 static uint64_t run_write(unsigned n)
 {
 	return sequential(1, n);
+}
+static uint64_t run_cread(unsigned n)
+{
+	return cached(0, n);
+}
+static uint64_t run_cwrite(unsigned n)
+{
+	return cached(1, n);
 }
 static uint64_t run_rread(unsigned n)
 {
@@ -281,10 +316,11 @@ static const struct workload {
 	uint64_t (*run)(unsigned n);
 	unsigned n;
 } workloads[] = {
-	{ "read", run_read, 1024 << 10 },   { "write", run_write, 1024 << 10 }, { "rread", run_rread, 32 << 10 },
-	{ "rwrite", run_rwrite, 32 << 10 }, { "rread4", run_rread4, 32 << 10 }, { "rwrite4", run_rwrite4, 32 << 10 },
-	{ "uout", run_uout, 64 << 10 },     { "uin", run_uin, 64 << 10 },       { "urtt", run_urtt, 2000 },
-	{ "sout", run_sout, 24 << 10 },     { "sin", run_sin, 24 << 10 },       { "srtt", run_srtt, 2000 },
+	{ "read", run_read, 512 << 10 },     { "write", run_write, 512 << 10 },    { "cread", run_cread, 256 << 10 },
+	{ "cwrite", run_cwrite, 256 << 10 }, { "rread", run_rread, 32 << 10 },     { "rwrite", run_rwrite, 32 << 10 },
+	{ "rread4", run_rread4, 32 << 10 },  { "rwrite4", run_rwrite4, 32 << 10 }, { "uout", run_uout, 64 << 10 },
+	{ "uin", run_uin, 64 << 10 },        { "urtt", run_urtt, 2000 },           { "sout", run_sout, 24 << 10 },
+	{ "sin", run_sin, 24 << 10 },        { "srtt", run_srtt, 2000 },
 };
 
 /* ---- the machine ---- */
@@ -365,6 +401,8 @@ static void start_machine(void)
 	memory = mmap(NULL, JOBS * BIG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		fail("memory");
+	/* Whether a buffer of a MiB lies in a page of 2 MiB would be chance; those of dd and the like do not. */
+	madvise(memory, JOBS * BIG, MADV_NOHUGEPAGE);
 	memset(memory, 0x5a, JOBS * BIG);
 	/* Neighbours found, buffers grown. */
 	if (user && port)
