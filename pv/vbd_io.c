@@ -16,9 +16,11 @@
 
 /*
  * The disk the guest sees: a bus that carries 16 bytes a ns, one request behind the other, and then so long. It is a quick one:
- * an answer that comes before the guest has gone to sleep saves it a quarter of its work for a request of 4 KiB.
+ * an answer that comes before the guest has gone to sleep saves it a quarter of its work for a request of 4 KiB. Of much data
+ * it takes longer, that a thread of the host may be through with it when the guest's time has come, and nobody waits.
  */
 #define LATENCY 2000u
+#define LATENCY_LARGE 100000u
 #define LATENCY_FLUSH 50000u
 #define LATENCY_DISCARD 20000u
 #define BYTES_PER_NS 16u
@@ -293,7 +295,10 @@ static void order(struct vbd *v, enum block_op op, u64 offset, u64 len)
 
 static u64 due_at(struct vbd *v, u64 now, enum block_op op, u64 len)
 {
-	u64 latency = op == BLOCK_FLUSH ? LATENCY_FLUSH : op == BLOCK_WRITE_ZEROES ? LATENCY_DISCARD : LATENCY;
+	u64 latency = op == BLOCK_FLUSH          ? LATENCY_FLUSH
+		      : op == BLOCK_WRITE_ZEROES ? LATENCY_DISCARD
+		      : len > LAZY_MAX           ? LATENCY_LARGE
+						 : LATENCY;
 
 	v->bus_free = MAX(v->bus_free, now);
 	if (op == BLOCK_READ || op == BLOCK_WRITE)
