@@ -108,6 +108,9 @@ stop
 is 'no desktop: status' $? 1
 has 'no desktop: what to do' "$dir/nodisplay" '-vnc'
 has 'no desktop: what to do else' "$dir/nodisplay" '-nographic'
+DISPLAY=:9987 "$program" -kernel "$kernel" -display sdl -serial null -timeout 60 >"$dir/gone" 2>&1 </dev/null
+is 'a desktop that is not there: status' $? 1
+has 'a desktop that is not there: what to do' "$dir/gone" '-vnc'
 
 # ---- looking changes nothing --------------------------------------------------------------------------------------
 # once NAME OPTIONS...: a guest that draws and powers off, with idle time skipped: how it ended is in NAME.stats.

@@ -282,6 +282,18 @@ static bool desktop(void)
 #endif
 }
 
+/* Where the desktop that was named cannot be reached, SDL falls back to drawing where nobody sees it. */
+static bool on_desktop(void)
+{
+#if defined(_WIN32) || defined(__APPLE__)
+	return true;
+#else
+	const char *driver = SDL_GetCurrentVideoDriver(), *asked = getenv("SDL_VIDEODRIVER");
+
+	return (asked && *asked) || (driver && (!strcmp(driver, "x11") || !strcmp(driver, "wayland")));
+#endif
+}
+
 struct sdl *sdl_open(const struct sdl_setup *setup, struct error *e)
 {
 	static const struct listener_ops ops = { on_switched, on_update };
@@ -304,7 +316,14 @@ struct sdl *sdl_open(const struct sdl_setup *setup, struct error *e)
 	SDL_SetHint("SDL_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR", "0");
 	if (setup->software)
 		SDL_SetHint(SDL_HINT_RENDER_DRIVER, "software");
-	if (!SDL_InitSubSystem(SDL_INIT_VIDEO)) {
+	if (!SDL_InitSubSystem(SDL_INIT_VIDEO) && !on_desktop()) {
+		error_set(e, -ENODEV, "the desktop %.80s cannot be reached: use -vnc :0 to look from elsewhere, or -nographic for the console "
+				      "alone",
+			  getenv("DISPLAY") && *getenv("DISPLAY") ? getenv("DISPLAY") : "of WAYLAND_DISPLAY");
+		sdl_close(s);
+		return NULL;
+	}
+	if (SDL_WasInit(SDL_INIT_VIDEO)) {
 		SDL_EnableScreenSaver();
 		s->window = SDL_CreateWindow("Paravane", SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, EMPTY_WIDTH, EMPTY_HEIGHT,
 					     SDL_WINDOW_RESIZABLE | (setup->full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0));
