@@ -104,6 +104,11 @@ struct cpu_ops {
 	 * names none. NULL: read from GDTR and LDTR.
 	 */
 	bool (*descriptor)(struct cpu *c, u16 sel, u64 *raw);
+	/*
+	 * A far call or jump by sel, which names a 32-bit call gate (raw), where the machine has its own idea of stacks. False: a
+	 * fault is noted in c->trap. next: what a call pushes. NULL: as the SDM has it.
+	 */
+	bool (*gate)(struct cpu *c, u16 sel, u64 raw, bool call, u64 next);
 	/* The interrupt controller's acknowledge cycle: the vector of the interrupt that raised the line. */
 	u8 (*intack)(struct cpu *c);
 	/* System management mode was entered (true) or left. NULL is allowed. */

@@ -53,6 +53,9 @@ struct bounce;
 bool compat_bounce(struct vcpu *v, const struct bounce *b);
 i64 compat_iret(struct hc *h);
 
+/* pv/compat_gate.c: struct cpu_ops.gate. */
+bool compat_gate(struct cpu *c, u16 sel, u64 raw, bool call, u64 next);
+
 /* pv/compat_callback.c */
 i64 compat_set_callbacks(struct hc *h);
 /* CALLBACKOP_register with its argument at va. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Bounce frames of 32-bit kernels and the iret hypercall (Xen public/arch-x86/xen-x86_32.h). Left out: the way to
- * virtual-8086 mode, which a 64-bit host has not, and call gates.
+ * virtual-8086 mode, which a 64-bit host has not.
  */
 #include "base/endian.h"
 #include "cpu/x86/seg.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How control reaches a paravirtual kernel: bounce frames for exceptions, system calls, events and NMIs, and the way
- * back by the iret hypercall (Xen public/arch-x86/xen-x86_64.h). 32-bit kernels' frames are in pv/compat_trap.c. Left out: call
- * gates.
+ * back by the iret hypercall (Xen public/arch-x86/xen-x86_64.h). 32-bit kernels' frames are in pv/compat_trap.c. Left out:
+ * 64-bit guests' call gates.
  */
 #include "pv/traps_impl.h"
 
@@ -408,6 +408,14 @@ static bool descriptor_op(struct cpu *c, u16 sel, u64 *raw)
 	return pv_mm_descriptor(cpu_vcpu(c), sel, raw);
 }
 
+/* A 64-bit guest's gates are not emulated: their DPL is 0, and so they fault. */
+static bool gate_op(struct cpu *c, u16 sel, u64 raw, bool call, u64 next)
+{
+	if (!pv_dom(cpu_vcpu(c)->d)->s.is32)
+		return x86_fault(c, X86_GP, sel & ~3u);
+	return compat_gate(c, sel, raw, call, next);
+}
+
 const struct cpu_ops pv_cpu_ops = {
 	.trap = trap_op,
 	.syscall = syscall_op,
@@ -417,5 +425,6 @@ const struct cpu_ops pv_cpu_ops = {
 	.tsc = pv_tsc,
 	.boundary = boundary_op,
 	.ending = vcpu_ending,
-	.descriptor = descriptor_op
+	.descriptor = descriptor_op,
+	.gate = gate_op
 };

@@ -156,6 +156,8 @@ static NOINLINE bool far_protected(struct cpu *c, const struct far_op *f, bool *
 		return to_code(c, f);
 	type = raw >> 40 & 15;
 	dpl = raw >> 45 & 3;
+	if (type == 12 && c->ops->gate)
+		return c->ops->gate(c, f->sel, raw, f->call, f->next);
 	if (long_mode(c) ? type != 12 : type != 4 && type != 12 && type != 5 && type != 1 && type != 9)
 		return x86_fault(c, X86_GP, err);
 	if (dpl < c->s.cpl || dpl < (f->sel & 3u))

@@ -35,6 +35,16 @@ LABEL(based_end);
 __asm__(".text\nbased_code: mov $0x77,%eax; lret\nbased_end:");
 ASMFN(far_call, "mov 4(%esp),%eax; mov 8(%esp),%ecx; push %eax; push %ecx; lcall *(%esp); add $8,%esp");
 
+LABEL(gate_entry);
+LABEL(gate_plain);
+__asm__(".text\ngate_entry: mov %cs,%eax; mov 8(%esp),%ebx; mov 12(%esp),%ecx; mov 16(%esp),%edx; mov %esp,%edi; lret $4\n"
+	"gate_plain: mov 4(%esp),%eax; lret");
+LABEL(user_gate_back);
+USERFN(user_gate, "mov %esp,%esi; push $0x5678; lcall $323,$0\nuser_gate_back: ud2");
+USERFN(user_gate1, "lcall $331,$0");
+USERFN(user_jump, "ljmp $323,$0");
+ASMFN(gate_call, "mov 4(%esp),%eax; push %eax; push $0; lcall *(%esp); add $8,%esp");
+
 static u32 sel(u32 i)
 {
 	return i * 8 + 1;
@@ -153,6 +163,39 @@ static void code(void)
 	ck(TRY(far_to, 0xe009, do_nothing), TRAPPED(13), "RETF to ring 0");
 }
 
+static u64 call_gate(u32 code, const void *to, u32 dpl, u32 count)
+{
+	return (A_(to) & 0xffff) | (u64)code << 16 | (u64)(0x8c00 | dpl << 13 | count) << 32 | (u64)(A_(to) >> 16) << 48;
+}
+
+static void gates(void)
+{
+	put(40, call_gate(KERNEL_CS, gate_entry, 3, 1));
+	put(41, call_gate(KERNEL_CS, gate_entry, 1, 0));
+	put(42, call_gate(KERNEL_CS, gate_plain, 1, 0));
+	put(43, call_gate(KERNEL_CS, gate_plain, 1, 0) & ~(0x8000ULL << 32));
+	put(44, call_gate(sel(100), gate_plain, 1, 0));
+	ck(TRY(gate_call, sel(42), 0), KERNEL_CS, "a call gate from ring 1 to ring 1");
+	ck(TRY(gate_call, sel(43), 0), TRAPPED(11), "... that is not present");
+	ck(last.error, 43 * 8, "... error code");
+	ck(TRY(gate_call, sel(44), 0), TRAPPED(13), "... to no segment");
+	ck(last.error, 100 * 8, "... error code");
+	ck(TRY(gate_call, 42 * 8 + 3, 0), TRAPPED(13), "... with an RPL above its DPL");
+	ck(last.error, 42 * 8, "... error code");
+	ck(user_run(user_gate, 2), 6, "a call gate from ring 3 to ring 1");
+	ck(last.eip, A_(user_gate_back), "... comes back");
+	ck(last.eax, KERNEL_CS, "... from ring 1");
+	ck(last.ebx, 0x5678, "... where its parameter was");
+	ck(last.ecx, last.esi - 4, "... and the outer stack");
+	ck(last.edx, USER_SS, "... with its selector");
+	ck(last.edi, A_(stacks[1]) - 20, "... on the stack of stack_switch");
+	ck(last.esp, last.esi, "... and both stacks are as they were");
+	ck(user_run(user_gate1, 2), 13, "a gate of DPL 1 from ring 3");
+	ck(last.error, 41 * 8, "... error code");
+	ck(user_run(user_jump, 2), 13, "a jump to an inner ring");
+	ck(last.error, KERNEL_CS & ~3u, "... error code");
+}
+
 static void ldt_rules(void)
 {
 	u32 *w = (u32 *)area;
@@ -176,5 +219,6 @@ void guest_main(void)
 	what_may_stand();
 	limits();
 	code();
+	gates();
 	ldt_rules();
 }
