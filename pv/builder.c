@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PV domain builder. Xen public/xen.h "Start-of-day memory layout", public/elfnote.h; what they leave open is as
- * Xen's own tools do it; 64-bit and 32-bit guests differ in pv/builder_abi.c. Leaves out BSD symbol tables, and what is not the guest's own memory:
- * shared_info, M2P, event channels, grants.
+ * Xen's own tools do it; 64-bit and 32-bit guests differ in pv/builder_abi.c. Leaves out BSD symbol tables, and what is
+ * not the guest's own memory: shared_info, M2P, event channels, grants.
  */
 #include "pv/builder.h"
 
@@ -68,7 +68,8 @@ static int check_kernel(const struct pv_kernel *k, struct error *e)
 				 "%s is made for the Xen interface \"%s\", not \"xen-3.0\"; give a newer kernel",
 				 k->name, n->xen_version);
 	if (k->machine != (k->elf64 ? ELF_M_X86_64 : ELF_M_386))
-		return error_set(e, -ENOTSUP, "%s is an ELF%d file for machine %u; a Xen guest is ELF64 for x86-64 or ELF32 for i386",
+		return error_set(e, -ENOTSUP,
+				 "%s is an ELF%d file for machine %u; a Xen guest is ELF64 for x86-64 or ELF32 for i386",
 				 k->name, k->elf64 ? 64 : 32, k->machine);
 	if (!k->elf64 && n->pae == PV_PAE_NO)
 		return error_set(e, -ENOTSUP,
@@ -76,7 +77,8 @@ static int check_kernel(const struct pv_kernel *k, struct error *e)
 				 "a 64-bit one",
 				 k->name);
 	if (!k->elf64 && n->hv_start_low > COMPAT_HYPER_START)
-		return error_set(e, -ENOTSUP, "%s wants the addresses below its note HV_START_LOW 0x%llx, and Xen's begin at 0x%x",
+		return error_set(e, -ENOTSUP,
+				 "%s wants the addresses below its note HV_START_LOW 0x%llx, and Xen's begin at 0x%x",
 				 k->name, ULL(n->hv_start_low), COMPAT_HYPER_START);
 	if (n->features_required & refused || n->unknown_required[0])
 		return error_set(e, -ENOTSUP, "%s requires a feature that no PV guest is given: FEATURES \"%s\"%s%s",

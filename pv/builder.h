@@ -89,8 +89,8 @@ struct pv_build_out {
 
 /*
  * Builds a guest, PV64 or PV32 by its kernel. Errors, each with a sentence: -ENOEXEC (no Xen notes, PVH only, another
- * loader), -ENOTSUP (32-bit without PAE, features we do not give), -ENOMEM (too little memory: the sentence says how much would do), -E2BIG
- * (command line), -EINVAL (addresses that make no sense), -EFAULT (a frame is missing).
+ * loader), -ENOTSUP (32-bit without PAE, features we do not give), -ENOMEM (too little memory: the sentence says how
+ * much would do), -E2BIG (command line), -EINVAL (addresses that make no sense), -EFAULT (a frame is missing).
  */
 int pv_build(const struct pv_build_in *in, struct pv_build_out *out, struct error *e);
 

@@ -117,7 +117,7 @@ static void start_info32(u8 *p, const struct pv_start_info *si)
 
 static bool usable32(u64 va, u64 pages)
 {
-	return pages && pages <= COMPAT_HYPER_START >> PAGE_SHIFT && va + (pages << PAGE_SHIFT) <= COMPAT_HYPER_START;
+	return pages && va < COMPAT_HYPER_START && pages <= (COMPAT_HYPER_START - va) >> PAGE_SHIFT;
 }
 
 const struct pv_build_abi pv_build_abi32 = {

@@ -396,8 +396,10 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 	if (!nr_pages)
 		return error_set(e, -EINVAL, "Guest %s has no memory; give it some with -m.", in->name);
 	if (!in->kernel->elf64 && nr_pages >> (20 - PAGE_SHIFT) > pv_build_max_mib32())
-		return error_set(e, -E2BIG, "%s is a 32-bit kernel, and such a guest can have at most %" PRIu64 " MiB of memory; "
-				 "use a smaller -m.", in->kernel->name, pv_build_max_mib32());
+		return error_set(e, -E2BIG,
+				 "%s is a 32-bit kernel, and such a guest can have at most %" PRIu64 " MiB of memory; "
+				 "use a smaller -m.",
+				 in->kernel->name, pv_build_max_mib32());
 	rc = cpu_features_parse(cpu, &features, e);
 	if (rc)
 		return rc;

@@ -100,7 +100,8 @@ static UNUSED void mk_notes(struct buf *b, const struct mk *m, u64 entry)
 	mk_note_str(b, PV_NOTE_PAE_MODE, m->pae ? m->pae : "yes");
 	mk_note(b, PV_NOTE_L1_MFN_VALID, "\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 16);
 	mk_note_num(b, PV_NOTE_SUSPEND_CANCEL, 1, 4);
-	mk_note_num(b, PV_NOTE_HV_START_LOW, m->hv_start_low ? m->hv_start_low : m->elf32 ? 0xf5800000 : 0xffff800000000000, word);
+	mk_note_num(b, PV_NOTE_HV_START_LOW,
+		    m->hv_start_low ? m->hv_start_low : m->elf32 ? 0xf5800000 : 0xffff800000000000, word);
 	if (m->mod_start_pfn)
 		mk_note_num(b, PV_NOTE_MOD_START_PFN, 1, 4);
 	if (m->init_p2m)

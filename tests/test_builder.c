@@ -405,6 +405,11 @@ START_TEST(refusals)
 	m.vbase = 0xf5400000;
 	guest_kernel(&g, &m);
 	guest_refused(&g, -EINVAL, "not all addresses");
+	m.vbase = 0xffffffffffe00000;
+	m.paddr = 0;
+	guest_kernel(&g, &m);
+	guest_refused(&g, -EINVAL, "");
+	m.paddr = 0x100000;
 	m.vbase = 0xc0000000;
 	m.hv_start_low = 0xf6000000;
 	guest_kernel(&g, &m);

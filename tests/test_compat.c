@@ -293,7 +293,8 @@ START_TEST(bad_frames)
 		b.cs = cases[i].cs;
 		e->vcpu[0].s.kernel_ss = cases[i].ss;
 		e->vcpu[0].s.kernel_sp = cases[i].sp;
-		ck_assert_msg(!compat_bounce(e->d->vcpus[0], &b) && e->d->end == END_CRASH && strstr(e->d->crash, cases[i].words),
+		ck_assert_msg(!compat_bounce(e->d->vcpus[0], &b) && e->d->end == END_CRASH &&
+				      strstr(e->d->crash, cases[i].words),
 			      "case %zu: %s", i, e->d->crash);
 		env_free(e);
 	}
