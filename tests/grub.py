@@ -10,12 +10,14 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 import zlib
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import rfb  # noqa: E402
 from console import Console, Count, Gone, tool  # noqa: E402
 
 MIB = 1 << 20
@@ -173,6 +175,36 @@ def menus(c, program, disks, work):
     c.check("... without a word of ours: the prompt was asked for", b"paravane: the boot" not in g.seen)
 
 
+def bar(viewer):
+    """Where the bar of the menu is: the first line of the picture that is lit nearly all along."""
+    picture = viewer.rgb()
+    for y in range(viewer.height):
+        if picture[y * viewer.width * 3:(y + 1) * viewer.width * 3].count(0) < viewer.width:
+            return y
+    return None
+
+
+def by_vnc(c, program, disks, work):
+    if not re.search("libvncserver.*yes", tool(program, "-version")[1]):
+        return
+    disk = disks.make("vnc", MENU.format(timeout=60))
+    with tempfile.TemporaryDirectory() as spot:  # a socket's path is short
+        g = Console([program, "-M", "xenpv", "-m", "64", "-hda", disk, "-serial", "stdio", "-timeout", "90",
+                     "-vnc", f"unix:{spot}/vnc"], f"{work}/vnc.out")
+        g.wait_for(rb"executed automatically")
+        v = rfb.Viewer(f"{spot}/vnc")
+        first = v.until(bar, 30)
+        c.check("a viewer sees the menu", first is not None)
+        v.key("down")
+        second = v.until(lambda viewer: bar(viewer) != first and bar(viewer), 30)
+        c.check("... and its bar go down", first and second and second > first, f"{first} and {second}")
+        v.key("return")
+        m = g.wait_for(rb"cmdline \[(.*)\]")
+        c.same("the entry chosen by VNC boots", m[1], b"entry=second root=/dev/xvda")
+        c.same("... and ends", g.end(), 0)
+        v.close()
+
+
 def timeouts(c, program, disks, work):
     disk = disks.make("timeout", MENU.format(timeout=3))
     ran = [boot(program, work, "-hda", disk, "-stats", "-icount", "sleep=off") for _ in range(2)]
@@ -238,7 +270,7 @@ def main():
     os.makedirs(work, exist_ok=True)
     c = Count("grub")
     disks = Disks(guest, work)
-    for part in (menus, timeouts, kinds_of_disks, nothing_there):
+    for part in (menus, by_vnc, timeouts, kinds_of_disks, nothing_there):
         began = time.monotonic()
         try:
             part(c, program, disks, work)
