@@ -4,6 +4,8 @@
  */
 #include "base/buf.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/endian.h"
@@ -46,6 +48,19 @@ void buf_put(struct buf *b, const void *p, size_t n)
 		memcpy(d, p, n);
 		b->len += n;
 	}
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		buf_put(b, text, MIN((size_t)n, sizeof text - 1));
 }
 
 void buf_put_u8(struct buf *b, u8 v)

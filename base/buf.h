@@ -23,6 +23,8 @@ void buf_free(struct buf *b);
 /* Makes room for n more bytes; NULL (and failed set) when memory is short. */
 u8 *buf_reserve(struct buf *b, size_t n);
 void buf_put(struct buf *b, const void *p, size_t n);
+/* Text, without its zero; more than 2047 bytes of it are cut off. */
+void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 void buf_put_u8(struct buf *b, u8 v);
 void buf_put_u16(struct buf *b, u16 v);
 void buf_put_u32(struct buf *b, u32 v);

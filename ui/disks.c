@@ -6,7 +6,6 @@
 #include "ui/disks.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -343,21 +342,6 @@ int guest_disk_eject(struct guest *g, const char *id, bool force, struct error *
 	return 0;
 }
 
-static void line(struct buf *out, const char *fmt, ...) PRINTF(2, 3);
-
-static void line(struct buf *out, const char *fmt, ...)
-{
-	char text[1024];
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		buf_put(out, text, MIN((size_t)n, sizeof text - 1));
-}
-
 void guest_disk_describe(struct guest *g, struct buf *out)
 {
 	u32 i;
@@ -373,25 +357,32 @@ void guest_disk_describe(struct guest *g, struct buf *out)
 		if (!d)
 			continue;
 		if (!d->block) {
-			line(out, "%s: [not inserted]\n    Removable device: xvd%c, ejected\n", d->node->name, 'a' + (int)d->index);
+			buf_printf(out, "%s: [not inserted]\n    Removable device: xvd%c, ejected\n", d->node->name,
+				   'a' + (int)d->index);
 			continue;
 		}
 		block_describe(d->block, text, sizeof text);
-		line(out, "%s: %s\n    Attached to:      xvd%c (vbd %u), %s%s%s\n", d->node->name, text, 'a' + (int)d->index,
-		     vbd_number(d->index), d->cdrom ? "cdrom, " : "",
-		     !d->vbd ? "not plugged in" : vbd_connected(d->vbd) ? "in use by the guest" : "not in use",
-		     d->fate == REMOVED ? ", being removed" : d->fate == EJECTED ? ", being ejected" : "");
+		buf_printf(out, "%s: %s\n    Attached to:      xvd%c (vbd %u), %s%s%s\n", d->node->name, text,
+			   'a' + (int)d->index, vbd_number(d->index), d->cdrom ? "cdrom, " : "",
+			   !d->vbd                 ? "not plugged in"
+			   : vbd_connected(d->vbd) ? "in use by the guest"
+						   : "not in use",
+			   d->fate == REMOVED   ? ", being removed"
+			   : d->fate == EJECTED ? ", being ejected"
+						: "");
 		if (!d->vbd)
 			continue;
 		s = vbd_stats(d->vbd);
 		host = block_stats(d->block);
 		for (op = 0; op < BLOCK_OPS; op++)
 			failed += host->errors[op];
-		line(out,
-		     "    Requests:         %llu read (%llu bytes), %llu written (%llu bytes), %llu flushes, %llu discards, %llu "
-		     "refused, %llu failed\n",
-		     (unsigned long long)s->reads, (unsigned long long)s->read_bytes, (unsigned long long)s->writes,
-		     (unsigned long long)s->written_bytes, (unsigned long long)s->flushes, (unsigned long long)s->discards,
-		     (unsigned long long)s->refused, (unsigned long long)failed);
+		buf_printf(out,
+			   "    Requests:         %llu read (%llu bytes), %llu written (%llu bytes), %llu flushes, "
+			   "%llu discards, %llu "
+			   "refused, %llu failed\n",
+			   (unsigned long long)s->reads, (unsigned long long)s->read_bytes,
+			   (unsigned long long)s->writes, (unsigned long long)s->written_bytes,
+			   (unsigned long long)s->flushes, (unsigned long long)s->discards,
+			   (unsigned long long)s->refused, (unsigned long long)failed);
 	}
 }

@@ -17,7 +17,7 @@ struct parser {
 	u32 depth;
 };
 
-static int logic(struct parser *x, u64 *v);
+static int binary(struct parser *x, u32 level, u64 *v);
 
 static void blanks(struct parser *x)
 {
@@ -93,7 +93,7 @@ static int unary(struct parser *x, u64 *v)
 		if (x->depth == DEPTH_MAX)
 			return error_set(x->e, -EINVAL, "the expression is nested more than %u deep", DEPTH_MAX);
 		x->depth++;
-		rc = op == '(' ? logic(x, v) : unary(x, v);
+		rc = op == '(' ? binary(x, 0, v) : unary(x, v);
 		x->depth--;
 		if (rc)
 			return rc;
@@ -120,78 +120,64 @@ static int unary(struct parser *x, u64 *v)
 	return error_set(x->e, -EINVAL, "'%.24s': a number or a register such as $rip was expected", x->p);
 }
 
-static int product(struct parser *x, u64 *v)
+static int apply(struct parser *x, char op, u64 *v, u64 b)
 {
-	int rc = unary(x, v);
-	u64 b;
-
-	for (;;) {
-		char op;
-
-		if (rc)
-			return rc;
-		blanks(x);
-		op = *x->p;
-		if (op != '*' && op != '/' && op != '%')
-			return 0;
-		x->p++;
-		rc = unary(x, &b);
-		if (rc)
-			return rc;
-		if (op != '*' && !b)
+	switch (op) {
+	case '&':
+		*v &= b;
+		break;
+	case '|':
+		*v |= b;
+		break;
+	case '^':
+		*v ^= b;
+		break;
+	case '+':
+		*v += b;
+		break;
+	case '-':
+		*v -= b;
+		break;
+	case '*':
+		*v *= b;
+		break;
+	default:
+		if (!b)
 			return error_set(x->e, -EINVAL, "division by zero");
-		*v = op == '*' ? *v * b : op == '/' ? *v / b : *v % b;
+		*v = op == '/' ? *v / b : *v % b;
 	}
+	return 0;
 }
 
-static int sum(struct parser *x, u64 *v)
+/* Operators of one level, and what binds closer between them. */
+static int binary(struct parser *x, u32 level, u64 *v)
 {
-	int rc = product(x, v);
-	u64 b;
+	static const char *const ops[] = { "&|^", "+-", "*/%" };
+	int rc;
 
-	for (;;) {
+	if (level == ARRAY_SIZE(ops))
+		return unary(x, v);
+	rc = binary(x, level + 1, v);
+	while (!rc) {
+		u64 b;
 		char op;
 
-		if (rc)
-			return rc;
 		blanks(x);
 		op = *x->p;
-		if (op != '+' && op != '-')
-			return 0;
+		if (!op || !strchr(ops[level], op))
+			break;
 		x->p++;
-		rc = product(x, &b);
-		if (rc)
-			return rc;
-		*v = op == '+' ? *v + b : *v - b;
+		rc = binary(x, level + 1, &b);
+		if (!rc)
+			rc = apply(x, op, v, b);
 	}
-}
-
-static int logic(struct parser *x, u64 *v)
-{
-	int rc = sum(x, v);
-	u64 b;
-
-	for (;;) {
-		char op;
-
-		if (rc)
-			return rc;
-		blanks(x);
-		op = *x->p;
-		if (op != '&' && op != '|' && op != '^')
-			return 0;
-		x->p++;
-		rc = sum(x, &b);
-		if (rc)
-			return rc;
-		*v = op == '&' ? *v & b : op == '|' ? *v | b : *v ^ b;
-	}
+	return rc;
 }
 
 int expr_eval(const char **p, const struct expr_env *env, u64 *v, struct error *e)
 {
 	struct parser x = { .p = *p, .env = env, .e = e };
-	int rc = logic(&x, v);
+	int rc = binary(&x, 0, v);
 
 	if (rc)
 		return rc;
