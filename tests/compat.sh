@@ -26,7 +26,7 @@ fi
 if [ -x "$busybox" ]; then
 	make_initrd "$busybox" "$dir/tree" "$dir/initrd.gz"
 	"$program" -M xenpv -name compat -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet" \
-		-serial stdio -timeout 120 -icount sleep=off </dev/null >"$dir/linux.out" 2>"$dir/linux.err"
+		-serial stdio -timeout 600 -icount sleep=off </dev/null >"$dir/linux.out" 2>"$dir/linux.err"
 	for what in vdso int80 fast many tls sigaction signal ldt based offset fork end; do
 		has "32-bit program: $what" "$dir/linux.out" "MARK $what"
 	done
@@ -62,7 +62,7 @@ truncate -s 16M "$dir/disk.img"
 grub() {
 	rm -f "$dir/keys"
 	mkfifo "$dir/keys"
-	"$program" -M xenpv -name grub -m 96 -kernel "$grub" -hda "$dir/disk.img" -serial stdio -timeout 60 <"$dir/keys" \
+	"$program" -M xenpv -name grub -m 96 -kernel "$grub" -hda "$dir/disk.img" -serial stdio -timeout 300 <"$dir/keys" \
 		>"$dir/$1.out" 2>"$dir/$1.err" &
 	pid=$!
 	exec 3>"$dir/keys"

@@ -31,7 +31,7 @@ run() {
 	name=$1 what=$2
 	shift 2
 	"$program" -M xenpv -name disk -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet do=$what" \
-		-serial stdio -timeout 120 -icount sleep=off -stats "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err"
+		-serial stdio -timeout 600 -icount sleep=off -stats "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err"
 	code=$?
 	tr -d '\r' <"$dir/$name.out" | grep -a '^MARK' >"$dir/$name.marks"
 	return $code
@@ -123,7 +123,7 @@ keep=$!
 truncate -s 4M "$dir/e.raw"
 [ -z "$img" ] || qemu-img create -q -f qcow2 "$dir/e.raw" 4M
 "$program" -M xenpv -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append 'console=hvc0 quiet do=twice' -serial stdio \
-	-timeout 120 -icount sleep=off -drive "file=$dir/e.raw,format=$format" </dev/null >"$dir/twice.out" 2>"$dir/twice.err" &
+	-timeout 600 -icount sleep=off -drive "file=$dir/e.raw,format=$format" </dev/null >"$dir/twice.out" 2>"$dir/twice.err" &
 pid=$!
 tries=0
 while [ $tries -lt 600 ] && ! grep -qa 'MARK synced' "$dir/twice.out" && kill -0 $pid 2>/dev/null; do

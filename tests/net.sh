@@ -25,7 +25,7 @@ guest() {
 	name=$1 append=$2
 	shift 2
 	"$program" -name "$name" -m 128 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet $append" \
-		-serial stdio -timeout 120 "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err"
+		-serial stdio -timeout 600 "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err"
 	echo $? >"$dir/$name.rc"
 }
 
@@ -36,7 +36,7 @@ marked() {
 # waits NAME WORD: until the guest has said it.
 waits() {
 	n=0
-	while [ -z "$(marked "$1" "$2")" ] && [ $n -lt 300 ]; do
+	while [ -z "$(marked "$1" "$2")" ] && [ $n -lt 1500 ]; do
 		sleep 0.2
 		n=$((n + 1))
 	done

@@ -25,7 +25,7 @@ boot() {
 	name=$1 append=$2
 	shift 2
 	"$program" -M xenpv -name "$name" -m 256 -kernel "$kernel" -initrd "$dir/initrd.gz" \
-		-append "console=hvc0 quiet $append" -serial stdio -timeout 60 "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err" &
+		-append "console=hvc0 quiet $append" -serial stdio -timeout 300 "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err" &
 }
 
 marked() {
@@ -101,7 +101,7 @@ fwd = [s.getsockname()[1] for s in held]
 for s in held: s.close()
 with open(base + ".tmp", "w") as f: print(web.server_port, sink.getsockname()[1], *fwd, file=f)
 os.rename(base + ".tmp", base + ".ports")
-sink.settimeout(50)
+sink.settimeout(250)
 c, _ = sink.accept()
 h = hashlib.sha256()
 while True:
@@ -112,14 +112,14 @@ say("up", h.hexdigest())
 c.close()
 for attempt in range(100):
     try:
-        got = urllib.request.urlopen("http://127.0.0.1:%d/down" % fwd[0], timeout=20).read()
+        got = urllib.request.urlopen("http://127.0.0.1:%d/down" % fwd[0], timeout=100).read()
         say("httpd", hashlib.sha256(got).hexdigest())
         break
     except OSError:
         time.sleep(0.1)
 for attempt in range(100):
     try:
-        c = socket.create_connection(("127.0.0.1", fwd[1]), timeout=20)
+        c = socket.create_connection(("127.0.0.1", fwd[1]), timeout=100)
         c.sendall(data)
         c.shutdown(socket.SHUT_WR)
         c.recv(1)
@@ -130,7 +130,7 @@ say("end")
 END
 	host=$!
 	tries=0
-	while [ ! -f "$dir/$name.ports" ] && [ $tries -lt 100 ]; do
+	while [ ! -f "$dir/$name.ports" ] && [ $tries -lt 500 ]; do
 		tries=$((tries + 1))
 		sleep 0.1
 	done

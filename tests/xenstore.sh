@@ -26,7 +26,7 @@ begin() {
 	shift 2
 	rm -f "$dir/$name.out"
 	"$program" -M xenpv -name boot -m 256 -kernel "$kernel" -initrd "$initrd" -append "console=hvc0 quiet work=0 $append" \
-		-serial stdio -timeout 120 -xenstore "unix:$XENSTORED_PATH" "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err" &
+		-serial stdio -timeout 600 -xenstore "unix:$XENSTORED_PATH" "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err" &
 	pid=$!
 	tries=0
 	while [ $tries -lt 300 ] && ! grep -q 'MARK ending' "$dir/$name.out" 2>/dev/null; do
@@ -169,7 +169,7 @@ wait $pid
 for with in "-xenstore unix:$XENSTORED_PATH" ''; do
 	# shellcheck disable=SC2086
 	"$program" -name boot -m 256 -kernel "$kernel" -initrd "$initrd" -append 'console=hvc0 quiet work=0' -serial stdio \
-		-icount sleep=off -timeout 120 -stats $with </dev/null 2>&1 |
+		-icount sleep=off -timeout 600 -stats $with </dev/null 2>&1 |
 		grep -E '^(instructions|guest time|state hash)' >"$dir/same${with:+1}"
 done
 is 'a socket alone changes nothing' "$(cat "$dir/same1")" "$(cat "$dir/same")"
