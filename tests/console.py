@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -90,3 +91,23 @@ class Console:
 def tool(*command):
     p = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return p.returncode, p.stdout
+
+
+def monitor(path, command, seconds=LONG):
+    """What the monitor says to a command."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(seconds)
+        s.connect(path)
+
+        def answer():
+            b = b""
+            while b"(paravane) " not in b:
+                got = s.recv(4096)
+                if not got:
+                    raise OSError(f"the monitor hung up after {b!r}")
+                b += got
+            return b.decode(errors="replace")
+
+        answer()
+        s.sendall(command.encode() + b"\n")
+        return answer()

@@ -9,7 +9,6 @@ needs is not there, and a sentence says what.
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import rfb  # noqa: E402
+from console import monitor  # noqa: E402
+from xvfb import Xvfb  # noqa: E402
 
 IMAGES = "/usr/lib/debian-installer/images/12/amd64/gtk/debian-installer/amd64"
 SLOW = 600 if os.environ.get("SLOW") else 300  # seconds until its first screen on a loaded machine
@@ -55,57 +56,9 @@ def bar(v):
     return (lines[0], lines[-1]) if len(lines) > 8 and lines[-1] - lines[0] + 1 == len(lines) else None
 
 
-def monitor(path, command):
-    """What the monitor says to a command."""
-    s = socket.socket(socket.AF_UNIX)
-    s.settimeout(SOON)
-    s.connect(path)
-    b = b""
-    while b"(paravane) " not in b:
-        b += s.recv(4096)
-    s.sendall(command.encode() + b"\n")
-    b = b""
-    while b.count(b"(paravane) ") < 1:
-        b += s.recv(4096)
-    s.close()
-    return b.decode(errors="replace")
-
-
 def cpu_seconds(pid):
     fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def same_picture(v, path):
-    """How many pixels of a PPM file differ from the viewer's picture; -1: it has another size."""
-    try:
-        w, h, b = rfb.read_ppm(path)
-    except (OSError, IndexError, ValueError):
-        return -1
-    if (w, h) != (v.width, v.height):
-        return -1
-    mine = v.rgb()
-    if b == mine:
-        return 0
-    return sum(1 for i in range(0, len(mine), 3) if b[i:i + 3] != mine[i:i + 3])
-
-
-class Xvfb:
-    def __init__(self):
-        r, w = os.pipe()
-        self.p = subprocess.Popen(["Xvfb", "-displayfd", str(w), "-screen", "0", "1024x768x24", "-nolisten", "tcp"], pass_fds=[w],
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.close(w)
-        with os.fdopen(r) as f:
-            self.display = ":" + f.readline().strip()
-
-    def run(self, *words):
-        return subprocess.run(words, env={**os.environ, "DISPLAY": self.display}, capture_output=True, text=True,
-                              timeout=60, check=False).stdout.strip()
-
-    def stop(self):
-        self.p.terminate()
-        self.p.wait()
 
 
 def look(program, spot, work, x):
@@ -140,7 +93,7 @@ def look(program, spot, work, x):
             while True:
                 x.run("import", "-window", window, "-depth", "8", shot)
                 v.update(0.2)
-                n = same_picture(v, shot)
+                n = v.differs(shot)
                 if not n or time.monotonic() > end:
                     break
             check("the window shows the same", n == 0, f"{n} pixels differ")
@@ -180,7 +133,7 @@ def look(program, spot, work, x):
         while True:
             monitor(mon, f"screendump {spot}/dump.ppm")
             v.update(0.2)
-            n = same_picture(v, f"{spot}/dump.ppm")
+            n = v.differs(f"{spot}/dump.ppm")
             if not n or time.monotonic() > end:
                 break
         check("screendump writes what is seen", n == 0, f"{n} pixels differ")

@@ -11,8 +11,8 @@ KEYS = {"down": 0xff54, "up": 0xff52, "return": 0xff0d, "tab": 0xff09, "escape":
 
 
 class Viewer:
-    def __init__(self, address, shared=True, seconds=60):
-        """address: the path of a socket, or (host, port). No password."""
+    def __init__(self, address, shared=True, seconds=60, follows=True):
+        """address: the path of a socket, or (host, port). No password. follows: asks for the next update when one came."""
         if isinstance(address, str):
             self.s = socket.socket(socket.AF_UNIX)
         else:
@@ -20,6 +20,8 @@ class Viewer:
         self.s.settimeout(seconds)
         self.s.connect(address)
         self.extended = False
+        self.follows = follows
+        self.updates = 0
         self.rects = []   # of all updates since clear()
         self.received = 0
         if self.get(12) != b"RFB 003.008\n":
@@ -40,7 +42,7 @@ class Viewer:
         wanted = [RAW, DESKTOP_SIZE, EXTENDED_KEY]
         self.s.sendall(struct.pack(f">BxH{len(wanted)}i", 2, len(wanted), *wanted))
         self.pixels = bytearray(self.width * self.height * 4)
-        self.asked = False
+        self.asked = False  # an update is still to come
         self.ask(False)
 
     def close(self):
@@ -90,10 +92,13 @@ class Viewer:
             came = True
             kind = self.get(1)[0]
             if kind == 0:
-                fresh = False
+                fresh, before = False, len(self.rects)
                 for _ in range(struct.unpack(">xH", self.get(3))[0]):
                     fresh |= self._rect()
-                self.ask(not fresh)
+                self.updates += 1
+                self.asked = self.asked and not fresh and len(self.rects) == before
+                if self.follows or fresh:
+                    self.ask(not fresh)
             elif kind == 3:
                 self.get(struct.unpack(">xxxI", self.get(7))[0])
             elif kind != 2:
@@ -134,6 +139,19 @@ class Viewer:
         for i in range(3):
             out[i::3] = self.pixels[2 - i::4]
         return bytes(out)
+
+    def differs(self, path):
+        """How many pixels of a PPM file differ from the picture; -1: it has another size, or is not whole yet."""
+        try:
+            w, h, b = read_ppm(path)
+        except (OSError, IndexError, ValueError):
+            return -1
+        mine = self.rgb()
+        if (w, h) != (self.width, self.height) or len(b) != len(mine):
+            return -1
+        if b == mine:
+            return 0
+        return sum(1 for i in range(0, len(mine), 3) if b[i:i + 3] != mine[i:i + 3])
 
 
 def read_ppm(path):
