@@ -18,6 +18,7 @@ import zlib
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import rfb  # noqa: E402
+import xvfb  # noqa: E402
 from console import Console, Count, Gone, tool  # noqa: E402
 
 MIB = 1 << 20
@@ -205,6 +206,100 @@ def by_vnc(c, program, disks, work):
         v.close()
 
 
+class Letters:
+    """A picture of the text console: 80 x 25 letters of 8 x 16 pixels, each as 16 bytes, a bit set where it is lit."""
+
+    def __init__(self, path):
+        width, height, b = rfb.read_ppm(path)
+        self.size = width, height
+        if self.size != (640, 400) or len(b) != 640 * 400 * 3:
+            raise ValueError(f"the window is {width} x {height}")
+        lit = [sum((b[at + 3 * i] > 128) << (7 - i) for i in range(8)) for at in range(0, len(b), 24)]
+        self.rows = [[bytes(lit[(16 * y + i) * 80 + x] for i in range(16)) for x in range(80)] for y in range(25)]
+
+    def frame(self):
+        """The rows of the menu's upper and lower edge: one and the same letter along most of a row, corners at the ends."""
+        found = []
+        for y, row in enumerate(self.rows):
+            edge = row[40]
+            if any(edge) and row[2:78] == [edge] * 76 and any(row[1]) and row[1] == row[78] != edge:
+                found.append(y)
+        return found if len(found) == 2 else None
+
+    def inverted(self):
+        """Rows where the ground is lit."""
+        return [y for y, row in enumerate(self.rows) if row[60] == b"\xff" * 16]
+
+    def text(self, y):
+        return b"".join(self.rows[y][3:77])  # without the star before what is chosen
+
+
+def by_window(c, program, disks, work):
+    lacks = xvfb.lacks()
+    if lacks or not re.search("SDL2.*yes", tool(program, "-version")[1]):
+        print(f"grub: the menu in a window is left out: {f'there is no {lacks[0]} here' if lacks else 'this build has no SDL2'}")
+        return
+    disk = disks.make("window", MENU.format(timeout=-1))
+    if os.path.exists(f"{work}/window.text"):
+        os.unlink(f"{work}/window.text")
+    x = xvfb.Xvfb()
+    g = None
+
+    def look(what, seconds=60):
+        """Pictures of the window until one is as it should be; the last one that could be read."""
+        end = time.monotonic() + seconds
+        got = None
+        while time.monotonic() < end:
+            try:
+                x.picture(window, f"{work}/window.ppm")
+                got = Letters(f"{work}/window.ppm")
+                if what(got):
+                    break
+            except (OSError, ValueError, IndexError):
+                pass
+            time.sleep(0.1)
+        return got
+
+    try:
+        g = Console(["env", f"DISPLAY={x.display}", program, "-M", "xenpv", "-name", "menu", "-hda", disk, "-m", "300",
+                     "-display", "sdl", "-serial", f"file:{work}/window.text", "-timeout", "200"], f"{work}/window.out")
+        end = time.monotonic() + 60
+        window = ""
+        while not window and g.process.poll() is None and time.monotonic() < end:
+            window = x.window("Paravane .menu.")
+            time.sleep(0.1)
+        if not c.check("a window opens", window, g.seen):
+            return
+        x.run("xdotool", "windowmove", window, "0", "0")
+        x.run("xdotool", "mousemove", "320", "200")
+        first = look(lambda p: p.frame() and p.inverted())
+        if not c.check("the window has the size of the text console", first):
+            return
+        frame = first.frame() or [0, 0]
+        c.check("it shows the menu's frame", 2 <= frame[0] and frame[0] + 8 < frame[1] < 24, frame)
+        top = frame[0] + 1
+        c.same("and the first entry inverted", first.inverted(), [top])
+        x.run("xdotool", "key", "Down")
+        second = look(lambda p: p.inverted() == [top + 1])
+        c.same("Down in the window: the second is", second.inverted(), [top + 1])
+        for y, name in ((top, "first"), (top + 1, "second")):
+            c.check(f"... and the {name} entry has its other colours",
+                    first.text(y) == bytes(255 - b for b in second.text(y)) and len(set(first.text(y))) > 4)
+        changed = [y for y in range(25) if first.rows[y] != second.rows[y]]
+        c.same("... and nothing else has changed", changed, [top, top + 1])
+        x.run("xdotool", "key", "Return")
+        c.same("the guest chosen there ends", g.end(), 0)
+        with open(f"{work}/window.text", "rb") as f:
+            said = f.read()
+        m = re.search(rb"cmdline \[(.*)\]", said)
+        c.same("... and is the one chosen in the window", m and m[1], b"entry=second root=/dev/xvda")
+        c.check("... with its module", MODULE_SAYS.encode() in said, said[-300:])
+    finally:
+        if g and g.process.poll() is None:
+            g.kill()
+        x.stop()
+
+
 def timeouts(c, program, disks, work):
     disk = disks.make("timeout", MENU.format(timeout=3))
     ran = [boot(program, work, "-hda", disk, "-stats", "-icount", "sleep=off") for _ in range(2)]
@@ -270,7 +365,7 @@ def main():
     os.makedirs(work, exist_ok=True)
     c = Count("grub")
     disks = Disks(guest, work)
-    for part in (menus, by_vnc, timeouts, kinds_of_disks, nothing_there):
+    for part in (menus, by_vnc, by_window, timeouts, kinds_of_disks, nothing_there):
         began = time.monotonic()
         try:
             part(c, program, disks, work)

@@ -87,11 +87,11 @@ def look(program, spot, work, x):
         white = sum(1 for i in range(185, 530, 5) for k in range(400, 750, 5) if v.pixel(k, i) == (255, 255, 255))
         check("the list is white", white > 3000, white)
         if x:
-            window = x.run("xdotool", "search", "--name", "Paravane .installer.").split("\n")[0]
+            window = x.window("Paravane .installer.")
             x.run("xdotool", "windowmove", window, "0", "0")  # nobody else places it, and it would stand over the edge
             end = time.monotonic() + SOON
             while True:
-                x.run("import", "-window", window, "-depth", "8", shot)
+                x.picture(window, shot)
                 v.update(0.2)
                 n = v.differs(shot)
                 if not n or time.monotonic() > end:
@@ -128,7 +128,19 @@ def look(program, spot, work, x):
         said = monitor(mon, "info mice") + monitor(mon, "info displays") + monitor(mon, "info vnc")
         for part in ("(absolute)", "* 1: graphics, 800 x 600", "Client: a local socket"):
             check(f"the monitor knows: {part}", part in said, said)
-        # What the monitor writes is what is seen.
+        # The pointer wanders, the selection too: X draws and restores under the one, scrolls for the other.
+        v.clear()
+        for i in range(60):
+            v.pointer(100 + i * 37 % 600, 60 + i * 53 % 500)
+            if i % 6 == 0:
+                v.key("up" if i % 4 else "down")
+            v.update(0.05)
+        v.key("page_down")
+        v.update(0.5)
+        v.key("home")
+        v.update(0.5)
+        check("the pointer's ways are seen", len(v.rects) > 20, v.rects)
+        # When it has settled, what the monitor writes is what is seen, and so is the window.
         end = time.monotonic() + SOON
         while True:
             monitor(mon, f"screendump {spot}/dump.ppm")
@@ -137,6 +149,15 @@ def look(program, spot, work, x):
             if not n or time.monotonic() > end:
                 break
         check("screendump writes what is seen", n == 0, f"{n} pixels differ")
+        save(v, f"{work}/last.ppm")
+        if x:
+            while True:
+                x.picture(window, shot)
+                v.update(0.2)
+                n = v.differs(shot)
+                if not n or time.monotonic() > end:
+                    break
+            check("the window still shows the same", n == 0, f"{n} pixels differ")
 
         # Nothing moves: watching it costs little.
         v.update(1)

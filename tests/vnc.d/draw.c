@@ -3,6 +3,7 @@
  * The first and only program of a guest: draws on /dev/fb0, as it is told on the console, and says what it drew last as a CRC-32
  * (IEEE 802.3) over red, green, blue of each visible pixel. One command a line:
  *   draw SEED MS PAUSE  random drawing for so many ms of the guest's time, with pauses of up to PAUSE ms; MS: a beat each 100 ms
+ *   both SEED MS PAUSE  the same by two processes at a time
  *   rect X Y W H RGB    one rectangle, RGB in hexadecimal
  *   flash X Y W H MS    one rectangle inverted and, so many ms later, inverted back
  *   size W H            another resolution
@@ -19,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -235,6 +237,14 @@ static void obey(struct screen *s, const char *line)
 
 	if (sscanf(line, "draw %u %u %u", &a, &b, &c) == 3) {
 		draw(s, a, b, c);
+	} else if (sscanf(line, "both %u %u %u", &a, &b, &c) == 3) {
+		pid_t child = fork();
+
+		draw(s, child ? a : a + 1000, b, c);
+		if (!child)
+			exit(0);
+		if (child < 0 || wait(NULL) != child)
+			printf("ERROR no second process\n");
 	} else if (sscanf(line, "rect %u %u %u %u %x", &a, &b, &c, &d, &e) == 5) {
 		rect(s, a, b, c, d, e);
 	} else if (sscanf(line, "flash %u %u %u %u %u", &a, &b, &c, &d, &e) == 5) {
