@@ -4,6 +4,8 @@
  * (IEEE 802.3) over red, green, blue of each visible pixel. One command a line:
  *   draw SEED MS PAUSE  random drawing for so many ms of the guest's time, with pauses of up to PAUSE ms; MS: a beat each 100 ms
  *   both SEED MS PAUSE  the same by two processes at a time
+ *   dots SEED N PAUSE   N small things, each where nothing later is drawn, with pauses of up to PAUSE ms
+ *   text SEED N PAUSE   N words anywhere by the kernel's console
  *   rect X Y W H RGB    one rectangle, RGB in hexadecimal
  *   flash X Y W H MS    one rectangle inverted and, so many ms later, inverted back
  *   size W H            another resolution
@@ -26,7 +28,7 @@
 #include <unistd.h>
 
 struct screen {
-	int fd;
+	int fd, tty;
 	uint8_t *memory;
 	unsigned width, height, stride; /* stride: pixels */
 	uint64_t random;
@@ -208,6 +210,44 @@ static void draw(struct screen *s, unsigned seed, unsigned ms, unsigned pause)
 	printf("STROKES %lu\n", strokes);
 }
 
+static void dots(struct screen *s, unsigned seed, unsigned n, unsigned pause)
+{
+	unsigned i, turn;
+
+	s->random = 88172645463325252ull + seed;
+	turn = below(s, 60);
+	for (i = 0; i < n; i++) {
+		/* A place of 60 in a row of its own; 37 and 60 have no common factor. */
+		unsigned x = below(s, s->width - 40), y = (i + turn) * 37 % 60 * (s->height / 60);
+
+		rect(s, x, y, 1 + below(s, 40), 1 + below(s, s->height / 60), any(s));
+		if (below(s, 2))
+			pause_for(below(s, pause + 1));
+	}
+}
+
+static void text(struct screen *s, unsigned seed, unsigned n, unsigned pause)
+{
+	unsigned i, k;
+
+	s->random = 88172645463325252ull + seed;
+	if (ioctl(s->tty, KDSETMODE, KD_TEXT))
+		printf("ERROR no text\n");
+	dprintf(s->tty, "\033[?25l\033[2J");
+	for (i = 0; i < n; i++) {
+		char word[16];
+
+		for (k = 0; k < 1 + i % 15; k++)
+			word[k] = (char)('!' + below(s, 94));
+		dprintf(s->tty, "\033[%u;%uH\033[%um%.*s", 1 + below(s, s->height / 16), 1 + below(s, s->width / 8 - 16), 30 + below(s, 8),
+			(int)k, word);
+		if (!below(s, 3))
+			pause_for(below(s, pause + 1));
+	}
+	if (ioctl(s->tty, KDSETMODE, KD_GRAPHICS))
+		printf("ERROR no graphics\n");
+}
+
 static int resolution(struct screen *s, unsigned w, unsigned h)
 {
 	struct fb_var_screeninfo var;
@@ -245,6 +285,10 @@ static void obey(struct screen *s, const char *line)
 			exit(0);
 		if (child < 0 || wait(NULL) != child)
 			printf("ERROR no second process\n");
+	} else if (sscanf(line, "dots %u %u %u", &a, &b, &c) == 3) {
+		dots(s, a, b, c);
+	} else if (sscanf(line, "text %u %u %u", &a, &b, &c) == 3) {
+		text(s, a, b, c);
 	} else if (sscanf(line, "rect %u %u %u %u %x", &a, &b, &c, &d, &e) == 5) {
 		rect(s, a, b, c, d, e);
 	} else if (sscanf(line, "flash %u %u %u %u %u", &a, &b, &c, &d, &e) == 5) {
@@ -268,7 +312,7 @@ int main(void)
 	struct screen s = { .fd = -1 };
 	struct termios t;
 	char line[128];
-	int tty, tries;
+	int tries;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	mount("dev", "/dev", "devtmpfs", 0, NULL);
@@ -279,8 +323,8 @@ int main(void)
 	for (tries = 0; tries < 100 && (s.fd = open("/dev/fb0", O_RDWR)) < 0; tries++)
 		pause_for(100);
 	/* The kernel's own console, with its cursor, leaves the screen alone from here on. */
-	tty = open("/dev/tty1", O_RDWR | O_NOCTTY);
-	if (s.fd < 0 || tty < 0 || ioctl(tty, KDSETMODE, KD_GRAPHICS) || resolution(&s, 0, 0))
+	s.tty = open("/dev/tty1", O_RDWR | O_NOCTTY);
+	if (s.fd < 0 || s.tty < 0 || ioctl(s.tty, KDSETMODE, KD_GRAPHICS) || resolution(&s, 0, 0))
 		printf("ERROR no framebuffer\n");
 	else
 		printf("READY %ux%u\n", s.width, s.height);
