@@ -3,7 +3,7 @@
 """vnc.py PROGRAM KERNEL WORKDIR: what VNC viewers see of a guest that draws, exactly, and what bad viewers do to it.
 
 The guest is one static program (tests/vnc.d/draw.c) that draws through /dev/fb0 and says what it drew as a checksum. Viewers that
-follow, come late or read slowly must end up with that picture, as must screendump; what is sent is what changed; viewers that
+follow, come late or read slowly must end up with that picture, as must screendump and a window (Xvfb, where it is there); what is sent is what changed; viewers that
 stall, leave in the middle of a message or send nonsense disturb nobody. $CC makes the program (cc).
 """
 import gzip
@@ -23,6 +23,7 @@ import zlib
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import rfb  # noqa: E402
+import xvfb  # noqa: E402
 from console import Console, Count, Gone, monitor, tool  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -48,11 +49,14 @@ def initrd(program, path):
 
 
 class Guest(Console):
-    def __init__(self, program, kernel, ramdisk, spot, work):
+    def __init__(self, program, kernel, ramdisk, spot, work, x=None):
+        """x: the X server its window is on."""
         self.vnc, self.mon, self.dump = (f"{spot}/{n}" for n in ("vnc", "monitor", "dump.ppm"))
-        super().__init__([program, "-M", "xenpv", "-name", "draws", "-m", "160", "-smp", "2", "-kernel", kernel, "-initrd", ramdisk,
+        self.x, self.window, self.shot = x, None, f"{spot}/window.ppm"
+        super().__init__([*(["env", f"DISPLAY={x.display}"] if x else []), program, "-M", "xenpv", "-name", "draws", "-m", "160", "-smp", "2", "-kernel", kernel, "-initrd", ramdisk,
                           "-append", "console=hvc0 quiet", "-serial", "stdio", "-timeout", "600", "-vnc", f"unix:{self.vnc}",
-                          "-monitor", f"unix:{self.mon},server=on,wait=off", "-display", "none"], f"{work}/console.out")
+                          "-monitor", f"unix:{self.mon},server=on,wait=off", "-display", "sdl" if x else "none"],
+                         f"{work}/console.out")
         self.beats = []      # when they came
 
     def _read(self):
@@ -107,16 +111,31 @@ def seen(v):
     return v.width, v.height, zlib.crc32(v.rgb())
 
 
+def stored(path):
+    """The picture in a PPM file."""
+    try:
+        w, h, b = rfb.read_ppm(path)
+    except (OSError, IndexError, ValueError):
+        return None
+    return w, h, zlib.crc32(b)
+
+
 def dumped(g):
     """What the monitor's screendump writes."""
     if os.path.exists(g.dump):
         os.unlink(g.dump)
     monitor(g.mon, f"screendump {g.dump}")
-    try:
-        w, h, b = rfb.read_ppm(g.dump)
-    except OSError:
-        return None
-    return w, h, zlib.crc32(b)
+    return stored(g.dump)
+
+
+def shown(c, name, g, want):
+    """The window comes to have the picture."""
+    end = time.monotonic() + SETTLED
+    got = None
+    while got != want and time.monotonic() < end:
+        g.x.picture(g.window, g.shot)
+        got = stored(g.shot)
+    c.same(f"{name}: the window has it", got, want)
 
 
 class Slow:
@@ -175,6 +194,8 @@ def round_of(c, name, g, command, viewers, slow, late=0):
             late = 0
         want = g.drew()
     settle(c, name, g, want, mine, slow)
+    if g.window:
+        shown(c, name, g, want)
     for v in mine[len(viewers):]:
         v.close()
     return want
@@ -392,7 +413,7 @@ def main():
         return 77
     initrd(f"{work}/init", f"{work}/initrd.gz")
     c = Count("vnc")
-    g = None
+    g = x = None
     with tempfile.TemporaryDirectory(prefix="paravane-") as spot:
         try:
             began = time.monotonic()
@@ -402,8 +423,16 @@ def main():
                 print(f"vnc: {name} took {time.monotonic() - began:.1f} s")
                 began = time.monotonic()
 
-            g = Guest(program, kernel, f"{work}/initrd.gz", spot, work)
+            if xvfb.lacks() or not re.search("SDL2.*yes", tool(program, "-version")[1]):
+                print("vnc: without a window: that takes SDL2, Xvfb, xdotool and ImageMagick's import")
+            else:
+                x = xvfb.Xvfb()
+            g = Guest(program, kernel, f"{work}/initrd.gz", spot, work, x)
             c.same("the guest draws on 800 x 600", g.wait_for(rb"(READY .*|ERROR .*)\r?\n")[1].strip(), b"READY 800x600")
+            if x:
+                g.window = x.window("Paravane .draws.")
+                c.check("it has a window", g.window)
+                x.run("xdotool", "windowmove", g.window, "0", "0")
             lap("boot")
             v = redraws(c, g)
             lap("redraws")
@@ -421,6 +450,8 @@ def main():
         finally:
             if g and g.process.poll() is None:
                 g.kill()
+            if x:
+                x.stop()
     print(f"vnc: {c.passed} passed, {c.failed} failed")
     return c.failed != 0
 
