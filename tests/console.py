@@ -60,7 +60,11 @@ class Console:
                 self.log.write(got)
                 self.log.flush()
                 self.seen += got
+                self.took(got)
                 self.fresh.notify()
+
+    def took(self, got):
+        """For those that look at what comes when it comes."""
 
     def wait_for(self, pattern, seconds=LONG):
         """The match of what comes after all that was waited for before."""

@@ -3,8 +3,9 @@
 """vnc.py PROGRAM KERNEL WORKDIR: what VNC viewers see of a guest that draws, exactly, and what bad viewers do to it.
 
 The guest is one static program (tests/vnc.d/draw.c) that draws through /dev/fb0 and says what it drew as a checksum. Viewers that
-follow, come late or read slowly must end up with that picture, as must screendump and a window (Xvfb, where it is there); what is sent is what changed; viewers that
-stall, leave in the middle of a message or send nonsense disturb nobody. $CC makes the program (cc).
+follow, come late or read slowly must end up with that picture, as must screendump and a window (where Xvfb is there); what is
+sent is what changed; viewers that stall, leave in the middle of a message or send nonsense disturb nobody. $CC makes the program
+(cc).
 """
 import gzip
 import os
@@ -52,25 +53,16 @@ class Guest(Console):
     def __init__(self, program, kernel, ramdisk, spot, work, x=None):
         """x: the X server its window is on."""
         self.vnc, self.mon, self.dump = (f"{spot}/{n}" for n in ("vnc", "monitor", "dump.ppm"))
+        self.beats = []  # when they came
         self.x, self.window, self.shot = x, None, f"{spot}/window.ppm"
-        super().__init__([*(["env", f"DISPLAY={x.display}"] if x else []), program, "-M", "xenpv", "-name", "draws", "-m", "160", "-smp", "2", "-kernel", kernel, "-initrd", ramdisk,
-                          "-append", "console=hvc0 quiet", "-serial", "stdio", "-timeout", "600", "-vnc", f"unix:{self.vnc}",
-                          "-monitor", f"unix:{self.mon},server=on,wait=off", "-display", "sdl" if x else "none"],
+        super().__init__([*(["env", f"DISPLAY={x.display}"] if x else []), program, "-M", "xenpv", "-name", "draws", "-m", "160",
+                          "-smp", "2", "-kernel", kernel, "-initrd", ramdisk, "-append", "console=hvc0 quiet",
+                          "-serial", "stdio", "-timeout", "600", "-vnc", f"unix:{self.vnc}", "-monitor",
+                          f"unix:{self.mon},server=on,wait=off", "-display", "sdl" if x else "none"],
                          f"{work}/console.out")
-        self.beats = []      # when they came
 
-    def _read(self):
-        while True:
-            got = os.read(self.process.stdout.fileno(), 65536)
-            with self.fresh:
-                if not got:
-                    self.reader = None
-                    self.fresh.notify()
-                    return
-                self.beats += [time.monotonic()] * got.count(b"BEAT")
-                self.log.write(got)
-                self.seen += got
-                self.fresh.notify()
+    def took(self, got):
+        self.beats += [time.monotonic()] * got.count(b"BEAT")
 
     def has(self, pattern):
         """As wait_for(), without waiting: None when it is not there yet."""
@@ -326,7 +318,7 @@ def bad(c, g, v):
     print(f"vnc: {turns} bad viewers; beats of 100 ms came {max(gaps):.2f} s apart at most; memory {before}, then at most {most} MiB")
     c.check("bad viewers: the guest goes on", len(g.beats) > 50 and max(gaps) < 5, f"{len(g.beats)} beats, {max(gaps)} s")
     c.check("bad viewers: others are still let in", longest < 10, longest)
-    c.check("bad viewers: memory does not grow", most - before < 96, f"from {before} to {most} MiB")
+    c.check("bad viewers: memory does not grow", most - before < 128, f"from {before} to {most} MiB")
     settle(c, "bad viewers", g, want, [v], [])
     for s in stalled + [half]:
         s.close()
@@ -378,6 +370,7 @@ def passwords(c, g, v):
             s.shutdown(socket.SHUT_WR)
         s.close()
         v.update(0)
+    alone(c, "half a password", g)  # there is not room for any number
     took = []
     for _ in range(2):
         t, kinds, said = guess(g.vnc)
