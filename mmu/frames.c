@@ -10,6 +10,7 @@
 
 #include "base/endian.h"
 #include "base/hash.h"
+#include "mmu/look.h"
 #include "mmu/mmu.h"
 
 #define SLAB_FRAMES 256u
@@ -139,6 +140,7 @@ void mem_free(struct mem *m)
 
 	if (!m->root)
 		return;
+	mem_look_gone(m);
 	for (i = 0; i < m->limit / LEAF_FRAMES; i++)
 		if (m->root[i])
 			leaf_put(m, m->root[i]);
@@ -212,6 +214,7 @@ static int mem_place(struct mem *m, u64 mfn, struct frame *f)
 	l = leaf_own(m, mfn);
 	if (!l || dirty_append(m, l, mfn))
 		return -ENOMEM;
+	mem_look_written(m, mfn);
 	l->frames[mfn % LEAF_FRAMES] = frame_get(f);
 	l->watch[mfn % LEAF_FRAMES] = 0;
 	return 0;
@@ -234,6 +237,7 @@ void mem_remove(struct mem *m, u64 mfn)
 
 	if (!f)
 		return;
+	mem_look_written(m, mfn);
 	/* First: what the caches know of the frame lies in the leaf, and another memory may share that. */
 	l = leaf_own(m, mfn);
 	if (!l)
@@ -260,6 +264,7 @@ int mem_fork(struct mem *dst, struct mem *src)
 			dst->root[i]->refs++;
 	}
 	mmu_drop_writes(src);
+	mem_look_all_written(dst);
 	return 0;
 }
 
@@ -320,8 +325,10 @@ u8 *mem_rw(struct mem *m, u64 mfn, u32 off, u32 len)
 			return NULL;
 		mmu_frame_written(m, mfn, off, len);
 	}
-	if (UNLIKELY(m->monitors))
+	if (UNLIKELY(m->attentive)) {
 		mmu_monitor_written(m, mfn, off, len);
+		mem_look_written(m, mfn);
+	}
 	if (LIKELY(mem_is_private_dirty(m, mfn)))
 		return f->data;
 	return mem_unshare(m, mfn);

@@ -19,6 +19,7 @@
 
 struct code_page; /* decoded code of one frame, owned by the CPU */
 struct mem;
+struct mem_look;
 struct mmu;
 
 struct frame {
@@ -74,7 +75,9 @@ struct mem {
 	u64 limit; /* frame numbers are below this */
 	u32 *dirty; /* frame numbers written since mem_clear_dirty(), each once */
 	u32 ndirty, capdirty;
-	u32 monitors, pad; /* lines that CPUs watch for stores, see mmu_monitor() */
+	u32 monitors; /* lines that CPUs watch for stores, see mmu_monitor() */
+	u32 attentive; /* monitors and looks: 0 when nobody but the caches wants to hear of stores */
+	struct mem_look *looks; /* who wants to know what is written, see mmu/look.h */
 	struct mmu *mmus; /* the translation caches that look at this memory */
 	const struct mem_hooks *hooks;
 	void *opaque;

@@ -185,6 +185,8 @@ void mmu_frame_written(struct mem *mem, u64 mfn, u32 off, u32 len);
 void mmu_revoke_writes(struct mem *mem, u64 mfn);
 /* The frame behind mfn was replaced (unshared, removed, remapped): pointers to it are void. */
 void mmu_frame_moved(struct mem *mem, u64 mfn);
+/* Nobody may write a frame that somebody looks at through a cached pointer any more. */
+void mmu_revoke_looked(struct mem *mem);
 /* Every CPU's write permissions are void (a fork or a dirty-list reset just happened). */
 void mmu_drop_writes(struct mem *mem);
 

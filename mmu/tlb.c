@@ -8,6 +8,7 @@
 
 #include "base/endian.h"
 #include "mmu/ctx.h"
+#include "mmu/look.h"
 #include "mmu/walk.h"
 
 static void slot_drop(struct mmu *m, u32 i)
@@ -121,12 +122,14 @@ void mmu_monitor(struct mmu *m, u64 paddr)
 		return;
 	m->monitor = (paddr & ~(u64)(MONITOR_LINE - 1)) | 1;
 	m->mem->monitors++;
+	m->mem->attentive++;
 	mmu_revoke_writes(m->mem, paddr >> PAGE_SHIFT);
 }
 
 void mmu_monitor_off(struct mmu *m)
 {
 	m->mem->monitors -= m->monitor != 0;
+	m->mem->attentive -= m->monitor != 0;
 	m->monitor = 0;
 }
 
@@ -168,7 +171,7 @@ static void fill(struct mmu *m, u64 va, const struct mem *mem, u64 mfn, const st
 	}
 	if (mem_is_private_dirty(mem, mfn)) {
 		if (w->perm_w && w->dirty && !f->code && !(*mem_watch(mem, mfn) & WATCH_ANY_TABLE) &&
-		    LIKELY(!mem->monitors || !monitored(mem, mfn)))
+		    LIKELY(!mem->attentive || (!monitored(mem, mfn) && !mem_look_waits(mem, mfn))))
 			e->wr = tag;
 	} else {
 		*mem_watch(mem, mfn) |= WATCH_RO_CACHED;
@@ -189,6 +192,8 @@ static int translate_off(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, s
 		*f = (struct mmu_fault){ va, 0, w.mfn << PAGE_SHIFT | PAGE_OFFSET(va), MMU_NO_MEMORY };
 		return -EFAULT;
 	}
+	if (acc == MMU_WRITE && UNLIKELY(m->mem->attentive))
+		mem_look_written(m->mem, w.mfn);
 	fill(m, va, m->mem, w.mfn, &w, false);
 	return 0;
 }
@@ -238,6 +243,9 @@ int mmu_translate(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct m
 		return -EFAULT;
 	}
 	watch_tables(m, &w, va);
+	/* The store follows, and perhaps many: that there is one is known now, so that they can go the fast way. */
+	if (acc == MMU_WRITE && UNLIKELY(m->mem->attentive))
+		mem_look_written(m->mem, w.mfn);
 	fill(m, va, m->mem, w.mfn, &w, false);
 	return 0;
 }
@@ -371,6 +379,17 @@ void mmu_revoke_writes(struct mem *mem, u64 mfn)
 	for (m = mem->mmus; m; m = m->next)
 		for (i = 0; i < TLB_SIZE; i++)
 			if (m->mfn[i] == mfn)
+				m->tlb[i].wr = TLB_INVALID;
+}
+
+void mmu_revoke_looked(struct mem *mem)
+{
+	struct mmu *m;
+	u32 i;
+
+	for (m = mem->mmus; m; m = m->next)
+		for (i = 0; i < TLB_SIZE; i++)
+			if (m->tlb[i].wr != TLB_INVALID && mem_look_waits(mem, m->mfn[i]))
 				m->tlb[i].wr = TLB_INVALID;
 }
 

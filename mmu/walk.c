@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/endian.h"
+#include "mmu/look.h"
 
 #define PHYS_BITS 46
 #define RSVD_ADDR ((~0ULL << PHYS_BITS) & 0x000fffffffffffffULL)
@@ -43,6 +44,8 @@ static void set_bits(struct mem *mem, u64 maddr, u64 bits, bool wide)
 
 	if (UNLIKELY(f && f->code) && mem->hooks)
 		mem->hooks->code_written(mem->opaque, f, PAGE_OFFSET(maddr), wide ? 8 : 4);
+	if (UNLIKELY(mem->attentive))
+		mem_look_written(mem, maddr >> PAGE_SHIFT);
 	if (mem_is_private_dirty(mem, maddr >> PAGE_SHIFT))
 		p = mem_frame(mem, maddr >> PAGE_SHIFT)->data;
 	else
