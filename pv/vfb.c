@@ -2,7 +2,7 @@
 /*
  * The framebuffer.
  */
-#include "pv/vfb.h"
+#include "pv/vfb_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -30,18 +30,6 @@
 
 enum vfb_event { EVENT_UPDATE = 2, EVENT_RESIZE = 3 };
 
-/* What the guest shows, as it said last. */
-struct vfb_state {
-	u64 page; /* the shared page's frame; 0: not connected */
-	u32 width, height;
-	u32 stride; /* bytes from line to line */
-	u32 offset; /* of the first pixel */
-	u32 bytes;  /* shared in all */
-	u32 depth;  /* bits a pixel: 8, 16, 24 or 32 */
-	u32 updates; /* the guest says what changes */
-	u32 nframes;
-};
-
 static const struct state_field vfb_fields[] = {
 	STATE_INT(struct vfb_state, page),   STATE_INT(struct vfb_state, width),   STATE_INT(struct vfb_state, height),
 	STATE_INT(struct vfb_state, stride), STATE_INT(struct vfb_state, offset),  STATE_INT(struct vfb_state, bytes),
@@ -49,135 +37,16 @@ static const struct state_field vfb_fields[] = {
 };
 static const struct state_desc vfb_state_desc = { "vfb", 1, sizeof(struct vfb_state), ARRAY_SIZE(vfb_fields), vfb_fields };
 
-struct vfb {
-	struct xenbus_device *dev; /* NULL once it is gone */
-	struct pv_domain *p;
-	struct display_console *console;
-	struct vfb_state s;
-	u64 *frames; /* s.nframes of them, in the picture's order */
-	u32 x0, y0, x1, y1; /* what may have changed and was not compared yet; empty when x0 >= x1 */
-	const struct vfb_input *input;
-	void *opaque;
-};
-
-/* ---- from the guest's frames to the surface -------------------------------------------------------------------- */
-
-static void spoil(struct vfb *v, u32 x, u32 y, u32 w, u32 h)
-{
-	if (x >= v->s.width || y >= v->s.height || !w || !h)
-		return;
-	w = MIN(w, v->s.width - x);
-	h = MIN(h, v->s.height - y);
-	if (v->x0 >= v->x1) {
-		v->x0 = x;
-		v->y0 = y;
-		v->x1 = x + w;
-		v->y1 = y + h;
-	} else {
-		v->x0 = MIN(v->x0, x);
-		v->y0 = MIN(v->y0, y);
-		v->x1 = MAX(v->x1, x + w);
-		v->y1 = MAX(v->y1, y + h);
-	}
-	display_poke(v->console);
-}
-
-static u32 pixel_bytes(const struct vfb *v)
-{
-	return v->s.depth / 8;
-}
-
-static u32 pixel(const u8 *p, u32 depth)
-{
-	u32 c;
-
-	switch (depth) {
-	case 32: return ld32(p) & 0xffffff;
-	case 24: return p[0] | (u32)p[1] << 8 | (u32)p[2] << 16;
-	case 16:
-		c = ld16(p);
-		return (c >> 8 & 0xf8) << 16 | (c >> 13 & 7) << 16 | (c >> 3 & 0xfc) << 8 | (c >> 9 & 3) << 8 | (c << 3 & 0xf8) |
-		       (c >> 2 & 7);
-	default: /* 3 bits red, 3 green, 2 blue */
-		c = *p;
-		return (c >> 5) * 255 / 7 << 16 | (c >> 2 & 7) * 255 / 7 << 8 | (c & 3) * 255 / 3;
-	}
-}
-
-/* Pixels [x0, x1) of a line. What the guest gave away is black. */
-static void fetch(struct vfb *v, u32 y, u32 x0, u32 x1, u8 *raw, u32 *out)
-{
-	u32 size = pixel_bytes(v), at = v->s.offset + y * v->s.stride + x0 * size, n = (x1 - x0) * size, got = 0, x;
-
-	while (got < n) {
-		u32 k = MIN(n - got, (u32)PAGE_SIZE - (at & (u32)(PAGE_SIZE - 1)));
-		u64 mfn = v->frames[at >> PAGE_SHIFT];
-		const u8 *p = pv_mm_owned(v->p, mfn) ? mem_ro(&v->p->d->mem, mfn) : NULL;
-
-		if (p)
-			memcpy(raw + got, p + (at & (u32)(PAGE_SIZE - 1)), k);
-		else
-			memset(raw + got, 0, k);
-		got += k;
-		at += k;
-	}
-	for (x = 0; x < x1 - x0; x++)
-		out[x] = pixel(raw + x * size, v->s.depth);
-}
-
-/* A run of lines that differ becomes one rectangle. */
-static void compare(struct vfb *v, u8 *raw, u32 *line)
-{
-	const struct surface *s = display_surface(v->console);
-	struct rect r = { 0 };
-	u32 y;
-
-	for (y = v->y0; y < v->y1; y++) {
-		u32 *old = s->pixels + (size_t)y * s->stride, a = v->x0, b = v->x1;
-
-		fetch(v, y, a, b, raw, line);
-		while (a < b && old[a] == line[a - v->x0])
-			a++;
-		while (a < b && old[b - 1] == line[b - 1 - v->x0])
-			b--;
-		if (a == b) {
-			display_changed(v->console, r.x, r.y, r.w, r.h);
-			r.h = 0;
-			continue;
-		}
-		memcpy(old + a, line + (a - v->x0), (b - a) * sizeof *line);
-		if (r.h) {
-			u32 end = MAX(r.x + r.w, b);
-
-			r.x = MIN(r.x, a);
-			r.w = end - r.x;
-			r.h++;
-		} else {
-			r = (struct rect){ a, y, b - a, 1 };
-		}
-	}
-	display_changed(v->console, r.x, r.y, r.w, r.h);
-}
+/* ---- the display ------------------------------------------------------------------------------------------------ */
 
 static void on_refresh(void *opaque)
 {
 	struct vfb *v = opaque;
-	u32 *line;
-	u8 *raw;
 
-	if (!v->s.page)
-		return;
-	if (!v->s.updates)
-		spoil(v, 0, 0, v->s.width, v->s.height); /* it never says: look again next time, too */
-	if (v->x0 >= v->x1)
-		return;
-	line = malloc((size_t)v->s.width * sizeof *line);
-	raw = malloc((size_t)v->s.width * 4);
-	if (line && raw)
-		compare(v, raw, line);
-	free(line);
-	free(raw);
-	v->x0 = v->x1 = 0;
+	vfb_look(v);
+	/* A guest that never says when something changes is looked at again and again. */
+	if (v->s.page && !v->s.updates)
+		display_poke(v->console);
 }
 
 /* ---- input ----------------------------------------------------------------------------------------------------- */
@@ -239,15 +108,11 @@ static int take_form(struct vfb *v, const struct vfb_state *s)
 	int rc = 0;
 
 	v->s = *s;
-	v->x0 = v->x1 = 0;
-	/* First what changes, then who looks: a change of size calls on_refresh(). */
-	spoil(v, 0, 0, s->width, s->height);
-	if (!f->pixels || f->width != s->width || f->height != s->height) {
+	vfb_look_anew(v);
+	/* A change of size calls on_refresh() when somebody looks. */
+	if (!f->pixels || f->width != s->width || f->height != s->height)
 		rc = display_resize(v->console, s->width, s->height);
-		/* What was drawn before nobody had the new size is drawn again. */
-		if (!rc)
-			spoil(v, 0, 0, s->width, s->height);
-	}
+	display_poke(v->console);
 	return rc;
 }
 
@@ -320,7 +185,7 @@ static void vfb_disconnect(struct xenbus_device *dev)
 	struct vfb *v = xenbus_service(dev);
 
 	memset(&v->s, 0, sizeof v->s);
-	v->x0 = v->x1 = 0;
+	vfb_look_anew(v);
 	free(v->frames);
 	v->frames = NULL;
 	display_resize(v->console, 0, 0);
@@ -351,22 +216,6 @@ static void resized(struct vfb *v, const u8 *b)
 		log_line(&v->p->d->host->log, LOG_GUEST_ERRORS, "vfb: the host is out of memory for %u x %u", s.width, s.height);
 }
 
-static void updated(struct vfb *v, const u8 *b)
-{
-	i64 x = (i32)ld32(b + 4), y = (i32)ld32(b + 8), w = (i32)ld32(b + 12), h = (i32)ld32(b + 16);
-
-	if (x < 0) {
-		w += x;
-		x = 0;
-	}
-	if (y < 0) {
-		h += y;
-		y = 0;
-	}
-	if (w > 0 && h > 0)
-		spoil(v, (u32)x, (u32)y, (u32)w, (u32)h);
-}
-
 static void vfb_event(struct xenbus_device *dev, u32 channel)
 {
 	struct vfb *v = xenbus_service(dev);
@@ -390,7 +239,7 @@ static void vfb_event(struct xenbus_device *dev, u32 channel)
 		if (framepage_read(v->p, v->s.page, OUT_RING + cons % RING_LEN * EVENT, b, sizeof b))
 			break;
 		if (b[0] == EVENT_UPDATE)
-			updated(v, b);
+			display_poke(v->console); /* where is seen by what was written */
 		else if (b[0] == EVENT_RESIZE)
 			resized(v, b);
 		else
@@ -417,6 +266,7 @@ static void vfb_removed(void *service)
 	struct vfb *v = service;
 
 	v->dev = NULL;
+	vfb_look_anew(v); /* the memory goes away */
 	display_resize(v->console, 0, 0);
 }
 
@@ -442,6 +292,7 @@ static int vfb_load(struct xenbus_device *dev, struct reader *in)
 		return -EINVAL;
 	if (!s.page) {
 		memset(&v->s, 0, sizeof v->s);
+		vfb_look_anew(v);
 		return s.nframes ? -EINVAL : 0;
 	}
 	if (s.bytes > VFB_MAX_BYTES || s.nframes != DIV_UP(s.bytes, (u32)PAGE_SIZE) || check_form(&s, NULL))
@@ -499,7 +350,13 @@ void vfb_free(struct vfb *v)
 {
 	if (!v)
 		return;
+	mem_look_stop(&v->look);
 	display_console_remove(v->console);
 	free(v->frames);
 	free(v);
+}
+
+u64 vfb_compared(const struct vfb *v)
+{
+	return v->compared;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Back end of the paravirtual framebuffer (Xen public/io/fbif.h). The guest draws in frames of its own that a shared page
- * names; what it says has changed is compared with what is shown, and only what differs is passed on. Left out: advice on
- * how often to refresh.
+ * names; the lines whose frames were written are compared with what is shown, and only what differs is passed on. Its update
+ * events say when to look, not where. Left out: advice on how often to refresh.
  */
 #ifndef PV_VFB_H
 #define PV_VFB_H
@@ -36,5 +36,7 @@ int vfb_add(struct pv_domain *p, struct display *d, u32 slot, struct vfb **out, 
 /* NULL is allowed. */
 void vfb_free(struct vfb *v);
 void vfb_set_input(struct vfb *v, const struct vfb_input *input, void *opaque);
+/* Lines of the picture that were compared with what is shown, so far: what looking cost. */
+u64 vfb_compared(const struct vfb *v);
 
 #endif

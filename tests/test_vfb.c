@@ -85,12 +85,18 @@ START_TEST(drawing)
 	sw_fb_event(w, 2, (u32)-5, 40, 1000, 1000, 0);
 	sw_wait(w);
 	ck_assert_uint_eq(w->nrects, 2);
-	/* What changed without a word is not seen; nothing changes, nothing is sent. */
-	w->updates = 0;
+	/* What changed without a word waits for one, and then it is seen wherever it is; a word for nothing sends nothing. */
+	w->updates = w->nrects = 0;
 	sw_pixel(w, 30, 30, 3);
-	sw_fb_event(w, 2, 0, 0, 5, 5, 0);
 	sw_wait(w);
 	ck_assert_uint_eq(w->updates, 0);
+	sw_fb_event(w, 2, 0, 0, 5, 5, 0);
+	sw_wait(w);
+	ck_assert_uint_eq(w->updates, 1);
+	ck_assert_uint_eq(w->rects[0].x, 30);
+	sw_fb_event(w, 2, 0, 0, 64, 60, 0);
+	sw_wait(w);
+	ck_assert_uint_eq(w->updates, 1);
 	ck_assert_uint_eq(sw_get(w, FB_PAGE, 8), sw_get(w, FB_PAGE, 12));
 	sw_free(w);
 }
