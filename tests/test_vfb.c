@@ -4,6 +4,7 @@
  */
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "tests/screen_env.h"
 #include "tests/suites.h"
 
@@ -305,6 +306,261 @@ START_TEST(saved)
 }
 END_TEST
 
+/* ---- what is looked at ------------------------------------------------------------------------------------------- */
+
+/* Looks at once, as a viewer who comes does; how many lines that compared. */
+static u32 look(struct screen_world *w)
+{
+	static const struct listener_ops ops = { sw_switched, sw_update };
+	u64 before = vfb_compared(w->fb);
+
+	display_unlisten(display_listen(w->d, &ops, w));
+	return (u32)(vfb_compared(w->fb) - before);
+}
+
+/* A store by a vCPU, with translation off. */
+static void cpu_store(struct screen_world *w, u32 vcpu, u32 frame, u32 off, u32 v)
+{
+	struct mmu_fault f;
+	u8 b[4];
+
+	st32(b, v);
+	ck_assert_int_eq(mmu_write(&w->e->d->vcpus[vcpu]->cpu.mmu, ENV_VA(frame) + off, b, 4, &f), 0);
+}
+
+/* A frame of 4 KiB is 16 lines of 256 bytes: just those are compared, and none when nothing was written. */
+START_TEST(lines_that_were_written)
+{
+	struct screen_world *w = sw_new();
+	u32 i;
+
+	sw_fb_page(w);
+	sw_connect_fb(w);
+	ck_assert_uint_eq(w->e->d->mem.attentive, 0); /* nobody looks, nobody pays */
+	ck_assert_uint_eq(look(w), FB_HEIGHT);
+	ck_assert_uint_eq(look(w), 0);
+	sw_fb_event(w, 2, 0, 0, FB_WIDTH, FB_HEIGHT, 0);
+	ck_assert_uint_eq(look(w), 0);
+	for (i = 0; i < 3; i++) {
+		cpu_store(w, 0, FB_FIRST + 1, 4 * i, 5 + i);
+		ck_assert_uint_eq(look(w), 16);
+		cpu_store(w, i, FB_FIRST + 1, 256 * i, 7 + i);
+		cpu_store(w, 3 - i, FB_FIRST + 3, 4 * i, 7 + i); /* the last frame holds 12 lines */
+		ck_assert_uint_eq(look(w), 28);
+		ck_assert_uint_eq(look(w), 0);
+	}
+	ck_assert_uint_eq(seen(w, 0, 16), 7);
+	ck_assert_uint_eq(seen(w, 2, 16), 7);
+	ck_assert_uint_eq(seen(w, 0, 18), 9);
+	ck_assert_uint_eq(seen(w, 2, 48), 9);
+	/* Frames beyond the picture and before it are none of ours. */
+	sw_fb_event(w, 3, 64, 16, 256, 32, 4096 + 512);
+	ck_assert_uint_eq(look(w), 16);
+	cpu_store(w, 0, FB_FIRST, 4092, 1);
+	cpu_store(w, 0, FB_FIRST + 3, 0, 1);
+	ck_assert_uint_eq(look(w), 0);
+	cpu_store(w, 0, FB_FIRST + 2, 508, 0x4321);
+	ck_assert_uint_eq(look(w), 2);
+	ck_assert_uint_eq(seen(w, 63, 15), 0x4321);
+	cpu_store(w, 0, FB_FIRST + 1, 0, 1); /* in the frame, and not in the picture: no matter */
+	ck_assert_uint_eq(look(w), 14);
+	sw_write(w, "vfb", "state", "6");
+	ck_assert_uint_eq(w->e->d->mem.attentive, 0);
+	sw_free(w);
+}
+END_TEST
+
+/* What the picture is made of comes and goes. */
+START_TEST(frames_that_go)
+{
+	struct screen_world *w = sw_new();
+
+	sw_fb_page(w);
+	/* A frame shown twice is found in both places. */
+	mem_write_u64(&w->e->d->mem, ENV_VA(FB_LIST) + 16, ENV_MFN(FB_FIRST));
+	sw_connect_fb(w);
+	look(w);
+	cpu_store(w, 0, FB_FIRST, 0, 0x1234);
+	ck_assert_uint_eq(look(w), 32);
+	ck_assert_uint_eq(seen(w, 0, 0), 0x1234);
+	ck_assert_uint_eq(seen(w, 0, 32), 0x1234);
+	/* Given away: black, once. */
+	cpu_store(w, 0, FB_FIRST + 1, 0, 0xffffff);
+	look(w);
+	ck_assert_int_eq(pv_mm_release(&w->e->pv, ENV_MFN(FB_FIRST + 1)), 0);
+	ck_assert_uint_eq(look(w), 16);
+	ck_assert_uint_eq(seen(w, 0, 16), 0);
+	ck_assert_uint_eq(look(w), 0);
+	{
+		u64 mfn;
+
+		ck_assert_int_eq(pv_mm_alloc(&w->e->pv, FB_FIRST + 1, &mfn), 0);
+		ck_assert_uint_eq(mfn, ENV_MFN(FB_FIRST + 1));
+		ck_assert_uint_eq(look(w), 16);
+		cpu_store(w, 0, FB_FIRST + 1, 4, 0x56);
+		ck_assert_uint_eq(look(w), 16);
+		ck_assert_uint_eq(seen(w, 1, 16), 0x56);
+	}
+	/* A hypercall's doing: the frame becomes a page table. */
+	mem_write(&w->e->d->mem, ENV_VA(FB_FIRST + 3), (const u8[PAGE_SIZE]){ 0 }, PAGE_SIZE);
+	look(w);
+	ck_assert_int_eq(pv_mm_pin(&w->e->pv, ENV_MFN(FB_FIRST + 3), PG_L1), 0);
+	look(w);
+	mem_write_u64(&w->e->d->mem, ENV_VA(FB_FIRST + 3), 0xaa00);
+	ck_assert_uint_eq(look(w), 12);
+	ck_assert_uint_eq(seen(w, 0, 48), 0xaa00);
+	mem_write_u64(&w->e->d->mem, ENV_VA(FB_FIRST + 3), 0);
+	sw_free(w);
+}
+END_TEST
+
+/* Far apart means several rectangles, beside each other too; near means one. */
+START_TEST(rectangles)
+{
+	struct screen_world *w = sw_new();
+	u32 i, area = 0;
+
+	sw_fb_page(w);
+	sw_connect_fb(w);
+	sw_listen(w);
+	sw_wait(w);
+	w->nrects = 0;
+	for (i = 0; i < 5; i++) {
+		sw_pixel(w, i, 2 + i, 1);
+		sw_pixel(w, 60 - i, 2 + i, 1);
+		sw_pixel(w, 30, 50 + i, 1);
+	}
+	sw_fb_event(w, 2, 0, 0, 1, 1, 0);
+	sw_wait(w);
+	for (i = 0; i < w->nrects; i++)
+		area += w->rects[i].w * w->rects[i].h;
+	ck_assert_uint_eq(w->nrects, 3);
+	ck_assert_uint_eq(area, 25 + 25 + 5);
+	w->nrects = 0;
+	sw_pixel(w, 10, 20, 1);
+	sw_pixel(w, 20, 20, 1);
+	sw_pixel(w, 12, 21, 1);
+	sw_fb_event(w, 2, 0, 0, 1, 1, 0);
+	sw_wait(w);
+	ck_assert_uint_eq(w->nrects, 1);
+	ck_assert_uint_eq(w->rects[0].w, 11);
+	ck_assert_uint_eq(w->rects[0].h, 2);
+	sw_free(w);
+}
+END_TEST
+
+static void surface_known(void *opaque, const struct surface *s)
+{
+	*(const struct surface **)opaque = s;
+}
+
+static u64 shown_hash(struct screen_world *w)
+{
+	static const struct listener_ops ops = { surface_known, NULL };
+	const struct surface *s = NULL;
+	struct display_listener *l = display_listen(w->d, &ops, &s);
+	u64 h = hash_bytes(HASH_SEED, (const u8 *)s->pixels, (size_t)s->stride * s->height * 4);
+
+	display_unlisten(l);
+	return h;
+}
+
+/* In each form: what was found bit by bit is what a look at everything finds. */
+START_TEST(any_form)
+{
+	static const struct {
+		u32 w, h, stride, depth, offset;
+	} t[] = {
+		{ 64, 60, 256, 32, 0 },	 { 33, 40, 260, 32, 100 }, { 3, 7, 2052, 32, 1 },  { 80, 64, 240, 24, 17 },
+		{ 31, 100, 97, 24, 4095 }, { 128, 64, 256, 16, 0 }, { 100, 60, 203, 16, 4096 }, { 256, 64, 256, 8, 0 },
+		{ 1, 1, 0xffffffff, 8, 16383 }, { 61, 200, 61, 8, 777 }, { 4000, 1, 16000, 32, 384 }, { 2000, 2, 8190, 32, 3 },
+	};
+	struct screen_world *w = sw_new();
+	u64 seed = 1;
+	u32 i, n, k, wrong = 0, nothing = 0;
+
+	sw_fb_page(w);
+	sw_connect_fb(w);
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		u64 last = 0;
+
+		sw_fb_event(w, 3, t[i].w, t[i].h, t[i].stride, t[i].depth, t[i].offset);
+		look(w);
+		for (n = 0; n < 40; n++) {
+			u64 found;
+
+			for (k = 0; k < 1 + n % 3; k++) {
+				u64 r = seed = hash_u64(seed, n);
+
+				if (r & 1)
+					cpu_store(w, r >> 1 & 3, FB_FIRST + (r >> 8) % FB_FRAMES, r >> 16 & 0xffc, (u32)(r >> 32));
+				else
+					sw_put(w, FB_FIRST + (r >> 8) % FB_FRAMES, r >> 16 & 0xffc, (u32)(r >> 32));
+			}
+			found = shown_hash(w);
+			sw_fb_event(w, 3, t[i].w, t[i].h, t[i].stride, t[i].depth, t[i].offset);
+			wrong += shown_hash(w) != found;
+			nothing += found == last;
+			last = found;
+		}
+	}
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_lt(nothing, 200);
+	sw_free(w);
+}
+END_TEST
+
+/* A guest that never says anything, and does nothing: at the refresh rate no pixel is compared and no CPU disturbed. */
+START_TEST(idle)
+{
+	struct screen_world *w = sw_new();
+	u64 lines;
+
+	sw_fb_page(w);
+	sw_write(w, "vfb", "feature-update", "0");
+	sw_number(w, "vfb", "page-ref", ENV_MFN(FB_PAGE));
+	sw_number(w, "vfb", "event-channel", sw_port(w));
+	sw_write(w, "vfb", "state", "3");
+	sw_listen(w);
+	sw_wait(w);
+	cpu_store(w, 0, FB_LIST, 0, 1);
+	lines = vfb_compared(w->fb);
+	w->updates = 0;
+	sw_wait(w);
+	sw_wait(w);
+	ck_assert_uint_eq(vfb_compared(w->fb), lines);
+	ck_assert_uint_eq(w->updates, 0);
+	ck_assert_ptr_nonnull(mmu_hit_write(&w->e->d->vcpus[0]->cpu.mmu, ENV_VA(FB_LIST), 4));
+	cpu_store(w, 2, FB_FIRST + 2, 0, 1);
+	sw_wait(w);
+	ck_assert_uint_eq(vfb_compared(w->fb), lines + 16);
+	ck_assert_uint_eq(w->updates, 1);
+	sw_free(w);
+}
+END_TEST
+
+/* A fork of the memory: what one draws is not new to the other. */
+START_TEST(forked)
+{
+	struct screen_world *w = sw_new();
+	struct mem child;
+
+	sw_fb_page(w);
+	sw_connect_fb(w);
+	look(w);
+	ck_assert_int_eq(mem_init(&child, w->e->d->mem.pool, w->e->d->mem.limit), 0);
+	ck_assert_int_eq(mem_fork(&child, &w->e->d->mem), 0);
+	mem_write_u32(&child, ENV_VA(FB_FIRST), 0x111111);
+	ck_assert_uint_eq(look(w), 0);
+	cpu_store(w, 0, FB_FIRST, 0, 0x222222);
+	ck_assert_uint_eq(look(w), 16);
+	ck_assert_uint_eq(seen(w, 0, 0), 0x222222);
+	mem_free(&child);
+	ck_assert_uint_eq(look(w), 0);
+	sw_free(w);
+}
+END_TEST
+
 Suite *vfb_suite(void)
 {
 	Suite *s = suite_create("vfb");
@@ -319,6 +575,12 @@ Suite *vfb_suite(void)
 	tcase_add_test(t, hostile_ring);
 	tcase_add_test(t, page_turned);
 	tcase_add_test(t, saved);
+	tcase_add_test(t, lines_that_were_written);
+	tcase_add_test(t, frames_that_go);
+	tcase_add_test(t, rectangles);
+	tcase_add_test(t, any_form);
+	tcase_add_test(t, idle);
+	tcase_add_test(t, forked);
 	suite_add_tcase(s, t);
 	return s;
 }
