@@ -58,7 +58,7 @@ static struct life live(const struct pv_kernel *k, u32 vcpus, u64 n, enum twist 
 	struct domain *d;
 	struct host h;
 	u64 step = how == FLUSHED || how == LOOKED_AT ? 300000 : n;
-	struct mem_look look = { NULL };
+	struct mem_look look = { .mem = NULL };
 	u64 *mfns = NULL, written = 0, f;
 	u32 i;
 
