@@ -11,9 +11,9 @@
 
 /* One who looks at one memory. Cached facts only: never saved. */
 struct mem_look {
-	struct mem *mem; /* NULL before mem_look_start() and when the memory is gone */
+	struct mem *mem;       /* NULL before mem_look_start() and when the memory is gone */
 	struct mem_look *next; /* in mem->looks */
-	u64 *seen; /* a bit for each frame number: nothing happened to it since it was looked at */
+	u64 *seen;             /* a bit for each frame number: nothing happened to it since it was looked at */
 };
 
 /* From now on, with every frame new. l is all zeros. 0 or -ENOMEM: then every frame stays new. */

@@ -12,10 +12,10 @@
 struct vfb_state {
 	u64 page; /* the shared page's frame; 0: not connected */
 	u32 width, height;
-	u32 stride; /* bytes from line to line */
-	u32 offset; /* of the first pixel */
-	u32 bytes;  /* shared in all */
-	u32 depth;  /* bits a pixel: 8, 16, 24 or 32 */
+	u32 stride;  /* bytes from line to line */
+	u32 offset;  /* of the first pixel */
+	u32 bytes;   /* shared in all */
+	u32 depth;   /* bits a pixel: 8, 16, 24 or 32 */
 	u32 updates; /* the guest says when something changes */
 	u32 nframes;
 };
@@ -27,7 +27,7 @@ struct vfb {
 	struct vfb_state s;
 	u64 *frames; /* s.nframes of them, in the picture's order */
 	struct mem_look look;
-	bool whole; /* the surface shows nothing of this picture yet: every line is compared */
+	bool whole;   /* the surface shows nothing of this picture yet: every line is compared */
 	u64 compared; /* lines, so far */
 	const struct vfb_input *input;
 	void *opaque;

@@ -25,12 +25,14 @@ static u32 pixel(const u8 *p, u32 depth)
 	u32 c;
 
 	switch (depth) {
-	case 32: return ld32(p) & 0xffffff;
-	case 24: return p[0] | (u32)p[1] << 8 | (u32)p[2] << 16;
+	case 32:
+		return ld32(p) & 0xffffff;
+	case 24:
+		return p[0] | (u32)p[1] << 8 | (u32)p[2] << 16;
 	case 16:
 		c = ld16(p);
-		return (c >> 8 & 0xf8) << 16 | (c >> 13 & 7) << 16 | (c >> 3 & 0xfc) << 8 | (c >> 9 & 3) << 8 | (c << 3 & 0xf8) |
-		       (c >> 2 & 7);
+		return (c >> 8 & 0xf8) << 16 | (c >> 13 & 7) << 16 | (c >> 3 & 0xfc) << 8 | (c >> 9 & 3) << 8 |
+		       (c << 3 & 0xf8) | (c >> 2 & 7);
 	default: /* 3 bits red, 3 green, 2 blue */
 		c = *p;
 		return (c >> 5) * 255 / 7 << 16 | (c >> 2 & 7) * 255 / 7 << 8 | (c & 3) * 255 / 3;

@@ -314,6 +314,41 @@ START_TEST(several_look)
 }
 END_TEST
 
+/* A frame that two domains have: each hears of what happens to its own bytes. */
+START_TEST(two_domains)
+{
+	struct mem_look l, of_other = { 0 };
+	struct bare *b = begin(&l);
+	struct mem other;
+	u32 i;
+
+	store(&b->cpu.mmu, VA);
+	ck_assert_int_eq(mem_init(&other, &b->pool, BARE_FRAMES), 0);
+	for (i = 0; i < PICS; i++)
+		ck_assert_int_eq(mem_alias(&other, PIC + i, mem_frame(&b->mem, PIC + i)), 0);
+	ck_assert_int_eq(mem_look_start(&of_other, &other), 0);
+	see(&l, PIC, PICS);
+	see(&of_other, PIC, PICS);
+	for (i = 0; i < 2; i++) {
+		u64 had = mem_hash(&other, HASH_SEED);
+
+		store(&b->cpu.mmu, VA + 0x1000 * i);
+		ck_assert_uint_eq(news(&l), 1u << i);
+		ck_assert(news(&of_other) || mem_hash(&other, HASH_SEED) == had);
+		see(&l, PIC, PICS);
+		see(&of_other, PIC, PICS);
+		had = mem_hash(&b->mem, HASH_SEED);
+		mem_write_u32(&other, (u64)(PIC + 1 - i) << 12, 3 + i);
+		ck_assert_uint_eq(news(&of_other), 2u >> i);
+		ck_assert(news(&l) || mem_hash(&b->mem, HASH_SEED) == had);
+		see(&l, PIC, PICS);
+		see(&of_other, PIC, PICS);
+	}
+	mem_free(&other);
+	end(b, &l);
+}
+END_TEST
+
 /* ---- any history ------------------------------------------------------------------------------------------------- */
 
 static u64 rng(u64 *s)
@@ -443,6 +478,7 @@ Suite *look_suite(void)
 	tcase_add_test(t, by_instructions);
 	tcase_add_test(t, forks);
 	tcase_add_test(t, several_look);
+	tcase_add_test(t, two_domains);
 	tcase_add_loop_test(t, nothing_is_missed, 0, 8);
 	suite_add_tcase(s, t);
 	return s;
