@@ -55,7 +55,7 @@ void mem_look_seen(struct mem_look *l, const u64 *mfns, size_t n)
 	if (!l->mem)
 		return;
 	for (i = 0; i < n; i++)
-		if (mem_look_new(l, mfns[i])) {
+		if (mfns[i] < l->mem->limit && mem_look_new(l, mfns[i])) {
 			l->seen[mfns[i] / 64] |= BIT(mfns[i] % 64);
 			any = true;
 		}

@@ -22,12 +22,12 @@ int mem_look_start(struct mem_look *l, struct mem *m);
 void mem_look_stop(struct mem_look *l);
 
 /*
- * Whether the frame at mfn was written, came or went since mem_look_seen(). True for what was never seen, and when memory was
- * short at the start; false for numbers beyond the memory's end, where nothing ever happens.
+ * Whether the frame at mfn was written, came or went since mem_look_seen(). True for what was never seen, when memory was
+ * short at the start, and for numbers beyond the memory's end, which cannot be seen.
  */
 INLINE bool mem_look_new(const struct mem_look *l, u64 mfn)
 {
-	return !l->mem || (mfn < l->mem->limit && !(l->seen[mfn / 64] >> (mfn % 64) & 1));
+	return !l->mem || mfn >= l->mem->limit || !(l->seen[mfn / 64] >> (mfn % 64) & 1);
 }
 
 /*

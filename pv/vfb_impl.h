@@ -27,7 +27,6 @@ struct vfb {
 	struct vfb_state s;
 	u64 *frames; /* s.nframes of them, in the picture's order */
 	struct mem_look look;
-	bool whole;   /* the surface shows nothing of this picture yet: every line is compared */
 	u64 compared; /* lines, so far */
 	const struct vfb_input *input;
 	void *opaque;

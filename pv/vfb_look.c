@@ -149,7 +149,7 @@ static void compare_new(struct vfb *v, u32 first, u32 last, u8 *raw, u32 *line)
 	u32 begin = 0, end = 0, i, y0, y1; /* lines [begin, end) are to be compared */
 
 	for (i = first; i <= last; i++) {
-		if (!v->whole && !mem_look_new(&v->look, v->frames[i]))
+		if (!mem_look_new(&v->look, v->frames[i]))
 			continue;
 		lines_of(&v->s, i, &y0, &y1);
 		if (y0 > end) {
@@ -177,7 +177,7 @@ void vfb_look(struct vfb *v)
 	/* Without memory to remember by, every frame is new each time. */
 	if (!v->look.mem)
 		mem_look_start(&v->look, &v->p->d->mem);
-	for (i = first; i <= last && !v->whole && !mem_look_new(&v->look, v->frames[i]); i++)
+	for (i = first; i <= last && !mem_look_new(&v->look, v->frames[i]); i++)
 		;
 	if (i > last)
 		return;
@@ -187,7 +187,6 @@ void vfb_look(struct vfb *v)
 		/* First all are looked at, then all are seen: a guest may show a frame twice. */
 		compare_new(v, first, last, raw, line);
 		mem_look_seen(&v->look, v->frames + first, last - first + 1);
-		v->whole = false;
 	}
 	free(line);
 	free(raw);
@@ -196,5 +195,4 @@ void vfb_look(struct vfb *v)
 void vfb_look_anew(struct vfb *v)
 {
 	mem_look_stop(&v->look);
-	v->whole = true;
 }

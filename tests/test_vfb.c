@@ -301,6 +301,17 @@ START_TEST(saved)
 	ck_assert_uint_eq(bad, 0);
 	reader_init(&r, b.p, b.len);
 	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
+	/* Frames where there is no memory: black, in a surface that showed something else. */
+	ck_assert_uint_eq(seen(w, 9, 9), 0x99);
+	for (i = 0; i + FB_FRAMES * 8 <= b.len; i++)
+		if (ld64(b.p + i) == ENV_MFN(FB_FIRST) && ld64(b.p + i + 8) == ENV_MFN(FB_FIRST + 1) &&
+		    ld64(b.p + i + 16) == ENV_MFN(FB_FIRST + 2))
+			break;
+	ck_assert_uint_lt(i, b.len - FB_FRAMES * 8);
+	st64(b.p + i, ~0ull);
+	reader_init(&r, b.p, b.len);
+	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
+	ck_assert_uint_eq(seen(w, 9, 9), 0);
 	buf_free(&b);
 	sw_free(w);
 }
