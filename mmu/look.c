@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which frames were written since somebody looked.
+ * Which frames were written since somebody looked. A frame that another memory or number has, too, is cloned by the first
+ * store to it (mem_unshare()), so only stores under its own number change the bytes somebody sees.
  */
 #include "mmu/look.h"
 
