@@ -187,6 +187,8 @@ void vfb_look(struct vfb *v)
 		/* First all are looked at, then all are seen: a guest may show a frame twice. */
 		compare_new(v, first, last, raw, line);
 		mem_look_seen(&v->look, v->frames + first, last - first + 1);
+	} else {
+		display_poke(v->console); /* the guest will not say it again */
 	}
 	free(line);
 	free(raw);
