@@ -177,6 +177,7 @@ void pair_records(struct xlat *x)
 	enum pair_op first = PAIR_NONE, second;
 	u32 n;
 
+	stack_runs(x);
 	for (n = 0; n < x->nrecs; n++, first = second) {
 		insn_fn f;
 

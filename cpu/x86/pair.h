@@ -44,6 +44,8 @@ enum pair_op muldiv_pair_op(insn_fn fn);
 enum pair_op shift_pair_op(insn_fn fn);
 enum pair_op stack_pair_op(insn_fn fn);
 
+/* Runs of pushes and of pops get handlers of their own. */
+void stack_runs(struct xlat *x);
 /* The handler of both, or NULL. */
 insn_fn pair_handler(enum pair_op first, enum pair_op second);
 /* Joins what can be joined. After flags nobody sees have been dropped. */

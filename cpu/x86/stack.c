@@ -117,6 +117,71 @@ TWIN(op_pop64_r,
 	NEXT;
 )
 
+/*
+ * Runs of pushes and of pops, as functions begin and end with: one look at the TLB for all of them. Each record of a run heads
+ * what is left of it, so that the slow way may do one and go on; RSP itself is in no run.
+ */
+#define RUN_2(M) M(0) M(1)
+#define RUN_3(M) RUN_2(M) M(2)
+#define RUN_4(M) RUN_3(M) M(3)
+#define RUN_5(M) RUN_4(M) M(4)
+#define RUN_6(M) RUN_5(M) M(5)
+#define RUN_MAX 6
+#define PUSH_ONE(k) st64(p + 8 * (n - 1 - (k)), G64(c, i[k].dst));
+#define POP_ONE(k) SET64(c, i[k].dst, ld64(p + 8 * (k)));
+
+#define GEN_RUN(count)                                                                                               \
+	static HANDLER(op_push64_x##count)                                                                           \
+	{                                                                                                            \
+		const u32 n = count;                                                                                 \
+		u64 sp = c->r[RSP] - 8 * n;                                                                          \
+		const struct tlb_entry *e = tlb_slot(&c->mmu, sp);                                                   \
+		u8 *p = tlb_host(e, sp);                                                                             \
+		if (UNLIKELY(e->wr != tlb_tag(&c->mmu, sp, 8 * n)))                                                  \
+			return op_push64_r_slow(c, i);                                                               \
+		RUN_##count(PUSH_ONE);                                                                               \
+		c->r[RSP] = sp;                                                                                      \
+		GO(i + n);                                                                                           \
+	}                                                                                                            \
+	static HANDLER(op_pop64_x##count)                                                                            \
+	{                                                                                                            \
+		const u32 n = count;                                                                                 \
+		u64 sp = c->r[RSP];                                                                                  \
+		const struct tlb_entry *e = tlb_slot(&c->mmu, sp);                                                   \
+		const u8 *p = tlb_host(e, sp);                                                                       \
+		if (UNLIKELY(e->rd != tlb_tag(&c->mmu, sp, 8 * n)))                                                  \
+			return op_pop64_r_slow(c, i);                                                                \
+		RUN_##count(POP_ONE);                                                                                \
+		c->r[RSP] = sp + 8 * n;                                                                              \
+		GO(i + n);                                                                                           \
+	}
+GEN_RUN(2)
+GEN_RUN(3)
+GEN_RUN(4)
+GEN_RUN(5)
+GEN_RUN(6)
+
+void stack_runs(struct xlat *x)
+{
+	static const insn_fn pushes[] = { op_push64_r, op_push64_x2, op_push64_x3, op_push64_x4, op_push64_x5, op_push64_x6 };
+	static const insn_fn pops[] = { op_pop64_r, op_pop64_x2, op_pop64_x3, op_pop64_x4, op_pop64_x5, op_pop64_x6 };
+	const insn_fn *fns = NULL;
+	u32 n, left = 0;
+
+	for (n = x->nrecs; n-- > 0;) {
+		struct insn *r = &x->rec[n];
+		const insn_fn *f = r->fn == op_push64_r ? pushes : r->fn == op_pop64_r ? pops : NULL;
+
+		if (!f || r->dst == OFF64(RSP)) {
+			fns = NULL;
+			continue;
+		}
+		left = f == fns ? MIN(left + 1, RUN_MAX) : 1;
+		fns = f;
+		r->fn = f[left - 1];
+	}
+}
+
 /* ---- any size and mode: aux is the size ------------------------------------------------------------------------ */
 
 static HANDLER(op_push_r)
