@@ -13,7 +13,7 @@
 #define TRIALS 60
 #define GROUPS 8
 
-enum how { RR, RI, MEM_S, MEM_X, ONE, IMM1, SPECIAL };
+enum how { RR, RI, RI8, IMM1, ONE, SAME, MEM_S, MEM_X, MEM_ONE, MEM_I, MEM_I8, SPECIAL };
 
 /* How each is encoded: opcode bytes, with REX.W or not, and what follows. */
 static const struct encoding {
@@ -21,54 +21,89 @@ static const struct encoding {
 	u8 n, code[2];
 	bool w;
 	enum how how;
-	u8 ext; /* ModRM.reg of RI and ONE */
+	u8 ext; /* ModRM.reg where that is no register */
+	u8 jcc; /* the condition of the Jcc behind it, which it takes in; or 0 */
 } encodings[] = {
-	{ PAIR_adc64_rr, 1, { 0x11 }, true, RR, 0 },
-	{ PAIR_add32_ri, 1, { 0x81 }, false, RI, 0 },
-	{ PAIR_add64_ri, 1, { 0x81 }, true, RI, 0 },
-	{ PAIR_add64_ri_nf, 1, { 0x81 }, true, RI, 0 },
-	{ PAIR_add64_rms, 1, { 0x03 }, true, MEM_S, 0 },
-	{ PAIR_add64_rmx, 1, { 0x03 }, true, MEM_X, 0 },
-	{ PAIR_add64_rr_nf, 1, { 0x01 }, true, RR, 0 },
-	{ PAIR_and32_ri, 1, { 0x81 }, false, RI, 4 },
-	{ PAIR_and64_ri_nf, 1, { 0x81 }, true, RI, 4 },
-	{ PAIR_and64_rr_nf, 1, { 0x21 }, true, RR, 0 },
-	{ PAIR_call64_far, 1, { 0xe8 }, false, SPECIAL, 0 },
-	{ PAIR_cmovae64_r, 2, { 0x0f, 0x43 }, true, RR, 0 },
-	{ PAIR_cmovb64_r, 2, { 0x0f, 0x42 }, true, RR, 0 },
-	{ PAIR_cmp64_rr, 1, { 0x39 }, true, RR, 0 },
-	{ PAIR_imul64_r_nf, 2, { 0x0f, 0xaf }, true, RR, 0 },
-	{ PAIR_je, 1, { 0x74 }, false, SPECIAL, 0 },
-	{ PAIR_jne, 1, { 0x75 }, false, SPECIAL, 0 },
-	{ PAIR_lea64, 1, { 0x8d }, true, MEM_X, 0 },
-	{ PAIR_lea64s, 1, { 0x8d }, true, MEM_S, 0 },
-	{ PAIR_mov32_mrs, 1, { 0x89 }, false, MEM_S, 0 },
-	{ PAIR_mov32_rms, 1, { 0x8b }, false, MEM_S, 0 },
-	{ PAIR_mov32_rr, 1, { 0x89 }, false, RR, 0 },
-	{ PAIR_mov64_mrs, 1, { 0x89 }, true, MEM_S, 0 },
-	{ PAIR_mov64_mrx, 1, { 0x89 }, true, MEM_X, 0 },
-	{ PAIR_mov64_rms, 1, { 0x8b }, true, MEM_S, 0 },
-	{ PAIR_mov64_rmx, 1, { 0x8b }, true, MEM_X, 0 },
-	{ PAIR_mov64_rr, 1, { 0x89 }, true, RR, 0 },
-	{ PAIR_movsx3264_r, 1, { 0x63 }, true, RR, 0 },
-	{ PAIR_movzx832_ms, 2, { 0x0f, 0xb6 }, false, MEM_S, 0 },
-	{ PAIR_movzx832_mx, 2, { 0x0f, 0xb6 }, false, MEM_X, 0 },
-	{ PAIR_movzx832_r, 2, { 0x0f, 0xb6 }, false, RR, 0 },
-	{ PAIR_nop, 1, { 0x90 }, false, SPECIAL, 0 },
-	{ PAIR_not64_r, 1, { 0xf7 }, true, ONE, 2 },
-	{ PAIR_or64_rr_nf, 1, { 0x09 }, true, RR, 0 },
-	{ PAIR_pop64_r, 1, { 0x8f }, false, ONE, 0 },
-	{ PAIR_push64_r, 1, { 0xff }, false, ONE, 6 },
-	{ PAIR_ret64, 1, { 0xc3 }, false, SPECIAL, 0 },
-	{ PAIR_setb, 2, { 0x0f, 0x92 }, false, ONE, 0 },
-	{ PAIR_shl64_ri_nf, 1, { 0xc1 }, true, IMM1, 4 },
-	{ PAIR_shr32_ri, 1, { 0xc1 }, false, IMM1, 5 },
-	{ PAIR_shr64_ri, 1, { 0xc1 }, true, IMM1, 5 },
-	{ PAIR_shr64_ri_nf, 1, { 0xc1 }, true, IMM1, 5 },
-	{ PAIR_sub64_rr, 1, { 0x29 }, true, RR, 0 },
-	{ PAIR_sub64_rr_nf, 1, { 0x29 }, true, RR, 0 },
-	{ PAIR_xor32_rmx, 1, { 0x33 }, false, MEM_X, 0 },
-	{ PAIR_xor32_rr_nf, 1, { 0x31 }, false, RR, 0 },
+	{ PAIR_adc64_rr, 1, { 0x11 }, true, RR, 0, 0 },
+	{ PAIR_add32_ri, 1, { 0x81 }, false, RI, 0, 0 },
+	{ PAIR_add64_ri, 1, { 0x81 }, true, RI, 0, 0 },
+	{ PAIR_add64_ri_nf, 1, { 0x81 }, true, RI, 0, 0 },
+	{ PAIR_add64_rms, 1, { 0x03 }, true, MEM_S, 0, 0 },
+	{ PAIR_add64_rmx, 1, { 0x03 }, true, MEM_X, 0, 0 },
+	{ PAIR_add64_rr, 1, { 0x01 }, true, RR, 0, 0 },
+	{ PAIR_add64_rr_nf, 1, { 0x01 }, true, RR, 0, 0 },
+	{ PAIR_and32_ri, 1, { 0x81 }, false, RI, 4, 0 },
+	{ PAIR_and32_ri_nf, 1, { 0x81 }, false, RI, 4, 0 },
+	{ PAIR_and64_ri_nf, 1, { 0x81 }, true, RI, 4, 0 },
+	{ PAIR_and64_rr_nf, 1, { 0x21 }, true, RR, 0, 0 },
+	{ PAIR_call64_far, 1, { 0xe8 }, false, SPECIAL, 0, 0 },
+	{ PAIR_cmovae64_r, 2, { 0x0f, 0x43 }, true, RR, 0, 0 },
+	{ PAIR_cmovb64_r, 2, { 0x0f, 0x42 }, true, RR, 0, 0 },
+	{ PAIR_cmove64_r, 2, { 0x0f, 0x44 }, true, RR, 0, 0 },
+	{ PAIR_cmovne64_r, 2, { 0x0f, 0x45 }, true, RR, 0, 0 },
+	{ PAIR_cmp32rr_j5, 1, { 0x39 }, false, RR, 0, 5 },
+	{ PAIR_cmp64_mrs, 1, { 0x39 }, true, MEM_S, 0, 0 },
+	{ PAIR_cmp64_ri, 1, { 0x81 }, true, RI, 7, 0 },
+	{ PAIR_cmp64_rms, 1, { 0x3b }, true, MEM_S, 0, 0 },
+	{ PAIR_cmp64_rr, 1, { 0x39 }, true, RR, 0, 0 },
+	{ PAIR_cmp64ri_j5, 1, { 0x81 }, true, RI, 7, 5 },
+	{ PAIR_cmp64rr_j4, 1, { 0x39 }, true, RR, 0, 4 },
+	{ PAIR_cmp64rr_j5, 1, { 0x39 }, true, RR, 0, 5 },
+	{ PAIR_dec32_m, 1, { 0xff }, false, MEM_ONE, 1, 0 },
+	{ PAIR_goto, 1, { 0xeb }, false, SPECIAL, 0, 0 },
+	{ PAIR_goto_far, 1, { 0xe9 }, false, SPECIAL, 0, 0 },
+	{ PAIR_imul64_r_nf, 2, { 0x0f, 0xaf }, true, RR, 0, 0 },
+	{ PAIR_inc32_m, 1, { 0xff }, false, MEM_ONE, 0, 0 },
+	{ PAIR_jae, 1, { 0x73 }, false, SPECIAL, 0, 0 },
+	{ PAIR_je, 1, { 0x74 }, false, SPECIAL, 0, 0 },
+	{ PAIR_jne, 1, { 0x75 }, false, SPECIAL, 0, 0 },
+	{ PAIR_lea64, 1, { 0x8d }, true, MEM_X, 0, 0 },
+	{ PAIR_lea64s, 1, { 0x8d }, true, MEM_S, 0, 0 },
+	{ PAIR_mov32_mrs, 1, { 0x89 }, false, MEM_S, 0, 0 },
+	{ PAIR_mov32_ri, 1, { 0xc7 }, false, RI, 0, 0 },
+	{ PAIR_mov32_rms, 1, { 0x8b }, false, MEM_S, 0, 0 },
+	{ PAIR_mov32_rmx, 1, { 0x8b }, false, MEM_X, 0, 0 },
+	{ PAIR_mov32_rr, 1, { 0x89 }, false, RR, 0, 0 },
+	{ PAIR_mov64_mis, 1, { 0xc7 }, true, MEM_I, 0, 0 },
+	{ PAIR_mov64_mrs, 1, { 0x89 }, true, MEM_S, 0, 0 },
+	{ PAIR_mov64_mrx, 1, { 0x89 }, true, MEM_X, 0, 0 },
+	{ PAIR_mov64_ri, 1, { 0xc7 }, true, RI, 0, 0 },
+	{ PAIR_mov64_rms, 1, { 0x8b }, true, MEM_S, 0, 0 },
+	{ PAIR_mov64_rmx, 1, { 0x8b }, true, MEM_X, 0, 0 },
+	{ PAIR_mov64_rr, 1, { 0x89 }, true, RR, 0, 0 },
+	{ PAIR_movsx3264_r, 1, { 0x63 }, true, RR, 0, 0 },
+	{ PAIR_movzx832_ms, 2, { 0x0f, 0xb6 }, false, MEM_S, 0, 0 },
+	{ PAIR_movzx832_mx, 2, { 0x0f, 0xb6 }, false, MEM_X, 0, 0 },
+	{ PAIR_movzx832_r, 2, { 0x0f, 0xb6 }, false, RR, 0, 0 },
+	{ PAIR_nop, 1, { 0x90 }, false, SPECIAL, 0, 0 },
+	{ PAIR_not64_r, 1, { 0xf7 }, true, ONE, 2, 0 },
+	{ PAIR_or64_rr_nf, 1, { 0x09 }, true, RR, 0, 0 },
+	{ PAIR_pop64_r, 1, { 0x8f }, false, ONE, 0, 0 },
+	{ PAIR_push64_r, 1, { 0xff }, false, ONE, 6, 0 },
+	{ PAIR_ret64, 1, { 0xc3 }, false, SPECIAL, 0, 0 },
+	{ PAIR_setb, 2, { 0x0f, 0x92 }, false, ONE, 0, 0 },
+	{ PAIR_shl64_ri_nf, 1, { 0xc1 }, true, IMM1, 4, 0 },
+	{ PAIR_shr32_ri, 1, { 0xc1 }, false, IMM1, 5, 0 },
+	{ PAIR_shr64_ri, 1, { 0xc1 }, true, IMM1, 5, 0 },
+	{ PAIR_shr64_ri_nf, 1, { 0xc1 }, true, IMM1, 5, 0 },
+	{ PAIR_sub64_ri, 1, { 0x81 }, true, RI, 5, 0 },
+	{ PAIR_sub64_rmx, 1, { 0x2b }, true, MEM_X, 0, 0 },
+	{ PAIR_sub64_rr, 1, { 0x29 }, true, RR, 0, 0 },
+	{ PAIR_sub64_rr_nf, 1, { 0x29 }, true, RR, 0, 0 },
+	{ PAIR_test32ri_j4, 1, { 0xf7 }, false, RI, 0, 4 },
+	{ PAIR_test32ri_j5, 1, { 0xf7 }, false, RI, 0, 5 },
+	{ PAIR_test32rr_j4, 1, { 0x85 }, false, RR, 0, 4 },
+	{ PAIR_test32rr_j5, 1, { 0x85 }, false, RR, 0, 5 },
+	{ PAIR_test32rr_j8, 1, { 0x85 }, false, RR, 0, 8 },
+	{ PAIR_test64rr_j4, 1, { 0x85 }, true, RR, 0, 4 },
+	{ PAIR_test64rr_j5, 1, { 0x85 }, true, RR, 0, 5 },
+	{ PAIR_test8mi_j5, 1, { 0xf6 }, false, MEM_I8, 0, 5 },
+	{ PAIR_test8ri_j4, 1, { 0xf6 }, false, RI8, 0, 4 },
+	{ PAIR_test8ri_j5, 1, { 0xf6 }, false, RI8, 0, 5 },
+	{ PAIR_xor32_rmx, 1, { 0x33 }, false, MEM_X, 0, 0 },
+	{ PAIR_xor32_rr_nf, 1, { 0x31 }, false, RR, 0, 0 },
+	{ PAIR_zero, 1, { 0x31 }, false, SAME, 0, 0 },
+	{ PAIR_zero_nf, 1, { 0x31 }, false, SAME, 0, 0 },
 };
 
 #define PAIR(first, second) { PAIR_##first, PAIR_##second, #first " " #second },
@@ -108,10 +143,13 @@ static u32 encode(u8 *p, u64 at, enum pair_op op, u64 *s)
 			ck_abort_msg("pair operation %d has no encoding here", op);
 	if (reg == rm)
 		rm = reg == RAX ? RDX : RAX; /* the idiom for zero is another handler */
-	plain = e->how == RI || e->how == IMM1 || e->how == ONE;
+	plain = e->how == RI || e->how == RI8 || e->how == IMM1 || e->how == ONE || e->how == MEM_ONE || e->how == MEM_I ||
+		e->how == MEM_I8;
 	if (plain)
 		reg = e->ext;
-	if (e->how == MEM_S || e->how == MEM_X)
+	if (e->how == SAME)
+		rm = reg;
+	if (e->how >= MEM_S && e->how <= MEM_I8)
 		rm = 0;
 	if (e->how != SPECIAL)
 		*q++ = (u8)(0x40 | (e->w ? 8 : 0) | (reg >> 3 & 1) << 2 | rm >> 3);
@@ -121,22 +159,27 @@ static u32 encode(u8 *p, u64 at, enum pair_op op, u64 *s)
 	case RR:
 	case ONE:
 	case RI:
+	case RI8:
 	case IMM1:
+	case SAME:
 		*q++ = (u8)(0xc0 | (reg & 7) << 3 | (rm & 7));
 		break;
 	case MEM_S: /* [RBX + disp8] */
+	case MEM_I:
 		*q++ = (u8)(0x40 | (reg & 7) << 3 | RBX);
 		*q++ = (u8)(rnd(s) % 16);
 		break;
 	case MEM_X: /* [RBX + RSI * 2 + disp8] */
+	case MEM_ONE:
+	case MEM_I8:
 		*q++ = (u8)(0x44 | (reg & 7) << 3);
 		*q++ = (u8)(0x40 | RSI << 3 | RBX);
 		*q++ = (u8)(rnd(s) % 16);
 		break;
 	case SPECIAL:
-		if (op == PAIR_je || op == PAIR_jne)
+		if (op == PAIR_je || op == PAIR_jne || op == PAIR_jae || op == PAIR_goto)
 			*q++ = 1; /* over a HLT to the next */
-		if (op == PAIR_call64_far) {
+		if (op == PAIR_call64_far || op == PAIR_goto_far) {
 			st32(q, (u32)(AWAY - (at + 5)));
 			q += 4;
 		}
@@ -144,9 +187,15 @@ static u32 encode(u8 *p, u64 at, enum pair_op op, u64 *s)
 	}
 	if (e->how == IMM1)
 		*q++ = (u8)(1 + rnd(s) % (e->w ? 63 : 31));
-	if (e->how == RI) {
+	if (e->how == RI8 || e->how == MEM_I8)
+		*q++ = (u8)rnd(s);
+	if (e->how == RI || e->how == MEM_I) {
 		st32(q, (u32)rnd(s) & 0x7fffffff);
 		q += 4;
+	}
+	if (e->jcc) {
+		*q++ = (u8)(0x70 | e->jcc);
+		*q++ = 1; /* over a HLT to the next */
 	}
 	return (u32)(q - p);
 }
@@ -156,8 +205,13 @@ static bool wants_killer(enum pair_op first, enum pair_op second)
 {
 	static const enum pair_op nf[] = { PAIR_add64_ri_nf, PAIR_add64_rr_nf, PAIR_and64_ri_nf, PAIR_and64_rr_nf,
 					   PAIR_imul64_r_nf, PAIR_or64_rr_nf,  PAIR_shl64_ri_nf, PAIR_shr64_ri_nf,
-					   PAIR_sub64_rr_nf, PAIR_xor32_rr_nf };
-	static const enum pair_op flags[] = { PAIR_add32_ri, PAIR_cmp64_rr, PAIR_shr64_ri, PAIR_shr32_ri };
+					   PAIR_sub64_rr_nf, PAIR_xor32_rr_nf, PAIR_and32_ri_nf, PAIR_zero_nf };
+	static const enum pair_op flags[] = {
+		PAIR_add32_ri,    PAIR_add64_rr,    PAIR_cmp64_rr,    PAIR_cmp64_ri,    PAIR_shr64_ri,    PAIR_shr32_ri,
+		PAIR_sub64_ri,    PAIR_zero,        PAIR_cmp32rr_j5,  PAIR_cmp64ri_j5,  PAIR_cmp64rr_j4,  PAIR_cmp64rr_j5,
+		PAIR_test32ri_j4, PAIR_test32ri_j5, PAIR_test32rr_j4, PAIR_test32rr_j5, PAIR_test32rr_j8, PAIR_test64rr_j4,
+		PAIR_test64rr_j5, PAIR_test8ri_j4,  PAIR_test8ri_j5,
+	};
 	bool first_nf = false;
 	u32 k;
 
@@ -270,12 +324,51 @@ START_TEST(pairs_are_both)
 }
 END_TEST
 
+/* Runs of pushes and pops: wherever the stack lies, whatever the registers, they are as each by itself. */
+START_TEST(runs_are_each)
+{
+	struct bare *a = bare_new(65536), *b = bare_new(65536);
+	u64 s = 0x2545f4914f6cdd1dULL;
+	u32 n, k;
+
+	b->cpu.singlestep = true;
+	for (n = 0; n < 20000; n++) {
+		u64 seed = rnd(&s);
+		u32 len = 0, count = 2 + (u32)(rnd(&s) % 9);
+		u8 code[64], kind = rnd(&s) & 1 ? 0x58 : 0x50;
+		const char *what;
+
+		for (k = 0; k < count; k++) {
+			u8 reg = rnd(&s) % 8 ? any_reg(&s) : (u8)(rnd(&s) % 16);
+
+			if (rnd(&s) % 16 == 0)
+				kind ^= 8;
+			if (reg >= 8)
+				code[len++] = 0x41;
+			code[len++] = kind | (reg & 7);
+		}
+		code[len++] = 0xf4;
+		prepare(a, code, len, seed);
+		prepare(b, code, len, seed);
+		k = 1 + (u32)(rnd(&s) % 12); /* also to the middle of a run */
+		cpu_run(&a->cpu, k);
+		cpu_run(&b->cpu, k);
+		what = difference(a, b);
+		if (what)
+			ck_abort_msg("seed %llu, %u of %u: not the same %s as one by one", (unsigned long long)seed, k, count, what);
+	}
+	bare_free(a);
+	bare_free(b);
+}
+END_TEST
+
 Suite *pair_suite(void)
 {
 	Suite *s = suite_create("pair");
 	TCase *t = tcase_create("pairs");
 
 	tcase_add_loop_test(t, pairs_are_both, 0, GROUPS);
+	tcase_add_test(t, runs_are_each);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -423,18 +423,19 @@ bool x86_emit_not(struct xlat *x, const struct xi *d)
 
 /* ---- pairs --------------------------------------------------------------------------------------------------------- */
 
-enum pair_op alu_pair_op(insn_fn fn)
+const struct pair_name *alu_pair_names(u32 *n)
 {
 	static const struct pair_name names[] = {
-		{ op_adc64_rr, PAIR_adc64_rr },       { op_add32_ri, PAIR_add32_ri },       { op_add64_ri, PAIR_add64_ri },
-		{ op_add64_ri_nf, PAIR_add64_ri_nf }, { op_add64_rms, PAIR_add64_rms },     { op_add64_rmx, PAIR_add64_rmx },
-		{ op_add64_rr_nf, PAIR_add64_rr_nf }, { op_and32_ri, PAIR_and32_ri },       { op_and64_ri_nf, PAIR_and64_ri_nf },
-		{ op_and64_rr_nf, PAIR_and64_rr_nf }, { op_cmp64_rr, PAIR_cmp64_rr },       { op_not64_r, PAIR_not64_r },
-		{ op_or64_rr_nf, PAIR_or64_rr_nf },   { op_sub64_rr, PAIR_sub64_rr },       { op_sub64_rr_nf, PAIR_sub64_rr_nf },
-		{ op_xor32_rmx, PAIR_xor32_rmx },     { op_xor32_rr_nf, PAIR_xor32_rr_nf },
+		JOINS(adc64_rr), JOINS(add32_ri), JOINS(add64_ri), JOINS(add64_ri_nf), JOINS(add64_rms),
+		JOINS(add64_rmx), JOINS(add64_rr), JOINS(add64_rr_nf), JOINS(and32_ri), JOINS(and32_ri_nf),
+		JOINS(and64_ri_nf), JOINS(and64_rr_nf), JOINS(cmp64_mrs), JOINS(cmp64_ri), JOINS(cmp64_rms),
+		JOINS(cmp64_rr), JOINS(dec32_m), JOINS(inc32_m), JOINS(not64_r), JOINS(or64_rr_nf), JOINS(sub64_ri),
+		JOINS(sub64_rmx), JOINS(sub64_rr), JOINS(sub64_rr_nf), JOINS(xor32_rmx), JOINS(xor32_rr_nf),
+		JOINS(zero), JOINS(zero_nf),
 	};
 
-	return pair_lookup(names, ARRAY_SIZE(names), fn);
+	*n = ARRAY_SIZE(names);
+	return names;
 }
 
 /* ---- counting loops ------------------------------------------------------------------------------------------------ */

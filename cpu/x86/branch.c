@@ -86,14 +86,6 @@ static const insn_fn jcc_fns[16] = { op_jcc, op_jcc, op_jb, op_jae, op_je, op_jn
  * Fused pairs: the compare's record takes over and decides from its operands; the Jcc's record behind it is only passed
  * over. Flags are noted all the same.
  */
-#define COND_SUB(T, I, cc)                                                                                           \
-	((cc) == 2 ? a < b : (cc) == 3 ? a >= b : (cc) == 4 ? a == b : (cc) == 5 ? a != b : (cc) == 6 ? a <= b :     \
-	 (cc) == 7 ? a > b : (cc) == 8 ? (I)(T)(a - b) < 0 : (cc) == 9 ? (I)(T)(a - b) >= 0 :                        \
-	 (cc) == 12 ? (I)a < (I)b : (cc) == 13 ? (I)a >= (I)b : (cc) == 14 ? (I)a <= (I)b : (I)a > (I)b)
-#define COND_LOGIC(T, I, cc)                                                                                         \
-	((cc) == 2 ? false : (cc) == 3 ? true : (cc) == 4 || (cc) == 6 ? r == 0 : (cc) == 5 || (cc) == 7 ? r != 0 :  \
-	 (cc) == 8 || (cc) == 12 ? (I)r < 0 : (cc) == 9 || (cc) == 13 ? (I)r >= 0 : (cc) == 14 ? (I)r <= 0 : (I)r > 0)
-
 #define FUSE_CMP(form, bits, lg, cc, getb)                                                                           \
 	static HANDLER(op_cmp##bits##form##_j##cc)                                                                   \
 	{                                                                                                            \
@@ -434,10 +426,15 @@ bool x86_emit_loop(struct xlat *x, const struct xi *d)
 	return true;
 }
 
-enum pair_op branch_pair_op(insn_fn fn)
+const struct pair_name *branch_pair_names(u32 *n)
 {
-	static const struct pair_name names[] = { { op_je, PAIR_je }, { op_jne, PAIR_jne }, { op_ret64, PAIR_ret64 },
-						  { op_call64_far, PAIR_call64_far } };
+	static const struct pair_name names[] = {
+		JOINS(call64_far), JOINS(cmp32rr_j5), JOINS(cmp64ri_j5), JOINS(cmp64rr_j4), JOINS(cmp64rr_j5),
+		JOINS(goto), JOINS(goto_far), JOINS(jae), JOINS(je), JOINS(jne), JOINS(ret64), JOINS(test32ri_j4),
+		JOINS(test32ri_j5), JOINS(test32rr_j4), JOINS(test32rr_j5), JOINS(test32rr_j8), JOINS(test64rr_j4),
+		JOINS(test64rr_j5), JOINS(test8mi_j5), JOINS(test8ri_j4), JOINS(test8ri_j5),
+	};
 
-	return pair_lookup(names, ARRAY_SIZE(names), fn);
+	*n = ARRAY_SIZE(names);
+	return names;
 }

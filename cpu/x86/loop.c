@@ -8,6 +8,7 @@
  * at least one more round is, so that flags are made by it.
  */
 #include "cpu/x86/loop.h"
+#include "cpu/x86/pair.h"
 
 #include <string.h>
 
@@ -138,6 +139,7 @@ static bool follow(const struct code_cache *cc, struct loop *l, const struct blo
 	l->insns = b->ninsns;
 	for (n = 0; n < LOOP_RECORDS; n++) {
 		struct loop_op o = { .kind = LOOP_OTHER };
+		struct insn one = *i;
 
 		if (i == edge)
 			return true;
@@ -169,7 +171,8 @@ static bool follow(const struct code_cache *cc, struct loop *l, const struct blo
 			i += taken ? 3 : 2;
 			continue;
 		}
-		if (!(alu_loop_op(i, &o) || mov_loop_op(i, &o)) || !apply(l, &o))
+		one.fn = pair_first(i->fn); /* the one behind it has kept its own */
+		if (!(alu_loop_op(&one, &o) || mov_loop_op(&one, &o)) || !apply(l, &o))
 			return false;
 		i++;
 	}

@@ -569,19 +569,17 @@ bool x86_emit_xlat(struct xlat *x, const struct xi *d)
 	return true;
 }
 
-enum pair_op mov_pair_op(insn_fn fn)
+const struct pair_name *mov_pair_names(u32 *n)
 {
 	static const struct pair_name names[] = {
-		{ op_mov64_rr, PAIR_mov64_rr },         { op_mov32_rr, PAIR_mov32_rr },
-		{ op_mov64_rms, PAIR_mov64_rms },       { op_mov64_rmx, PAIR_mov64_rmx },
-		{ op_mov32_rms, PAIR_mov32_rms },       { op_mov64_mrs, PAIR_mov64_mrs },
-		{ op_mov64_mrx, PAIR_mov64_mrx },       { op_mov32_mrs, PAIR_mov32_mrs },
-		{ op_movzx832_r, PAIR_movzx832_r },     { op_movzx832_ms, PAIR_movzx832_ms },
-		{ op_movzx832_mx, PAIR_movzx832_mx },   { op_movsx3264_r, PAIR_movsx3264_r },
-		{ op_lea64, PAIR_lea64 },               { op_lea64s, PAIR_lea64s },
-		{ op_cmov64_r2, PAIR_cmovb64_r },       { op_cmov64_r3, PAIR_cmovae64_r },
-		{ op_set2_r, PAIR_setb },               { op_nop, PAIR_nop },
+		{ op_cmov64_r3, PAIR_cmovae64_r }, { op_cmov64_r2, PAIR_cmovb64_r },
+		{ op_cmov64_r4, PAIR_cmove64_r }, { op_cmov64_r5, PAIR_cmovne64_r }, JOINS(lea64), JOINS(lea64s),
+		JOINS(mov32_mrs), JOINS(mov32_ri), JOINS(mov32_rms), JOINS(mov32_rmx), JOINS(mov32_rr),
+		JOINS(mov64_mis), JOINS(mov64_mrs), JOINS(mov64_mrx), JOINS(mov64_ri), JOINS(mov64_rms),
+		JOINS(mov64_rmx), JOINS(mov64_rr), JOINS(movsx3264_r), JOINS(movzx832_ms), JOINS(movzx832_mx),
+		JOINS(movzx832_r), JOINS(nop), { op_set2_r, PAIR_setb },
 	};
 
-	return pair_lookup(names, ARRAY_SIZE(names), fn);
+	*n = ARRAY_SIZE(names);
+	return names;
 }

@@ -392,9 +392,10 @@ bool x86_emit_aad(struct xlat *x, const struct xi *d)
 	return true;
 }
 
-enum pair_op muldiv_pair_op(insn_fn fn)
+const struct pair_name *muldiv_pair_names(u32 *n)
 {
-	static const struct pair_name names[] = { { op_imul64_r_nf, PAIR_imul64_r_nf } };
+	static const struct pair_name names[] = { JOINS(imul64_r_nf) };
 
-	return pair_lookup(names, ARRAY_SIZE(names), fn);
+	*n = ARRAY_SIZE(names);
+	return names;
 }

@@ -20,6 +20,8 @@
 #define DO_nop
 #define DO_mov64_rr SET64(c, i->dst, G64(c, i->src));
 #define DO_mov32_rr SET32(c, i->dst, G32(c, i->src));
+#define DO_mov64_ri SET64(c, i->dst, i->imm);
+#define DO_mov32_ri SET32(c, i->dst, i->imm);
 #define DO_movzx832_r SET32(c, i->dst, G8(c, i->src));
 #define DO_movsx3264_r SET64(c, i->dst, (u64)(i64)(i32)G32(c, i->src));
 #define DO_lea64                                                                                                     \
@@ -33,17 +35,21 @@
 #define DO_mov64_rms LOAD_TO(64, 64, ea_simple(c, i))
 #define DO_mov64_rmx LOAD_TO(64, 64, ea_full(c, i))
 #define DO_mov32_rms LOAD_TO(32, 32, ea_simple(c, i))
+#define DO_mov32_rmx LOAD_TO(32, 32, ea_full(c, i))
 #define DO_movzx832_ms LOAD_TO(8, 32, ea_simple(c, i))
 #define DO_movzx832_mx LOAD_TO(8, 32, ea_full(c, i))
 #define DO_mov64_mrs TSTORE_N(ea_simple(c, i), G64(c, i->src), 64);
 #define DO_mov64_mrx TSTORE_N(ea_full(c, i), G64(c, i->src), 64);
 #define DO_mov32_mrs TSTORE_N(ea_simple(c, i), G32(c, i->src), 32);
+#define DO_mov64_mis TSTORE_N(ea_simple(c, i), i->imm, 64);
 
 #define DO_add64_rr_nf SET64(c, i->dst, G64(c, i->dst) + G64(c, i->src));
 #define DO_add64_ri_nf SET64(c, i->dst, G64(c, i->dst) + i->imm);
 #define DO_sub64_rr_nf SET64(c, i->dst, G64(c, i->dst) - G64(c, i->src));
 #define DO_and64_rr_nf SET64(c, i->dst, G64(c, i->dst) & G64(c, i->src));
 #define DO_and64_ri_nf SET64(c, i->dst, G64(c, i->dst) & i->imm);
+#define DO_and32_ri_nf SET32(c, i->dst, G32(c, i->dst) & i->imm);
+#define DO_zero_nf SET64(c, i->dst, 0);
 #define DO_or64_rr_nf SET64(c, i->dst, G64(c, i->dst) | G64(c, i->src));
 #define DO_xor32_rr_nf SET32(c, i->dst, G32(c, i->dst) ^ G32(c, i->src));
 #define DO_not64_r SET64(c, i->dst, ~G64(c, i->dst));
@@ -57,6 +63,7 @@
 	SET##bits(c, i->dst, r);
 #define DO_add32_ri ADD_FLAGS(32, 2, (u32)i->imm)
 #define DO_add64_ri ADD_FLAGS(64, 3, i->imm)
+#define DO_add64_rr ADD_FLAGS(64, 3, G64(c, i->src))
 #define ADD_LOAD(ea)                                                                                                 \
 	u64 v;                                                                                                       \
 	TLOAD64(v, ea);                                                                                              \
@@ -68,19 +75,60 @@
 	u64 b = G64(c, i->src), r = G64(c, i->dst) + b + k;                                                          \
 	NOTE(k ? CC_ADC : CC_ADD, 3, r, b);                                                                          \
 	SET64(c, i->dst, r);
-#define DO_cmp64_rr                                                                                                  \
-	u64 b = G64(c, i->src);                                                                                      \
-	NOTE(CC_SUB, 3, G64(c, i->dst) - b, b);
-#define DO_sub64_rr                                                                                                  \
-	u64 b = G64(c, i->src), r = G64(c, i->dst) - b;                                                              \
+#define CMP64(a_, b_)                                                                                                 \
+	u64 b = (b_);                                                                                                \
+	NOTE(CC_SUB, 3, (a_) - b, b);
+#define DO_cmp64_rr CMP64(G64(c, i->dst), G64(c, i->src))
+#define DO_cmp64_ri CMP64(G64(c, i->dst), i->imm)
+#define DO_cmp64_rms                                                                                                 \
+	u64 v;                                                                                                       \
+	TLOAD64(v, ea_simple(c, i));                                                                                 \
+	CMP64(G64(c, i->dst), v)
+#define DO_cmp64_mrs                                                                                                 \
+	u64 v;                                                                                                       \
+	TLOAD64(v, ea_simple(c, i));                                                                                 \
+	CMP64(v, G64(c, i->src))
+#define SUB64(b_)                                                                                                    \
+	u64 b = (b_), r = G64(c, i->dst) - b;                                                                        \
 	NOTE(CC_SUB, 3, r, b);                                                                                       \
 	SET64(c, i->dst, r);
+#define DO_sub64_rr SUB64(G64(c, i->src))
+#define DO_sub64_ri SUB64(i->imm)
+#define DO_sub64_rmx                                                                                                 \
+	u64 v;                                                                                                       \
+	TLOAD64(v, ea_full(c, i));                                                                                   \
+	SUB64(v)
+/* INC and DEC leave CF alone: it is kept in cc_src. */
+#define STEP32_M(kind, step)                                                                                         \
+	u64 ea = ea_full(c, i);                                                                                      \
+	u8 *p = mmu_hit_write(&c->mmu, ea, 4);                                                                       \
+	bool k = flag_cf(c);                                                                                         \
+	u32 r;                                                                                                       \
+	if (LIKELY(p != NULL)) {                                                                                     \
+		r = ld32(p) + (step);                                                                                \
+		st32(p, r);                                                                                          \
+	} else if (slow_twin) {                                                                                      \
+		return slow_twin(c, i);                                                                              \
+	} else {                                                                                                     \
+		if (UNLIKELY(!slow_load_rmw(c, ea, 4)))                                                              \
+			return raise_fault(c, i);                                                                    \
+		r = (u32)c->tmp[0] + (step);                                                                         \
+		if (UNLIKELY(!slow_store(c, ea, 4, r)))                                                              \
+			return raise_fault(c, i);                                                                    \
+	}                                                                                                            \
+	NOTE(kind, 2, r, k);
+#define DO_inc32_m STEP32_M(CC_INC, 1)
+#define DO_dec32_m STEP32_M(CC_DEC, -1u)
 #define LOGIC32(v)                                                                                                   \
 	u32 r = (v);                                                                                                 \
 	c->cc_op = CC_LOGIC + 2;                                                                                     \
 	c->cc_dst = r;                                                                                               \
 	SET32(c, i->dst, r);
 #define DO_and32_ri LOGIC32(G32(c, i->dst) & (u32)i->imm)
+#define DO_zero                                                                                                      \
+	SET64(c, i->dst, 0);                                                                                         \
+	c->cc_op = CC_LOGIC + 3;                                                                                     \
+	c->cc_dst = 0;
 #define DO_xor32_rmx                                                                                                 \
 	u32 v;                                                                                                       \
 	TLOAD_N(v, ea_full(c, i), 32);                                                                               \
@@ -97,6 +145,8 @@
 	SET64(c, i->dst, v);
 #define DO_cmovb64_r CMOV(flag_cf(c))
 #define DO_cmovae64_r CMOV(!flag_cf(c))
+#define DO_cmove64_r CMOV(flag_zf(c))
+#define DO_cmovne64_r CMOV(!flag_zf(c))
 
 #define DO_push64_r                                                                                                  \
 	u64 sp = c->r[RSP] - 8;                                                                                      \
@@ -120,6 +170,39 @@
 	JUMP(c->r[REG_PAGE] + (u64)(i64)i->disp);
 #define DO_je BRANCH(i, flag_zf(c));
 #define DO_jne BRANCH(i, !flag_zf(c));
+#define DO_jae BRANCH(i, !flag_cf(c));
+#define DO_goto FOLLOW(i);
+#define DO_goto_far JUMP(c->r[REG_PAGE] + (u64)(i64)i->disp);
+
+/* Compares that have taken in the Jcc behind them. */
+#define CMP_J(bits, lg, cc, b_)                                                                                      \
+	u##bits a = G##bits(c, i->dst), b = (b_);                                                                    \
+	NOTE(CC_SUB, lg, (u##bits)(a - b), b);                                                                       \
+	BRANCH(i + 1, COND_SUB(u##bits, i##bits, cc));
+#define TEST_J(bits, lg, cc, a_, b_)                                                                                 \
+	u##bits r = (a_) & (b_);                                                                                     \
+	c->cc_op = CC_LOGIC + (lg);                                                                                  \
+	c->cc_dst = r;                                                                                               \
+	BRANCH(i + 1, COND_LOGIC(u##bits, i##bits, cc));
+#define TEST_J_RR(bits, lg, cc) TEST_J(bits, lg, cc, G##bits(c, i->dst), G##bits(c, i->src))
+#define TEST_J_RI(bits, lg, cc) TEST_J(bits, lg, cc, G##bits(c, i->dst), (u##bits)i->imm)
+#define DO_cmp32rr_j5 CMP_J(32, 2, 5, G32(c, i->src))
+#define DO_cmp64ri_j5 CMP_J(64, 3, 5, i->imm)
+#define DO_cmp64rr_j4 CMP_J(64, 3, 4, G64(c, i->src))
+#define DO_cmp64rr_j5 CMP_J(64, 3, 5, G64(c, i->src))
+#define DO_test8ri_j4 TEST_J_RI(8, 0, 4)
+#define DO_test8ri_j5 TEST_J_RI(8, 0, 5)
+#define DO_test8mi_j5                                                                                                \
+	u8 v;                                                                                                        \
+	TLOAD_N(v, ea_full(c, i), 8);                                                                                \
+	TEST_J(8, 0, 5, v, (u8)i->imm)
+#define DO_test32ri_j4 TEST_J_RI(32, 2, 4)
+#define DO_test32ri_j5 TEST_J_RI(32, 2, 5)
+#define DO_test32rr_j4 TEST_J_RR(32, 2, 4)
+#define DO_test32rr_j5 TEST_J_RR(32, 2, 5)
+#define DO_test32rr_j8 TEST_J_RR(32, 2, 8)
+#define DO_test64rr_j4 TEST_J_RR(64, 3, 4)
+#define DO_test64rr_j5 TEST_J_RR(64, 3, 5)
 
 /* ---- handlers ------------------------------------------------------------------------------------------------------ */
 
@@ -155,21 +238,52 @@ static const insn_fn pairs[PAIR_OPS_END][PAIR_OPS_END] = {
 };
 #undef PAIR
 
+typedef const struct pair_name *(*pair_names_fn)(u32 *n);
+static const pair_names_fn files[] = { mov_pair_names,   alu_pair_names,   stack_pair_names,
+				       shift_pair_names, branch_pair_names, muldiv_pair_names };
+
 static enum pair_op op_of(insn_fn fn)
 {
-	static enum pair_op (*const files[])(insn_fn) = { mov_pair_op,   alu_pair_op,   stack_pair_op,
-							  shift_pair_op, branch_pair_op, muldiv_pair_op };
-	enum pair_op op = PAIR_NONE;
-	u32 k;
+	u32 f, k, n;
 
-	for (k = 0; k < ARRAY_SIZE(files) && op == PAIR_NONE; k++)
-		op = files[k](fn);
-	return op;
+	for (f = 0; f < ARRAY_SIZE(files); f++) {
+		const struct pair_name *names = files[f](&n);
+
+		for (k = 0; k < n; k++)
+			if (names[k].fn == fn)
+				return names[k].op;
+	}
+	return PAIR_NONE;
+}
+
+static insn_fn handler_of(enum pair_op op)
+{
+	u32 f, k, n;
+
+	for (f = 0; f < ARRAY_SIZE(files); f++) {
+		const struct pair_name *names = files[f](&n);
+
+		for (k = 0; k < n; k++)
+			if (names[k].op == op)
+				return names[k].fn;
+	}
+	return NULL;
 }
 
 insn_fn pair_handler(enum pair_op first, enum pair_op second)
 {
 	return pairs[first][second];
+}
+
+insn_fn pair_first(insn_fn fn)
+{
+	u32 first, second;
+
+	for (first = 0; first < PAIR_OPS_END; first++)
+		for (second = 0; second < PAIR_OPS_END; second++)
+			if (pairs[first][second] == fn)
+				return handler_of((enum pair_op)first);
+	return fn;
 }
 
 void pair_records(struct xlat *x)
@@ -182,6 +296,9 @@ void pair_records(struct xlat *x)
 		insn_fn f;
 
 		second = op_of(x->rec[n].fn);
+		/* A way back may become a loop's edge, which is no plain link. */
+		if (second == PAIR_goto && x->rec[n].disp <= x->rec[n].ip)
+			second = PAIR_NONE;
 		f = pair_handler(first, second);
 		if (f) {
 			x->rec[n - 1].fn = f;

@@ -283,9 +283,12 @@ bool x86_emit_shrd(struct xlat *x, const struct xi *d)
 	return emit_double(x, d, false);
 }
 
-enum pair_op shift_pair_op(insn_fn fn)
+const struct pair_name *shift_pair_names(u32 *n)
 {
-	static const struct pair_name names[] = { { op_shl64_ri_nf, PAIR_shl64_ri_nf }, { op_shr64_ri_nf, PAIR_shr64_ri_nf }, { op_shr32_ri, PAIR_shr32_ri }, { op_shr64_ri, PAIR_shr64_ri } };
+	static const struct pair_name names[] = {
+		JOINS(shl64_ri_nf), JOINS(shr32_ri), JOINS(shr64_ri), JOINS(shr64_ri_nf),
+	};
 
-	return pair_lookup(names, ARRAY_SIZE(names), fn);
+	*n = ARRAY_SIZE(names);
+	return names;
 }

@@ -476,9 +476,10 @@ bool x86_emit_popa(struct xlat *x, const struct xi *d)
 	return true;
 }
 
-enum pair_op stack_pair_op(insn_fn fn)
+const struct pair_name *stack_pair_names(u32 *n)
 {
-	static const struct pair_name names[] = { { op_push64_r, PAIR_push64_r }, { op_pop64_r, PAIR_pop64_r } };
+	static const struct pair_name names[] = { JOINS(pop64_r), JOINS(push64_r) };
 
-	return pair_lookup(names, ARRAY_SIZE(names), fn);
+	*n = ARRAY_SIZE(names);
+	return names;
 }
