@@ -11,6 +11,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/x86/block.h"
+#include "tests/quick.h"
 
 #define BARE_FRAMES 1024u
 #define BARE_CODE 0x10000u
@@ -72,7 +73,7 @@ static inline struct bare *bare_new(size_t cache)
 	b->mem.hooks = &bare_hooks;
 	b->mem.opaque = b;
 	for (i = 0; i < BARE_FRAMES; i++)
-		ck_assert_int_eq(mem_add(&b->mem, i), 0);
+		quick_eq(mem_add(&b->mem, i), 0);
 	b->cc = code_cache_new(cache);
 	ck_assert_ptr_nonnull(b->cc);
 	b->pool.code_dropped = code_drop_frame;

@@ -11,6 +11,7 @@
 
 #include "pv/hypercall.h"
 #include "pv/mm_impl.h"
+#include "tests/quick.h"
 #include "tests/suites.h"
 
 #define FRAMES 64u
@@ -59,7 +60,7 @@ static inline void sane(struct env *e)
 	u64 mfn = 0;
 	const char *what = pv_mm_check(&e->pv, &mfn);
 
-	ck_assert_msg(!what, "frame 0x%llx: %s", (unsigned long long)mfn, what ? what : "");
+	quick_msg(!what, "frame 0x%llx: %s", (unsigned long long)mfn, what ? what : "");
 }
 
 static inline struct env *env_new(void)

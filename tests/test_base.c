@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/state.h"
+#include "tests/quick.h"
 #include "tests/suites.h"
 
 START_TEST(bytes_are_little_endian)
@@ -130,7 +131,7 @@ START_TEST(hash_sees_every_bit)
 			h = hash_bytes(HASH_SEED, b, sizeof b);
 			ck_assert_uint_ne(h, zero);
 			for (k = 0; k < n; k++)
-				ck_assert_uint_ne(h, seen[k]);
+				quick(h != seen[k]);
 			seen[n++] = h;
 			b[i] = 0;
 		}

@@ -14,6 +14,7 @@
 #include "pv/bootmap.h"
 #include "pv/builder.h"
 #include "tests/mkkernel.h"
+#include "tests/quick.h"
 #include "tests/suites.h"
 
 #define BASE 0x1234
@@ -38,7 +39,7 @@ static void guest_init(struct guest *g, u64 mib)
 	ck_assert_int_eq(frame_pool_init(&g->pool), 0);
 	ck_assert_int_eq(mem_init(&g->mem, &g->pool, BASE + mib * 256 + 10), 0);
 	for (i = 0; i < mib * 256; i++)
-		ck_assert_int_eq(mem_add(&g->mem, BASE + i), 0);
+		quick_eq(mem_add(&g->mem, BASE + i), 0);
 	g->in.mem = &g->mem;
 	g->in.mfn_base = BASE;
 	g->in.nr_pages = mib * 256;
@@ -97,7 +98,7 @@ static u64 walk(const struct guest *g, u64 va)
 			return NOT_MAPPED;
 		if (!level)
 			return e;
-		ck_assert_uint_eq(e & 0xfff, 0x67);
+		quick_eq(e & 0xfff, 0x67);
 		mfn = e >> PAGE_SHIFT;
 	}
 }

@@ -10,6 +10,7 @@
 #include "pv/traps_impl.h"
 #include "tests/mkkernel.h"
 #include "tests/pv_env.h"
+#include "tests/quick.h"
 #include "tests/suites.h"
 
 /* ---- the builder ------------------------------------------------------------------------------------------------- */
@@ -42,7 +43,7 @@ static void build(struct built *g, u64 vbase, const char *pae, u64 mib)
 	ck_assert_int_eq(frame_pool_init(&g->pool), 0);
 	ck_assert_int_eq(mem_init(&g->mem, &g->pool, BASE + mib * 256 + 10), 0);
 	for (i = 0; i < mib * 256; i++)
-		ck_assert_msg(!mem_add(&g->mem, BASE + i), "frame");
+		quick_msg(!mem_add(&g->mem, BASE + i), "frame");
 	g->in = (struct pv_build_in){ .mem = &g->mem, .mfn_base = BASE, .nr_pages = mib * 256, .kernel = &g->k,
 				      .cmdline = "hello", .shared_info_mfn = 0x777, .store_evtchn = 5,
 				      .console_evtchn = 6, .initrd = (const u8 *)"initrd", .initrd_len = 6 };

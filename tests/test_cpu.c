@@ -12,6 +12,7 @@
 #include "cpu/x86/opcodes.h"
 #include "cpu/x86/xlat.h"
 #include "tests/bare.h"
+#include "tests/quick.h"
 #include "tests/suites.h"
 
 #if HAVE_ZYDIS
@@ -61,7 +62,7 @@ START_TEST(lengths_agree_with_zydis)
 				continue;
 			both++;
 			/* Immediate groups: a branch with an operand-size prefix in 64-bit mode is ours as Intel's. */
-			ck_assert_msg(len == zi.length, "mode %u bytes %02x %02x %02x %02x %02x %02x: %d, Zydis %u", m, b[0],
+			quick_msg(len == zi.length, "mode %u bytes %02x %02x %02x %02x %02x %02x: %d, Zydis %u", m, b[0],
 				      b[1], b[2], b[3], b[4], b[5], len, zi.length);
 		}
 	}
@@ -314,7 +315,7 @@ START_TEST(repeated_moves)
 
 		mem_read(&b->mem, 0x20123 + n, &a, 1);
 		mem_read(&b->mem, 0x30001 + n, &c, 1);
-		ck_assert_uint_eq(a, c);
+		quick_eq(a, c);
 	}
 	bare_free(b);
 }
@@ -403,10 +404,10 @@ START_TEST(counting_loops_are_exact)
 		for (l = 0; l < ARRAY_SIZE(limits); l++) {
 			bare_run(fast, limits[l], limits[l] - cpu_icount(&fast->cpu));
 			bare_run(slow, limits[l], limits[l] - cpu_icount(&slow->cpu));
-			ck_assert_uint_eq(cpu_icount(&fast->cpu), cpu_icount(&slow->cpu));
-			ck_assert_uint_eq(fast->cpu.rip, slow->cpu.rip);
-			ck_assert_uint_eq(cpu_rflags(&fast->cpu), cpu_rflags(&slow->cpu));
-			ck_assert(!memcmp(fast->cpu.r, slow->cpu.r, 16 * sizeof(u64)));
+			quick_eq(cpu_icount(&fast->cpu), cpu_icount(&slow->cpu));
+			quick_eq(fast->cpu.rip, slow->cpu.rip);
+			quick_eq(cpu_rflags(&fast->cpu), cpu_rflags(&slow->cpu));
+			quick(!memcmp(fast->cpu.r, slow->cpu.r, 16 * sizeof(u64)));
 		}
 		bare_free(fast);
 		bare_free(slow);
@@ -448,17 +449,17 @@ START_TEST(flags_of_bytes)
 				       (sum & 255 ? 0 : FL_ZF) | (sum & 128 ? FL_SF : 0) |
 				       (~(a ^ b2) & (a ^ sum) & 128 ? FL_OF : 0) |
 				       (__builtin_parity(sum & 255) ? 0 : FL_PF);
-				ck_assert_uint_eq(flags_eval(c), want);
+				quick_eq(flags_eval(c), want);
 				c->cc_op = k ? CC_SBB : CC_SUB;
 				c->cc_dst = dif & 255;
 				want = (a < b2 + k ? FL_CF : 0) | ((a ^ b2 ^ dif) & 16 ? FL_AF : 0) |
 				       (dif & 255 ? 0 : FL_ZF) | (dif & 128 ? FL_SF : 0) |
 				       ((a ^ b2) & (a ^ dif) & 128 ? FL_OF : 0) |
 				       (__builtin_parity(dif & 255) ? 0 : FL_PF);
-				ck_assert_uint_eq(flags_eval(c), want);
-				ck_assert_int_eq(flags_cond(c, 12), !!(want & FL_SF) != !!(want & FL_OF));
-				ck_assert_int_eq(flags_cond(c, 6), !!(want & (FL_CF | FL_ZF)));
-				ck_assert_int_eq(flags_cond(c, 15),
+				quick_eq(flags_eval(c), want);
+				quick_eq(flags_cond(c, 12), !!(want & FL_SF) != !!(want & FL_OF));
+				quick_eq(flags_cond(c, 6), !!(want & (FL_CF | FL_ZF)));
+				quick_eq(flags_cond(c, 15),
 						 !(want & FL_ZF) && !!(want & FL_SF) == !!(want & FL_OF));
 			}
 	free(c);

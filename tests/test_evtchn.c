@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Event channels: every error of EVTCHNOP_*, the 2-level and the FIFO ABI as a guest reads them, the host's ends. */
 #include "tests/pv_env.h"
+#include "tests/quick.h"
 #include "tests/suites.h"
 
 enum {
@@ -15,7 +16,7 @@ enum {
 
 static u32 new_ipi(struct env *e, u32 vcpu)
 {
-	ck_assert_int_eq(env_evtchn(e, BIND_IPI, vcpu, 0, 0), 0);
+	quick_eq(env_evtchn(e, BIND_IPI, vcpu, 0, 0), 0);
 	return env_arg(e, 1);
 }
 
@@ -186,7 +187,7 @@ START_TEST(two_level_bits)
 	ck_assert_uint_eq(pv_info_u8(v, VI_PENDING), 0);
 	/* As many as the ABI has. */
 	for (i = 71; i < 4096; i++)
-		ck_assert_uint_eq(new_ipi(e, 0), i);
+		quick_eq(new_ipi(e, 0), i);
 	ck_assert_int_eq(env_evtchn(e, BIND_IPI, 0, 0, 0), -XEN_ENOSPC);
 	ck_assert_int_eq(env_evtchn(e, SEND, 4095, 0, 0), 0);
 	ck_assert_uint_eq(env_u64(e, SI_PEND + 504), BIT(63));
@@ -504,7 +505,7 @@ START_TEST(fifo_random)
 		case 0:
 		case 1:
 			prio[i] = (seed >> 8) % 16;
-			ck_assert_int_eq(env_evtchn(e, SET_PRIORITY, i, prio[i], 0), 0);
+			quick_eq(env_evtchn(e, SET_PRIORITY, i, prio[i], 0), 0);
 			break;
 		case 2:
 		case 3:
@@ -518,13 +519,13 @@ START_TEST(fifo_random)
 				ck_assert_uint_eq(got, 0);
 				break;
 			}
-			ck_assert_uint_eq(got, queue[q][0]);
-			ck_assert_uint_eq(gotq, q);
+			quick_eq(got, queue[q][0]);
+			quick_eq(gotq, q);
 			memmove(queue[q], queue[q] + 1, --len[q] * sizeof(u32));
 			pending[got] = 0;
 			break;
 		default:
-			ck_assert_int_eq(env_evtchn(e, SEND, i, 0, 0), 0);
+			quick_eq(env_evtchn(e, SEND, i, 0, 0), 0);
 			if (!pending[i])
 				queue[prio[i]][len[prio[i]]++] = i;
 			pending[i] = 1;

@@ -3,6 +3,7 @@
  * cpu/fp.h against fixed vectors and recorded digests, on every host. Fixed seeds.
  */
 #include "tests/fp_env.h"
+#include "tests/quick.h"
 
 /* Arithmetic with results known by hand, on every host. */
 START_TEST(test_fixed)
@@ -59,16 +60,16 @@ START_TEST(test_quick)
 		struct fp_env slow = fp_env_mxcsr(0x1f80), quick = fp_env_mxcsr(0x1fa0);
 		f64 a = gen64(&r), b = gen64(&r);
 		f32 c = gen32(&r), d = gen32(&r);
-		ck_assert(quick.quick && !slow.quick);
-		ck_assert_uint_eq(f64_add(a, b, &slow), f64_add(a, b, &quick));
-		ck_assert_uint_eq(f64_sub(a, b, &slow), f64_sub(a, b, &quick));
-		ck_assert_uint_eq(f64_mul(a, b, &slow), f64_mul(a, b, &quick));
-		ck_assert_uint_eq(f64_div(a, b, &slow), f64_div(a, b, &quick));
-		ck_assert_uint_eq(f32_add(c, d, &slow), f32_add(c, d, &quick));
-		ck_assert_uint_eq(f32_sub(c, d, &slow), f32_sub(c, d, &quick));
-		ck_assert_uint_eq(f32_mul(c, d, &slow), f32_mul(c, d, &quick));
-		ck_assert_uint_eq(f32_div(c, d, &slow), f32_div(c, d, &quick));
-		ck_assert_uint_eq(slow.flags | FP_PE, quick.flags | FP_PE);
+		quick(quick.quick && !slow.quick);
+		quick_eq(f64_add(a, b, &slow), f64_add(a, b, &quick));
+		quick_eq(f64_sub(a, b, &slow), f64_sub(a, b, &quick));
+		quick_eq(f64_mul(a, b, &slow), f64_mul(a, b, &quick));
+		quick_eq(f64_div(a, b, &slow), f64_div(a, b, &quick));
+		quick_eq(f32_add(c, d, &slow), f32_add(c, d, &quick));
+		quick_eq(f32_sub(c, d, &slow), f32_sub(c, d, &quick));
+		quick_eq(f32_mul(c, d, &slow), f32_mul(c, d, &quick));
+		quick_eq(f32_div(c, d, &slow), f32_div(c, d, &quick));
+		quick_eq(slow.flags | FP_PE, quick.flags | FP_PE);
 	}
 }
 END_TEST
@@ -84,8 +85,8 @@ START_TEST(test_rough)
 		memcpy(&fq, &q, 4);
 		memcpy(&fs, &s, 4);
 		double dq = (double)fa * fq - 1, ds = (double)fs * fs * fa - 1;
-		ck_assert(dq < 3.6e-4 && dq > -3.6e-4);
-		ck_assert(ds < 7.2e-4 && ds > -7.2e-4);
+		quick(dq < 3.6e-4 && dq > -3.6e-4);
+		quick(ds < 7.2e-4 && ds > -7.2e-4);
 	}
 	ck_assert_uint_eq(f32_rcp(0x80000001), 0xff800000);
 	ck_assert_uint_eq(f32_rcp(0x7f7fffff), 0);

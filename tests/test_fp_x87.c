@@ -4,6 +4,7 @@
  * control, masked and unmasked exceptions; transcendentals within 1 ulp. Fixed seeds.
  */
 #include "tests/fp_env.h"
+#include "tests/quick.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 /* One x87 instruction on the host with ST0 = a, ST1 = b and mem; what it leaves behind. */
@@ -281,7 +282,7 @@ static void x87_rounds(int op, bool unmasked, int rounds)
 				ok = ok && !memcmp(got.mem, want.mem, sizeof got.mem);
 			ok = ok && !((got.sw ^ want.sw) & codes(op, e.flags));
 		}
-		ck_assert_msg(ok,
+		quick_msg(ok,
 			      "op %d cw %x a=%04x:%016llx b=%04x:%016llx mem=%llx: host sw %04x st0 %04x:%016llx st1 "
 			      "%04x:%016llx mem %llx %llx, ours flags %x sw %04x st0 %04x:%016llx st1 %04x:%016llx "
 			      "mem %llx %llx",
@@ -397,9 +398,9 @@ START_TEST(test_trans_host)
 		}
 		if (!in)
 			got.st0 = a;
-		ck_assert_msg(in == !(want.sw & 0x400) || _i < TSIN, "op %d: C2", _i);
+		quick_msg(in == !(want.sw & 0x400) || _i < TSIN, "op %d: C2", _i);
 		u64 d = ulps(want.st0, got.st0), d2 = in && top ? ulps(want.st1, second) : 0;
-		ck_assert_msg(d <= 1 && d2 <= 1 && !((want.sw ^ e.flags) & 0x3f),
+		quick_msg(d <= 1 && d2 <= 1 && !((want.sw ^ e.flags) & 0x3f),
 			      "op %d cw %x a=%04x:%016llx b=%04x:%016llx: host sw %04x %04x:%016llx %04x:%016llx, ours "
 			      "flags %x %04x:%016llx %04x:%016llx", _i, cw, a.se, (unsigned long long)a.mant, b.se,
 			      (unsigned long long)b.mant, want.sw, want.st0.se, (unsigned long long)want.st0.mant,

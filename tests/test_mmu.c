@@ -8,6 +8,7 @@
 #include "cpu/x86/decode.h"
 #include "mmu/walk.h"
 #include "tests/bare.h"
+#include "tests/quick.h"
 #include "tests/suites.h"
 
 static u64 rng(u64 *s)
@@ -140,8 +141,8 @@ static void shake(struct bare *b, u64 *seed, const u64 *va)
 	case 6: { /* memory is shared with a fork and parts again */
 		struct mem other;
 
-		ck_assert_int_eq(mem_init(&other, &b->pool, BARE_FRAMES), 0);
-		ck_assert_int_eq(mem_fork(&other, &b->mem), 0);
+		quick_eq(mem_init(&other, &b->pool, BARE_FRAMES), 0);
+		quick_eq(mem_fork(&other, &b->mem), 0);
 		mmu_write(&b->cpu.mmu, at, &v, 8, &f);
 		mem_free(&other);
 		break;
@@ -170,15 +171,15 @@ static void check_slots(struct bare *b, const u64 *va)
 		int rc = mmu_peek(&b->cpu.mmu, va[i], &mfn, &pte);
 
 		if (p) {
-			ck_assert_int_eq(rc, 0);
-			ck_assert_ptr_eq(p, mem_ro(&b->mem, mfn));
-			ck_assert(pte & PTE_A);
+			quick_eq(rc, 0);
+			quick(p == mem_ro(&b->mem, mfn));
+			quick(pte & PTE_A);
 		}
 		if (q) {
-			ck_assert_int_eq(rc, 0);
-			ck_assert((pte & (PTE_W | PTE_D)) == (PTE_W | PTE_D));
-			ck_assert(mem_is_private_dirty(&b->mem, mfn));
-			ck_assert_ptr_eq(q, mem_ro(&b->mem, mfn));
+			quick_eq(rc, 0);
+			quick((pte & (PTE_W | PTE_D)) == (PTE_W | PTE_D));
+			quick(mem_is_private_dirty(&b->mem, mfn));
+			quick(q == mem_ro(&b->mem, mfn));
 		}
 	}
 }

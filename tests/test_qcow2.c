@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/qcow2_rig.h"
+#include "tests/quick.h"
 #include "tests/suites.h"
 
 START_TEST(random_operations)
@@ -18,7 +19,7 @@ START_TEST(random_operations)
 
 	rig_open(&r, &shapes[_i], 600000, (u64)_i + 1);
 	for (i = 0; i < 400; i++) {
-		ck_assert_int_eq(rig_step(&r, &off, &len), 0);
+		quick_eq(rig_step(&r, &off, &len), 0);
 		if (i % 50 == 49) {
 			rig_compare(&r, "as it runs");
 			ck_assert_int_eq(r.node->ops->flush(r.node), 0);
@@ -114,7 +115,7 @@ static void *work(void *opaque)
 		if (op < 8) {
 			for (k = off; k < off + len; k++)
 				w->r->shadow[k] = (u8)image_random(&w->x);
-			ck_assert_int_eq(node_write(w->r->node, off, w->r->shadow + off, (size_t)len), 0);
+			quick_eq(node_write(w->r->node, off, w->r->shadow + off, (size_t)len), 0);
 		} else if (op < 10) {
 			u8 *p = malloc((size_t)len);
 

@@ -11,6 +11,7 @@
 
 #include "cpu/x86/x87.h"
 #include "tests/guest64.h"
+#include "tests/quick.h"
 #include "tests/suites.h"
 
 #if HAVE_HOST
@@ -175,7 +176,7 @@ static void run_guest(struct guest *g, const u8 *code, u32 n, struct operands *o
 	cpu_set_rflags(c, o->flags);
 	c->r[RAX] = o->rax;
 	c->r[RSI] = OPERAND;
-	ck_assert_int_eq(guest_run(g, n), -1);
+	quick_eq(guest_run(g, n), -1);
 	o->rax = c->r[RAX];
 	o->flags = cpu_rflags(c);
 	x87_save_image(c, o->image, true);

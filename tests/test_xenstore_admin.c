@@ -5,6 +5,7 @@
  */
 #include <check.h>
 
+#include "tests/quick.h"
 #include "tests/suites.h"
 #include "tests/xsclient.h"
 
@@ -105,7 +106,7 @@ static const char *ask(struct admin *a, u32 type, u32 tx, const void *p, size_t 
 	request(a, 1, type, tx, p, n);
 	for (i = 0; i < a->n; i++)
 		if (a->msg[i].type != XS_WATCH_EVENT) {
-			ck_assert_uint_eq(a->msg[i].req, 99);
+			quick_eq(a->msg[i].req, 99);
 			return (const char *)a->msg[i].body;
 		}
 	return "(nothing)";

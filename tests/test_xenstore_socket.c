@@ -20,6 +20,7 @@ Suite *xenstore_socket_suite(void)
 #include <unistd.h>
 
 #include "pv/xenstore_socket.h"
+#include "tests/quick.h"
 #include "tests/xsclient.h"
 
 struct world {
@@ -289,7 +290,7 @@ START_TEST(deaf)
 	say(fd, XS_WATCH, 1, watch, sizeof watch);
 	pump(w);
 	for (i = 0; i < 50000 && xs_socket_clients(w->k); i++) {
-		ck_assert_int_eq(xs_write(w->x.s, "/x", "%u", i), 0);
+		quick_eq(xs_write(w->x.s, "/x", "%u", i), 0);
 		if (!(i % 64))
 			pump(w);
 	}
