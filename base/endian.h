@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Little-endian loads and stores at any alignment. Guests are little-endian; hosts may be either.
+ * Little-endian loads and stores at any alignment: guests are little-endian; hosts may be either. ldbe and stbe are for what
+ * networks and some files have the other way round.
  */
 #ifndef BASE_ENDIAN_H
 #define BASE_ENDIAN_H
@@ -71,6 +72,36 @@ INLINE void st64(void *p, u64 v)
 {
 	v = le64(v);
 	memcpy(p, &v, sizeof v);
+}
+
+INLINE u16 ldbe16(const void *p)
+{
+	return __builtin_bswap16(ld16(p));
+}
+
+INLINE u32 ldbe32(const void *p)
+{
+	return __builtin_bswap32(ld32(p));
+}
+
+INLINE u64 ldbe64(const void *p)
+{
+	return __builtin_bswap64(ld64(p));
+}
+
+INLINE void stbe16(void *p, u16 v)
+{
+	st16(p, __builtin_bswap16(v));
+}
+
+INLINE void stbe32(void *p, u32 v)
+{
+	st32(p, __builtin_bswap32(v));
+}
+
+INLINE void stbe64(void *p, u64 v)
+{
+	st64(p, __builtin_bswap64(v));
 }
 
 #endif

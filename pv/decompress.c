@@ -81,11 +81,6 @@ static UNUSED enum result wrote(struct unpack *u, size_t n)
 	return MORE;
 }
 
-static UNUSED u32 be32(const u8 *p)
-{
-	return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3];
-}
-
 #if HAVE_ZLIB
 static enum result run_gzip(struct unpack *u)
 {
@@ -234,7 +229,7 @@ static enum result run_lzo(struct unpack *u)
 	at += version >= 0x0940 ? 8 : 5;
 	if (u->len < at + 4)
 		return TRUNCATED;
-	flags = be32(u->in + at);
+	flags = ldbe32(u->in + at);
 	if (flags & LZOP_EXTRA)
 		return DAMAGED;
 	at += 4 + (flags & LZOP_FILTER ? 4 : 0) + 8 + (version >= 0x0940 ? 4 : 0);
@@ -249,13 +244,13 @@ static enum result run_lzo(struct unpack *u)
 
 		if (u->len - at < 4)
 			return TRUNCATED;
-		dst = be32(u->in + at);
+		dst = ldbe32(u->in + at);
 		at += 4;
 		if (!dst)
 			break;
 		if (u->len - at < 4)
 			return TRUNCATED;
-		src = be32(u->in + at);
+		src = ldbe32(u->in + at);
 		at += 4;
 		if (dst > LZOP_BLOCK || src > dst)
 			return DAMAGED;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "base/inet_sum.h"
 #include "pv/vif_impl.h"
 
 enum { TCP_FIN = 1, TCP_PSH = 8, TCP_ACK = 16 };
@@ -22,66 +23,24 @@ struct layout {
 	u32 end; /* of the packet; a short frame has padding behind it */
 };
 
-static u32 be16(const u8 *p)
-{
-	return (u32)p[0] << 8 | p[1];
-}
-
-static u32 be32(const u8 *p)
-{
-	return be16(p) << 16 | be16(p + 2);
-}
-
-static void put_be16(u8 *p, u32 v)
-{
-	p[0] = (u8)(v >> 8);
-	p[1] = (u8)v;
-}
-
-/* The one's complement sum of bytes as big-endian words, not folded; in steps of four bytes. */
-static u64 sum(u64 s, const u8 *p, u32 n)
-{
-	for (; n >= 4; n -= 4, p += 4)
-		s += be32(p);
-	if (n >= 2) {
-		s += (u64)be16(p) << 16;
-		p += 2;
-		n -= 2;
-		if (n)
-			s += (u64)p[0] << 8;
-	} else if (n) {
-		s += (u64)p[0] << 24;
-	}
-	return s;
-}
-
-static u32 fold(u64 s)
-{
-	s = (s >> 32) + (s & 0xffffffff);
-	s = (s >> 32) + (s & 0xffffffff);
-	s = (s >> 16) + (s & 0xffff);
-	s = (s >> 16) + (s & 0xffff);
-	return (u32)((s >> 16) + (s & 0xffff));
-}
-
 static bool parse(const u8 *p, u32 len, struct layout *l)
 {
 	u32 proto, size;
 
 	if (len < 14 + 20)
 		return false;
-	if (be16(p + 12) == 0x0800) {
-		size = be16(p + 16);
+	if (ldbe16(p + 12) == 0x0800) {
+		size = ldbe16(p + 16);
 		/* No options, no fragment. */
-		if (p[14] != 0x45 || (be16(p + 20) & 0x3fff) || size < 20)
+		if (p[14] != 0x45 || (ldbe16(p + 20) & 0x3fff) || size < 20)
 			return false;
 		l->v6 = false;
 		l->l4 = 34;
 		proto = p[23];
-	} else if (be16(p + 12) == 0x86dd) {
+	} else if (ldbe16(p + 12) == 0x86dd) {
 		if (len < 14 + 40 || p[14] >> 4 != 6)
 			return false;
-		size = be16(p + 18) + 40;
+		size = ldbe16(p + 18) + 40;
 		l->v6 = true;
 		l->l4 = 54;
 		proto = p[20];
@@ -96,7 +55,7 @@ static bool parse(const u8 *p, u32 len, struct layout *l)
 /* Of the pseudo-header, n bytes of TCP or UDP behind it. */
 static u64 pseudo(const u8 *p, const struct layout *l, u32 n)
 {
-	return sum(((u64)l->proto + n) << 16, p + (l->v6 ? 22 : 26), l->v6 ? 32 : 8);
+	return inet_sum((u64)l->proto + n, p + (l->v6 ? 22 : 26), l->v6 ? 32 : 8);
 }
 
 u8 vif_checked(const struct net_frame *f)
@@ -109,9 +68,9 @@ u8 vif_checked(const struct net_frame *f)
 	if (f->gso || !parse(f->data, f->len, &l))
 		return 0;
 	n = l.end - l.l4;
-	if (l.proto == PROTO_UDP && (be16(f->data + l.l4 + 4) != n || !be16(f->data + l.l4 + 6)))
+	if (l.proto == PROTO_UDP && (ldbe16(f->data + l.l4 + 4) != n || !ldbe16(f->data + l.l4 + 6)))
 		return 0;
-	return fold(sum(pseudo(f->data, &l, n), f->data + l.l4, n)) == 0xffff ? VIF_CSUM_GOOD : 0;
+	return inet_fold(inet_sum(pseudo(f->data, &l, n), f->data + l.l4, n)) == 0xffff ? VIF_CSUM_GOOD : 0;
 }
 
 u32 vif_flow(const u8 *data, u32 len, u32 n)
@@ -123,7 +82,7 @@ u32 vif_flow(const u8 *data, u32 len, u32 n)
 		return 0;
 	/* Addresses, ports. */
 	for (i = l.v6 ? 22 : 26; i < l.l4 + 4; i += 4)
-		h = (h ^ be32(data + i)) * 0x9e3779b1u;
+		h = (h ^ ldbe32(data + i)) * 0x9e3779b1u;
 	return (h >> 16) % n;
 }
 
@@ -162,13 +121,13 @@ static bool same_flow(const u8 *a, const u8 *b, const struct layout *l)
 static void retitle(u8 *p, const struct layout *l, u32 end)
 {
 	if (l->v6) {
-		put_be16(p + 18, end - 54);
+		stbe16(p + 18, end - 54);
 	} else {
-		put_be16(p + 16, end - 14);
-		put_be16(p + 24, 0);
-		put_be16(p + 24, ~fold(sum(0, p + 14, 20)) & 0xffff);
+		stbe16(p + 16, end - 14);
+		stbe16(p + 24, 0);
+		stbe16(p + 24, ~inet_fold(inet_sum(0, p + 14, 20)) & 0xffff);
 	}
-	put_be16(p + l->l4 + 16, fold(pseudo(p, l, end - l->l4)));
+	stbe16(p + l->l4 + 16, inet_fold(pseudo(p, l, end - l->l4)));
 }
 
 /* An acknowledgement and nothing else: no data, no options but a time stamp. */
@@ -177,13 +136,13 @@ static bool pure_ack(const u8 *p, const struct layout *l)
 	u32 header = tcp_header(p, l);
 
 	return l->proto == PROTO_TCP && l->l4 + header == l->end && p[l->l4 + 13] == TCP_ACK && !(p[l->l4 + 12] & 15) &&
-	       (header == 20 || (header == 32 && be32(p + l->l4 + 20) == 0x0101080a));
+	       (header == 20 || (header == 32 && ldbe32(p + l->l4 + 20) == 0x0101080a));
 }
 
 /* Whether b says all that a says and more: an acknowledgement of more bytes, with a newer window. */
 static bool supersedes(const u8 *a, const u8 *b, const struct layout *la, const struct layout *lb)
 {
-	u32 t = la->l4, ahead = be32(b + t + 8) - be32(a + t + 8);
+	u32 t = la->l4, ahead = ldbe32(b + t + 8) - ldbe32(a + t + 8);
 
 	return pure_ack(a, la) && pure_ack(b, lb) && la->end == lb->end && !memcmp(a, b, 14) &&
 	       !memcmp(a + (la->v6 ? 22 : 26), b + (la->v6 ? 22 : 26), la->v6 ? 40 : 16) && ahead && !(ahead >> 31);
@@ -208,7 +167,7 @@ struct vif_frame *vif_merge(struct vif_frame *last, const struct net_frame *f, u
 		return NULL;
 	size = a->gso ? a->gso_size : na;
 	/* All segments but the last are of one size. */
-	if (be32(a->data + la.l4 + 4) + na != be32(f->data + lb.l4 + 4) || nb > size || na % size || la.end + nb > VIF_TX_MAX)
+	if (ldbe32(a->data + la.l4 + 4) + na != ldbe32(f->data + lb.l4 + 4) || nb > size || na % size || la.end + nb > VIF_TX_MAX)
 		return NULL;
 	if (la.end + nb > a->cap) {
 		u32 cap = MIN(MAX(a->cap * 2, la.end + nb * 8), VIF_TX_MAX);

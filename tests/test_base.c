@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/endian.h"
 #include "base/hash.h"
+#include "base/inet_sum.h"
 #include "base/log.h"
 #include "base/state.h"
 #include "tests/quick.h"
@@ -417,6 +418,29 @@ START_TEST(state_lists)
 }
 END_TEST
 
+/* As RFC 1071 has it, a word after another. */
+START_TEST(inet_sums)
+{
+	u8 b[600];
+	u32 i, n, at, want;
+
+	for (i = 0; i < sizeof b; i++)
+		b[i] = (u8)(i * 151 + (i >> 3));
+	memset(b + 300, 0xff, 100);
+	for (n = 0; n < 500; n++) {
+		at = n % 7;
+		want = 0x1ffff;
+		for (i = 0; i < n; i++)
+			want += i & 1 ? b[at + i] : (u32)b[at + i] << 8;
+		want = (want & 0xffff) + (want >> 16);
+		want = (want & 0xffff) + (want >> 16);
+		quick_eq(inet_fold(inet_sum(0x1ffff, b + at, n)), want);
+	}
+	ck_assert_uint_eq(inet_fold(inet_sum(0, (const u8 *)"\0\0\0\0", 4)), 0);
+	ck_assert_uint_eq(inet_fold(inet_sum(0, (const u8 *)"\xff\xff", 2)), 0xffff);
+}
+END_TEST
+
 Suite *base_suite(void)
 {
 	Suite *s = suite_create("base");
@@ -424,6 +448,7 @@ Suite *base_suite(void)
 
 	tcase_add_test(t, bytes_are_little_endian);
 	tcase_add_test(t, buffer_round_trip);
+	tcase_add_test(t, inet_sums);
 	tcase_add_test(t, reader_stops_at_the_end);
 	tcase_add_test(t, buffer_of_nothing);
 	tcase_add_test(t, buffer_refuses_the_impossible);

@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#include "base/endian.h"
+#include "base/inet_sum.h"
+
 #define ETH_HEADER 14u
 #define VLAN_TAGS_MAX 4u
 #define EXTENSIONS_MAX 16u /* headers of an IPv6 packet looked at */
@@ -38,69 +41,6 @@ struct layout {
 	bool detour; /* a source route: the final destination is not in the header */
 };
 
-static u16 be16_at(const u8 *p)
-{
-	return (u16)(p[0] << 8 | p[1]);
-}
-
-static u32 be32_at(const u8 *p)
-{
-	return (u32)be16_at(p) << 16 | be16_at(p + 2);
-}
-
-static void put_be16(u8 *p, u32 v)
-{
-	p[0] = (u8)(v >> 8);
-	p[1] = (u8)v;
-}
-
-static void put_be32(u8 *p, u32 v)
-{
-	put_be16(p, v >> 16);
-	put_be16(p + 2, v & 0xffff);
-}
-
-/* Adds n bytes as big-endian words to a sum; one of the odd kind is filled with a zero. */
-static u64 sum_bytes(u64 sum, const u8 *p, u32 n)
-{
-	u64 s = 0;
-
-	for (; n >= 16; n -= 16, p += 16) {
-		u32 w[4];
-
-		memcpy(w, p, 16);
-		s += (u64)w[0] + w[1] + w[2] + w[3];
-	}
-	for (; n >= 4; n -= 4, p += 4) {
-		u32 w;
-
-		memcpy(&w, p, 4);
-		s += w;
-	}
-	/* The sum is the same in either byte order, but for the order of its own bytes (RFC 1071 2B). */
-	s = (s & 0xffffffff) + (s >> 32);
-	s = (s & 0xffffffff) + (s >> 32);
-	s = (s & 0xffff) + (s >> 16);
-	s = (s & 0xffff) + (s >> 16);
-	s = (s & 0xffff) + (s >> 16);
-	if (!HOST_BIG_ENDIAN)
-		s = (s >> 8 | s << 8) & 0xffff;
-	sum += s;
-	if (n >= 2) {
-		sum += be16_at(p);
-		p += 2;
-		n -= 2;
-	}
-	return n ? sum + ((u64)*p << 8) : sum;
-}
-
-static u16 fold(u64 sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (u16)sum;
-}
-
 /* A loose or strict source route that has not come to its end (RFC 791 3.1). */
 static bool has_source_route(const u8 *opt, u32 n)
 {
@@ -125,10 +65,10 @@ static bool find_ipv4(const u8 *data, u32 at, u32 len, struct layout *l)
 	if (left < 20 || ip[0] >> 4 != 4)
 		return false;
 	header = (ip[0] & 15) * 4u;
-	total = be16_at(ip + 2);
+	total = ldbe16(ip + 2);
 	if (header < 20 || total < header || total > left)
 		return false;
-	if (be16_at(ip + 6) & 0x3fff)
+	if (ldbe16(ip + 6) & 0x3fff)
 		return false; /* a fragment has no checksum of its own */
 	l->ip = at;
 	l->ip_len = total;
@@ -147,7 +87,7 @@ static bool find_ipv6(const u8 *data, u32 at, u32 len, struct layout *l)
 
 	if (left < 40 || ip[0] >> 4 != 6)
 		return false;
-	total = 40u + be16_at(ip + 4);
+	total = 40u + ldbe16(ip + 4);
 	if (total > left)
 		return false;
 	l->proto = ip[6];
@@ -164,7 +104,7 @@ static bool find_ipv6(const u8 *data, u32 at, u32 len, struct layout *l)
 		size = l->proto == PROTO_FRAGMENT ? 8u : l->proto == PROTO_AH ? (x[1] + 2u) * 4 : (x[1] + 1u) * 8;
 		if (size > total - off)
 			return false;
-		if (l->proto == PROTO_FRAGMENT && be16_at(x + 2) & 0xfff9)
+		if (l->proto == PROTO_FRAGMENT && ldbe16(x + 2) & 0xfff9)
 			return false;
 		if (l->proto == PROTO_ROUTING && x[3])
 			l->detour = true;
@@ -186,11 +126,11 @@ static bool find(const u8 *data, u32 len, struct layout *l)
 
 	if (len < ETH_HEADER)
 		return false;
-	type = be16_at(data + 12);
+	type = ldbe16(data + 12);
 	while (type == ETHERTYPE_VLAN || type == ETHERTYPE_QINQ || type == ETHERTYPE_OLD_QINQ) {
 		if (++tags > VLAN_TAGS_MAX || len - at < 4)
 			return false;
-		type = be16_at(data + at + 2);
+		type = ldbe16(data + at + 2);
 		at += 4;
 	}
 	if (!(type == ETHERTYPE_IPV4 ? find_ipv4(data, at, len, l)
@@ -202,7 +142,7 @@ static bool find(const u8 *data, u32 len, struct layout *l)
 		return header >= 20 && header <= l->l4_len;
 	}
 	if (l->proto == PROTO_UDP) {
-		u32 n = l->l4_len < 8 ? 0 : be16_at(data + l->l4 + 4);
+		u32 n = l->l4_len < 8 ? 0 : ldbe16(data + l->l4 + 4);
 
 		if (n < 8 || n > l->l4_len)
 			return false;
@@ -224,8 +164,8 @@ static u32 checksum_at(const struct layout *l)
 static u64 pseudo(const u8 *data, const struct layout *l, u32 len)
 {
 	if (l->detour)
-		return (u64)be16_at(data + checksum_at(l)) + (u16)~l->l4_len + len;
-	return (l->v6 ? sum_bytes(0, data + l->ip + 8, 32) : sum_bytes(0, data + l->ip + 12, 8)) + l->proto + len;
+		return (u64)ldbe16(data + checksum_at(l)) + (u16)~l->l4_len + len;
+	return (l->v6 ? inet_sum(0, data + l->ip + 8, 32) : inet_sum(0, data + l->ip + 12, 8)) + l->proto + len;
 }
 
 static void fill(u8 *data, const struct layout *l, u64 seed)
@@ -233,9 +173,9 @@ static void fill(u8 *data, const struct layout *l, u64 seed)
 	u8 *field = data + checksum_at(l);
 	u16 sum;
 
-	put_be16(field, 0);
-	sum = (u16)~fold(sum_bytes(seed, data + l->l4, l->l4_len));
-	put_be16(field, sum || l->proto == PROTO_TCP ? sum : 0xffff); /* 0 would say "none" (RFC 768) */
+	stbe16(field, 0);
+	sum = (u16)~inet_fold(inet_sum(seed, data + l->l4, l->l4_len));
+	stbe16(field, sum || l->proto == PROTO_TCP ? sum : 0xffff); /* 0 would say "none" (RFC 768) */
 }
 
 bool net_checksum(u8 *data, u32 len)
@@ -266,7 +206,7 @@ static void segment(const struct net_frame *f, const struct layout *l, u8 *scrat
 {
 	u32 tcp_header = (f->data[l->l4 + 12] >> 4) * 4u, headers = l->l4 + tcp_header,
 	    payload = l->l4_len - tcp_header;
-	u32 seq = be32_at(f->data + l->l4 + 4), id = be16_at(f->data + l->ip + 4), done = 0, n = 0;
+	u32 seq = ldbe32(f->data + l->l4 + 4), id = ldbe16(f->data + l->ip + 4), done = 0, n = 0;
 
 	memcpy(scratch, f->data, headers);
 	do {
@@ -280,14 +220,14 @@ static void segment(const struct net_frame *f, const struct layout *l, u8 *scrat
 		part.l4_len = tcp_header + piece;
 		memcpy(scratch + headers, f->data + headers + done, piece);
 		if (l->v6) {
-			put_be16(ip + 4, part.ip_len - 40);
+			stbe16(ip + 4, part.ip_len - 40);
 		} else {
-			put_be16(ip + 2, part.ip_len);
-			put_be16(ip + 4, (id + n) & 0xffff);
-			put_be16(ip + 10, 0);
-			put_be16(ip + 10, (u16)~fold(sum_bytes(0, ip, l->l4 - l->ip)));
+			stbe16(ip + 2, part.ip_len);
+			stbe16(ip + 4, (id + n) & 0xffff);
+			stbe16(ip + 10, 0);
+			stbe16(ip + 10, (u16)~inet_fold(inet_sum(0, ip, l->l4 - l->ip)));
 		}
-		put_be32(tcp + 4, seq + done);
+		stbe32(tcp + 4, seq + done);
 		tcp[13] = (u8)(flags & ~((last ? 0 : TCP_FIN | TCP_PSH) | (n ? TCP_CWR : 0)));
 		fill(scratch, &part, pseudo(f->data, l, part.l4_len));
 		emit(opaque, &out);

@@ -61,36 +61,6 @@ enum {
 #define QCOW2_L1_MAX (32u << 20) /* bytes */
 #define QCOW2_RT_MAX (8u << 20)
 
-INLINE u16 ldbe16(const void *p)
-{
-	return __builtin_bswap16(ld16(p));
-}
-
-INLINE u32 ldbe32(const void *p)
-{
-	return __builtin_bswap32(ld32(p));
-}
-
-INLINE u64 ldbe64(const void *p)
-{
-	return __builtin_bswap64(ld64(p));
-}
-
-INLINE void stbe16(void *p, u16 v)
-{
-	st16(p, __builtin_bswap16(v));
-}
-
-INLINE void stbe32(void *p, u32 v)
-{
-	st32(p, __builtin_bswap32(v));
-}
-
-INLINE void stbe64(void *p, u64 v)
-{
-	st64(p, __builtin_bswap64(v));
-}
-
 /* One table of the file: an L2 table or a block of refcounts, a cluster each, as in the file. */
 struct qcow2_table {
 	struct qcow2_table *hash_next;
