@@ -63,7 +63,7 @@ host() {
 	(
 		cd "$d" || exit
 		[ -f config.status ] && [ config.status -nt "$root/configure" ] ||
-			"$root/configure" --host="$a-linux-gnu" --enable-werror LDFLAGS=-static GUEST_CC=no --without-zlib --without-bz2 \
+			"$root/configure" --host="$a-linux-gnu" --enable-werror CFLAGS=-O2 LDFLAGS=-static GUEST_CC=no --without-zlib --without-bz2 \
 				--without-lzma --without-lzo --without-lz4 --without-zstd --without-zydis --without-check || exit
 		make -j "${JOBS:-2}" all obj/release/vectors
 	) >"$d.build" 2>&1
