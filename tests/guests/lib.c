@@ -4,6 +4,7 @@
  * SDM 3A 4.5). Left out: 32-bit guests.
  */
 #include "tests/guests/lib.h"
+#include "tests/guests/text.h"
 
 #define NO_TRY 0UL
 #define SIF_INITDOMAIN 2u
@@ -24,39 +25,12 @@ volatile u32 port_count[4096];
 int use_fifo, console_by_io;
 struct trap_info traps[257];
 
-static u32 passed, failed;
 static u8 shared_page[PAGE] __attribute__((aligned(4096)));
 static u8 arena[ARENA_PAGES][PAGE] __attribute__((aligned(4096)));
 static u32 arena_used;
 static u32 print_lock;
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------- */
-
-void *memset(void *p, int c, u64 n)
-{
-	void *d = p;
-
-	__asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(c) : "memory");
-	return p;
-}
-
-void *memcpy(void *d, const void *s, u64 n)
-{
-	void *to = d;
-
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(s), "+c"(n) : : "memory");
-	return d;
-}
-
-int memcmp(const void *a, const void *b, u64 n)
-{
-	const u8 *x = a, *y = b;
-
-	for (; n; n--, x++, y++)
-		if (*x != *y)
-			return *x - *y;
-	return 0;
-}
 
 u64 strlen(const char *s)
 {
@@ -90,70 +64,6 @@ void console_ring(const char *s, u64 n)
 	hc2(event_channel_op, 4, &port);
 }
 
-struct out {
-	char buf[256];
-	u32 n;
-};
-
-static void put(struct out *o, char c)
-{
-	if (o->n < sizeof o->buf)
-		o->buf[o->n++] = c;
-}
-
-static void put_number(struct out *o, u64 x, u32 base)
-{
-	char digits[24];
-	u32 n = 0;
-
-	do
-		digits[n++] = "0123456789abcdef"[x % base];
-	while (x /= base);
-	while (n)
-		put(o, digits[--n]);
-}
-
-/* %s %c %d %u %x %p %%, with l. */
-static void format(struct out *o, const char *f, __builtin_va_list ap)
-{
-	for (; *f; f++) {
-		u64 x;
-		int is_long = 0;
-
-		if (*f != '%') {
-			put(o, *f);
-			continue;
-		}
-		for (f++; *f == 'l'; f++)
-			is_long = 1;
-		if (*f == 's') {
-			const char *s = __builtin_va_arg(ap, const char *);
-
-			while (*s)
-				put(o, *s++);
-			continue;
-		}
-		if (*f == '%') {
-			put(o, '%');
-			continue;
-		}
-		if (*f == 'p')
-			is_long = 1;
-		x = is_long ? __builtin_va_arg(ap, u64) : (u64)(i64) __builtin_va_arg(ap, int);
-		if (*f == 'd') {
-			if ((i64)x < 0) {
-				put(o, '-');
-				x = -x;
-			}
-			put_number(o, x, 10);
-		} else if (*f == 'c') {
-			put(o, (char)x);
-		} else {
-			put_number(o, is_long ? x : (u32)x, *f == 'u' ? 10 : 16);
-		}
-	}
-}
-
 static void emit(const struct out *o)
 {
 	while (__sync_lock_test_and_set(&print_lock, 1))
@@ -165,17 +75,6 @@ static void emit(const struct out *o)
 	__sync_lock_release(&print_lock);
 }
 
-void printf(const char *fmt, ...)
-{
-	struct out o = { .n = 0 };
-	__builtin_va_list ap;
-
-	__builtin_va_start(ap, fmt);
-	format(&o, fmt, ap);
-	__builtin_va_end(ap);
-	emit(&o);
-}
-
 void check_(u64 got, u64 want, u64 other, const char *fmt, ...)
 {
 	int ok = got == want || got == other;
@@ -183,26 +82,14 @@ void check_(u64 got, u64 want, u64 other, const char *fmt, ...)
 	__builtin_va_list ap;
 
 	__sync_fetch_and_add(ok ? &passed : &failed, 1);
-	put(&o, 'n');
-	put(&o, 'o');
-	put(&o, 't');
-	put(&o, ' ');
-	if (ok)
-		o.n = 0;
-	put(&o, 'o');
-	put(&o, 'k');
-	put(&o, ' ');
+	put_text(&o, ok ? "ok " : "not ok ");
 	__builtin_va_start(ap, fmt);
 	format(&o, fmt, ap);
 	__builtin_va_end(ap);
 	if (!ok) {
-		const char *s;
-
-		for (s = ": got 0x"; *s; s++)
-			put(&o, *s);
+		put_text(&o, ": got 0x");
 		put_number(&o, got, 16);
-		for (s = " want 0x"; *s; s++)
-			put(&o, *s);
+		put_text(&o, " want 0x");
 		put_number(&o, want, 16);
 	}
 	put(&o, '\n');
@@ -213,25 +100,6 @@ void quiet_ok(const char *name)
 {
 	ck(quiet_failed, 0, "%s", name);
 	quiet_failed = 0;
-}
-
-void done(void)
-{
-	u32 reason = failed ? 3 : 0; /* crash, poweroff */
-
-	printf("RESULT passed %u failed %u\n", passed, failed);
-	if (dom0)
-		reason = 1; /* the oracle's machine ends by a reboot */
-	hc2(sched_op, 2, &reason);
-	for (;;)
-		hc2(sched_op, 1, NULL);
-}
-
-void die(const char *why)
-{
-	printf("not ok %s\n", why);
-	failed++;
-	done();
 }
 
 /* ---- traps ------------------------------------------------------------------------------------------------------- */

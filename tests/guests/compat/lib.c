@@ -4,6 +4,7 @@
  * 4.4).
  */
 #include "tests/guests/compat/lib.h"
+#include "tests/guests/text.h"
 
 #define SIF_INITDOMAIN 2u
 #define ARENA_PAGES 192
@@ -19,113 +20,16 @@ u32 last_at, ntraps, last_cr2;
 volatile u32 upcalls;
 struct trap_info traps[257];
 
-static u32 passed, failed;
 static u8 shared_page[PAGE] __attribute__((aligned(4096)));
 static u8 arena[ARENA_PAGES][PAGE] __attribute__((aligned(4096)));
 static u8 user_stack[PAGE] __attribute__((aligned(4096)));
 static u32 arena_used;
 
-/* ---- bytes ------------------------------------------------------------------------------------------------------- */
-
-void *memset(void *p, int c, u32 n)
-{
-	void *d = p;
-
-	__asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(c) : "memory");
-	return p;
-}
-
-void *memcpy(void *d, const void *s, u32 n)
-{
-	void *to = d;
-
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(s), "+c"(n) : : "memory");
-	return d;
-}
-
-int memcmp(const void *a, const void *b, u32 n)
-{
-	const u8 *x = a, *y = b;
-
-	for (; n; n--, x++, y++)
-		if (*x != *y)
-			return *x - *y;
-	return 0;
-}
-
 /* ---- console ----------------------------------------------------------------------------------------------------- */
-
-struct out {
-	char buf[256];
-	u32 n;
-};
-
-static void put(struct out *o, char c)
-{
-	if (o->n < sizeof o->buf)
-		o->buf[o->n++] = c;
-}
-
-static void put_text(struct out *o, const char *s)
-{
-	while (*s)
-		put(o, *s++);
-}
-
-static void put_number(struct out *o, u32 x, u32 base)
-{
-	char digits[12];
-	u32 n = 0;
-
-	do
-		digits[n++] = "0123456789abcdef"[x % base];
-	while (x /= base);
-	while (n)
-		put(o, digits[--n]);
-}
-
-/* %s %d %u %x %%. */
-static void format(struct out *o, const char *f, __builtin_va_list ap)
-{
-	for (; *f; f++) {
-		u32 x;
-
-		if (*f != '%') {
-			put(o, *f);
-			continue;
-		}
-		f++;
-		if (*f == 's') {
-			put_text(o, __builtin_va_arg(ap, const char *));
-			continue;
-		}
-		if (*f == '%') {
-			put(o, '%');
-			continue;
-		}
-		x = __builtin_va_arg(ap, u32);
-		if (*f == 'd' && (i32)x < 0) {
-			put(o, '-');
-			x = -x;
-		}
-		put_number(o, x, *f == 'x' ? 16 : 10);
-	}
-}
 
 static void emit(const struct out *o)
 {
 	hc3(console_io, 0, o->n, o->buf);
-}
-
-void printf(const char *fmt, ...)
-{
-	struct out o = { .n = 0 };
-	__builtin_va_list ap;
-
-	__builtin_va_start(ap, fmt);
-	format(&o, fmt, ap);
-	__builtin_va_end(ap);
-	emit(&o);
 }
 
 void check_(u32 got, u32 want, const char *fmt, ...)
@@ -149,25 +53,6 @@ void check_(u32 got, u32 want, const char *fmt, ...)
 	}
 	put(&o, '\n');
 	emit(&o);
-}
-
-void done(void)
-{
-	u32 reason = failed ? 3 : 0; /* crash, poweroff */
-
-	printf("RESULT passed %u failed %u\n", passed, failed);
-	if (dom0)
-		reason = 1; /* the oracle's machine ends by a reboot */
-	hc2(sched_op, 2, &reason);
-	for (;;)
-		hc2(sched_op, 1, NULL);
-}
-
-void die(const char *why)
-{
-	printf("not ok %s\n", why);
-	failed++;
-	done();
 }
 
 /* ---- traps ------------------------------------------------------------------------------------------------------- */

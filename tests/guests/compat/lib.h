@@ -130,9 +130,9 @@ void secondary_start(void), failsafe_entry(void);
 void guest_main(void);
 
 void printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void *memset(void *p, int c, u32 n);
-void *memcpy(void *d, const void *s, u32 n);
-int memcmp(const void *a, const void *b, u32 n);
+void *memset(void *p, int c, unsigned long n);
+void *memcpy(void *d, const void *s, unsigned long n);
+int memcmp(const void *a, const void *b, unsigned long n);
 
 /* One line a check; the name is printf-like. */
 #define ck(got, want, ...) check_(A_(got), A_(want), __VA_ARGS__)
