@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fuzzes what reads a kernel file: bzImage, every codec, ELF, notes; and builds a small guest from what is left.
- * With libFuzzer (clang -fsanitize=fuzzer -DFUZZ_LIBFUZZER), or plain: each file named on the command line is read
- * once.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,24 +57,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pv_kernel_free(&k);
 	return 0;
 }
-
-#ifndef FUZZ_LIBFUZZER
-int main(int argc, char **argv)
-{
-	int i;
-
-	for (i = 1; i < argc; i++) {
-		struct error e;
-		size_t len;
-		u8 *p;
-
-		if (pv_file_read(argv[i], "input", (size_t)1 << 30, &p, &len, &e)) {
-			msg_error("%s", e.text);
-			continue;
-		}
-		LLVMFuzzerTestOneInput(p, len);
-		free(p);
-	}
-	return 0;
-}
-#endif

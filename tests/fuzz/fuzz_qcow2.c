@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fuzzes the metadata of qcow2: the input is the image. It is opened for reading and for writing and used as a guest
- * would, with operations that depend on its bytes alone. With libFuzzer (clang -fsanitize=fuzzer -DFUZZ_LIBFUZZER), or
- * plain: each file named on the command line is read once.
+ * would, with operations that depend on its bytes alone.
  */
 #include "base/hash.h"
 #include "tests/qcow2_image.h"
@@ -87,27 +86,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	mem_drop(m);
 	return 0;
 }
-
-#ifndef FUZZ_LIBFUZZER
-int main(int argc, char **argv)
-{
-	static const size_t most = (size_t)1 << 20;
-	int i;
-
-	for (i = 1; i < argc; i++) {
-		FILE *f = fopen(argv[i], "rb");
-		u8 *p = malloc(most);
-		size_t n;
-
-		if (!f || !p) {
-			fprintf(stderr, "fuzz_qcow2: cannot read %s\n", argv[i]);
-			return 1;
-		}
-		n = fread(p, 1, most, f);
-		fclose(f);
-		LLVMFuzzerTestOneInput(p, n);
-		free(p);
-	}
-	return 0;
-}
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fuzzes the xenstore's wire: the input is what a guest writes into its ring page. Steps of it are bytes of requests, whole
- * requests, reads of the reply ring, scribbles over the page, changes by the host, save and load. With libFuzzer (clang
- * -fsanitize=fuzzer -DFUZZ_LIBFUZZER), or plain: each file named on the command line is read once.
+ * requests, reads of the reply ring, scribbles over the page, changes by the host, save and load.
  */
 #include "tests/xsclient.h"
 
@@ -93,27 +92,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(x);
 	return 0;
 }
-
-#ifndef FUZZ_LIBFUZZER
-int main(int argc, char **argv)
-{
-	static const size_t most = (size_t)1 << 20;
-	int i;
-
-	for (i = 1; i < argc; i++) {
-		FILE *f = fopen(argv[i], "rb");
-		u8 *p = malloc(most);
-		size_t n;
-
-		if (!f || !p) {
-			fprintf(stderr, "fuzz_xenstore: cannot read %s\n", argv[i]);
-			return 1;
-		}
-		n = fread(p, 1, most, f);
-		fclose(f);
-		LLVMFuzzerTestOneInput(p, n);
-		free(p);
-	}
-	return 0;
-}
-#endif
