@@ -20,16 +20,18 @@ int mmu_read(struct mmu *m, u64 va, void *dst, size_t n, struct mmu_fault *f)
 
 	while (n) {
 		size_t k = MIN(n, (size_t)(PAGE_SIZE - PAGE_OFFSET(va)));
-		struct tlb_entry *e;
+		const u8 *p;
 		u64 mfn;
 		int rc = 0;
 
 		va = mmu_linear(m, va);
-		e = tlb_slot(m, va);
-		if (e->rd != tlb_tag(m, va, 1))
+		p = mmu_find_read(m, va, 1);
+		if (!p) {
 			rc = mmu_translate(m, va, MMU_READ, &mfn, f);
+			p = tlb_host(tlb_slot(m, va), va);
+		}
 		if (!rc)
-			memcpy(d, tlb_host(e, va), k);
+			memcpy(d, p, k);
 		else if (!device(m, d, k, false, f))
 			return rc;
 		d += k;
@@ -47,7 +49,7 @@ int mmu_probe_write(struct mmu *m, u64 va, size_t n, struct mmu_fault *f)
 		int rc;
 
 		va = mmu_linear(m, va);
-		if (!mmu_hit_write(m, va, 1)) {
+		if (!mmu_find_write(m, va, 1)) {
 			rc = mmu_translate(m, va, MMU_WRITE, &mfn, f);
 			if (rc && !(f->kind == MMU_NO_MEMORY && m->hooks && m->hooks->device))
 				return rc;
@@ -75,7 +77,7 @@ int mmu_write(struct mmu *m, u64 va, const void *src, size_t n, struct mmu_fault
 		u64 mfn;
 
 		va = mmu_linear(m, va);
-		p = mmu_hit_write(m, va, 1);
+		p = mmu_find_write(m, va, 1);
 		if (!p) {
 			rc = mmu_translate(m, va, MMU_WRITE, &mfn, f);
 			if (rc) {

@@ -26,12 +26,11 @@ struct mmu_ctx_table *ctx_table_new(void)
 static u32 id_new(struct mmu_ctx_table *t, struct mem *mem)
 {
 	struct mmu *m;
-	u32 i, n;
+	u32 i;
 
 	if (t->next_id > CTX_IDS) {
 		for (m = mem->mmus; m; m = m->next)
-			for (n = 0; n < TLB_SIZE; n++)
-				m->tlb[n].rd = m->tlb[n].wr = m->tlb[n].ex = TLB_INVALID;
+			mmu_flush(m);
 		t->next_id = 1;
 		for (i = 0; i < CTX_SLOTS; i++)
 			if (t->halves[i].used)

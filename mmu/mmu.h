@@ -10,6 +10,9 @@
  * An entry is tagged with the page and a context. A context is the identity of one half (low or high addresses) of an
  * address space: two top-level tables with equal entries in a half share its context. So a kernel's half stays warm
  * over process switches, and the user half over the two top-level tables of a paravirtual process.
+ *
+ * A fast access looks at one slot. What a slot held before is in its second way, where the slow ways look before they
+ * walk: pages that are used together often share a slot, as the two ends of a copy do that are aligned alike.
  */
 #ifndef MMU_MMU_H
 #define MMU_MMU_H
@@ -18,6 +21,7 @@
 
 #define TLB_BITS 11
 #define TLB_SIZE (1u << TLB_BITS)
+#define TLB_SLOTS (2 * TLB_SIZE) /* the second way of slot i is TLB_SIZE + i */
 #define TLB_INVALID 0xfffULL /* low 12 bits of a tag that never matches */
 
 enum mmu_access { MMU_READ = 0, MMU_WRITE = 1, MMU_EXEC = 2 };
@@ -78,11 +82,11 @@ struct mmu_hooks {
 struct mmu_ctx_table;
 
 struct mmu {
-	struct tlb_entry tlb[TLB_SIZE];
+	struct tlb_entry tlb[TLB_SLOTS];
 	u64 ctx[2];         /* low 12 bits of the tags that accesses look for, for each half, [va >> 63] */
 	u64 stored[2];      /* ... and of those that are filled in; they differ while alignment is checked */
-	u64 pte[TLB_SIZE];  /* machine address of the entry each TLB slot was derived from */
-	u64 mfn[TLB_SIZE];
+	u64 pte[TLB_SLOTS]; /* machine address of the entry each TLB slot was derived from */
+	u64 mfn[TLB_SLOTS];
 	struct mem *mem;
 	struct mmu_ctx_table *ctxs; /* shared by the CPUs of a domain */
 	struct mmu *next;           /* in mem->mmus */
@@ -101,6 +105,7 @@ struct mmu {
 	u32 pkru;                      /* what the keys forbid: access, then write, from key 0 up */
 	bool ctx_stale;                /* contexts must be looked up before the next use */
 	bool pdptes;                   /* PAE: the four PDPTEs are in pdpte[], not read from memory */
+	u8 seconds;                    /* counts hits of second ways */
 	u8 nslow;                      /* pages that never get a fast entry: data breakpoints */
 	u64 slow_page[4];
 	u64 pdpte[4];
@@ -156,6 +161,10 @@ INLINE u8 *mmu_hit_write(struct mmu *m, u64 va, u32 size)
 
 	return LIKELY(e->wr == tlb_tag(m, va, size)) ? tlb_host(e, va) : NULL;
 }
+
+/* The same for slow ways: the second way is looked at too. What is found there often comes to the front. */
+const u8 *mmu_find_read(struct mmu *m, u64 va, u32 size);
+u8 *mmu_find_write(struct mmu *m, u64 va, u32 size);
 
 /*
  * Translates one address. On success the frame number is in *mfn, A (and for writes D) bits are set, and the slot is

@@ -16,11 +16,64 @@ static void slot_drop(struct mmu *m, u32 i)
 	m->tlb[i].rd = m->tlb[i].wr = m->tlb[i].ex = TLB_INVALID;
 }
 
+static u32 slot_of(u64 va)
+{
+	return (u32)(va >> PAGE_SHIFT) & (TLB_SIZE - 1);
+}
+
+static void slot_copy(struct mmu *m, u32 to, u32 from)
+{
+	m->tlb[to] = m->tlb[from];
+	m->pte[to] = m->pte[from];
+	m->mfn[to] = m->mfn[from];
+}
+
+/*
+ * The second way of va's slot has been hit. It is swapped with the first each eighth time only: so a page that is used
+ * alone is soon in front, and of two that are used in turns one stays there.
+ */
+static u8 *second_hit(struct mmu *m, u64 va)
+{
+	u32 i = slot_of(va), k = TLB_SIZE + i;
+	u8 *p = tlb_host(&m->tlb[k], va);
+
+	if (++m->seconds % 8 == 0) {
+		struct tlb_entry e = m->tlb[i];
+		u64 pte = m->pte[i], mfn = m->mfn[i];
+
+		slot_copy(m, i, k);
+		m->tlb[k] = e;
+		m->pte[k] = pte;
+		m->mfn[k] = mfn;
+	}
+	return p;
+}
+
+const u8 *mmu_find_read(struct mmu *m, u64 va, u32 size)
+{
+	struct tlb_entry *e = tlb_slot(m, va);
+	u64 tag = tlb_tag(m, va, size);
+
+	if (e->rd == tag)
+		return tlb_host(e, va);
+	return e[TLB_SIZE].rd == tag ? second_hit(m, va) : NULL;
+}
+
+u8 *mmu_find_write(struct mmu *m, u64 va, u32 size)
+{
+	struct tlb_entry *e = tlb_slot(m, va);
+	u64 tag = tlb_tag(m, va, size);
+
+	if (e->wr == tag)
+		return tlb_host(e, va);
+	return e[TLB_SIZE].wr == tag ? second_hit(m, va) : NULL;
+}
+
 void mmu_flush(struct mmu *m)
 {
 	u32 i;
 
-	for (i = 0; i < TLB_SIZE; i++)
+	for (i = 0; i < TLB_SLOTS; i++)
 		slot_drop(m, i);
 }
 
@@ -146,11 +199,13 @@ void mmu_monitor_written(struct mem *mem, u64 mfn, u32 off, u32 len)
 /* Puts a translation into its slot. The write tag stands only where a store needs nobody's attention. */
 static void fill(struct mmu *m, u64 va, const struct mem *mem, u64 mfn, const struct walk *w, bool window)
 {
-	u32 i = (u32)(va >> PAGE_SHIFT) & (TLB_SIZE - 1);
+	u32 i = slot_of(va);
 	struct tlb_entry *e = &m->tlb[i];
 	struct frame *f = mem_frame(mem, mfn);
 	u64 tag = PAGE_BASE(va) | m->stored[va >> 63];
 
+	if (e->rd != tag)
+		slot_copy(m, TLB_SIZE + i, i);
 	e->addend = (uintptr_t)f->data - (uintptr_t)PAGE_BASE(va);
 	e->rd = w->perm_r ? tag : TLB_INVALID;
 	e->ex = w->perm_x ? tag : TLB_INVALID;
@@ -295,7 +350,7 @@ static void leaf_entry_written(struct mem *mem, u64 maddr, u64 old, bool wide)
 	for (m = mem->mmus; m; m = m->next) {
 		u32 i;
 
-		for (i = idx; i < TLB_SIZE; i += step)
+		for (i = idx; i < TLB_SLOTS; i += step)
 			if (m->pte[i] == maddr)
 				slot_drop(m, i);
 	}
@@ -312,7 +367,7 @@ static void leaf_table_drop(struct mem *mem, u64 mfn, bool wide, bool mixed)
 	u32 i;
 
 	for (m = mem->mmus; m; m = m->next)
-		for (i = 0; i < TLB_SIZE; i++)
+		for (i = 0; i < TLB_SLOTS; i++)
 			if (m->pte[i] >> PAGE_SHIFT == mfn)
 				slot_drop(m, i);
 	for (i = 0; i < PAGE_SIZE && !code; i += wide ? 8 : 4)
@@ -377,7 +432,7 @@ void mmu_revoke_writes(struct mem *mem, u64 mfn)
 	u32 i;
 
 	for (m = mem->mmus; m; m = m->next)
-		for (i = 0; i < TLB_SIZE; i++)
+		for (i = 0; i < TLB_SLOTS; i++)
 			if (m->mfn[i] == mfn)
 				m->tlb[i].wr = TLB_INVALID;
 }
@@ -388,7 +443,7 @@ void mmu_revoke_looked(struct mem *mem)
 	u32 i;
 
 	for (m = mem->mmus; m; m = m->next)
-		for (i = 0; i < TLB_SIZE; i++)
+		for (i = 0; i < TLB_SLOTS; i++)
 			if (m->tlb[i].wr != TLB_INVALID && mem_look_waits(mem, m->mfn[i]))
 				m->tlb[i].wr = TLB_INVALID;
 }
@@ -400,7 +455,7 @@ void mmu_frame_moved(struct mem *mem, u64 mfn)
 
 	*mem_watch(mem, mfn) &= (u8)~WATCH_RO_CACHED;
 	for (m = mem->mmus; m; m = m->next)
-		for (i = 0; i < TLB_SIZE; i++)
+		for (i = 0; i < TLB_SLOTS; i++)
 			if (m->mfn[i] == mfn)
 				slot_drop(m, i);
 }
@@ -411,7 +466,7 @@ void mmu_drop_writes(struct mem *mem)
 	u32 i;
 
 	for (m = mem->mmus; m; m = m->next)
-		for (i = 0; i < TLB_SIZE; i++) {
+		for (i = 0; i < TLB_SLOTS; i++) {
 			m->tlb[i].wr = TLB_INVALID;
 			/* The frame may be cloned under a slot that was filled while it was private. */
 			if (m->mfn[i] != ~0ULL && mem_frame(mem, m->mfn[i]))

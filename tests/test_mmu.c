@@ -103,6 +103,50 @@ START_TEST(crossing_goes_the_slow_way)
 }
 END_TEST
 
+/* Two pages of one slot are both remembered, whoever is in front; a third throws one out. */
+START_TEST(second_ways)
+{
+	struct bare *b = bare_new(0);
+	struct mmu *m = &b->cpu.mmu;
+	u64 va[3], mfn;
+	struct mmu_fault f;
+	u32 i, n, fast[2] = { 0, 0 };
+	bool found = true;
+
+	for (i = 0; i < 3; i++) {
+		va[i] = 0x400000 + (u64)i * TLB_SIZE * PAGE_SIZE;
+		bare_map(b, va[i], 0x40 + i, PTE_P | PTE_W);
+	}
+	bare_paging(b);
+	for (i = 0; i < 2; i++)
+		ck_assert_int_eq(mmu_translate(m, va[i], MMU_WRITE, &mfn, &f), 0);
+	/* Used in turns, one of them stays in front for a while; used alone, it comes there. */
+	for (n = 0; n < 64; n++)
+		for (i = 0; i < 2; i++) {
+			fast[i] += mmu_hit_write(m, va[i], 8) != NULL;
+			found &= mmu_find_write(m, va[i], 8) == mem_ro(&b->mem, 0x40 + i);
+			found &= mmu_find_read(m, va[i], 8) == mem_ro(&b->mem, 0x40 + i);
+		}
+	ck_assert(found);
+	ck_assert_uint_ge(fast[0] + fast[1], 32);
+	for (n = 0; n < 8; n++)
+		mmu_find_read(m, va[1], 8);
+	ck_assert_ptr_nonnull(mmu_hit_read(m, va[1], 8));
+	ck_assert_int_eq(mmu_translate(m, va[2], MMU_READ, &mfn, &f), 0);
+	ck_assert_ptr_null(mmu_find_read(m, va[0], 8));
+	ck_assert_ptr_nonnull(mmu_find_write(m, va[1], 8));
+	ck_assert_ptr_null(mmu_find_write(m, va[2], 8));
+	/* What takes a permission away takes it from both. */
+	mmu_drop_writes(&b->mem);
+	ck_assert_ptr_null(mmu_find_write(m, va[1], 8));
+	ck_assert_ptr_nonnull(mmu_find_read(m, va[1], 8));
+	mem_write_u64(&b->mem, bare_pte(b, va[1]), 0);
+	ck_assert_ptr_null(mmu_find_read(m, va[1], 8));
+	ck_assert_ptr_nonnull(mmu_find_read(m, va[2], 8));
+	bare_free(b);
+}
+END_TEST
+
 #define PAGES 12u
 
 /* One random change of the tables, of memory, or one access. */
@@ -165,8 +209,8 @@ static void check_slots(struct bare *b, const u64 *va)
 	u32 i;
 
 	for (i = 0; i < PAGES; i++) {
-		const u8 *p = mmu_hit_read(&b->cpu.mmu, va[i], 8);
-		u8 *q = mmu_hit_write(&b->cpu.mmu, va[i], 8);
+		const u8 *p = mmu_find_read(&b->cpu.mmu, va[i], 8);
+		u8 *q = mmu_find_write(&b->cpu.mmu, va[i], 8);
 		u64 mfn, pte;
 		int rc = mmu_peek(&b->cpu.mmu, va[i], &mfn, &pte);
 
@@ -294,6 +338,7 @@ Suite *mmu_suite(void)
 	tcase_add_test(t, error_codes);
 	tcase_add_test(t, accessed_and_dirty);
 	tcase_add_test(t, crossing_goes_the_slow_way);
+	tcase_add_test(t, second_ways);
 	tcase_add_loop_test(t, coherent_whatever_happens, 0, 8);
 	tcase_add_test(t, legacy_formats);
 	tcase_add_test(t, giant_pages);

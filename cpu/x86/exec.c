@@ -128,29 +128,40 @@ bool load_bytes(struct cpu *c, u64 va, void *dst, u32 n)
 	return mmu_read(&c->mmu, va, dst, n, &f) ? note_fault(c, &f) : true;
 }
 
-bool slow_load(struct cpu *c, u64 va, u32 size)
+static bool loaded(struct cpu *c, const u8 *p, u32 size)
 {
-	u8 b[32];
 	u32 i;
 
-	if (!aligned_for(c, va, size, MIN(size, 16u)) || !load_bytes(c, va, b, size))
-		return false;
 	switch (size) {
 	case 1:
-		c->tmp[0] = b[0];
+		c->tmp[0] = p[0];
 		break;
 	case 2:
-		c->tmp[0] = ld16(b);
+		c->tmp[0] = ld16(p);
 		break;
 	case 4:
-		c->tmp[0] = ld32(b);
+		c->tmp[0] = ld32(p);
 		break;
 	default:
 		for (i = 0; i < size / 8; i++)
-			c->tmp[i] = ld64(b + 8 * i);
+			c->tmp[i] = ld64(p + 8 * i);
 		break;
 	}
 	return true;
+}
+
+/*
+ * The slow ways ask the TLB first: for the second way, and because some handlers have no fast way. It has no page in
+ * which alignment or breakpoints are to be checked.
+ */
+bool slow_load(struct cpu *c, u64 va, u32 size)
+{
+	const u8 *p = mmu_find_read(&c->mmu, va, size);
+	u8 b[32];
+
+	if (LIKELY(p))
+		return loaded(c, p, size);
+	return aligned_for(c, va, size, MIN(size, 16u)) && load_bytes(c, va, b, size) && loaded(c, b, size);
 }
 
 /* A store the tables forbid may still be one the machine emulates. */
@@ -175,14 +186,19 @@ bool store_bytes(struct cpu *c, u64 va, const void *src, u32 n)
 
 bool slow_store(struct cpu *c, u64 va, u32 size, u64 v)
 {
+	u8 *p = mmu_find_write(&c->mmu, va, size);
 	struct mmu_fault f;
 	u8 b[8];
 
+	st64(b, v);
+	if (LIKELY(p)) {
+		memcpy(p, b, size);
+		return true;
+	}
 	if (!aligned(c, va, size))
 		return false;
 	if (UNLIKELY(c->debug_on))
 		debug_data(c, va, size, true);
-	st64(b, v);
 	if (!mmu_write(&c->mmu, va, b, size, &f))
 		return true;
 	return ro_store(c, va, size, v, &f) || note_fault(c, &f);
@@ -200,8 +216,11 @@ bool slow_store_vec(struct cpu *c, u64 va, const u64 *v, u32 n)
 
 bool slow_load_rmw(struct cpu *c, u64 va, u32 size)
 {
+	const u8 *p = mmu_find_write(&c->mmu, va, size);
 	struct mmu_fault f;
 
+	if (LIKELY(p))
+		return loaded(c, p, size);
 	if (!aligned_for(c, va, size, MIN(size, 16u)))
 		return false;
 	if (mmu_probe_write(&c->mmu, va, size, &f)) {

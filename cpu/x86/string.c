@@ -118,7 +118,7 @@ static const struct insn *resume(struct cpu *c, const struct insn *i)
 /* Host pointers for n bytes at va when the page can be accessed directly; NULL otherwise. */
 static const u8 *read_run(struct cpu *c, u64 va, u32 n)
 {
-	const u8 *p = mmu_hit_read(&c->mmu, va, n);
+	const u8 *p = mmu_find_read(&c->mmu, va, n);
 	struct mmu_fault f;
 	u64 mfn;
 
@@ -129,7 +129,7 @@ static const u8 *read_run(struct cpu *c, u64 va, u32 n)
 
 static u8 *write_run(struct cpu *c, u64 va, u32 n)
 {
-	u8 *p = mmu_hit_write(&c->mmu, va, n);
+	u8 *p = mmu_find_write(&c->mmu, va, n);
 	struct mmu_fault f;
 	u64 mfn;
 
@@ -191,8 +191,8 @@ static HANDLER(op_movs)
 		if (!(c->eflags & FL_DF) && i->asz == REG_M64) {
 			s = read_run(c, si, (u32)k * i->aux);
 			d = s ? write_run(c, di, (u32)k * i->aux) : NULL;
-			/* Filling the second slot may have emptied the first. */
-			s = d ? mmu_hit_read(&c->mmu, si, (u32)k * i->aux) : NULL;
+			/* To make d writable may have moved s. */
+			s = d ? mmu_find_read(&c->mmu, si, (u32)k * i->aux) : NULL;
 		}
 		if (s) {
 			copy_elements(d, s, k, i->aux);
