@@ -14,6 +14,7 @@
 #define BLOCK_MAX_INSNS 48u
 #define JUMP_BITS 12
 #define JUMP_SIZE (1u << JUMP_BITS)
+#define JUMP_SLOTS (2 * JUMP_SIZE) /* the second way of slot i is JUMP_SIZE + i: what was thrown out of it */
 #define NO_LINK 0xffffu
 
 /* What decoding depends on besides the bytes: struct cpu's mode_key. */
@@ -67,7 +68,8 @@ struct code_jump {
 };
 
 struct code_cache {
-	u8 *arena;
+	u8 *raw;
+	u8 *arena; /* in raw: records lie within lines of the host's cache */
 	size_t size, used;
 	struct block **buckets;
 	u32 nbuckets;
@@ -117,24 +119,29 @@ INLINE const struct insn *leave(struct cpu *c, u64 rip, enum block_exit why)
 	return NULL;
 }
 
-/* Goes on with block b; REG_PAGE is its page already. */
+/* Goes on with block b; REG_PAGE is its page already. Its first record says ninsns, too, and is needed anyway. */
 #define ENTER(b)                                                                                                     \
 	do {                                                                                                         \
 		struct block *enter_ = (b);                                                                          \
-		if (UNLIKELY((c->budget -= enter_->ninsns) < 0)) {                                                   \
-			c->budget += enter_->ninsns;                                                                 \
+		if (UNLIKELY((c->budget -= enter_->rec[0].n) < 0)) {                                                   \
+			c->budget += enter_->rec[0].n;                                                                \
 			return leave(c, c->r[REG_PAGE] + enter_->off, BX_NONE);                                      \
 		}                                                                                                    \
 		GO(enter_->rec);                                                                                     \
 	} while (0)
+
+/* Goes on at c->rip where the table of jumps has it in a second way, else leaves the loop. */
+HANDLER(jump_second);
 
 /* Goes on at any address. */
 #define JUMP(target)                                                                                                 \
 	do {                                                                                                         \
 		u64 to_ = (target);                                                                                  \
 		struct code_jump *j_ = jump_slot(c, to_);                                                            \
-		if (UNLIKELY(j_->tag != jump_tag(c, to_)))                                                           \
-			return leave(c, to_, BX_LOOKUP);                                                             \
+		if (UNLIKELY(j_->tag != jump_tag(c, to_))) {                                                         \
+			c->rip = to_;                                                                                \
+			MUSTTAIL return jump_second(c, i);                                                           \
+		}                                                                                                    \
 		c->r[REG_PAGE] = PAGE_BASE(to_);                                                                     \
 		ENTER(j_->b);                                                                                        \
 	} while (0)

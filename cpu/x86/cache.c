@@ -11,6 +11,7 @@
 #include "cpu/x86/loop.h"
 
 #define DEFAULT_BYTES (16u << 20)
+#define HOST_LINE 64u
 #define MIN_BYTES (64u << 10)
 #define SCRATCH_RECS (BLOCK_MAX_INSNS * 6 + 2)
 
@@ -24,10 +25,11 @@ struct code_cache *code_cache_new(size_t bytes)
 	cc->nbuckets = 1;
 	while (cc->nbuckets < cc->size / 1024)
 		cc->nbuckets *= 2;
-	cc->arena = malloc(cc->size);
+	cc->raw = malloc(cc->size + HOST_LINE - 1);
+	cc->arena = (u8 *)(uintptr_t)ALIGN_UP((uintptr_t)cc->raw, HOST_LINE);
 	cc->buckets = calloc(cc->nbuckets, sizeof *cc->buckets);
 	cc->scratch = malloc(sizeof(struct block) + SCRATCH_RECS * sizeof(struct insn));
-	if (!cc->arena || !cc->buckets || !cc->scratch) {
+	if (!cc->raw || !cc->buckets || !cc->scratch) {
 		code_cache_free(cc);
 		return NULL;
 	}
@@ -40,7 +42,7 @@ void code_cache_free(struct code_cache *cc)
 	if (!cc)
 		return;
 	code_cache_flush(cc);
-	free(cc->arena);
+	free(cc->raw);
 	free(cc->buckets);
 	free(cc->scratch);
 	free(cc);
@@ -50,7 +52,7 @@ void cpu_wipe_jumps(struct cpu *c)
 {
 	u32 i;
 
-	for (i = 0; i < JUMP_SIZE; i++) {
+	for (i = 0; i < JUMP_SLOTS; i++) {
 		/* A tag no address of this slot has: the slot's own index is not among its hashes. */
 		c->jumps[i].tag = ~(u64)0x5a5a5a5a;
 		c->jumps[i].b = NULL;

@@ -206,7 +206,7 @@ int cpu_init(struct cpu *c, struct mem *mem, struct code_cache *code, struct log
 	int rc;
 
 	memset(c, 0, sizeof *c);
-	c->jumps = calloc(JUMP_SIZE, sizeof *c->jumps);
+	c->jumps = calloc(JUMP_SLOTS, sizeof *c->jumps);
 	if (!c->jumps)
 		return -ENOMEM;
 	rc = mmu_init(&c->mmu, mem);

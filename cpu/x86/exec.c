@@ -27,6 +27,29 @@ HANDLER(op_goto_far)
 	JUMP(c->r[REG_PAGE] + (u64)(i64)i->disp);
 }
 
+/* Whether the slot of c->rip has its block, perhaps after its two ways were swapped. */
+static bool jump_found(struct cpu *c)
+{
+	struct code_jump *j = jump_slot(c, c->rip), was = *j;
+	u64 tag = jump_tag(c, c->rip);
+
+	if (was.tag == tag)
+		return true;
+	if (j[JUMP_SIZE].tag != tag)
+		return false;
+	*j = j[JUMP_SIZE];
+	j[JUMP_SIZE] = was;
+	return true;
+}
+
+HANDLER(jump_second)
+{
+	if (!jump_found(c))
+		return leave(c, c->rip, BX_LOOKUP);
+	c->r[REG_PAGE] = PAGE_BASE(c->rip);
+	ENTER(jump_slot(c, c->rip)->b);
+}
+
 const struct insn *link_slow(struct cpu *c, const struct insn *i)
 {
 	c->link_from = i;
@@ -310,7 +333,7 @@ static struct block *block_get(struct cpu *c, u64 limit)
 		c->jumps_stale = false;
 		cpu_wipe_jumps(c);
 	}
-	if (LIKELY(j->tag == jump_tag(c, c->rip) && j->b->ninsns <= limit && !j->b->dead))
+	if (LIKELY(jump_found(c) && j->b->ninsns <= limit && !j->b->dead))
 		return j->b;
 	f = fetch_frame(c, &mfn);
 	if (!f)
@@ -330,8 +353,9 @@ static struct block *block_get(struct cpu *c, u64 limit)
 	if (b->ninsns > limit)
 		return block_translate(c, f, mfn, (u32)limit, false);
 	if (!b->cross && !tracing && b->frame->code) {
-		j->tag = jump_tag(c, c->rip);
-		j->b = b;
+		if (j->tag != jump_tag(c, c->rip))
+			j[JUMP_SIZE] = *j;
+		*j = (struct code_jump){ jump_tag(c, c->rip), b };
 	}
 	return b;
 }
