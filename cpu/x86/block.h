@@ -123,8 +123,8 @@ INLINE const struct insn *leave(struct cpu *c, u64 rip, enum block_exit why)
 #define ENTER(b)                                                                                                     \
 	do {                                                                                                         \
 		struct block *enter_ = (b);                                                                          \
-		if (UNLIKELY((c->budget -= enter_->rec[0].n) < 0)) {                                                   \
-			c->budget += enter_->rec[0].n;                                                                \
+		if (UNLIKELY((c->budget -= enter_->rec[0].n) < 0)) {                                                 \
+			c->budget += enter_->rec[0].n;                                                               \
 			return leave(c, c->r[REG_PAGE] + enter_->off, BX_NONE);                                      \
 		}                                                                                                    \
 		GO(enter_->rec);                                                                                     \
