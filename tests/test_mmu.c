@@ -136,13 +136,47 @@ START_TEST(second_ways)
 	ck_assert_ptr_null(mmu_find_read(m, va[0], 8));
 	ck_assert_ptr_nonnull(mmu_find_write(m, va[1], 8));
 	ck_assert_ptr_null(mmu_find_write(m, va[2], 8));
-	/* What takes a permission away takes it from both. */
-	mmu_drop_writes(&b->mem);
-	ck_assert_ptr_null(mmu_find_write(m, va[1], 8));
-	ck_assert_ptr_nonnull(mmu_find_read(m, va[1], 8));
-	mem_write_u64(&b->mem, bare_pte(b, va[1]), 0);
-	ck_assert_ptr_null(mmu_find_read(m, va[1], 8));
-	ck_assert_ptr_nonnull(mmu_find_read(m, va[2], 8));
+	bare_free(b);
+}
+END_TEST
+
+/* What takes something away from a slot takes it from its second way too. */
+START_TEST(second_ways_lose)
+{
+	struct bare *b = bare_new(0);
+	struct mmu *m = &b->cpu.mmu;
+	u64 at = 0x400000, other = at + (u64)TLB_SIZE * PAGE_SIZE, mfn, pte;
+	struct mmu_fault f;
+
+	bare_map(b, at, 0x40, PTE_P | PTE_W);
+	bare_map(b, other, 0x41, PTE_P | PTE_W);
+	pte = bare_pte(b, at);
+	bare_paging(b);
+	mmu_translate(m, at, MMU_WRITE, &mfn, &f);
+	mmu_translate(m, other, MMU_WRITE, &mfn, &f);
+	ck_assert_ptr_nonnull(mmu_find_write(m, at, 8));
+	switch (_i) {
+	case 0:
+		mmu_drop_writes(&b->mem);
+		break;
+	case 1:
+		mmu_revoke_writes(&b->mem, 0x40);
+		break;
+	case 2:
+		mmu_frame_moved(&b->mem, 0x40);
+		break;
+	case 3:
+		mem_write_u64(&b->mem, pte, 0);
+		break;
+	case 4: /* the whole table changes */
+		mem_rw(&b->mem, pte >> PAGE_SHIFT, 0, PAGE_SIZE);
+		break;
+	default:
+		mmu_flush(m);
+		break;
+	}
+	ck_assert_ptr_null(mmu_find_write(m, at, 8));
+	ck_assert(!mmu_find_read(m, at, 8) == (_i >= 2));
 	bare_free(b);
 }
 END_TEST
@@ -339,6 +373,7 @@ Suite *mmu_suite(void)
 	tcase_add_test(t, accessed_and_dirty);
 	tcase_add_test(t, crossing_goes_the_slow_way);
 	tcase_add_test(t, second_ways);
+	tcase_add_loop_test(t, second_ways_lose, 0, 6);
 	tcase_add_loop_test(t, coherent_whatever_happens, 0, 8);
 	tcase_add_test(t, legacy_formats);
 	tcase_add_test(t, giant_pages);
