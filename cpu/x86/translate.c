@@ -479,6 +479,7 @@ struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit
 		x.rec[0].aux = x.ninsns == 1;
 	}
 	drop_dead_flags(&x);
-	pair_records(&x);
+	if (keep) /* what runs once is not worth a search for pairs */
+		pair_records(&x);
 	return finish(c, &x, f, mfn, start, off - start, keep, cross, buf);
 }
