@@ -89,13 +89,7 @@ def look(program, spot, work, x):
         if x:
             window = x.window("Paravane .installer.")
             x.run("xdotool", "windowmove", window, "0", "0")  # nobody else places it, and it would stand over the edge
-            end = time.monotonic() + SOON
-            while True:
-                x.picture(window, shot)
-                v.update(0.2)
-                n = v.differs(shot)
-                if not n or time.monotonic() > end:
-                    break
+            n = v.settles(lambda: x.picture(window, shot), shot, time.monotonic() + SOON)
             check("the window shows the same", n == 0, f"{n} pixels differ")
 
         # Keys by character, then by place.
@@ -142,21 +136,12 @@ def look(program, spot, work, x):
         check("the pointer's ways are seen", len(v.rects) > 20, v.rects)
         # When it has settled, what the monitor writes is what is seen, and so is the window.
         end = time.monotonic() + SOON
-        while True:
-            monitor(mon, f"screendump {spot}/dump.ppm")
-            v.update(0.2)
-            n = v.differs(f"{spot}/dump.ppm")
-            if not n or time.monotonic() > end:
-                break
+        dump = f"{spot}/dump.ppm"
+        n = v.settles(lambda: monitor(mon, f"screendump {dump}"), dump, end)
         check("screendump writes what is seen", n == 0, f"{n} pixels differ")
         save(v, f"{work}/last.ppm")
         if x:
-            while True:
-                x.picture(window, shot)
-                v.update(0.2)
-                n = v.differs(shot)
-                if not n or time.monotonic() > end:
-                    break
+            n = v.settles(lambda: x.picture(window, shot), shot, end)
             check("the window still shows the same", n == 0, f"{n} pixels differ")
 
         # Nothing moves: watching it costs little.

@@ -153,6 +153,15 @@ class Viewer:
             return 0
         return sum(1 for i in range(0, len(mine), 3) if b[i:i + 3] != mine[i:i + 3])
 
+    def settles(self, take, path, end):
+        """Calls take(), which writes the PPM file, until it is the picture or the clock says end; how many pixels differ then."""
+        while True:
+            take()
+            self.update(0.2)
+            n = self.differs(path)
+            if not n or time.monotonic() > end:
+                return n
+
 
 def read_ppm(path):
     """Width, height, bytes of red, green, blue."""

@@ -12,13 +12,6 @@
 
 enum alu { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP, ALU_TEST, ALU_OPS };
 
-#define CC_SET(kind, lg, r, s)                                                                                       \
-	do {                                                                                                         \
-		c->cc_op = (kind) + (lg);                                                                            \
-		c->cc_dst = (r);                                                                                     \
-		c->cc_src = (s);                                                                                     \
-	} while (0)
-
 /* BODY_op(T, lg, FL): from a and b, r; FL is 1 where flags are made. */
 #define BODY_add(T, lg, FL)                                                                                          \
 	T r = (T)(a + b);                                                                                            \

@@ -3,7 +3,7 @@
  * Near branches: JMP Jcc CALL RET LOOP JCXZ, SDM 2A and 2B; and the fusion of compares with the branch behind them.
  * Far transfers are in far.c.
  */
-#include "cpu/x86/flags.h"
+#include "cpu/x86/fuse.h"
 #include "cpu/x86/loop.h"
 #include "cpu/x86/opcodes.h"
 #include "cpu/x86/pair.h"
@@ -82,46 +82,29 @@ GEN_JCC(ns, !flag_sf(c))
 static const insn_fn jcc_fns[16] = { op_jcc, op_jcc, op_jb, op_jae, op_je, op_jne, op_jbe, op_ja,
 				     op_js,  op_jns, op_jcc, op_jcc, op_jcc, op_jcc, op_jcc, op_jcc };
 
-/*
- * Fused pairs: the compare's record takes over and decides from its operands; the Jcc's record behind it is only passed
- * over. Flags are noted all the same.
- */
-#define FUSE_CMP(form, bits, lg, cc, getb)                                                                           \
+/* Fused pairs: the compare's record takes over; the Jcc's record behind it is only passed over. */
+#define FUSE_CMP(form, bits, lg, cc, b_)                                                                             \
 	static HANDLER(op_cmp##bits##form##_j##cc)                                                                   \
 	{                                                                                                            \
-		u##bits a = G##bits(c, i->dst), b = getb;                                                            \
-		c->cc_op = CC_SUB + (lg);                                                                            \
-		c->cc_dst = (u##bits)(a - b);                                                                        \
-		c->cc_src = b;                                                                                       \
-		BRANCH(i + 1, COND_SUB(u##bits, i##bits, cc));                                                       \
+		FUSED_CMP(bits, lg, cc, G##bits(c, i->dst), b_)                                                      \
 	}
-#define FUSE_TEST(form, bits, lg, cc, getb)                                                                          \
+#define FUSE_TEST(form, bits, lg, cc, b_)                                                                            \
 	static HANDLER(op_test##bits##form##_j##cc)                                                                  \
 	{                                                                                                            \
-		u##bits a = G##bits(c, i->dst), b = getb;                                                            \
-		u##bits r = a & b;                                                                                   \
-		c->cc_op = CC_LOGIC + (lg);                                                                          \
-		c->cc_dst = r;                                                                                       \
-		BRANCH(i + 1, COND_LOGIC(u##bits, i##bits, cc));                                                     \
+		FUSED_TEST(bits, lg, cc, G##bits(c, i->dst), b_)                                                     \
 	}
 /* Memory forms: the compare may fault, so it is a plain one until its operand is there. */
 #define FUSE_CMPM(bits, lg, cc)                                                                                      \
 	TWIN(op_cmp##bits##mi_j##cc,                                                                                 \
-		u##bits a, b = (u##bits)i->imm;                                                                      \
-		TLOAD_N(a, ea_full(c, i), bits);                                                                     \
-		c->cc_op = CC_SUB + (lg);                                                                            \
-		c->cc_dst = (u##bits)(a - b);                                                                        \
-		c->cc_src = b;                                                                                       \
-		BRANCH(i + 1, COND_SUB(u##bits, i##bits, cc));                                                       \
+		u##bits v;                                                                                           \
+		TLOAD_N(v, ea_full(c, i), bits);                                                                     \
+		FUSED_CMP(bits, lg, cc, v, (u##bits)i->imm)                                                          \
 	)
 #define FUSE_TESTM(bits, lg, cc)                                                                                     \
 	TWIN(op_test##bits##mi_j##cc,                                                                                \
-		u##bits a, r;                                                                                        \
-		TLOAD_N(a, ea_full(c, i), bits);                                                                     \
-		r = a & (u##bits)i->imm;                                                                             \
-		c->cc_op = CC_LOGIC + (lg);                                                                          \
-		c->cc_dst = r;                                                                                       \
-		BRANCH(i + 1, COND_LOGIC(u##bits, i##bits, cc));                                                     \
+		u##bits v;                                                                                           \
+		TLOAD_N(v, ea_full(c, i), bits);                                                                     \
+		FUSED_TEST(bits, lg, cc, v, (u##bits)i->imm)                                                         \
 	)
 #define FUSE_ONE(bits, lg, cc)                                                                                       \
 	FUSE_CMP(rr, bits, lg, cc, G##bits(c, i->src))                                                               \

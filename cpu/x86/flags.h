@@ -24,6 +24,14 @@ enum cc_kind {
 	CC_MUL = 40      /* dst = low half; src != 0: CF = OF = 1 */
 };
 
+/* The flags are those of result r and second operand s, of bits 8 << lg; c is the CPU. */
+#define CC_SET(kind, lg, r, s)                                                                                       \
+	do {                                                                                                         \
+		c->cc_op = (kind) + (lg);                                                                            \
+		c->cc_dst = (r);                                                                                     \
+		c->cc_src = (s);                                                                                     \
+	} while (0)
+
 /* All six flags of the pending result. */
 u32 flags_eval(const struct cpu *c);
 
@@ -106,14 +114,5 @@ INLINE bool flags_cond(const struct cpu *c, u32 cc)
 	}
 	return v ^ (cc & 1);
 }
-
-/* Conditions cc (all but overflow and parity) of a compare of a with b, and of a result r of logic: T is its type, I that with a sign. */
-#define COND_SUB(T, I, cc)                                                                                           \
-	((cc) == 2 ? a < b : (cc) == 3 ? a >= b : (cc) == 4 ? a == b : (cc) == 5 ? a != b : (cc) == 6 ? a <= b :     \
-	 (cc) == 7 ? a > b : (cc) == 8 ? (I)(T)(a - b) < 0 : (cc) == 9 ? (I)(T)(a - b) >= 0 :                        \
-	 (cc) == 12 ? (I)a < (I)b : (cc) == 13 ? (I)a >= (I)b : (cc) == 14 ? (I)a <= (I)b : (I)a > (I)b)
-#define COND_LOGIC(T, I, cc)                                                                                         \
-	((cc) == 2 ? false : (cc) == 3 ? true : (cc) == 4 || (cc) == 6 ? r == 0 : (cc) == 5 || (cc) == 7 ? r != 0 :  \
-	 (cc) == 8 || (cc) == 12 ? (I)r < 0 : (cc) == 9 || (cc) == 13 ? (I)r >= 0 : (cc) == 14 ? (I)r <= 0 : (I)r > 0)
 
 #endif

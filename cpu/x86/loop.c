@@ -134,12 +134,12 @@ static bool follow(const struct code_cache *cc, struct loop *l, const struct blo
 {
 	const struct block *at = b;
 	const struct insn *i = b->rec;
+	struct insn one;
 	u32 n;
 
 	l->insns = b->ninsns;
 	for (n = 0; n < LOOP_RECORDS; n++) {
 		struct loop_op o = { .kind = LOOP_OTHER };
-		struct insn one = *i;
 
 		if (i == edge)
 			return true;
@@ -171,6 +171,7 @@ static bool follow(const struct code_cache *cc, struct loop *l, const struct blo
 			i += taken ? 3 : 2;
 			continue;
 		}
+		one = *i;
 		one.fn = pair_first(i->fn); /* the one behind it has kept its own */
 		if (!(alu_loop_op(&one, &o) || mov_loop_op(&one, &o)) || !apply(l, &o))
 			return false;

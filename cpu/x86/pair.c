@@ -5,15 +5,8 @@
  */
 #include "cpu/x86/pair.h"
 
-#include "cpu/x86/flags.h"
+#include "cpu/x86/fuse.h"
 #include "cpu/x86/stack.h"
-
-#define NOTE(kind, lg, r, s)                                                                                         \
-	do {                                                                                                         \
-		c->cc_op = (kind) + (lg);                                                                            \
-		c->cc_dst = (r);                                                                                     \
-		c->cc_src = (s);                                                                                     \
-	} while (0)
 
 /* ---- bodies: each the same as its handler's ------------------------------------------------------------------------ */
 
@@ -59,7 +52,7 @@
 
 #define ADD_FLAGS(bits, lg, b_)                                                                                      \
 	u##bits b = (b_), r = G##bits(c, i->dst) + b;                                                                \
-	NOTE(CC_ADD, lg, r, b);                                                                                      \
+	CC_SET(CC_ADD, lg, r, b);                                                                                      \
 	SET##bits(c, i->dst, r);
 #define DO_add32_ri ADD_FLAGS(32, 2, (u32)i->imm)
 #define DO_add64_ri ADD_FLAGS(64, 3, i->imm)
@@ -73,11 +66,11 @@
 #define DO_adc64_rr                                                                                                  \
 	bool k = flag_cf(c);                                                                                         \
 	u64 b = G64(c, i->src), r = G64(c, i->dst) + b + k;                                                          \
-	NOTE(k ? CC_ADC : CC_ADD, 3, r, b);                                                                          \
+	CC_SET(k ? CC_ADC : CC_ADD, 3, r, b);                                                                          \
 	SET64(c, i->dst, r);
 #define CMP64(a_, b_)                                                                                                 \
 	u64 b = (b_);                                                                                                \
-	NOTE(CC_SUB, 3, (a_) - b, b);
+	CC_SET(CC_SUB, 3, (a_) - b, b);
 #define DO_cmp64_rr CMP64(G64(c, i->dst), G64(c, i->src))
 #define DO_cmp64_ri CMP64(G64(c, i->dst), i->imm)
 #define DO_cmp64_rms                                                                                                 \
@@ -90,7 +83,7 @@
 	CMP64(v, G64(c, i->src))
 #define SUB64(b_)                                                                                                    \
 	u64 b = (b_), r = G64(c, i->dst) - b;                                                                        \
-	NOTE(CC_SUB, 3, r, b);                                                                                       \
+	CC_SET(CC_SUB, 3, r, b);                                                                                       \
 	SET64(c, i->dst, r);
 #define DO_sub64_rr SUB64(G64(c, i->src))
 #define DO_sub64_ri SUB64(i->imm)
@@ -116,7 +109,7 @@
 		if (UNLIKELY(!slow_store(c, ea, 4, r)))                                                              \
 			return raise_fault(c, i);                                                                    \
 	}                                                                                                            \
-	NOTE(kind, 2, r, k);
+	CC_SET(kind, 2, r, k);
 #define DO_inc32_m STEP32_M(CC_INC, 1)
 #define DO_dec32_m STEP32_M(CC_DEC, -1u)
 #define LOGIC32(v)                                                                                                   \
@@ -135,7 +128,7 @@
 	LOGIC32(G32(c, i->dst) ^ v)
 #define SHR_FLAGS(bits, lg)                                                                                          \
 	u##bits prev = G##bits(c, i->dst) >> (i->imm - 1);                                                           \
-	NOTE(CC_SHR, lg, prev >> 1, prev);                                                                           \
+	CC_SET(CC_SHR, lg, prev >> 1, prev);                                                                           \
 	SET##bits(c, i->dst, prev >> 1);
 #define DO_shr32_ri SHR_FLAGS(32, 2)
 #define DO_shr64_ri SHR_FLAGS(64, 3)
@@ -175,27 +168,19 @@
 #define DO_goto_far JUMP(c->r[REG_PAGE] + (u64)(i64)i->disp);
 
 /* Compares that have taken in the Jcc behind them. */
-#define CMP_J(bits, lg, cc, b_)                                                                                      \
-	u##bits a = G##bits(c, i->dst), b = (b_);                                                                    \
-	NOTE(CC_SUB, lg, (u##bits)(a - b), b);                                                                       \
-	BRANCH(i + 1, COND_SUB(u##bits, i##bits, cc));
-#define TEST_J(bits, lg, cc, a_, b_)                                                                                 \
-	u##bits r = (a_) & (b_);                                                                                     \
-	c->cc_op = CC_LOGIC + (lg);                                                                                  \
-	c->cc_dst = r;                                                                                               \
-	BRANCH(i + 1, COND_LOGIC(u##bits, i##bits, cc));
-#define TEST_J_RR(bits, lg, cc) TEST_J(bits, lg, cc, G##bits(c, i->dst), G##bits(c, i->src))
-#define TEST_J_RI(bits, lg, cc) TEST_J(bits, lg, cc, G##bits(c, i->dst), (u##bits)i->imm)
-#define DO_cmp32rr_j5 CMP_J(32, 2, 5, G32(c, i->src))
-#define DO_cmp64ri_j5 CMP_J(64, 3, 5, i->imm)
-#define DO_cmp64rr_j4 CMP_J(64, 3, 4, G64(c, i->src))
-#define DO_cmp64rr_j5 CMP_J(64, 3, 5, G64(c, i->src))
+#define CMP_J_RR(bits, lg, cc) FUSED_CMP(bits, lg, cc, G##bits(c, i->dst), G##bits(c, i->src))
+#define TEST_J_RR(bits, lg, cc) FUSED_TEST(bits, lg, cc, G##bits(c, i->dst), G##bits(c, i->src))
+#define TEST_J_RI(bits, lg, cc) FUSED_TEST(bits, lg, cc, G##bits(c, i->dst), (u##bits)i->imm)
+#define DO_cmp32rr_j5 CMP_J_RR(32, 2, 5)
+#define DO_cmp64ri_j5 FUSED_CMP(64, 3, 5, G64(c, i->dst), i->imm)
+#define DO_cmp64rr_j4 CMP_J_RR(64, 3, 4)
+#define DO_cmp64rr_j5 CMP_J_RR(64, 3, 5)
 #define DO_test8ri_j4 TEST_J_RI(8, 0, 4)
 #define DO_test8ri_j5 TEST_J_RI(8, 0, 5)
 #define DO_test8mi_j5                                                                                                \
 	u8 v;                                                                                                        \
 	TLOAD_N(v, ea_full(c, i), 8);                                                                                \
-	TEST_J(8, 0, 5, v, (u8)i->imm)
+	FUSED_TEST(8, 0, 5, v, (u8)i->imm)
 #define DO_test32ri_j4 TEST_J_RI(32, 2, 4)
 #define DO_test32ri_j5 TEST_J_RI(32, 2, 5)
 #define DO_test32rr_j4 TEST_J_RR(32, 2, 4)
@@ -242,7 +227,8 @@ typedef const struct pair_name *(*pair_names_fn)(u32 *n);
 static const pair_names_fn files[] = { mov_pair_names,   alu_pair_names,   stack_pair_names,
 				       shift_pair_names, branch_pair_names, muldiv_pair_names };
 
-static enum pair_op op_of(insn_fn fn)
+/* The row of a handler or of an operation: the other is NULL or PAIR_NONE. NULL: it takes part in no pair. */
+static const struct pair_name *row_of(insn_fn fn, enum pair_op op)
 {
 	u32 f, k, n;
 
@@ -250,22 +236,8 @@ static enum pair_op op_of(insn_fn fn)
 		const struct pair_name *names = files[f](&n);
 
 		for (k = 0; k < n; k++)
-			if (names[k].fn == fn)
-				return names[k].op;
-	}
-	return PAIR_NONE;
-}
-
-static insn_fn handler_of(enum pair_op op)
-{
-	u32 f, k, n;
-
-	for (f = 0; f < ARRAY_SIZE(files); f++) {
-		const struct pair_name *names = files[f](&n);
-
-		for (k = 0; k < n; k++)
-			if (names[k].op == op)
-				return names[k].fn;
+			if (names[k].fn == fn || names[k].op == op)
+				return &names[k];
 	}
 	return NULL;
 }
@@ -282,7 +254,7 @@ insn_fn pair_first(insn_fn fn)
 	for (first = 0; first < PAIR_OPS_END; first++)
 		for (second = 0; second < PAIR_OPS_END; second++)
 			if (pairs[first][second] == fn)
-				return handler_of((enum pair_op)first);
+				return row_of(NULL, (enum pair_op)first)->fn;
 	return fn;
 }
 
@@ -293,9 +265,10 @@ void pair_records(struct xlat *x)
 
 	stack_runs(x);
 	for (n = 0; n < x->nrecs; n++, first = second) {
+		const struct pair_name *row = row_of(x->rec[n].fn, PAIR_NONE);
 		insn_fn f;
 
-		second = op_of(x->rec[n].fn);
+		second = row ? row->op : PAIR_NONE;
 		/* A way back may become a loop's edge, which is no plain link. */
 		if (second == PAIR_goto && x->rec[n].disp <= x->rec[n].ip)
 			second = PAIR_NONE;
