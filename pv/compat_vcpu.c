@@ -88,33 +88,17 @@ static void load_host_state(struct vcpu *v, const u8 *g)
 	}
 }
 
-/* A data selector that cannot be loaded is NULL, and the guest begins in its failsafe callback, which is told of it. */
 static void load_segments(struct vcpu *v, const u8 *g)
 {
-	static const struct {
-		u8 sr;
-		u16 at;
-	} data[] = { { SEG_ES, GC_ES }, { SEG_DS, GC_DS }, { SEG_FS, GC_FS }, { SEG_GS, GC_GS } };
+	const u16 sel[4] = { ld16(g + GC_ES), ld16(g + GC_DS), ld16(g + GC_FS), ld16(g + GC_GS) };
 	u16 cs = compat_selector(ld16(g + GC_CS)), ss = compat_selector(ld16(g + GC_SS));
-	u32 i, err, bad = 0;
+	u32 err, bad;
 
 	if (pv_load_code_stack(v, cs, ss, &err) >= 0)
 		pv_load_code_stack(v, COMPAT_KERNEL_CS, COMPAT_KERNEL_SS, &err);
-	for (i = 0; i < ARRAY_SIZE(data); i++)
-		if (cpu_load_data_seg(&v->cpu, data[i].sr, ld16(g + data[i].at), &err)) {
-			cpu_set_seg(&v->cpu, data[i].sr, ld16(g + data[i].at), 0, 0, 0);
-			bad |= 1u << data[i].sr;
-		}
+	bad = pv_start_data(v, sel);
 	v->cpu.rip = (u32)(ld32(g + GC_EIP) + v->cpu.s.seg[SEG_CS].base);
-	pv_root_changed(v);
-	cpu_mode_changed(&v->cpu);
-	if (!bad)
-		return;
-	pv_failsafe(v);
-	for (i = 0; i < ARRAY_SIZE(data); i++)
-		if (bad & 1u << data[i].sr)
-			cpu_set_seg(&v->cpu, data[i].sr, 0, 0, 0, 0);
-	cpu_mode_changed(&v->cpu);
+	pv_start_end(v, bad);
 }
 
 static i64 initialise(struct vcpu *v, const u8 *g)

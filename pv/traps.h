@@ -35,6 +35,13 @@ int pv_emulate(struct cpu *c, enum cpu_priv what, u32 reg, u64 *val);
 u64 pv_tsc(struct cpu *c);
 /* pv/vcpu_op.c: the 512 bytes of FXSAVE, of 64-bit mode (wide) or not (SDM 1 10.5.1). */
 void pv_load_fxsave(struct x86_state *s, const u8 *g, bool wide);
+/*
+ * A vCPU begins: ES, DS, FS and GS. Gives a bit (1 << SEG_*) for each selector that cannot be loaded; that is NULL in the end, and
+ * the guest begins in its failsafe callback, which is told of it.
+ */
+u32 pv_start_data(struct vcpu *v, const u16 sel[4]);
+/* ... and when all else of its state stands: its tables, and that callback. */
+void pv_start_end(struct vcpu *v, u32 bad);
 /* HYPERVISOR_fpu_taskswitch: CR0.TS. */
 void pv_set_ts(struct vcpu *v, bool on);
 /* HYPERVISOR_set/get_debugreg. 0 or -XEN_E*. */

@@ -153,26 +153,47 @@ static void load_host_state(struct vcpu *v, const u8 *g)
 	}
 }
 
-/* A data selector that cannot be loaded is NULL, and the guest begins in its failsafe callback, which is told of it. */
+static const u8 data_regs[4] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
+
+u32 pv_start_data(struct vcpu *v, const u16 sel[4])
+{
+	u32 i, err, bad = 0;
+
+	for (i = 0; i < ARRAY_SIZE(data_regs); i++)
+		if (cpu_load_data_seg(&v->cpu, data_regs[i], sel[i], &err)) {
+			cpu_set_seg(&v->cpu, data_regs[i], sel[i], 0, 0, 0);
+			bad |= 1u << data_regs[i];
+		}
+	return bad;
+}
+
+void pv_start_end(struct vcpu *v, u32 bad)
+{
+	u32 i;
+
+	pv_root_changed(v);
+	cpu_mode_changed(&v->cpu);
+	if (!bad)
+		return;
+	pv_failsafe(v);
+	for (i = 0; i < ARRAY_SIZE(data_regs); i++)
+		if (bad & 1u << data_regs[i])
+			cpu_set_seg(&v->cpu, data_regs[i], 0, v->cpu.s.seg[data_regs[i]].base, 0, 0);
+	cpu_mode_changed(&v->cpu);
+}
+
 static void load_segments(struct vcpu *v, const u8 *g)
 {
-	static const struct {
-		u8 sr;
-		u16 at;
-	} data[] = { { SEG_ES, GC_ES }, { SEG_DS, GC_DS }, { SEG_FS, GC_FS }, { SEG_GS, GC_GS } };
+	const u16 sel[4] = { ld16(g + GC_ES), ld16(g + GC_DS), ld16(g + GC_FS), ld16(g + GC_GS) };
 	struct pv_vcpu_state *s = &pv_of(v)->s;
 	bool kernel = ld64(g + GC_FLAGS) & VGCF_IN_KERNEL;
-	u32 i, err, bad = 0;
+	u32 err, bad;
 
 	v->cpu.s.cpl = 3;
 	/* Selectors that cannot be loaded give way to the flat ones: there is no guest yet to take a fault. */
 	if (pv_load_code_stack(v, ld16(g + GC_CS) | 3, ld16(g + GC_SS) | 3, &err) >= 0)
 		pv_load_code_stack(v, FLAT_KERNEL_CS64, FLAT_KERNEL_SS, &err);
-	for (i = 0; i < ARRAY_SIZE(data); i++)
-		if (cpu_load_data_seg(&v->cpu, data[i].sr, ld16(g + data[i].at), &err)) {
-			cpu_set_seg(&v->cpu, data[i].sr, ld16(g + data[i].at), 0, 0, 0);
-			bad |= 1u << data[i].sr;
-		}
+	bad = pv_start_data(v, sel);
 	s->fs_base = ld64(g + GC_FS_BASE);
 	s->gs_base_kernel = ld64(g + GC_GS_KERNEL);
 	s->gs_base_user = ld64(g + GC_GS_USER);
@@ -184,15 +205,7 @@ static void load_segments(struct vcpu *v, const u8 *g)
 	if (!(ld16(g + GC_GS) & ~3u) || kernel)
 		pv_set_base(v, SEG_GS, kernel ? s->gs_base_kernel : s->gs_base_user);
 	v->cpu.s.kernel_gs_base = kernel ? s->gs_base_user : s->gs_base_kernel;
-	pv_root_changed(v);
-	cpu_mode_changed(&v->cpu);
-	if (!bad)
-		return;
-	pv_failsafe(v);
-	for (i = 0; i < ARRAY_SIZE(data); i++)
-		if (bad & 1u << data[i].sr)
-			cpu_set_seg(&v->cpu, data[i].sr, 0, v->cpu.s.seg[data[i].sr].base, 0, 0);
-	cpu_mode_changed(&v->cpu);
+	pv_start_end(v, bad);
 }
 
 static i64 initialise(struct vcpu *v, const u8 *g)
