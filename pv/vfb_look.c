@@ -63,24 +63,20 @@ static void fetch(const struct vfb *v, u32 y, u8 *raw, u32 *out)
 /* Pixels [a, b) of line y differ. */
 static void change(struct changes *c, u32 y, u32 a, u32 b)
 {
-	struct rect *r;
-	u32 i, end;
+	struct rect r = { a, y, b - a, 1 };
+	u32 i;
 
 	for (i = 0; i < c->n; i++)
 		if (a < c->open[i].x + c->open[i].w + GAP && c->open[i].x < b + GAP)
 			break;
 	if (i == c->n) {
 		if (c->n < OPEN) {
-			c->open[c->n++] = (struct rect){ a, y, b - a, 1 };
+			c->open[c->n++] = r;
 			return;
 		}
 		i = 0;
 	}
-	r = &c->open[i];
-	end = MAX(r->x + r->w, b);
-	r->x = MIN(r->x, a);
-	r->w = end - r->x;
-	r->h = y + 1 - r->y;
+	c->open[i] = rect_join(&c->open[i], &r);
 }
 
 /* Rectangles that do not hold a part of line y are done. */

@@ -3,24 +3,11 @@
  * What the monitor can do with screens, keys, the pointer and VNC (struct monitor_screen).
  */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "ui/monitor.h"
 #include "ui/screen_impl.h"
-
-static void PRINTF(2, 3) put(struct buf *b, const char *fmt, ...)
-{
-	char text[320];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	buf_put(b, text, strlen(text));
-}
 
 static int dump(void *opaque, const char *file, struct error *e)
 {
@@ -62,14 +49,14 @@ static void vnc(void *opaque, struct buf *out)
 	u32 i;
 
 	if (!s->vnc) {
-		put(out, "there is no VNC: begin the guest with -vnc :1\n");
+		buf_printf(out, "there is no VNC: begin the guest with -vnc :1\n");
 		return;
 	}
-	put(out, "default:\n  Server: %s\n    Auth: %s\n", vnc_address(s->vnc), vnc_wants_password(s->vnc) ? "vnc" : "none");
+	buf_printf(out, "default:\n  Server: %s\n    Auth: %s\n", vnc_address(s->vnc), vnc_wants_password(s->vnc) ? "vnc" : "none");
 	for (i = 0; vnc_viewer_describe(s->vnc, i, peer, sizeof peer); i++)
-		put(out, "  Client: %s\n", peer);
+		buf_printf(out, "  Client: %s\n", peer);
 	if (!i)
-		put(out, "  Client: none\n");
+		buf_printf(out, "  Client: none\n");
 }
 
 static void mice(void *opaque, struct buf *out)
@@ -78,9 +65,9 @@ static void mice(void *opaque, struct buf *out)
 
 	/* The guest's driver says what it wants; until there is one, nothing moves. */
 	if (display_shown(s->display) < 0 || !s->vfb)
-		put(out, "No mouse devices connected\n");
+		buf_printf(out, "No mouse devices connected\n");
 	else
-		put(out, "* Mouse #0: Xen virtual pointer%s\n", display_wants_absolute(s->display) ? " (absolute)" : "");
+		buf_printf(out, "* Mouse #0: Xen virtual pointer%s\n", display_wants_absolute(s->display) ? " (absolute)" : "");
 }
 
 static void displays(void *opaque, struct buf *out)
@@ -93,11 +80,11 @@ static void displays(void *opaque, struct buf *out)
 		name = display_describe(s->display, i, &w, &h);
 		if (!name)
 			continue;
-		put(out, "%c %u: %s", display_shown(s->display) == (int)i ? '*' : ' ', i + 1, name);
+		buf_printf(out, "%c %u: %s", display_shown(s->display) == (int)i ? '*' : ' ', i + 1, name);
 		if (w)
-			put(out, ", %u x %u\n", w, h);
+			buf_printf(out, ", %u x %u\n", w, h);
 		else
-			put(out, ", shows nothing\n");
+			buf_printf(out, ", shows nothing\n");
 	}
 }
 

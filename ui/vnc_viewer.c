@@ -428,21 +428,12 @@ struct viewer *viewer_new(struct vnc *v, int fd)
 
 void viewer_changed(struct viewer *c, const struct rect *r)
 {
-	struct rect *d;
-	u32 x, y;
-
 	if (c->ndirty < VNC_RECTS) {
 		c->dirty[c->ndirty++] = *r;
 		return;
 	}
 	/* A slow one gets what changed in larger pieces. */
-	d = &c->dirty[0];
-	x = MIN(d->x, r->x);
-	y = MIN(d->y, r->y);
-	d->w = MAX(d->x + d->w, r->x + r->w) - x;
-	d->h = MAX(d->y + d->h, r->y + r->h) - y;
-	d->x = x;
-	d->y = y;
+	c->dirty[0] = rect_join(&c->dirty[0], r);
 }
 
 void viewer_wake(struct viewer *c)

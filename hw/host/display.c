@@ -78,13 +78,6 @@ static struct display_console *shown(const struct display *d)
 
 /* ---- what changed ---------------------------------------------------------------------------------------------- */
 
-static struct rect join(const struct rect *a, const struct rect *b)
-{
-	u32 x = MIN(a->x, b->x), y = MIN(a->y, b->y);
-
-	return (struct rect){ x, y, MAX(a->x + a->w, b->x + b->w) - x, MAX(a->y + a->h, b->y + b->h) - y };
-}
-
 static u64 area(const struct rect *r)
 {
 	return (u64)r->w * r->h;
@@ -97,7 +90,7 @@ static void add_rect(struct display_console *c, struct rect r)
 	u32 i, at = 0;
 
 	for (i = 0; i < c->ndirty; i++) {
-		struct rect u = join(&c->dirty[i], &r);
+		struct rect u = rect_join(&c->dirty[i], &r);
 		u64 both = area(&c->dirty[i]) + area(&r), grows = area(&u) > both ? area(&u) - both : 0;
 
 		if (grows < best) {
@@ -109,7 +102,7 @@ static void add_rect(struct display_console *c, struct rect r)
 		c->dirty[c->ndirty++] = r;
 		return;
 	}
-	r = join(&c->dirty[at], &r);
+	r = rect_join(&c->dirty[at], &r);
 	c->dirty[at] = c->dirty[--c->ndirty];
 	if (c->ndirty)
 		add_rect(c, r);

@@ -31,6 +31,14 @@ struct rect {
 	u32 x, y, w, h;
 };
 
+/* The smallest rectangle that holds both, neither of which is empty. */
+INLINE struct rect rect_join(const struct rect *a, const struct rect *b)
+{
+	u32 x = MIN(a->x, b->x), y = MIN(a->y, b->y);
+
+	return (struct rect){ x, y, MAX(a->x + a->w, b->x + b->w) - x, MAX(a->y + a->h, b->y + b->h) - y };
+}
+
 enum pointer_button { BUTTON_LEFT = 1, BUTTON_MIDDLE = 2, BUTTON_RIGHT = 4, BUTTON_SIDE = 8, BUTTON_EXTRA = 16 };
 
 struct pointer_event {
