@@ -14,7 +14,8 @@ for tool in mmdebstrap mke2fs ssh-keygen; do
 	exit 77
 done
 [ "$(id -u)" = 0 ] || { echo "a root disk is made by root only" >&2; exit 77; }
-rm -rf root disk.raw key key.pub made
+# A run that was killed may have left mounts of the host in there.
+rm -rf --one-file-system root disk.raw key key.pub made
 ssh-keygen -q -t ed25519 -N '' -C test -f key
 # What no PV guest has a use for makes the disk small and quick to make.
 without=
@@ -58,5 +59,5 @@ terminal_output console'
 	done
 } >root/boot/grub/grub.cfg
 mke2fs -q -F -t ext4 -L root -U $uuid -d root disk.raw 1G
-rm -rf root
+rm -rf --one-file-system root
 touch made
