@@ -354,6 +354,10 @@ static f32 rough(struct fp_num r)
 	return f32_pack(r);
 }
 
+/*
+ * RCPPS promises 1.5 * 2^-12 and leaves the rest to the implementation; results that are tiny are 0 (SDM 2B, RCPPS: inputs
+ * from about 2^126 on). A quotient of just 2^-126 is, on Intel's: so the limit here is 2^126 itself.
+ */
 f32 f32_rcp(f32 a)
 {
 	struct fp_env e = { .masks = FP_ALL, .daz = true };
@@ -362,6 +366,8 @@ f32 f32_rcp(f32 a)
 
 	if (fp_is_nan(x))
 		return f32_pack(x);
+	if (x.kind == FP_NUM && x.exp >= 126)
+		return a & 1u << 31;
 	fp_arith(FP_DIV, one, x, &r, &lo, &e);
 	return rough(r);
 }

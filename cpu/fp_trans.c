@@ -456,8 +456,14 @@ bool f80_sincos(struct f80 a, struct f80 *sine, struct f80 *cosine, struct fp_en
 	if (q & 1 ? sine != NULL : cosine != NULL)
 		c = cos_fx(t);
 	/* sin(q pi/2 + t), cos(q pi/2 + t) with t = -rest when flip */
-	if (sine)
+	if (sine && t.exp < -64 && (a.se & 0x7fff)) {
+		/* Intel's takes the sine of a tiny angle for the angle, whichever way results are rounded: so it is never tinier. */
+		*sine = a;
+		e->flags |= FP_PE;
+		e->up = false;
+	} else if (sine) {
 		*sine = q & 1 ? finish(sign ^ (q >> 1), c, e) : finish(sign ^ (q >> 1) ^ flip, s, e);
+	}
 	if (cosine)
 		*cosine = q & 1 ? finish(!(q >> 1) ^ flip, s, e) : finish(q >> 1, c, e);
 	return true;

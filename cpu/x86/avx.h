@@ -26,6 +26,8 @@ typedef bool (*vex_fn)(struct cpu *c, const struct insn *i, const union x86_vec 
 /* Bytes the memory operand takes with VEX.L clear and set. The register form neither faults nor looks at flags: pure. */
 bool vex_emit(struct xlat *x, const struct xi *d, vex_fn fn, u32 bytes, u32 bytes256);
 bool vex_emit_pure(struct xlat *x, const struct xi *d, vex_fn fn, u32 bytes, u32 bytes256);
+/* Four or eight halves of 16 bits, which may lie anywhere in memory. */
+bool vex_emit_halves(struct xlat *x, const struct xi *d, vex_fn fn);
 /* A shift by imm8: from rm to vvvv. */
 bool vex_emit_to_vvvv(struct xlat *x, const struct xi *d, vex_fn fn);
 /* A record that clears bits 255:128 of register n, after one of the legacy instruction did the work. */

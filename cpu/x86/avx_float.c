@@ -81,13 +81,16 @@ HORIZONTAL(haddpd, f64, VQ, 2, f64_add)
 HORIZONTAL(hsubps, f32, VD, 4, f32_sub)
 HORIZONTAL(hsubpd, f64, VQ, 2, f64_sub)
 
-/* Dot products: imm8 bits 7:4 say what is multiplied, bits 3:0 where the sum goes. */
+/*
+ * Dot products: imm8 bits 7:4 say what is multiplied, bits 3:0 where the sum goes. Each element has a sum of its own, which
+ * begins with its own product: so of several NaNs they need not choose the same (as sse_float.c).
+ */
 VEX_FN(dpps)
 {
 	struct fp_env env = fp_env_mxcsr(c->s.fpu.mxcsr);
 	union x86_vec r = { .q = { 0 } };
 	u32 n = VEX_L ? 8 : 4;
-	f32 t[8];
+	f32 t[8], s[8];
 
 	/* Each step reports before the next one begins. */
 	EACH(n)
@@ -95,15 +98,15 @@ VEX_FN(dpps)
 	if (!sse_settle(c, &env))
 		return false;
 	env.flags = 0;
-	EACH(n / 2)
-		t[2 * k] = f32_add(t[2 * k], t[2 * k + 1], &env);
+	EACH(n)
+		s[k] = f32_add(t[k ^ 1], t[k], &env);
 	if (!sse_settle(c, &env))
 		return false;
 	env.flags = 0;
-	EACH(n / 4)
-		t[4 * k] = f32_add(t[4 * k], t[4 * k + 2], &env);
 	EACH(n)
-		VD(&r, k) = i->aux >> k % 4 & 1 ? t[k & ~3u] : 0;
+		t[k] = f32_add(s[k], s[k ^ 2], &env);
+	EACH(n)
+		VD(&r, k) = i->aux >> k % 4 & 1 ? t[k] : 0;
 	FINISH(VD, 8);
 }
 EMIT_VEX(dpps, 16, 32)
@@ -112,16 +115,17 @@ VEX_FN(dppd)
 {
 	struct fp_env env = fp_env_mxcsr(c->s.fpu.mxcsr);
 	union x86_vec r = { .q = { 0 } };
-	f64 t[2];
+	f64 t[2], s[2];
 
 	EACH(2)
 		t[k] = i->aux >> (4 + k) & 1 ? f64_mul(VQ(VEX_A, k), VQ(b, k), &env) : 0;
 	if (!sse_settle(c, &env))
 		return false;
 	env.flags = 0;
-	t[0] = f64_add(t[0], t[1], &env);
 	EACH(2)
-		VQ(&r, k) = i->aux >> k & 1 ? t[0] : 0;
+		s[k] = f64_add(t[k], t[k ^ 1], &env);
+	EACH(2)
+		VQ(&r, k) = i->aux >> k & 1 ? s[k] : 0;
 	FINISH(VQ, 2);
 }
 EMIT_VEX(dppd, 16, 16)
@@ -136,7 +140,7 @@ SCALAR(cmpsd, f64, VQ, 8, f64_cmp(x, y, i->aux & 31, e) ? ~(f64)0 : 0)
 /* ---- conversion --------------------------------------------------------------------------------------------------------- */
 
 /* n elements (with VEX.L; else half as many) from the last source. */
-#define CONVERT(name, Vto, from, Vfrom, n, bytes, bytes256, expr)                                                    \
+#define CONVERT_FN(name, Vto, from, Vfrom, n, expr)                                                                  \
 	VEX_FN(name)                                                                                                 \
 	{                                                                                                            \
 		struct fp_env env = fp_env_mxcsr(c->s.fpu.mxcsr), *e UNUSED = &env;                                   \
@@ -148,7 +152,9 @@ SCALAR(cmpsd, f64, VQ, 8, f64_cmp(x, y, i->aux & 31, e) ? ~(f64)0 : 0)
 			Vto(&r, k) = (expr);                                                                         \
 		}                                                                                                    \
 		FINISH(Vto, n);                                                                                      \
-	}                                                                                                            \
+	}
+#define CONVERT(name, Vto, from, Vfrom, n, bytes, bytes256, expr)                                                    \
+	CONVERT_FN(name, Vto, from, Vfrom, n, expr)                                                                  \
 	EMIT_VEX(name, bytes, bytes256)
 CONVERT(cvtps2pd, VQ, f32, VD, 4, 8, 16, f32_to_f64(y, e))
 CONVERT(cvtpd2ps, VD, f64, VQ, 4, 16, 32, f64_to_f32(y, e))
@@ -260,7 +266,11 @@ static u16 f32_to_f16(f32 a, u32 imm, struct fp_env *e)
 	return sign | (u16)r;
 }
 
-CONVERT(cvtph2ps, VD, u16, VW, 8, 8, 16, f16_to_f32(y, e))
+CONVERT_FN(cvtph2ps, VD, u16, VW, 8, f16_to_f32(y, e))
+EMITTER(vcvtph2ps)
+{
+	return vex_emit_halves(x, d, v_cvtph2ps);
+}
 
 /* The destination is the last operand: a register, or 8 or 16 bytes of memory. The results go to c->tmp first. */
 static NOINLINE bool to_halves(struct cpu *c, const struct insn *i)
@@ -276,6 +286,14 @@ static NOINLINE bool to_halves(struct cpu *c, const struct insn *i)
 	c->tmp[2] = env.flags;
 	return !(env.flags & ~env.masks & FP_ALL);
 }
+static NOINLINE bool store_halves(struct cpu *c, u64 ea, u32 n)
+{
+	u8 b[16];
+
+	st64(b, c->tmp[0]);
+	st64(b + 8, c->tmp[1]);
+	return store_bytes(c, ea, b, n);
+}
 static HANDLER(op_cvtps2ph_r)
 {
 	bool ok = to_halves(c, i);
@@ -287,19 +305,16 @@ static HANDLER(op_cvtps2ph_r)
 	VEX_B->q[2] = VEX_B->q[3] = 0;
 	NEXT;
 }
-/* A fault of the store comes before MXCSR changes. */
+/* On Intel's, exceptions are noted and raised before the store, which may lie at any address, can fault. */
 static HANDLER(op_cvtps2ph_m)
 {
 	u64 ea = EA(c, i);
-	bool ok;
+	bool ok = to_halves(c, i);
 
-	if (UNLIKELY(!slow_probe(c, ea, VEX_L ? 16 : 8, true)))
-		return raise_fault(c, i);
-	ok = to_halves(c, i);
 	c->s.fpu.mxcsr |= (u32)c->tmp[2];
 	if (UNLIKELY(!ok))
 		return sse_fault(c, i);
-	if (UNLIKELY(!slow_store_vec(c, ea, TMP->q, VEX_L ? 2 : 1)))
+	if (UNLIKELY(!store_halves(c, ea, VEX_L ? 16 : 8)))
 		return raise_fault(c, i);
 	NEXT;
 }

@@ -106,6 +106,9 @@ static NOINLINE bool gather(struct cpu *c, const struct insn *i)
 	u32 whole = (VEX_L ? 32u : 16u) >> lg;
 	u64 base = c->r[i->base] + (u64)(i64)i->disp;
 
+	/* The upper halves of a 128-bit form are gone even when the first element faults, on Intel's. */
+	if (!VEX_L)
+		d->q[2] = d->q[3] = m->q[2] = m->q[3] = 0;
 	/* All of a mask element counts as its sign, also when a fault interrupts. */
 	EACH(whole)
 	{
@@ -140,8 +143,6 @@ static NOINLINE bool gather(struct cpu *c, const struct insn *i)
 	}
 	/* Fewer elements than the register holds when indices are wider; the mask is cleared whole. */
 	m->q[0] = m->q[1] = m->q[2] = m->q[3] = 0;
-	if (!VEX_L)
-		d->q[2] = d->q[3] = 0;
 	if (n << lg == 8)
 		d->q[1] = 0;
 	else if (n << lg == 16)

@@ -180,15 +180,6 @@ INLINE bool bad_target(const struct cpu *c, u64 to)
 		if (bad_target(c, to))                                                                               \
 			RAISE(X86_GP, 0);                                                                            \
 	} while (0)
-/* ... of a call, whose push onto a misaligned stack comes before. */
-#define NEAR64_CALL(to, sp)                                                                                          \
-	do {                                                                                                         \
-		if (bad_target(c, to)) {                                                                             \
-			if (!aligned(c, sp, 8))                                                                      \
-				return raise_stack_fault(c, i);                                                      \
-			RAISE(X86_GP, 0);                                                                            \
-		}                                                                                                    \
-	} while (0)
 
 HANDLER(op_stale);
 HANDLER(op_goto);     /* to disp in this page, linked */

@@ -256,8 +256,8 @@ TWIN(op_call64_r,
 	u64 sp = c->r[RSP] - 8;
 	u64 to = G64(c, i->dst);
 
-	NEAR64_CALL(to, sp);
 	TPUSH64(sp, NEXT_IP(c, i));
+	NEAR64(to); /* behind the push, which stays in memory: the SDM has it before, Intel's does it so */
 	c->r[RSP] = sp;
 	JUMP(to);
 )
@@ -267,8 +267,8 @@ TWIN(op_call64_m,
 	u64 to;
 
 	TLOAD64(to, EA(c, i));
-	NEAR64_CALL(to, sp);
 	TPUSH64(sp, NEXT_IP(c, i));
+	NEAR64(to); /* behind the push, which stays in memory: the SDM has it before, Intel's does it so */
 	c->r[RSP] = sp;
 	JUMP(to);
 )

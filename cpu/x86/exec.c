@@ -134,10 +134,10 @@ static bool note_fault(struct cpu *c, const struct mmu_fault *f)
 	return false;
 }
 
-/* Before the page is looked at: SDM 3A table 6-2 leaves the order open, and processors at hand do it so. */
+/* Before the page is looked at, behind a non-canonical address: SDM 3A table 6-2 leaves the order open, Intel's does it so. */
 bool align_fault(struct cpu *c, u64 va, u32 n)
 {
-	if (code64(c) ? !canonical(c, va) || !canonical(c, va + n - 1) : (u32)va + (u64)n - 1 > UINT32_MAX)
+	if (code64(c) && (!canonical(c, va) || !canonical(c, va + n - 1)))
 		return true;
 	return x86_fault(c, X86_AC, 0);
 }
@@ -184,7 +184,7 @@ bool slow_load(struct cpu *c, u64 va, u32 size)
 
 	if (LIKELY(p))
 		return loaded(c, p, size);
-	return aligned_for(c, va, size, MIN(size, 16u)) && load_bytes(c, va, b, size) && loaded(c, b, size);
+	return aligned_word(c, va, size) && load_bytes(c, va, b, size) && loaded(c, b, size);
 }
 
 /* A store the tables forbid may still be one the machine emulates. */
@@ -234,7 +234,7 @@ bool slow_store_vec(struct cpu *c, u64 va, const u64 *v, u32 n)
 
 	for (i = 0; i < n; i++)
 		st64(b + 8 * i, v[i]);
-	return aligned_for(c, va, n * 8, MIN(n * 8, 16u)) && store_bytes(c, va, b, n * 8);
+	return aligned_word(c, va, n * 8) && store_bytes(c, va, b, n * 8);
 }
 
 bool slow_load_rmw(struct cpu *c, u64 va, u32 size)
@@ -244,7 +244,7 @@ bool slow_load_rmw(struct cpu *c, u64 va, u32 size)
 
 	if (LIKELY(p))
 		return loaded(c, p, size);
-	if (!aligned_for(c, va, size, MIN(size, 16u)))
+	if (!aligned_word(c, va, size))
 		return false;
 	if (mmu_probe_write(&c->mmu, va, size, &f)) {
 		/* The store decides: it may be emulated. */
@@ -259,8 +259,7 @@ bool slow_probe(struct cpu *c, u64 va, u32 n, bool write)
 	struct mmu_fault f;
 	u64 mfn, last = va + n - 1;
 
-	/* Images have rules of their own. */
-	if (n <= 32 && !aligned_for(c, va, n, n == 10 ? 8 : MIN(n, 16u)))
+	if (!aligned_word(c, va, n))
 		return false;
 	if (write)
 		return mmu_probe_write(&c->mmu, va, n, &f) ? note_fault(c, &f) : true;

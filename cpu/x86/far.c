@@ -331,7 +331,8 @@ static NOINLINE bool retf(struct cpu *c, u32 size, u32 imm)
 	struct far_ret f = { .size = size, .used = 2 * size + imm, .imm = imm };
 	u64 off, cs;
 
-	if (!stack_peek(c, 0, size, &off) || !stack_peek(c, size, size, &cs))
+	/* As Intel's does: the selector first, and no more of its slot than 2 bytes. */
+	if (!stack_peek(c, size, 2, &cs) || !stack_peek(c, 0, size, &off))
 		return false;
 	f.cs = (u16)cs;
 	f.off = off;

@@ -176,6 +176,16 @@ INLINE bool aligned(struct cpu *c, u64 va, u32 n)
 {
 	return aligned_for(c, va, n, n);
 }
+
+/*
+ * ... of an operand of n bytes. Intel's looks at words of 2 to 8 bytes alone: a vector of 16 or 32 bytes may lie anywhere,
+ * unless its instruction says #GP; what has 10 bytes and more of x87 has rules of its own (seen on a Xeon of family 6, model
+ * 207; AMD's looks at vectors too).
+ */
+INLINE bool aligned_word(struct cpu *c, u64 va, u32 n)
+{
+	return n > 8 || aligned(c, va, n);
+}
 /* RFLAGS.AC, CR0.AM or the level may have changed. */
 void align_changed(struct cpu *c);
 

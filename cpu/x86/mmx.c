@@ -241,9 +241,11 @@ static HANDLER(op_movq_store_rr)
 	NEXT;
 }
 
+/* A store that faults has put TOP at 0 all the same, and left the tags, on Intel's. */
 static HANDLER(op_movq_store)
 {
 	X87_WAIT;
+	c->s.fpu.top = 0;
 	STORE64(EA(c, i), MM(i->dst));
 	mmx_enter(c);
 	NEXT;
@@ -299,6 +301,7 @@ static HANDLER(op_movd_to64)
 static HANDLER(op_movd_to_mem)
 {
 	X87_WAIT;
+	c->s.fpu.top = 0;
 	STORE32(EA(c, i), MM(i->dst));
 	mmx_enter(c);
 	NEXT;

@@ -293,7 +293,7 @@ static HANDLER(op_pause)
 bool x86_emit_nop(struct xlat *x, const struct xi *d)
 {
 	if (d->opcode == 0x90 && d->row->opcode == 0x90) {
-		if (d->rex & 1) { /* XCHG r8, rAX */
+		if ((d->rex & 1) && d->rep != 0xf3) { /* XCHG r8, rAX; with F3 it is PAUSE on Intel's, XCHG on AMD's */
 			struct insn *r = emit(x, d, xchg_fns[size_log2(d->opsz)][0]);
 
 			r->dst = xi_off(d, 8, d->opsz);

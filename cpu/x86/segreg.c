@@ -102,7 +102,7 @@ static u8 named_seg(const char *name)
 
 static HANDLER(op_push_seg)
 {
-	if (!push_any(c, c->s.seg[i->aux].sel, i->src))
+	if (!push_selector(c, c->s.seg[i->aux].sel, i->src))
 		return raise_fault(c, i);
 	NEXT;
 }
@@ -121,7 +121,7 @@ static HANDLER(op_pop_seg)
 	u64 old = c->r[RSP];
 	u64 after;
 
-	if (!pop_any(c, i->src, &c->tmp[1]))
+	if (!pop_selector(c, i->src, &c->tmp[1]))
 		return raise_fault(c, i);
 	/* POP SS moves the stack pointer by the old segment's width. */
 	after = c->r[RSP];

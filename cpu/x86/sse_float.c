@@ -253,12 +253,16 @@ SOFT_FN(addsubpd, f64, VQ, 2, k & 1 ? f64_add(a, b, e) : f64_sub(a, b, e))
 PACKED_SOFT(addsubps)
 PACKED_SOFT(addsubpd)
 
-/* Dot products: imm8 bits 7:4 say what is multiplied, bits 3:0 where the sum goes. */
+/*
+ * Dot products: imm8 bits 7:4 say what is multiplied, bits 3:0 where the sum goes. The SDM has one sum for all elements;
+ * on Intel's each has its own, that begins with its own product, so of several NaNs they need not choose the same (seen on
+ * a Xeon of family 6, model 207).
+ */
 static NOINLINE bool soft_dpps(struct cpu *c, const struct insn *i)
 {
 	struct fp_env e = fp_env_mxcsr(c->s.fpu.mxcsr);
 	union x86_vec *d = DST;
-	f32 t[4], sum;
+	f32 t[4], s[4];
 
 	EACH(4)
 		t[k] = i->aux >> (4 + k) & 1 ? f32_mul(VD(d, k), VD(TMP, k), &e) : 0;
@@ -266,16 +270,17 @@ static NOINLINE bool soft_dpps(struct cpu *c, const struct insn *i)
 	if (!sse_settle(c, &e))
 		return false;
 	e.flags = 0;
-	t[0] = f32_add(t[0], t[1], &e);
-	t[2] = f32_add(t[2], t[3], &e);
+	EACH(4)
+		s[k] = f32_add(t[k ^ 1], t[k], &e);
 	if (!sse_settle(c, &e))
 		return false;
 	e.flags = 0;
-	sum = f32_add(t[0], t[2], &e);
+	EACH(4)
+		t[k] = f32_add(s[k], s[k ^ 2], &e);
 	if (!sse_settle(c, &e))
 		return false;
 	EACH(4)
-		VD(d, k) = i->aux >> k & 1 ? sum : 0;
+		VD(d, k) = i->aux >> k & 1 ? t[k] : 0;
 	return true;
 }
 PACKED_SOFT(dpps)
@@ -284,18 +289,19 @@ static NOINLINE bool soft_dppd(struct cpu *c, const struct insn *i)
 {
 	struct fp_env e = fp_env_mxcsr(c->s.fpu.mxcsr);
 	union x86_vec *d = DST;
-	f64 t[2], sum;
+	f64 t[2], s[2];
 
 	EACH(2)
 		t[k] = i->aux >> (4 + k) & 1 ? f64_mul(VQ(d, k), VQ(TMP, k), &e) : 0;
 	if (!sse_settle(c, &e))
 		return false;
 	e.flags = 0;
-	sum = f64_add(t[0], t[1], &e);
+	EACH(2)
+		s[k] = f64_add(t[k], t[k ^ 1], &e);
 	if (!sse_settle(c, &e))
 		return false;
 	EACH(2)
-		VQ(d, k) = i->aux >> k & 1 ? sum : 0;
+		VQ(d, k) = i->aux >> k & 1 ? s[k] : 0;
 	return true;
 }
 PACKED_SOFT(dppd)

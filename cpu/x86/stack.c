@@ -80,6 +80,33 @@ bool pop_any(struct cpu *c, u32 size, u64 *v)
 	return true;
 }
 
+bool push_selector(struct cpu *c, u16 sel, u32 size)
+{
+	u64 off = (c->r[RSP] - size) & stack_mask(c);
+
+	if (c->mode_key & KEY_CS64)
+		return push_any(c, sel, size);
+	if (!stack_ok(c, off, 2, true) || !slow_store(c, (u32)(c->r[REG_SS] + off), 2, sel))
+		return false;
+	adjust_legacy(c, -(i64)size);
+	return true;
+}
+
+bool pop_selector(struct cpu *c, u32 size, u64 *sel)
+{
+	if (!(c->mode_key & KEY_CS64)) {
+		if (!peek_legacy(c, 0, 2, sel))
+			return false;
+		adjust_legacy(c, size);
+		return true;
+	}
+	if (!slow_load(c, c->r[RSP], 2))
+		return stack_fault(c);
+	*sel = c->tmp[0];
+	c->r[RSP] += size;
+	return true;
+}
+
 /* ---- 64-bit fast forms ----------------------------------------------------------------------------------------- */
 
 TWIN(op_push64_r,

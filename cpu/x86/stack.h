@@ -47,5 +47,11 @@ bool peek_legacy(struct cpu *c, u32 off, u32 size, u64 *v);
 /* Both for any mode: size is 2, 4 or 8. */
 bool push_any(struct cpu *c, u64 v, u32 size);
 bool pop_any(struct cpu *c, u32 size, u64 *v);
+/*
+ * ... of a selector in a slot of size bytes. Intel's reads 2 bytes of it, and outside of 64-bit mode writes 2: the rest of
+ * the slot is not touched (SDM 2B, PUSH; seen on a Xeon of family 6, model 207).
+ */
+bool push_selector(struct cpu *c, u16 sel, u32 size);
+bool pop_selector(struct cpu *c, u32 size, u64 *sel);
 
 #endif

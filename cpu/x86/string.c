@@ -36,6 +36,16 @@ static void advance(struct cpu *c, u32 r, const struct insn *i, i64 n)
 	set_masked(c, r, i, c->r[r] + (u64)n);
 }
 
+/*
+ * A repeated form with 32-bit addresses begins by cutting registers to 32 bits, even where it then does nothing or faults:
+ * RCX, and what MOVS and STOS move (seen on a Xeon of family 6, model 207; AMD's leaves them).
+ */
+static void cut(struct cpu *c, u32 r, const struct insn *i)
+{
+	if (i->asz == REG_M32)
+		c->r[r] = (u32)c->r[r];
+}
+
 static i64 step_of(const struct cpu *c, const struct insn *i)
 {
 	return c->eflags & FL_DF ? -(i64)i->aux : (i64)i->aux;
@@ -177,6 +187,9 @@ static HANDLER(op_movs)
 			return raise_fault(c, i);
 		NEXT;
 	}
+	cut(c, RCX, i);
+	cut(c, RSI, i);
+	cut(c, RDI, i);
 	for (;;) {
 		u64 si = reg_masked(c, RSI, i) + c->r[i->seg];
 		u64 di = reg_masked(c, RDI, i) + es_base(c);
@@ -250,6 +263,8 @@ static HANDLER(op_stos)
 			return raise_fault(c, i);
 		NEXT;
 	}
+	cut(c, RCX, i);
+	cut(c, RDI, i);
 	for (;;) {
 		u64 di = reg_masked(c, RDI, i) + es_base(c);
 		u8 *d = NULL;
@@ -296,6 +311,8 @@ static HANDLER(op_lods)
 {
 	u64 k;
 
+	if (i->src)
+		cut(c, RCX, i);
 	do {
 		k = i->src ? reg_masked(c, RCX, i) : 1;
 		if (!k)
@@ -315,11 +332,12 @@ static HANDLER(op_lods)
 	return resume(c, i);
 }
 
-static void compare_flags(struct cpu *c, u32 size, u64 a, u64 b)
+/* Of what compare_one() left in c->tmp[2] and [3]. */
+static void compare_flags(struct cpu *c, u32 size)
 {
 	c->cc_op = CC_SUB + size_log2(size);
-	c->cc_dst = a - b;
-	c->cc_src = b;
+	c->cc_dst = c->tmp[2] - c->tmp[3];
+	c->cc_src = c->tmp[3];
 }
 
 /* SCAS (accumulator against ES:DI) and CMPS (DS:SI against ES:DI): dst tells. */
@@ -340,8 +358,9 @@ static bool compare_one(struct cpu *c, const struct insn *i)
 	if (i->dst)
 		advance(c, RSI, i, step_of(c, i));
 	advance(c, RDI, i, step_of(c, i));
-	compare_flags(c, i->aux, a, b);
 	c->tmp[1] = a == b;
+	c->tmp[2] = a;
+	c->tmp[3] = b;
 	return true;
 }
 
@@ -352,23 +371,31 @@ static HANDLER(op_scan)
 	if (!i->src) {
 		if (!compare_one(c, i))
 			return raise_fault(c, i);
+		compare_flags(c, i->aux);
 		NEXT;
 	}
+	cut(c, RCX, i);
 	do {
 		k = reg_masked(c, RCX, i);
 		if (!k)
 			NEXT;
 		k = MIN(k, page_run(c, reg_masked(c, RDI, i) + es_base(c), i));
 		for (; k; k--) {
-			/* Flags are those of the last whole iteration when this one faults. */
+			/*
+			 * When an iteration faults, the flags of CMPS are those of the one before, and SCAS has not changed
+			 * them at all, however many went before (so Intel's; the SDM, at REP, promises the latter of both).
+			 */
+			bool last;
+
 			if (!compare_one(c, i))
 				return raise_fault(c, i);
 			advance(c, RCX, i, -1);
-			if ((c->tmp[1] != 0) != (i->src == 0xf3))
+			last = !reg_masked(c, RCX, i) || (c->tmp[1] != 0) != (i->src == 0xf3);
+			if (i->dst || last)
+				compare_flags(c, i->aux);
+			if (last)
 				NEXT;
 		}
-		if (!reg_masked(c, RCX, i))
-			NEXT;
 	} while (again(c));
 	return resume(c, i);
 }

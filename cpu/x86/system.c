@@ -127,11 +127,13 @@ static HANDLER(op_bound)
 	if (!slow_load(c, EA(c, i), i->aux))
 		return raise_fault(c, i);
 	lo = i->aux == 2 ? (i16)c->tmp[0] : (i32)c->tmp[0];
+	idx = i->aux == 2 ? (i16)G16(c, i->dst) : (i32)G32(c, i->dst);
+	if (idx < lo) /* before the upper bound is read, as Intel's does */
+		RAISE(X86_BR, 0);
 	if (!slow_load(c, EA(c, i) + i->aux, i->aux))
 		return raise_fault(c, i);
 	hi = i->aux == 2 ? (i16)c->tmp[0] : (i32)c->tmp[0];
-	idx = i->aux == 2 ? (i16)G16(c, i->dst) : (i32)G32(c, i->dst);
-	if (idx < lo || idx > hi)
+	if (idx > hi)
 		RAISE(X86_BR, 0);
 	NEXT;
 }

@@ -7,6 +7,7 @@
 #include "cpu/x86/opcodes.h"
 #include "cpu/x86/pair.h"
 #include "cpu/x86/seg.h"
+#include "cpu/x86/x87.h"
 #include "cpu/x86/xlat.h"
 
 static HANDLER(op_trap)
@@ -18,16 +19,21 @@ static HANDLER(op_trap)
  * A memory operand in a segment that is not flat: type, limit and presence (SDM 3A 5.3). Its linear address goes to
  * REG_LIN, where the records of the instruction take it from. dst: a write; imm: bytes.
  */
+enum { WAITS_X87 = 1, WAITS_MMX };
+
 static HANDLER(op_segcheck)
 {
 	u64 off = (c->r[i->base] + (c->r[i->index] << i->scale) + (u64)(i64)i->disp) & c->r[i->asz];
 	u32 sr = i->seg - REG_ES;
 
 	if (!seg_ok(c, &c->s.seg[sr], off, (u32)i->imm, i->dst)) {
-		/* A pending x87 exception comes first. */
+		/* A pending x87 exception comes first, and a store that an x87 exception stops accesses nothing. */
 		if (i->aux && (c->s.fpu.sw & 0x80))
 			RAISE(X86_MF, 0);
-		RAISE(sr == SEG_SS ? X86_SS : X86_GP, 0);
+		if (i->aux == WAITS_MMX && i->dst)
+			c->s.fpu.top = 0; /* as op_movq_store */
+		if (!i->aux || !x87_store_stops(c, i + 1))
+			RAISE(sr == SEG_SS ? X86_SS : X86_GP, 0);
 	}
 	c->lin_off = off;
 	c->r[REG_LIN] = (u32)(off + c->s.seg[sr].base);
@@ -148,6 +154,9 @@ static int availability(const struct xlat *x, const struct xi *d)
 	u32 key = x->key;
 
 	if (feat && !(x->c->features >> feat & 1))
+		return X86_UD;
+	/* Intel's has it in 64-bit mode alone, SDM 2B; so it is no instruction elsewhere, at any level. */
+	if (r->emit == x86_emit_sysret && !(key & KEY_CS64))
 		return X86_UD;
 	if (r->vex)
 		return vex_availability(x, d);
@@ -281,13 +290,13 @@ static bool is_write(const struct xi *d)
 }
 
 /* x87 and MMX instructions that report a pending exception. */
-static bool x87_waits(const struct xi *d)
+static u8 x87_waits(const struct xi *d)
 {
 	const char *n = d->row->name;
 
 	if (d->row->opcode >= 0xd8 && d->row->opcode <= 0xdf)
-		return n[1] != 'n';
-	return d->row->op[0][0] == 'P' || d->row->op[1][0] == 'P';
+		return n[1] != 'n' ? WAITS_X87 : 0;
+	return d->row->op[0][0] == 'P' || d->row->op[1][0] == 'P' ? WAITS_MMX : 0;
 }
 
 static void emit_segcheck(struct xlat *x, struct xi *d)

@@ -110,6 +110,8 @@ void x87_load_image(struct cpu *c, const u8 image[160], bool wide);
 
 /* A record for d; #NM when CR0.EM or CR0.TS says so. src: i of ST(i). imm: the opcode for FOP. */
 struct insn *x87_emit(struct xlat *x, const struct xi *d, insn_fn fn);
+/* Whether record i is a store to memory that an unmasked exception will keep from happening. Changes c->tmp alone. */
+bool x87_store_stops(struct cpu *c, const struct insn *i);
 
 /* An exception is pending: only the instructions that do not wait go on. SDM 1 8.6. */
 #define X87_WAIT                                                                                                     \

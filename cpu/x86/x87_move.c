@@ -3,6 +3,7 @@
  * x87: loads, stores, constants, exchanges and conditional moves. SDM 1 8.3.3, 8.3.4, SDM 2A.
  */
 #include "cpu/x86/flags.h"
+#include "cpu/x86/seg.h"
 #include "cpu/x86/x87.h"
 
 /* ---- loads --------------------------------------------------------------------------------------------------- */
@@ -148,60 +149,59 @@ bool x86_emit_fild(struct xlat *x, const struct xi *d)
 
 enum store_kind { ST_F32, ST_F64, ST_I16, ST_I32, ST_I64, ST_T16, ST_T32, ST_T64 };
 
-/*
- * Works out what a store writes, into c->tmp[0], and what it would report, into c->tmp[1] (flags, then bit 8: C1, bit
- * 9: stack fault). 0: an unmasked exception keeps it from happening, and was reported. -1: the memory faults, which
- * comes before that.
- */
-static NOINLINE int prepare_store(struct cpu *c, const struct insn *i, enum store_kind kind, u64 ea, u32 size)
+/* ST0 in the store's form, in c->tmp[0]. False: an unmasked exception stops the store. */
+static bool convert_store(struct cpu *c, enum store_kind kind, struct fp_env *e)
 {
-	struct fp_env e = fp_env_x87(c->s.fpu.cw);
-	struct f80 a = x87_st(c, 0);
-	bool empty = x87_empty(c, 0);
+	struct f80 a = x87_empty(c, 0) ? F80_DEFAULT_NAN : x87_st(c, 0);
 
-	if (UNLIKELY(empty)) {
-		if (!(c->s.fpu.cw & FP_IE)) {
-			if (!slow_probe(c, ea, size, true))
-				return -1;
-			x87_stack_fault(c, i, false);
-			return 0;
-		}
-		a = F80_DEFAULT_NAN;
-	}
 	switch (kind) {
 	case ST_F32:
-		c->tmp[0] = f80_to_f32(a, &e);
+		c->tmp[0] = f80_to_f32(a, e);
 		break;
 	case ST_F64:
-		c->tmp[0] = f80_to_f64(a, &e);
+		c->tmp[0] = f80_to_f64(a, e);
 		break;
 	case ST_I16:
-		c->tmp[0] = (u16)f80_to_i16(a, &e);
+		c->tmp[0] = (u16)f80_to_i16(a, e);
 		break;
 	case ST_I32:
-		c->tmp[0] = (u32)f80_to_i32(a, &e);
+		c->tmp[0] = (u32)f80_to_i32(a, e);
 		break;
 	case ST_I64:
-		c->tmp[0] = (u64)f80_to_i64(a, &e);
+		c->tmp[0] = (u64)f80_to_i64(a, e);
 		break;
 	case ST_T16:
-		c->tmp[0] = (u16)f80_to_i16_trunc(a, &e);
+		c->tmp[0] = (u16)f80_to_i16_trunc(a, e);
 		break;
 	case ST_T32:
-		c->tmp[0] = (u32)f80_to_i32_trunc(a, &e);
+		c->tmp[0] = (u32)f80_to_i32_trunc(a, e);
 		break;
 	case ST_T64:
-		c->tmp[0] = (u64)f80_to_i64_trunc(a, &e);
+		c->tmp[0] = (u64)f80_to_i64_trunc(a, e);
 		break;
 	}
-	if (UNLIKELY(e.flags & ~e.masks & (FP_IE | FP_OE | FP_UE))) {
-		if (!slow_probe(c, ea, size, true))
-			return -1;
+	return !(e->flags & ~e->masks & (FP_IE | FP_OE | FP_UE));
+}
+
+/*
+ * Converts ST0 into c->tmp[0], notes for finish_store() in c->tmp[1]. False: an unmasked exception is noted, and memory is
+ * not looked at: on Intel's that comes before all faults of the operand.
+ */
+static NOINLINE bool prepare_store(struct cpu *c, const struct insn *i, enum store_kind kind)
+{
+	struct fp_env e = fp_env_x87(c->s.fpu.cw);
+	bool empty = x87_empty(c, 0);
+
+	if (UNLIKELY(empty && !(c->s.fpu.cw & FP_IE))) {
+		x87_stack_fault(c, i, false);
+		return false;
+	}
+	if (UNLIKELY(!convert_store(c, kind, &e))) {
 		x87_note(c, i, &e);
-		return 0;
+		return false;
 	}
 	c->tmp[1] = e.flags | (u64)e.up << 8 | (u64)empty << 9;
-	return 1;
+	return true;
 }
 
 static NOINLINE void report_store(struct cpu *c, const struct insn *i, u64 note)
@@ -227,12 +227,8 @@ INLINE void finish_store(struct cpu *c, const struct insn *i, u64 note)
 	static HANDLER(op_##name)                                                                                    \
 	{                                                                                                            \
 		u64 ea = EA(c, i);                                                                                   \
-		int ready_;                                                                                          \
 		X87_WAIT;                                                                                            \
-		ready_ = prepare_store(c, i, kind, ea, (bits) / 8);                                                  \
-		if (UNLIKELY(ready_ < 0))                                                                            \
-			return raise_fault(c, i);                                                                    \
-		if (LIKELY(ready_)) {                                                                                \
+		if (LIKELY(prepare_store(c, i, kind))) {                                                             \
 			u64 v = c->tmp[0], note = c->tmp[1];                                                         \
 			STORE##bits(ea, v);                                                                          \
 			finish_store(c, i, note);                                                                    \
@@ -256,14 +252,22 @@ X87_STORE(fisttp16, ST_T16, 16, true)
 X87_STORE(fisttp32, ST_T32, 32, true)
 X87_STORE(fisttp64, ST_T64, 64, true)
 
-/* Ten bytes that may run into the next page. */
+/*
+ * Ten bytes that may run into the next page, as Intel's stores them: 8, then 2, so the first part stays in memory when the
+ * second faults.
+ */
+static NOINLINE bool store_ten(struct cpu *c, u64 ea, const u8 *b)
+{
+	return aligned(c, ea, 8) && store_bytes(c, ea, b, 8) && store_bytes(c, code64(c) ? ea + 8 : (u32)(ea + 8), b + 8, 2);
+}
+
 static NOINLINE bool store_m80(struct cpu *c, u64 ea, struct f80 v)
 {
 	u8 b[10];
 
 	st64(b, v.mant);
 	st16(b + 8, v.se);
-	return aligned_for(c, ea, sizeof b, 8) && store_bytes(c, ea, b, sizeof b);
+	return store_ten(c, ea, b);
 }
 
 static HANDLER(op_fstp80)
@@ -276,8 +280,6 @@ static HANDLER(op_fstp80)
 	if (UNLIKELY(empty)) {
 		v = F80_DEFAULT_NAN;
 		if (!(c->s.fpu.cw & FP_IE)) {
-			if (!slow_probe(c, ea, 10, true))
-				return raise_fault(c, i);
 			c->s.fpu.fip = IP(c, i) - c->r[REG_CS];
 			c->s.fpu.fdp = x87_operand(c, i, ea);
 			x87_stack_fault(c, i, false);
@@ -306,10 +308,8 @@ static NOINLINE int store_bcd(struct cpu *c, const struct insn *i, u64 ea)
 	bool empty = x87_empty(c, 0);
 	u8 b[10];
 
-	if (!aligned_for(c, ea, sizeof b, 8))
-		return 0;
 	f80_to_bcd(empty ? F80_DEFAULT_NAN : x87_st(c, 0), b, &e);
-	if (e.flags & ~e.masks & FP_IE ? !slow_probe(c, ea, sizeof b, true) : !store_bytes(c, ea, b, sizeof b))
+	if (!(e.flags & ~e.masks & FP_IE) && !store_ten(c, ea, b))
 		return 0;
 	bool done = x87_note(c, i, &e);
 	if (empty)
@@ -373,6 +373,29 @@ static HANDLER(op_fstp_alias)
 		store_reg(c, i, true);
 	}
 	NEXT;
+}
+
+bool x87_store_stops(struct cpu *c, const struct insn *i)
+{
+	static const struct {
+		insn_fn fn;
+		enum store_kind kind;
+	} stores[] = {
+		{ op_fst32, ST_F32 },	  { op_fstp32, ST_F32 },    { op_fst64, ST_F64 },     { op_fstp64, ST_F64 },
+		{ op_fist16, ST_I16 },	  { op_fistp16, ST_I16 },   { op_fist32, ST_I32 },    { op_fistp32, ST_I32 },
+		{ op_fistp64, ST_I64 },	  { op_fisttp16, ST_T16 },  { op_fisttp32, ST_T32 },  { op_fisttp64, ST_T64 },
+	};
+	struct fp_env e = fp_env_x87(c->s.fpu.cw);
+	bool no = x87_empty(c, 0) && !(c->s.fpu.cw & FP_IE);
+	u8 b[10];
+	u32 n;
+
+	for (n = 0; n < ARRAY_SIZE(stores); n++)
+		if (i->fn == stores[n].fn)
+			return no || !convert_store(c, stores[n].kind, &e);
+	if (i->fn == op_fbstp && !no)
+		f80_to_bcd(x87_empty(c, 0) ? F80_DEFAULT_NAN : x87_st(c, 0), b, &e);
+	return (i->fn == op_fbstp || i->fn == op_fstp80) && (no || (e.flags & ~e.masks & FP_IE));
 }
 
 bool x86_emit_fst(struct xlat *x, const struct xi *d)

@@ -168,7 +168,7 @@ static HANDLER(op_xsave)
 	u64 ea = EA(c, i);
 
 	if (ea & 63)
-		RAISE(X86_GP, 0);
+		return raise_misaligned(c, i, ea);
 	if (!xsave(c, i, ea))
 		return raise_fault(c, i);
 	NEXT;
@@ -180,7 +180,7 @@ static HANDLER(op_xrstor)
 	int v;
 
 	if (ea & 63)
-		RAISE(X86_GP, 0);
+		return raise_misaligned(c, i, ea);
 	v = xrstor(c, i, ea);
 	if (v < 0)
 		return raise_fault(c, i);
