@@ -456,9 +456,9 @@ bool f80_sincos(struct f80 a, struct f80 *sine, struct f80 *cosine, struct fp_en
 	if (q & 1 ? sine != NULL : cosine != NULL)
 		c = cos_fx(t);
 	/* sin(q pi/2 + t), cos(q pi/2 + t) with t = -rest when flip */
-	if (sine && t.exp < -64 && (a.se & 0x7fff)) {
+	if (sine && t.exp < -64 && a.mant >> 63) {
 		/* Intel's takes the sine of a tiny angle for the angle, whichever way results are rounded: so it is never tinier. */
-		*sine = a;
+		*sine = (struct f80){ a.mant, (u16)(a.se & 0x7fff ? a.se : a.se | 1) };
 		e->flags |= FP_PE;
 		e->up = false;
 	} else if (sine) {

@@ -117,7 +117,7 @@ GUEST(real, 43)
 GUEST(prot, 86)
 GUEST(debug, 34)
 GUEST(paging, 60)
-GUEST(gates, 73)
+GUEST(gates, 72)
 GUEST(events, 34)
 
 /* A triple fault stops the machine; nothing wakes it. */

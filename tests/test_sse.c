@@ -11,6 +11,7 @@
 #include "cpu/fp.h"
 #include "cpu/x86/opcodes.h"
 #include "tests/guest64.h"
+#include "tests/host_vendor.h"
 #include "tests/suites.h"
 
 #if HAVE_HOST
@@ -388,7 +389,7 @@ static u64 sweep_form(struct sweep *s, const struct oprow *row, struct form f, s
 			h = digest(h, &got);
 			s->runs++;
 #if HAVE_HOST
-			if (s->exec && host_has(row->flags >> FEAT_SHIFT) && !approximate(row)) {
+			if (s->exec && host_has(row->flags >> FEAT_SHIFT) && !approximate(row) && !vendors_differ(row->name)) {
 				struct operands want = in;
 
 				run_host(s->exec, &want);
@@ -418,7 +419,7 @@ static const struct {
 	{ F_SSE2, 0xf2f3baad18c2c2b9ull },
 	{ F_SSE3, 0xf228d05ab8b48853ull },
 	{ F_SSSE3, 0x1201ea898056f806ull },
-	{ F_SSE41, 0x9aeea6ea8f7ea2caull },
+	{ F_SSE41, 0x45becf035a252b09ull },
 	{ F_SSE42, 0x02517bb21aae970full },
 };
 
