@@ -128,19 +128,35 @@ jobs_here() {
 	getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1
 }
 
-# build DIR ARGS...: configures (when needed) and makes the program in DIR.
+# build DIR ARGS...: configures (when needed) and makes the program in DIR. What is left out is said.
 build() {
 	dir=$1
 	shift
 	mkdir -p "$dir"
-	if [ ! -f "$dir/config.status" ] || [ "$root/configure" -nt "$dir/config.status" ]; then
+	if [ ! -f "$dir/config.status" ] || [ "$root/configure" -nt "$dir/config.status" ] ||
+		[ "$(cat "$dir/configure.args" 2>/dev/null)" != "$*" ]; then
 		(cd "$dir" && quietly configure.log "$root/configure" "$@") || exit 1
+		echo "$*" >"$dir/configure.args"
 	fi
+	grep '^  .* left out: ' "$dir/configure.log"
 	quietly "$dir/make.log" make -C "$dir" -j "$(jobs_here)" all
 }
 
-# What the program is built from and with, in Debian's names. zydis, lzo and lz4 are small; all are optional to configure.
-build_packages="gcc make libc6-dev pkg-config zlib1g-dev libbz2-dev liblzma-dev liblzo2-dev liblz4-dev libzstd-dev libzydis-dev libslirp-dev"
+# What the program is built from and with, in Debian's names: all that the command lines of README.md take. (slirp.pc wants glib's,
+# which libslirp-dev does not bring.) Where these packages are, configure has to find them.
+build_packages="gcc make libc6-dev pkg-config zlib1g-dev libbz2-dev liblzma-dev liblzo2-dev liblz4-dev libzstd-dev libzydis-dev \
+	libslirp-dev libglib2.0-dev libnbd-dev libsdl2-dev libvncserver-dev libvterm-dev"
+insist=
+if have_apt; then
+	for library in zlib bz2 lzma lzo lz4 zstd zydis slirp nbd sdl2 vncserver vterm; do
+		insist="$insist --with-$library"
+	done
+	# GRUB for Xen, which boots disks, is made for PCs.
+	if [ "$(dpkg --print-architecture)" = amd64 ]; then
+		build_packages="$build_packages grub-xen-host"
+		insist="$insist --with-grub-xen"
+	fi
+fi
 
 # The boot loader of guests without -kernel, which tests/grub.py and tests/debian.py boot with.
 loader_packages="grub-xen-host e2fsprogs"
@@ -150,8 +166,8 @@ cross_packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu 
 
 # What tests/debian_image.sh makes its disk with, and what tests/debian.py asks of it.
 image_packages="mmdebstrap e2fsprogs openssh-client qemu-utils"
-# For screens: what the program is built with (large, so the demo does without), and what tests/screen.sh looks at them with.
-screen_packages="libsdl2-dev libvncserver-dev libvterm-dev vncsnapshot xvfb xdotool imagemagick"
+# What tests/screen.sh looks at screens with.
+screen_packages="vncsnapshot xvfb xdotool imagemagick"
 
 # What tests/installer.py looks at: large, and without it that is left out.
 installer_packages=debian-installer-12-netboot-amd64

@@ -91,6 +91,9 @@ shown() {
 shown help 'Exit codes' -h
 shown 'help, the long word' Examples --help
 shown version 'paravane version 0.1.0' -version
+# The program's libraries are those that configure looks for, save the one of the unit tests.
+is 'version: libraries' "$(sed '1,/^libraries:/d; /^License/,$d' "$dir/out" | grep -c -E ' (yes|not built in)$')" \
+	"$(grep '^PV_LIB(' "$(dirname "$0")/../configure.ac" | grep -c -v '^PV_LIB(\[check\]')"
 shown machines xenpv -M help
 shown 'CPU models' max -cpu help
 shown 'log items' guest_errors -d help

@@ -95,49 +95,18 @@ struct feature {
 };
 
 static const struct feature features[] = {
-#if HAVE_ZLIB
-	{ "zlib", "gzip kernels", true },
-#else
-	{ "zlib", "gzip kernels", false },
-#endif
-#if HAVE_LZMA
-	{ "liblzma", "xz and lzma kernels", true },
-#else
-	{ "liblzma", "xz and lzma kernels", false },
-#endif
-#if HAVE_ZSTD
-	{ "libzstd", "zstd kernels", true },
-#else
-	{ "libzstd", "zstd kernels", false },
-#endif
-#if HAVE_LZ4
-	{ "liblz4", "lz4 kernels", true },
-#else
-	{ "liblz4", "lz4 kernels", false },
-#endif
-#if HAVE_BZ2
-	{ "libbz2", "bzip2 kernels", true },
-#else
-	{ "libbz2", "bzip2 kernels", false },
-#endif
-#if HAVE_LZO
-	{ "liblzo2", "lzo kernels", true },
-#else
-	{ "liblzo2", "lzo kernels", false },
-#endif
-#if HAVE_SLIRP
-	{ "libslirp", "networks of type user", true },
-#else
-	{ "libslirp", "networks of type user", false },
-#endif
+	{ "zlib", "gzip kernels", HAVE_ZLIB },
+	{ "liblzma", "xz and lzma kernels", HAVE_LZMA },
+	{ "libzstd", "zstd kernels", HAVE_ZSTD },
+	{ "liblz4", "lz4 kernels", HAVE_LZ4 },
+	{ "libbz2", "bzip2 kernels", HAVE_BZ2 },
+	{ "liblzo2", "lzo kernels", HAVE_LZO },
+	{ "libnbd", "disks of NBD servers", HAVE_NBD },
+	{ "libslirp", "networks of type user", HAVE_SLIRP },
 	{ "SDL2", "windows", HAVE_SDL2 },
 	{ "libvncserver", "VNC", HAVE_VNCSERVER },
 	{ "libvterm", "the text console on screens", HAVE_VTERM },
-#if HAVE_ZYDIS
-	{ "zydis", "disassembly in logs and crash reports", true },
-#else
-	{ "zydis", "disassembly in logs and crash reports", false },
-#endif
+	{ "zydis", "disassembly in logs and crash reports", HAVE_ZYDIS },
 };
 
 void options_print_version(FILE *out)
