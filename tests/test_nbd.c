@@ -99,7 +99,7 @@ START_TEST(server)
 	snprintf(cmd, sizeof cmd, "exec qemu-nbd -f raw -x disk -t -e 8 -k %s/s %s/a >/dev/null 2>&1 & echo $! >%s/pid",
 		 dir, dir, dir);
 	ck_assert_int_eq(system(cmd), 0);
-	for (tries = 0; tries < 100 && access(at("s"), F_OK); tries++)
+	for (tries = 0; tries < 1200 && access(at("s"), F_OK); tries++)
 		usleep(50000);
 	if (_i)
 		snprintf(spec, sizeof spec, "nbd+unix:///disk?socket=%s/s", dir);

@@ -343,7 +343,7 @@ START_TEST(stalled_peer)
 
 	for (i = 0; i < 3000; i++)
 		send_one(c->n, 1514, (u32)i);
-	ck_assert(host_now() - start < 2000000000u);
+	ck_assert(host_now() - start < 20000000000u);
 	ck_assert_uint_gt(netdev_stats(c->n)->out_dropped, 500);
 	for (i = 0; i < 2000; i++) {
 		ssize_t k = read(fd, in + n, sizeof in - n);

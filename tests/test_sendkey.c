@@ -48,12 +48,12 @@ static void typed_free(struct typed *t)
 	free(t);
 }
 
-/* Until the text is so long, at most 5 s; gives how long it took, in ms. */
+/* Until the text is so long, at most a minute; gives how long it took, in ms. */
 static u64 until(struct typed *t, size_t len)
 {
 	u64 begun = host_now();
 
-	while (strlen(t->text) < len && host_now() - begun < 5000ull * MS)
+	while (strlen(t->text) < len && host_now() - begun < 60000ull * MS)
 		poll_wait(t->poll, 50 * MS);
 	return (host_now() - begun) / MS;
 }

@@ -57,7 +57,7 @@ static void read_exactly(int fd, char *buf, size_t n)
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		ssize_t r;
 
-		ck_assert_msg(poll(&p, 1, 2000) == 1, "only %zu of %zu bytes came", done, n);
+		ck_assert_msg(poll(&p, 1, 60000) == 1, "only %zu of %zu bytes came", done, n);
 		r = read(fd, buf + done, n - done);
 		ck_assert_int_gt((int)r, 0);
 		done += (size_t)r;
@@ -249,7 +249,7 @@ START_TEST(terminal_job_control)
 	waitpid(t.pid, &status, WUNTRACED);
 	ck_assert_int_eq(tcsetattr(keeper, TCSANOW, &t.before), 0);
 	kill(t.pid, SIGCONT);
-	for (i = 0; i < 100 && !is_raw(t.master); i++)
+	for (i = 0; i < 6000 && !is_raw(t.master); i++)
 		usleep(10000);
 	ck_assert(is_raw(t.master));
 	kill(t.pid, SIGTERM);

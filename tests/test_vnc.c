@@ -85,7 +85,7 @@ static void run(struct rig *r, u32 ms)
 
 static int join(struct rig *r)
 {
-	struct timeval limit = { 5, 0 };
+	struct timeval limit = { 60, 0 };
 	int fd[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
@@ -364,7 +364,7 @@ START_TEST(hostile)
 		alive += picture(quiet, false, pixels) == 64 * 48;
 	ck_assert_uint_eq(alive, 3);
 	/* The execution thread never waited for any of them. */
-	ck_assert_uint_lt(longest, 500000000);
+	ck_assert_uint_lt(longest, 3000000000u);
 	ck_assert_uint_lt(vnc_viewers(r->v), 12);
 	begun = host_now();
 	rig_free(r);
