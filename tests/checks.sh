@@ -4,6 +4,7 @@ passed=0 failed=0
 
 pass() {
 	passed=$((passed + 1))
+	# shellcheck disable=SC2154
 	[ -z "${VERBOSE:-}" ] || echo "ok    $suite: $1"
 }
 

@@ -18,6 +18,7 @@ flags='-std=gnu11 -O2 -m32 -march=i686 -ffreestanding -fno-pic -fno-pie -fno-sta
 
 rm -rf "$dir/tree" "$dir/disk" "$dir/disk.img"
 mkdir -p "$dir/tree" "$dir/disk/boot/grub"
+# shellcheck disable=SC2086
 if ! ${CC:-cc} $flags -o "$dir/tree/init" "$here/compat.d/init.c" 2>"$dir/cc.err"; then
 	echo "compat: ${CC:-cc} makes no 32-bit programs: skipped"
 	exit 0
@@ -39,6 +40,7 @@ if [ ! -f "$grub" ] || [ ! -x "$mke2fs" ]; then
 	echo "compat: no $grub or no mke2fs: GRUB is left out"
 	finish
 fi
+# shellcheck disable=SC2086
 ${CC:-cc} $flags -I"$here/.." -Wl,-z,max-page-size=4096 -Wl,-T,"$here/guests/compat/guest.lds" -o "$dir/disk/guest.elf" \
 	"$here/guests/compat/start.S" "$here/guests/compat/calls32.c" "$here/guests/compat/lib.c" 2>"$dir/cc.err" ||
 	fail 'the guest is made'
@@ -66,11 +68,11 @@ grub() {
 		>"$dir/$1.out" 2>"$dir/$1.err" &
 	pid=$!
 	exec 3>"$dir/keys"
-	for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		grep -q 'The second entry' "$dir/$1.out" && break
+	until grep -q 'The second entry' "$dir/$1.out" || ! kill -0 $pid 2>/dev/null; do
 		sleep 1
 	done
 	sleep 1
+	# shellcheck disable=SC2059
 	printf "$2" >&3
 	wait $pid
 	code=$?

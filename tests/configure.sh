@@ -23,6 +23,7 @@ if pkg-config --version >/dev/null 2>&1; then
 	is 'a library that lacks another' "$(line asked.log slirp)" \
 		"networks of type user                 left out: Package 'glib-2.0', required by 'slirp', not found (Debian: libslirp-dev libglib2.0-dev)"
 	is 'a library that is not wanted' "$(line asked.log zlib)" 'gzip kernels                          left out: --without-zlib'
+	# shellcheck disable=SC2013
 	for name in $(sed -n 's/^PV_LIB(\[\([a-z0-9]*\)\].*/\1/p' "$root/configure.ac"); do
 		case $(line asked.log "$name") in
 		*' yes' | *' yes, '[0-9]* | *' left out: '?*) pass "$name is named" ;;

@@ -71,7 +71,7 @@ ask() {
 	echo $turn >"$spot/turn"
 	printf '\001cp /d 77000+%d\n%s\np /d 78000+%d\n\001c' $turn "$1" $turn >&3
 	tries=0
-	while [ $tries -lt 600 ] && ! grep -q "^$((78000 + turn))\|) $((78000 + turn))" "$out"; do
+	while [ $tries -lt 6000 ] && ! grep -q "^$((78000 + turn))\|) $((78000 + turn))" "$out" && kill -0 $pid 2>/dev/null; do
 		tries=$((tries + 1))
 		sleep 0.05
 	done
@@ -90,7 +90,7 @@ eventually() {
 	tries=0
 	while ! ask "$2" | grep -q -- "$3"; do
 		tries=$((tries + 1))
-		if [ $tries -gt 300 ]; then
+		if [ $tries -gt 1500 ]; then
 			fail "$1: '$2' never says '$3'"
 			return
 		fi
@@ -104,7 +104,7 @@ younger() {
 	tries=0
 	until [ "$(instructions)" -lt "$2" ]; do
 		tries=$((tries + 1))
-		if [ $tries -gt 300 ]; then
+		if [ $tries -gt 1500 ]; then
 			fail "$1: $(instructions) instructions, and $2 before"
 			return
 		fi

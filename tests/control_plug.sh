@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Read by control.sh: disks and network cards come and go while the guest works.
+# shellcheck disable=SC2154
+
 shell='$(cat /sys/block/xvda/size)'
 dd if=/dev/zero of="$spot/one" bs=1M seek=8 count=0 2>/dev/null
 dd if=/dev/zero of="$spot/two" bs=1M seek=4 count=0 2>/dev/null

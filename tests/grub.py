@@ -136,7 +136,7 @@ def gpt(path, parts):
 
 def boot(program, work, *options):
     """A boot without a word typed: (exit code, console, stderr)"""
-    p = subprocess.run([program, "-M", "xenpv", "-m", "64", "-serial", "stdio", "-timeout", "60", *options],
+    p = subprocess.run([program, "-M", "xenpv", "-m", "64", "-serial", "stdio", "-timeout", "600", *options],
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     return p.returncode, p.stdout.decode(errors="replace"), p.stderr.decode(errors="replace")
 
@@ -150,7 +150,7 @@ def booted(c, name, got, cmdline, module=True):
 
 def menus(c, program, disks, work):
     disk = disks.make("whole", MENU.format(timeout=30))
-    g = Console([program, "-M", "xenpv", "-m", "64", "-hda", f"{disk}", "-serial", "stdio", "-timeout", "60"], f"{work}/menu.out")
+    g = Console([program, "-M", "xenpv", "-m", "64", "-hda", f"{disk}", "-serial", "stdio", "-timeout", "600"], f"{work}/menu.out")
     g.wait_for(rb"GNU GRUB  version")
     g.wait_for(rb"executed automatically")
     g.type(DOWN)
@@ -165,7 +165,7 @@ def menus(c, program, disks, work):
     g.wait_for(rb"RESULT passed \d+ failed 0")
     c.same("... and ends", g.end(), 0)
     c.check("... with its module", MODULE_SAYS.encode() in g.seen)
-    g = Console([program, "-M", "xenpv", "-m", "64", "-hda", disk, "-serial", "stdio", "-timeout", "60"], f"{work}/line.out")
+    g = Console([program, "-M", "xenpv", "-m", "64", "-hda", disk, "-serial", "stdio", "-timeout", "600"], f"{work}/line.out")
     g.wait_for(rb"executed automatically")
     g.type("c")
     g.wait_for(rb"grub>")
@@ -190,7 +190,7 @@ def by_vnc(c, program, disks, work):
         return
     disk = disks.make("vnc", MENU.format(timeout=60))
     with tempfile.TemporaryDirectory() as spot:  # a socket's path is short
-        g = Console([program, "-M", "xenpv", "-m", "64", "-hda", disk, "-serial", "stdio", "-timeout", "90",
+        g = Console([program, "-M", "xenpv", "-m", "64", "-hda", disk, "-serial", "stdio", "-timeout", "600",
                      "-vnc", f"unix:{spot}/vnc"], f"{work}/vnc.out")
         g.wait_for(rb"executed automatically")
         v = rfb.Viewer(f"{spot}/vnc")
@@ -335,7 +335,7 @@ def kinds_of_disks(c, program, disks, work):
 def nothing_there(c, program, disks, work):
     disk = disks.make("empty", None)
     for name, image in (("a disk without grub.cfg", disk), ("a blank disk", f"{work}/blank.img")):
-        g = Console([program, "-M", "xenpv", "-m", "64", "-hda", image, "-serial", "stdio", "-timeout", "60"], f"{work}/none.out")
+        g = Console([program, "-M", "xenpv", "-m", "64", "-hda", image, "-serial", "stdio", "-timeout", "600"], f"{work}/none.out")
         g.wait_for(rb"error: no such device: /boot/grub/grub.cfg")
         c.check(f"{name}: GRUB says what it misses", True)
         g.wait_for(rb"grub>")

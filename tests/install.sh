@@ -32,6 +32,19 @@ installed() {
 	is "$what: missing (<) or too much (>)" "$(cat "$dir/differs")" ''
 }
 
+# Here, for it is about the same makefile: what may be asked for is said.
+"$make" -C "$build" help >"$dir/help" 2>&1
+targets=$(sed -n -e ':more' -e '/^\.PHONY:.*\\$/{N;s/\\\n//;b more' -e '}' -e 's/^\.PHONY: //p' "$build/Makefile")
+for target in $targets; do
+	case $target in
+	help | FORCE) ;;
+	*)
+		grep -q -E "(^| |\")$target( |\"|$)" "$dir/help"
+		is "make help has $target" $? 0
+		;;
+	esac
+done
+
 cat >"$dir/wanted" <<END
 ./usr/bin/paravane
 ./usr/share/doc/paravane/ARCHITECTURE.md

@@ -26,7 +26,7 @@ for need in SDL2 libvncserver libvterm; do
 done
 unset DISPLAY WAYLAND_DISPLAY SDL_VIDEODRIVER
 make_initrd "$busybox" "$here/screen.d" "$dir/initrd.gz"
-pid= xpid=
+pid='' xpid=''
 stop() {
 	[ -z "$pid" ] || { kill "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; }
 	pid=
@@ -46,16 +46,16 @@ begin() {
 # until_has FILE TEXT: at most 120 s.
 until_has() {
 	tries=0
-	while [ $tries -lt 600 ] && kill -0 "$pid" 2>/dev/null && ! grep -qF -- "$2" "$1" 2>/dev/null; do
+	while [ $tries -lt 2000 ] && kill -0 "$pid" 2>/dev/null && ! grep -qF -- "$2" "$1" 2>/dev/null; do
 		tries=$((tries + 1))
 		sleep 0.2
 	done
 }
 
-# soon COMMAND...: until it is true, at most 20 s; the window or a picture may need a moment.
+# soon COMMAND...: until it is true, at most 100 s; the window or a picture may need a moment.
 soon() {
 	tries=0
-	while [ $tries -lt 100 ]; do
+	while [ $tries -lt 500 ]; do
 		if "$@"; then return 0; fi
 		tries=$((tries + 1))
 		sleep 0.2
@@ -65,7 +65,7 @@ soon() {
 
 # snap NAME: a picture by VNC as NAME.ppm.
 snap() {
-	timeout 60 vncsnapshot -quiet -quality 100 -passwd "$dir/passwd" "localhost:$number" "$dir/$1.jpg" >"$dir/$1.log" 2>&1 </dev/null
+	timeout 300 vncsnapshot -quiet -quality 100 -passwd "$dir/passwd" "localhost:$number" "$dir/$1.jpg" >"$dir/$1.log" 2>&1 </dev/null
 	convert "$dir/$1.jpg" "$dir/$1.ppm" 2>>"$dir/$1.log"
 }
 
@@ -97,7 +97,7 @@ seen() {
 if soon seen; then pass 'something is seen'; else fail 'nothing is seen'; fi
 is 'its size' "$(identify -format '%wx%h' "$dir/first.ppm" 2>/dev/null)" 800x600
 begun=$(date +%s)
-timeout 60 vncsnapshot -quiet -passwd "$dir/wrong" "localhost:$number" "$dir/wrong.jpg" >"$dir/wrong.log" 2>&1 </dev/null
+timeout 300 vncsnapshot -quiet -passwd "$dir/wrong" "localhost:$number" "$dir/wrong.jpg" >"$dir/wrong.log" 2>&1 </dev/null
 is 'a wrong password is refused' "$([ -e "$dir/wrong.jpg" ]; echo $?)" 1
 [ $(($(date +%s) - begun)) -ge 1 ] && pass 'and slowly' || fail 'a wrong password is refused at once'
 kill -USR2 "$pid"
@@ -136,7 +136,7 @@ xpid=$!
 DISPLAY=:$xnumber
 export DISPLAY
 tries=0
-while [ $tries -lt 50 ] && ! xdotool getdisplaygeometry >/dev/null 2>&1; do
+while [ $tries -lt 600 ] && ! xdotool getdisplaygeometry >/dev/null 2>&1; do
 	tries=$((tries + 1))
 	sleep 0.1
 done

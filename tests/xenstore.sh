@@ -37,7 +37,7 @@ begin() {
 
 # a COMMAND...: one client, never for long.
 a() {
-	timeout 20 "$@" 2>&1
+	timeout 120 "$@" 2>&1
 }
 
 gone() {

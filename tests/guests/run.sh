@@ -34,6 +34,7 @@ for elf; do
 	*) options= ;;
 	esac
 	problem=
+	# shellcheck disable=SC2086
 	run one "$elf" $options
 	code=$?
 	[ -z "$GUEST_VERBOSE" ] || cat "$dir/one"
@@ -48,10 +49,12 @@ for elf; do
 	elif [ -z "$(hash "$dir/one")" ]; then
 		problem='no state hash'
 	else
+		# shellcheck disable=SC2086
 		run two "$elf" $options
 		if [ "$(number "$dir/one")$(hash "$dir/one")" != "$(number "$dir/two")$(hash "$dir/two")" ]; then
 			problem='a second run ended in another state'
-		elif [ "$(number "$dir/one")" -le $short ]; then
+		elif [ "$(number "$dir/one")" -le "$short" ]; then
+			# shellcheck disable=SC2086
 			run three "$elf" $options -singlestep
 			[ "$(number "$dir/one")$(hash "$dir/one")" = "$(number "$dir/three")$(hash "$dir/three")" ] ||
 				problem='-singlestep ended in another state'
