@@ -166,7 +166,7 @@ loader_packages="grub-xen-host e2fsprogs"
 cross_packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user"
 
 # What tests/debian_image.sh makes its disk with, and what tests/debian.py asks of it.
-image_packages="mmdebstrap e2fsprogs openssh-client qemu-utils"
+image_packages="mmdebstrap e2fsprogs openssh-client qemu-utils iproute2"
 # What tests/screen.sh looks at screens with.
 screen_packages="vncsnapshot xvfb xdotool imagemagick"
 

@@ -9,9 +9,9 @@
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 [ $# = 2 ] || [ $# = 3 ] || { echo "usage: $0 TARBALL DIR [IMAGES]" >&2; exit 1; }
-for tool in mmdebstrap unshare nsenter dpkg; do
+for tool in mmdebstrap unshare nsenter dpkg ip python3 ssh qemu-img; do
 	command -v $tool >/dev/null 2>&1 && continue
-	echo "there is no $tool here: install Debian's mmdebstrap and util-linux" >&2
+	echo "there is no $tool here: install Debian's mmdebstrap, iproute2, python3, openssh-client and qemu-utils" >&2
 	exit 77
 done
 [ "$(id -u)" = 0 ] || { echo "a fresh machine is made by root only" >&2; exit 77; }
@@ -93,9 +93,9 @@ begin() {
 	exec 3>"$dir/in"
 }
 
-# until_says TEXT: or until it has ended, or half an hour is over.
+# until_says TEXT: or until it has ended, or an hour is over (a loaded machine installs and builds for long).
 until_says() {
-	left=6000
+	left=12000
 	until grep -a -qF -- "$1" "$dir/$name.out" || ! kill -0 "$running" 2>/dev/null || [ $left = 0 ]; do
 		sleep 0.3
 		left=$((left - 1))
