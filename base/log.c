@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/os_file.h"
+
 const struct log_item_desc log_items[] = {
 	{ LOG_IN_ASM, "in_asm", "guest code of each block, disassembled, when it is first decoded" },
 	{ LOG_EXEC, "exec", "each block as it is entered" },
@@ -56,7 +58,7 @@ int log_parse(const char *list, u32 *mask, char *bad, size_t badlen)
 
 int log_open(struct log *log, const char *path)
 {
-	FILE *f = fopen(path, "w");
+	FILE *f = os_fopen(path, "w");
 
 	if (!f)
 		return -errno;

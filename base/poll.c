@@ -1,32 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Waiting for file descriptors with POSIX poll(). Left out: descriptors on Windows, where only the timeout works.
+ * Waiting for file descriptors with poll(), or what a host has in its place (base/os_socket.h).
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* ppoll() */
-#endif
 #include "base/poll.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
-#ifdef _WIN32
-#include <windows.h>
-#define POLLIN 1
-#define POLLOUT 2
-#define POLLERR 4
-#define POLLHUP 8
-#define POLLNVAL 16
-struct pollfd {
-	int fd;
-	short events, revents;
-};
-#else
-#include <poll.h>
-#endif
+#include "base/os.h"
+#include "base/os_socket.h"
 
 struct poll_item {
 	struct poll_item *next; /* of those waiting to be freed */
@@ -48,7 +30,7 @@ struct poll_hook {
 /* Slot 0 of both arrays is the wake pipe. A slot whose item is NULL is free. */
 struct poll_set {
 	struct poll_item **items;
-	struct pollfd *fds;
+	struct os_pollfd *fds;
 	u32 n, cap;
 	u32 ntimers;
 	u32 depth; /* poll_wait() calls under way: removed items are not freed yet */
@@ -59,52 +41,8 @@ struct poll_set {
 
 u64 host_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000u + (u64)ts.tv_nsec;
+	return os_now();
 }
-
-#ifdef _WIN32
-static int open_wake(int wake[2])
-{
-	wake[0] = wake[1] = -1;
-	return 0;
-}
-
-static int wait_fds(struct pollfd *fds, u32 n, i64 timeout)
-{
-	Sleep(timeout < 0 || timeout > 100000000 ? 100 : (DWORD)((timeout + 999999) / 1000000));
-	return 0;
-}
-#else
-static int open_wake(int wake[2])
-{
-	int i;
-
-	if (pipe(wake))
-		return -errno;
-	for (i = 0; i < 2; i++) {
-		fcntl(wake[i], F_SETFL, fcntl(wake[i], F_GETFL) | O_NONBLOCK);
-		fcntl(wake[i], F_SETFD, FD_CLOEXEC);
-	}
-	return 0;
-}
-
-static int wait_fds(struct pollfd *fds, u32 n, i64 timeout)
-{
-#if defined(__linux__) || defined(__FreeBSD__) || defined(__OpenBSD__) || defined(__NetBSD__)
-	struct timespec ts = { (time_t)(timeout / 1000000000), (long)(timeout % 1000000000) };
-
-	return ppoll(fds, n, timeout < 0 ? NULL : &ts, NULL);
-#else
-	/* Rounded up: to wake too early would make the caller spin through the last millisecond. */
-	i64 ms = timeout / 1000000 + (timeout % 1000000 != 0);
-
-	return poll(fds, n, timeout < 0 ? -1 : (int)MIN(ms, 1000000000));
-#endif
-}
-#endif
 
 struct poll_set *poll_set_new(void)
 {
@@ -115,7 +53,7 @@ struct poll_set *poll_set_new(void)
 	ps->cap = 8;
 	ps->items = calloc(ps->cap, sizeof *ps->items);
 	ps->fds = calloc(ps->cap, sizeof *ps->fds);
-	if (!ps->items || !ps->fds || open_wake(ps->wake)) {
+	if (!ps->items || !ps->fds || os_wake_open(ps->wake)) {
 		free(ps->items);
 		free(ps->fds);
 		free(ps);
@@ -161,10 +99,7 @@ void poll_set_free(struct poll_set *ps)
 		free(ps->items[i]);
 	bury(ps);
 	bury_hooks(ps, true);
-	if (ps->wake[0] >= 0) {
-		close(ps->wake[0]);
-		close(ps->wake[1]);
-	}
+	os_wake_close(ps->wake);
 	free(ps->items);
 	free(ps->fds);
 	free(ps);
@@ -194,7 +129,7 @@ static struct poll_item *add(struct poll_set *ps, int fd, u32 events, poll_fn *f
 	if (i == ps->cap) {
 		u32 cap = ps->cap * 2;
 		struct poll_item **items = realloc(ps->items, cap * sizeof *items);
-		struct pollfd *fds;
+		struct os_pollfd *fds;
 
 		if (items)
 			ps->items = items;
@@ -213,7 +148,7 @@ static struct poll_item *add(struct poll_set *ps, int fd, u32 events, poll_fn *f
 	it->fd = fd;
 	it->index = i;
 	ps->items[i] = it;
-	ps->fds[i] = (struct pollfd){ .fd = fd, .events = to_poll(events) };
+	ps->fds[i] = (struct os_pollfd){ .fd = fd, .events = to_poll(events) };
 	return it;
 }
 
@@ -236,7 +171,7 @@ struct poll_item *poll_every(struct poll_set *ps, u64 interval, poll_fn *fn, voi
 
 void poll_change(struct poll_set *ps, struct poll_item *it, u32 events, bool mute)
 {
-	struct pollfd *p = &ps->fds[it->index];
+	struct os_pollfd *p = &ps->fds[it->index];
 
 	p->events = to_poll(events);
 	p->fd = mute ? -1 : it->fd; /* poll() passes over negative descriptors */
@@ -251,20 +186,12 @@ void poll_remove(struct poll_set *ps, struct poll_item *it)
 	if (it->interval)
 		ps->ntimers--;
 	ps->items[it->index] = NULL;
-	ps->fds[it->index] = (struct pollfd){ .fd = -1 };
+	ps->fds[it->index] = (struct os_pollfd){ .fd = -1 };
 	it->fn = NULL;
 	it->next = ps->dead;
 	ps->dead = it;
 	if (!ps->depth)
 		bury(ps);
-}
-
-static void drain_wake(struct poll_set *ps)
-{
-	char sink[64];
-
-	while (read(ps->wake[0], sink, sizeof sink) > 0)
-		;
 }
 
 /* Shortens the timeout to the first timer that is due. */
@@ -360,11 +287,11 @@ int poll_wait(struct poll_set *ps, i64 timeout)
 	if (ps->hooks)
 		timeout = hooks_before(ps, timeout);
 	n = ps->n;
-	ready = wait_fds(ps->fds, n, until_timer(ps, timeout));
+	ready = os_poll(ps->fds, n, until_timer(ps, timeout));
 	ps->depth++;
 	if (ready > 0) {
 		if (ps->fds[0].revents)
-			drain_wake(ps);
+			os_wake_clear(ps->wake[0]);
 		for (i = 1; i < n; i++) {
 			struct poll_item *it = ps->items[i];
 			short revents = ps->fds[i].revents;
@@ -388,21 +315,17 @@ int poll_wait(struct poll_set *ps, i64 timeout)
 
 void poll_wake(struct poll_set *ps)
 {
-	int saved = errno;
-	ssize_t n = ps->wake[1] >= 0 ? write(ps->wake[1], "", 1) : 0;
-
-	(void)n; /* a full pipe wakes just as well */
-	errno = saved;
+	os_wake(ps->wake[1]);
 }
 
 int poll_one(struct poll_set *ps, int fd, u32 events, i64 timeout)
 {
-	struct pollfd p[2] = { { .fd = fd, .events = to_poll(events) },
+	struct os_pollfd p[2] = { { .fd = fd, .events = to_poll(events) },
 			       { .fd = ps ? ps->wake[0] : -1, .events = POLLIN } };
 	u64 end = host_now() + (u64)MAX(timeout, 0);
 
 	for (;;) {
-		int rc = wait_fds(p, 2, timeout);
+		int rc = os_poll(p, 2, timeout);
 
 		if (rc > 0)
 			return p[1].revents ? -EINTR : (int)from_poll(p[0].revents);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Waiting for file descriptors, used by the one execution thread between quanta (POSIX poll()).
+ * Waiting for file descriptors, used by the one execution thread between quanta (POSIX poll(), or what a host has for it).
  *
  * Everything here is host side: what a callback brings reaches a guest only through the one door (vm/input.c).
  */

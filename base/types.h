@@ -25,7 +25,11 @@ typedef int64_t i64;
 #define INLINE static inline __attribute__((always_inline))
 #define UNUSED __attribute__((unused))
 #define COLD __attribute__((cold, noinline))
+#if defined(__MINGW32__) && !defined(__clang__) /* to gcc "printf" is Windows' own there */
+#define PRINTF(f, a) __attribute__((format(gnu_printf, f, a)))
+#else
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
+#endif
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))

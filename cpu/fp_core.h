@@ -90,7 +90,7 @@ u64 u128_div64(struct u128 n, u64 d, u64 *rem);
 /* Integer square root of n (its top two bits not both 0); *low: guard bits, 0 when exact. */
 u64 u128_sqrt(struct u128 n, u64 *low);
 
-enum fp_kind { FP_NUL, FP_NUM, FP_INF, FP_QNAN, FP_SNAN, FP_BAD };
+enum fp_kind { FP_NUL, FP_NUM, FP_INF, FP_QUIET, FP_SIGNALING, FP_BAD };
 
 /* A number taken apart: value = mant / 2^63 * 2^exp with bit 63 set when kind is FP_NUM. NaNs keep their f80 mant. */
 struct fp_num {
@@ -223,7 +223,7 @@ INLINE struct fp_num f32_unpack(f32 a, const struct fp_env *e)
 	struct fp_num r = { FP_NUM, a >> 31, false, biased - 127, (u64)(frac | 0x800000) << 40 };
 
 	if (UNLIKELY(biased == 0xff)) {
-		r.kind = !frac ? FP_INF : frac & 0x400000 ? FP_QNAN : FP_SNAN;
+		r.kind = !frac ? FP_INF : frac & 0x400000 ? FP_QUIET : FP_SIGNALING;
 	} else if (UNLIKELY(!biased)) {
 		if (!frac || e->daz) {
 			r.kind = FP_NUL;
@@ -244,7 +244,7 @@ INLINE struct fp_num f64_unpack(f64 a, const struct fp_env *e)
 	struct fp_num r = { FP_NUM, a >> 63, false, biased - 1023, frac << 11 | 1ull << 63 };
 
 	if (UNLIKELY(biased == 0x7ff)) {
-		r.kind = !frac ? FP_INF : frac >> 51 ? FP_QNAN : FP_SNAN;
+		r.kind = !frac ? FP_INF : frac >> 51 ? FP_QUIET : FP_SIGNALING;
 	} else if (UNLIKELY(!biased)) {
 		if (!frac || e->daz) {
 			r.kind = FP_NUL;
@@ -269,7 +269,7 @@ INLINE struct fp_num f80_unpack(struct f80 a)
 		else if (!(a.mant << 1))
 			r.kind = FP_INF;
 		else
-			r.kind = a.mant >> 62 & 1 ? FP_QNAN : FP_SNAN;
+			r.kind = a.mant >> 62 & 1 ? FP_QUIET : FP_SIGNALING;
 	} else if (UNLIKELY(!biased)) {
 		if (!a.mant) {
 			r.kind = FP_NUL;
@@ -340,12 +340,12 @@ INLINE struct f80 f80_pack(struct fp_num r)
 INLINE struct fp_num fp_invalid(struct fp_env *e)
 {
 	e->flags |= FP_IE;
-	return (struct fp_num){ FP_QNAN, true, false, 0, 3ull << 62 };
+	return (struct fp_num){ FP_QUIET, true, false, 0, 3ull << 62 };
 }
 
 INLINE bool fp_is_nan(struct fp_num a)
 {
-	return a.kind >= FP_QNAN;
+	return a.kind >= FP_QUIET;
 }
 
 /* An unmasked FP_PRE exception of this operation: what comes after computing is not reported. */

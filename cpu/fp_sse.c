@@ -17,7 +17,7 @@
 /* The first NaN of the two, quieted. */
 INLINE struct fp_num sse_nan(struct fp_num a, struct fp_num b, struct fp_env *e)
 {
-	if (a.kind == FP_SNAN || b.kind == FP_SNAN)
+	if (a.kind == FP_SIGNALING || b.kind == FP_SIGNALING)
 		e->flags |= FP_IE;
 	return fp_is_nan(a) ? a : b;
 }
@@ -152,7 +152,7 @@ INLINE struct fp_num sse_muladd(struct fp_num a, struct fp_num b, struct fp_num 
 	i32 pe, shift;
 
 	if (fp_is_nan(a) || fp_is_nan(b) || fp_is_nan(c)) {
-		if (a.kind == FP_SNAN || b.kind == FP_SNAN || c.kind == FP_SNAN)
+		if (a.kind == FP_SIGNALING || b.kind == FP_SIGNALING || c.kind == FP_SIGNALING)
 			e->flags |= FP_IE;
 		return fp_is_nan(a) ? a : fp_is_nan(b) ? b : c;
 	}
@@ -229,7 +229,7 @@ f64 f64_muladd(f64 a, f64 b, f64 c, unsigned negate, struct fp_env *e)
 INLINE enum fp_order sse_compare(struct fp_num a, struct fp_num b, bool signal, struct fp_env *e)
 {
 	if (UNLIKELY(fp_is_nan(a) || fp_is_nan(b))) {
-		if (signal || a.kind == FP_SNAN || b.kind == FP_SNAN)
+		if (signal || a.kind == FP_SIGNALING || b.kind == FP_SIGNALING)
 			e->flags |= FP_IE;
 		return FP_UNORDERED;
 	}
@@ -389,7 +389,7 @@ f32 f32_rsqrt(f32 a)
 f64 f32_to_f64(f32 a, struct fp_env *e)
 {
 	struct fp_num x = f32_unpack(a, e);
-	if (x.kind == FP_SNAN)
+	if (x.kind == FP_SIGNALING)
 		e->flags |= FP_IE;
 	if (x.denormal)
 		e->flags |= FP_DE;
@@ -399,7 +399,7 @@ f64 f32_to_f64(f32 a, struct fp_env *e)
 f32 f64_to_f32(f64 a, struct fp_env *e)
 {
 	struct fp_num x = f64_unpack(a, e);
-	if (x.kind == FP_SNAN)
+	if (x.kind == FP_SIGNALING)
 		e->flags |= FP_IE;
 	if (x.denormal)
 		e->flags |= FP_DE;

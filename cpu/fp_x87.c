@@ -22,12 +22,12 @@ static struct fp_num x87_nan(struct fp_num a, struct fp_num b, struct fp_env *e)
 {
 	if (a.kind == FP_BAD || b.kind == FP_BAD)
 		return fp_invalid(e);
-	if (a.kind == FP_SNAN || b.kind == FP_SNAN)
+	if (a.kind == FP_SIGNALING || b.kind == FP_SIGNALING)
 		e->flags |= FP_IE;
 	if (!fp_is_nan(a) || !fp_is_nan(b))
 		return fp_is_nan(a) ? a : b;
 	if (a.kind != b.kind)
-		return a.kind == FP_QNAN ? a : b;
+		return a.kind == FP_QUIET ? a : b;
 	if (a.mant != b.mant)
 		return a.mant > b.mant ? a : b;
 	return a.sign ? b : a;
@@ -98,7 +98,7 @@ static enum fp_order x87_compare(struct f80 a, struct f80 b, bool signal, struct
 	struct fp_num x = f80_unpack(a), y = f80_unpack(b);
 
 	if (fp_is_nan(x) || fp_is_nan(y)) {
-		if (signal || x.kind > FP_QNAN || y.kind > FP_QNAN)
+		if (signal || x.kind > FP_QUIET || y.kind > FP_QUIET)
 			e->flags |= FP_IE;
 		return FP_UNORDERED;
 	}
@@ -259,7 +259,7 @@ struct f80 f80_extract(struct f80 a, struct f80 *exponent, struct fp_env *e)
 
 static struct f80 widen(struct fp_num x, struct fp_env *e)
 {
-	if (x.kind == FP_SNAN)
+	if (x.kind == FP_SIGNALING)
 		e->flags |= FP_IE;
 	if (x.denormal)
 		e->flags |= FP_DE;
@@ -270,7 +270,7 @@ static struct f80 widen_raw(struct fp_num x, struct fp_env *e)
 {
 	if (x.denormal)
 		e->denormal = true;
-	if (x.kind == FP_SNAN)
+	if (x.kind == FP_SIGNALING)
 		return (struct f80){ x.mant | 1ull << 63, (u16)(x.sign << 15 | 0x7fff) };
 	return f80_pack(x);
 }

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/endian.h"
+#include "base/os_file.h"
 #include "pv/bzimage.h"
 #include "pv/elf.h"
 
@@ -133,21 +133,21 @@ void pv_kernel_free(struct pv_kernel *k)
 
 int pv_file_read(const char *path, const char *what, size_t max, u8 **data, size_t *len, struct error *e)
 {
-	FILE *f = fopen(path, "rb");
-	struct stat st;
+	FILE *f = os_fopen(path, "rb");
+	struct os_stat st;
 	size_t have = 0, cap = 1 << 16, n;
 	u8 *p, *q;
 	int rc = 0;
 
 	if (!f)
 		return error_set(e, -errno, "cannot open the %s %s: %s", what, path, strerror(errno));
-	if (!fstat(fileno(f), &st)) {
-		if (S_ISDIR(st.st_mode)) {
+	if (!os_fstat(fileno(f), &st)) {
+		if (st.kind == OS_DIRECTORY) {
 			fclose(f);
 			return error_set(e, -EISDIR, "the %s %s is a directory; give a file", what, path);
 		}
-		if (S_ISREG(st.st_mode) && st.st_size > 0 && (u64)st.st_size <= max)
-			cap = (size_t)st.st_size + 1;
+		if (st.kind == OS_FILE && st.size > 0 && st.size <= max)
+			cap = (size_t)st.size + 1;
 	}
 	p = malloc(cap);
 	while (p && have <= max && (n = fread(p + have, 1, cap - have, f)) > 0) {

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/os_file.h"
+
 #ifndef GRUB_XEN_DIR
 #define GRUB_XEN_DIR ""
 #endif
@@ -60,7 +62,7 @@ int bootloader_check(const struct node *g, struct error *e)
 
 static bool readable(const char *path)
 {
-	FILE *f = fopen(path, "rb");
+	FILE *f = os_fopen(path, "rb");
 
 	if (f)
 		fclose(f);

@@ -6,13 +6,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#ifndef _WIN32
-#include <unistd.h>
-#else
-#include <io.h>
-#endif
 
 #include "base/log.h"
+#include "base/os.h"
 #include "hw/host/signals.h"
 #include "ui/disks.h"
 #include "ui/guest.h"
@@ -169,7 +165,7 @@ static int start_life(struct run *r, struct error *e)
 	struct report_loading loading;
 	int rc;
 
-	report_loading_init(&loading, stderr, !isatty(2));
+	report_loading_init(&loading, stderr, !os_is_terminal(2));
 	rc = guest_load(&r->guest, &loading.hook, e);
 	report_loading_done(&loading, !rc);
 	if (!rc)
@@ -351,8 +347,10 @@ int main(int argc, char **argv)
 {
 	struct run r = { .next_progress = 0 };
 	struct error e = { "" };
-	int code, rc = options_parse(&r.o, argc, argv, stdout, &e);
+	int code, rc;
 
+	os_start(&argc, &argv);
+	rc = options_parse(&r.o, argc, argv, stdout, &e);
 	if (rc == OPTIONS_RUN) {
 		code = run_guest(&r);
 		if (r.host_up) {

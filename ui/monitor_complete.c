@@ -4,11 +4,8 @@
  */
 #include <stdio.h>
 #include <string.h>
-#ifndef _WIN32
-#include <dirent.h>
-#include <sys/stat.h>
-#endif
 
+#include "base/os_file.h"
 #include "ui/disks.h"
 #include "ui/monitor_impl.h"
 
@@ -18,42 +15,36 @@ static void offer_table(struct line_edit *le, const struct mon_command *c)
 		line_candidate(le, c->name);
 }
 
-#ifndef _WIN32
+struct offer {
+	struct line_edit *le;
+	const char *before, *base;
+	const char *dir;
+};
+
+static void offer_file(void *opaque, const char *name, bool directory)
+{
+	const struct offer *o = opaque;
+	char word[2048];
+
+	if ((name[0] == '.' && *o->base != '.') || strncmp(name, o->base, strlen(o->base)))
+		return;
+	snprintf(word, sizeof word, "%s%s%.255s%s", o->before, o->dir, name, directory ? "/" : "");
+	line_candidate(o->le, word);
+}
+
 /* Files that begin with path; before is what stands before it in the word ("file="). */
 static void offer_files(struct line_edit *le, const char *before, const char *path)
 {
-	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-	char dir[1024], word[2048];
-	struct dirent *de;
-	struct stat st;
-	DIR *dp;
+	const char *base = os_path_last(path);
+	char dir[1024];
+	struct offer o = { le, before, base, dir };
 
 	if ((size_t)(base - path) >= sizeof dir)
 		return;
 	memcpy(dir, path, (size_t)(base - path));
 	dir[base - path] = 0;
-	dp = opendir(*dir ? dir : ".");
-	if (!dp)
-		return;
-	while ((de = readdir(dp))) {
-		if (de->d_name[0] == '.' && *base != '.')
-			continue;
-		if (strncmp(de->d_name, base, strlen(base)))
-			continue;
-		snprintf(word, sizeof word, "%s%.255s", dir, de->d_name);
-		if (!stat(word, &st) && S_ISDIR(st.st_mode))
-			snprintf(word, sizeof word, "%s%s%.255s/", before, dir, de->d_name);
-		else
-			snprintf(word, sizeof word, "%s%s%.255s", before, dir, de->d_name);
-		line_candidate(le, word);
-	}
-	closedir(dp);
+	os_list_directory(dir, offer_file, &o);
 }
-#else
-static void offer_files(struct line_edit *le, const char *before, const char *path)
-{
-}
-#endif
 
 static void offer_nodes(struct line_edit *le, const struct guest *g, const char *dir)
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "base/os_file.h"
 #include "cpu/x86/state.h"
 #include "pv/mm.h"
 #include "ui/disasm.h"
@@ -433,7 +434,7 @@ static void save(struct mon *m, enum space space, struct mon_args *a)
 
 	if (!piece_of(m, a, &addr, &size))
 		return;
-	f = fopen(a->w[2], "wb");
+	f = os_fopen(a->w[2], "wb");
 	if (!f) {
 		mon_printf(m, "%.200s: cannot be written (%s)\n", a->w[2], strerror(errno));
 		return;

@@ -9,11 +9,8 @@
 
 #include <inttypes.h>
 #include <string.h>
-#ifndef _WIN32
-#include <sys/resource.h>
-#include <unistd.h>
-#endif
 
+#include "base/os.h"
 #include "ui/disasm.h"
 
 /* Bytes of guest code; stops at the first that cannot be read. */
@@ -108,35 +105,6 @@ void report_crash(struct domain *d, FILE *out)
 	fflush(out);
 }
 
-/* Resident memory of this process in bytes: now where the system tells, else its maximum. */
-static u64 resident_bytes(void)
-{
-#ifdef _WIN32
-	return 0;
-#else
-	struct rusage ru;
-#ifdef __linux__
-	FILE *f = fopen("/proc/self/statm", "r");
-	unsigned long long pages = 0;
-
-	if (f) {
-		if (fscanf(f, "%*u %llu", &pages) != 1)
-			pages = 0;
-		fclose(f);
-		if (pages)
-			return pages * (u64)sysconf(_SC_PAGESIZE);
-	}
-#endif
-	if (getrusage(RUSAGE_SELF, &ru))
-		return 0;
-#ifdef __APPLE__
-	return (u64)ru.ru_maxrss;
-#else
-	return (u64)ru.ru_maxrss * 1024;
-#endif
-#endif
-}
-
 static double per_second(u64 n, u64 ns)
 {
 	return ns ? (double)n * 1e9 / (double)ns : 0;
@@ -151,7 +119,7 @@ void report_stats(struct domain *d, const struct report_totals *t, FILE *out)
 	fprintf(out, "guest time:      %" PRIu64 ".%09" PRIu64 " s\n", guest_ns / 1000000000, guest_ns % 1000000000);
 	fprintf(out, "host time:       %.3f s\n", (double)host_ns / 1e9);
 	fprintf(out, "speed:           %.1f MIPS\n", per_second(n, host_ns) / 1e6);
-	fprintf(out, "resident memory: %.1f MiB\n", (double)resident_bytes() / 1048576);
+	fprintf(out, "resident memory: %.1f MiB\n", (double)os_resident_bytes() / 1048576);
 	if (t->reboots)
 		fprintf(out, "reboots:         %" PRIu32 "\n", t->reboots);
 	fprintf(out, "state hash:      %016" PRIx64 "\n", domain_hash(d));

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os_file.h"
 #include "hw/host/keys.h"
 #include "pv/pv.h"
 #include "pv/vfb.h"
@@ -207,7 +208,7 @@ void screen_dump(struct screen *s)
 		return;
 	for (i = 1; i < DUMPS_MAX; i++) {
 		snprintf(path, sizeof path, "%s-%u.png", s->node->name, i);
-		f = fopen(path, "rb");
+		f = os_fopen(path, "rb");
 		if (!f)
 			break;
 		fclose(f);

@@ -10,18 +10,13 @@
 
 #include <errno.h>
 
-#if HAVE_VNCSERVER && !defined(_WIN32)
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
+#if HAVE_VNCSERVER
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "base/os.h"
+#include "base/os_socket.h"
 #include "ui/vnc_impl.h"
 
 bool vnc_available(void)
@@ -96,8 +91,7 @@ void vnc_queue(struct vnc *v, const struct vnc_event *ev)
 	else if (v->nqueue < ARRAY_SIZE(v->queue))
 		v->queue[v->nqueue++] = *ev;
 	pthread_mutex_unlock(&v->lock);
-	if (write(v->wake[1], "", 1) < 0)
-		return; /* full: it is read as it is */
+	os_wake(v->wake[1]);
 }
 
 static void pointer(struct vnc *v, const struct vnc_event *ev)
@@ -151,11 +145,9 @@ static void on_queue(void *opaque, u32 events)
 {
 	struct vnc *v = opaque;
 	struct vnc_event take[ARRAY_SIZE(v->queue)];
-	char sink[64];
 	u32 n, i;
 
-	while (read(v->wake[0], sink, sizeof sink) > 0)
-		;
+	os_wake_clear(v->wake[0]);
 	pthread_mutex_lock(&v->lock);
 	n = v->nqueue;
 	memcpy(take, v->queue, n * sizeof *take);
@@ -181,7 +173,7 @@ static void name_peer(int fd, char *out, size_t n)
 	char host[48], port[8];
 
 	snprintf(out, n, "a local socket");
-	if (!getpeername(fd, (struct sockaddr *)&a, &len) && (a.ss_family == AF_INET || a.ss_family == AF_INET6) &&
+	if (!os_getpeername(fd, (struct sockaddr *)&a, &len) && (a.ss_family == AF_INET || a.ss_family == AF_INET6) &&
 	    !getnameinfo((struct sockaddr *)&a, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
 		snprintf(out, n, a.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
@@ -191,14 +183,14 @@ int vnc_serve(struct vnc *v, int fd)
 	struct viewer *c;
 
 	if (v->nviewers >= VNC_VIEWERS) {
-		close(fd);
+		os_close(fd);
 		return -EBUSY;
 	}
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	os_prepare(fd);
 	if (!v->listener) {
 		v->listener = display_listen(v->display, &listener_ops, v);
 		if (!v->listener || !v->pixels) {
-			close(fd);
+			os_close(fd);
 			return -ENOMEM;
 		}
 	}
@@ -222,7 +214,7 @@ static void on_accept(void *opaque, u32 events)
 	u32 i;
 
 	for (i = 0; i < v->nlisten; i++) {
-		int fd = accept(v->listen[i], NULL, NULL);
+		int fd = os_accept(v->listen[i], NULL, NULL);
 
 		if (fd >= 0)
 			vnc_serve(v, fd);
@@ -234,8 +226,7 @@ static int take_listener(struct vnc *v, int fd)
 	v->items[v->nlisten] = poll_add(v->poll, fd, POLL_READABLE, on_accept, v);
 	if (!v->items[v->nlisten])
 		return -ENOMEM;
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	os_prepare(fd);
 	v->listen[v->nlisten++] = fd;
 	return 0;
 }
@@ -243,23 +234,23 @@ static int take_listener(struct vnc *v, int fd)
 static int listen_unix(struct vnc *v, const struct vnc_spec *spec, struct error *e)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	struct stat st;
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0), rc;
+	struct os_stat st;
+	int fd = os_socket(AF_UNIX, SOCK_STREAM, 0), rc;
 
 	memcpy(a.sun_path, spec->host, MIN(strlen(spec->host), sizeof a.sun_path - 1));
 	/* One that was left behind by a process that is gone is in nobody's way. */
-	if (fd >= 0 && !stat(spec->host, &st) && S_ISSOCK(st.st_mode)) {
-		if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0 && errno == ECONNREFUSED)
-			unlink(spec->host);
-		close(fd);
-		fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (fd >= 0 && !os_stat(spec->host, &st) && st.kind == OS_SOCKET) {
+		if (os_connect(fd, (struct sockaddr *)&a, sizeof a) < 0 && errno == ECONNREFUSED)
+			os_unlink(spec->host);
+		os_close(fd);
+		fd = os_socket(AF_UNIX, SOCK_STREAM, 0);
 	}
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, 8)) {
+	if (fd < 0 || os_bind(fd, (struct sockaddr *)&a, sizeof a) || os_listen(fd, 8)) {
 		rc = -errno;
 		if (fd >= 0)
-			close(fd);
+			os_close(fd);
 		return error_set(e, rc, "no socket can be made at %s (%s): choose another path, or remove what is there", spec->host,
-				 strerror(-rc));
+				 os_strerror(-rc));
 	}
 	snprintf(v->path, sizeof v->path, "%s", spec->host);
 	snprintf(v->address, sizeof v->address, "%s", spec->host);
@@ -277,19 +268,19 @@ static int listen_port(struct vnc *v, const struct vnc_spec *spec, u32 port)
 	if (getaddrinfo(*spec->host ? spec->host : NULL, service, &hints, &list))
 		return -ENOENT;
 	for (a = list; a && !rc && v->nlisten < VNC_LISTEN; a = a->ai_next) {
-		int fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
+		int fd = os_socket(a->ai_family, a->ai_socktype, a->ai_protocol);
 
 		if (fd < 0)
 			continue; /* a host without IPv6 */
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+		os_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 #ifdef IPV6_V6ONLY
 		if (a->ai_family == AF_INET6)
-			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+			os_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
 #endif
-		if (bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, 8)) {
+		if (os_bind(fd, a->ai_addr, a->ai_addrlen) || os_listen(fd, 8)) {
 			int err = errno;
 
-			close(fd);
+			os_close(fd);
 			if (a->ai_family == AF_INET6 && err == EADDRNOTAVAIL)
 				continue;
 			rc = -err;
@@ -308,7 +299,7 @@ static void stop_listening(struct vnc *v)
 	while (v->nlisten) {
 		v->nlisten--;
 		poll_remove(v->poll, v->items[v->nlisten]);
-		close(v->listen[v->nlisten]);
+		os_close(v->listen[v->nlisten]);
 	}
 }
 
@@ -332,7 +323,7 @@ static int listen_tcp(struct vnc *v, const struct vnc_spec *spec, struct error *
 		return error_set(e, rc, "%s is no address of this computer: use localhost, 0.0.0.0 or a name it has", host);
 	if (rc)
 		return error_set(e, rc, "nothing can listen on port %u of %s (%s): choose another", VNC_PORT + spec->first, host,
-				 strerror(-rc));
+				 os_strerror(-rc));
 	return 0;
 }
 
@@ -342,16 +333,12 @@ struct vnc *vnc_open(const struct vnc_spec *spec, struct display *d, struct poll
 		     const char *name, struct error *e)
 {
 	struct vnc *v = calloc(1, sizeof *v);
-	int i, rc;
+	int rc;
 
-	if (!v || pipe(v->wake)) {
+	if (!v || os_wake_open(v->wake)) {
 		free(v);
 		error_set(e, -ENOMEM, "the host is out of memory or files");
 		return NULL;
-	}
-	for (i = 0; i < 2; i++) {
-		fcntl(v->wake[i], F_SETFL, fcntl(v->wake[i], F_GETFL) | O_NONBLOCK);
-		fcntl(v->wake[i], F_SETFD, FD_CLOEXEC);
 	}
 	pthread_mutex_init(&v->lock, NULL);
 	v->display = d;
@@ -391,10 +378,9 @@ void vnc_close(struct vnc *v)
 	viewers_exit(v);
 	display_unlisten(v->listener);
 	poll_remove(v->poll, v->wake_item);
-	close(v->wake[0]);
-	close(v->wake[1]);
+	os_wake_close(v->wake);
 	if (*v->path)
-		unlink(v->path);
+		os_unlink(v->path);
 	pthread_mutex_destroy(&v->lock);
 	free(v->pixels);
 	free(v);
@@ -441,7 +427,7 @@ void vnc_set_password(struct vnc *v, const char *secret)
 
 #else
 
-#include <unistd.h>
+#include "base/os_file.h"
 
 bool vnc_available(void)
 {
@@ -485,7 +471,7 @@ void vnc_set_password(struct vnc *v, const char *secret)
 
 int vnc_serve(struct vnc *v, int fd)
 {
-	close(fd);
+	os_close(fd);
 	return -ENOSYS;
 }
 

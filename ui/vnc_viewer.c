@@ -6,22 +6,18 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
-#if HAVE_VNCSERVER && !defined(_WIN32)
+#if HAVE_VNCSERVER
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <rfb/rfb.h>
 
 #include "base/endian.h"
+#include "base/os_socket.h"
+#include "base/os_thread.h"
 #include "ui/vnc_impl.h"
 
 #define STALL_MS 20000 /* a viewer that takes or sends nothing for so long in the middle of a message is dropped */
@@ -109,16 +105,13 @@ static void on_gone(rfbClientPtr cl)
 /* Waits until host time, or until the viewer has to stop. */
 static void wait_until(struct viewer *c, u64 when)
 {
-	struct pollfd p = { .fd = c->wake[0], .events = POLLIN };
+	struct os_pollfd p = { .fd = c->wake[0], .events = POLLIN };
 	bool stop = false;
 	u64 now;
 
 	while (!stop && (now = host_now()) < when) {
-		char sink[16];
-
-		poll(&p, 1, (int)MIN((when - now) / 1000000 + 1, 1000));
-		while (read(c->wake[0], sink, sizeof sink) > 0)
-			;
+		os_poll(&p, 1, (i64)MIN(when - now, 1000000000));
+		os_wake_clear(c->wake[0]);
 		pthread_mutex_lock(&c->v->lock);
 		stop = c->stop;
 		pthread_mutex_unlock(&c->v->lock);
@@ -239,12 +232,10 @@ static bool serve(struct viewer *c)
 	u64 begun = host_now();
 
 	while (more && r->client) {
-		struct pollfd p[2] = { { .fd = c->fd, .events = POLLIN }, { .fd = c->wake[0], .events = POLLIN } };
-		char sink[64];
+		struct os_pollfd p[2] = { { .fd = c->fd, .events = POLLIN }, { .fd = c->wake[0], .events = POLLIN } };
 
-		poll(p, 2, login ? 1000 : -1);
-		while (read(c->wake[0], sink, sizeof sink) > 0)
-			;
+		os_poll(p, 2, login ? 1000000000 : -1);
+		os_wake_clear(c->wake[0]);
 		pthread_mutex_lock(&c->v->lock);
 		more = !c->stop && take_picture(c);
 		pthread_mutex_unlock(&c->v->lock);
@@ -346,11 +337,7 @@ static void *run(void *opaque)
 {
 	struct viewer *c = opaque;
 	struct rfb *r = c->rfb;
-	sigset_t all;
 
-	/* Signals are the main thread's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	if (open_screen(c))
 		serve(c);
 	if (r->client) {
@@ -363,12 +350,11 @@ static void *run(void *opaque)
 		rfbScreenCleanup(r->screen);
 	}
 	free(r->pixels);
-	shutdown(c->fd, SHUT_RDWR);
+	os_shutdown(c->fd, SHUT_RDWR);
 	pthread_mutex_lock(&c->v->lock);
 	c->over = true;
 	pthread_mutex_unlock(&c->v->lock);
-	if (write(c->v->wake[1], "", 1) < 0)
-		return NULL; /* full: it is looked at anyway */
+	os_wake(c->v->wake[1]);
 	return NULL;
 }
 
@@ -400,25 +386,19 @@ void viewers_exit(struct vnc *v)
 struct viewer *viewer_new(struct vnc *v, int fd)
 {
 	struct viewer *c = calloc(1, sizeof *c);
-	int i;
 
 	/* The library waits with select(). */
-	if (!c || fd >= FD_SETSIZE || pipe(c->wake)) {
+	if (!c || fd >= FD_SETSIZE || os_wake_open(c->wake)) {
 		free(c);
-		close(fd);
+		os_close(fd);
 		return NULL;
-	}
-	for (i = 0; i < 2; i++) {
-		fcntl(c->wake[i], F_SETFL, fcntl(c->wake[i], F_GETFL) | O_NONBLOCK);
-		fcntl(c->wake[i], F_SETFD, FD_CLOEXEC);
 	}
 	c->v = v;
 	c->fd = fd;
 	c->rfb = calloc(1, sizeof *c->rfb);
-	if (!c->rfb || pthread_create(&c->thread, NULL, run, c)) {
-		close(c->wake[0]);
-		close(c->wake[1]);
-		close(fd);
+	if (!c->rfb || os_thread_create(&c->thread, run, c)) {
+		os_wake_close(c->wake);
+		os_close(fd);
 		free(c->rfb);
 		free(c);
 		return NULL;
@@ -438,8 +418,7 @@ void viewer_changed(struct viewer *c, const struct rect *r)
 
 void viewer_wake(struct viewer *c)
 {
-	if (write(c->wake[1], "", 1) < 0)
-		return; /* full: it will look anyway */
+	os_wake(c->wake[1]);
 }
 
 void viewer_stop(struct viewer *c)
@@ -448,7 +427,7 @@ void viewer_stop(struct viewer *c)
 	c->stop = true;
 	/* Whatever it waits for on its socket ends now. */
 	if (!c->over)
-		shutdown(c->fd, SHUT_RDWR);
+		os_shutdown(c->fd, SHUT_RDWR);
 	pthread_mutex_unlock(&c->v->lock);
 	viewer_wake(c);
 }
@@ -456,9 +435,8 @@ void viewer_stop(struct viewer *c)
 void viewer_free(struct viewer *c)
 {
 	pthread_join(c->thread, NULL);
-	close(c->fd);
-	close(c->wake[0]);
-	close(c->wake[1]);
+	os_close(c->fd);
+	os_wake_close(c->wake);
 	free(c->rfb);
 	free(c);
 }

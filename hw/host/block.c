@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os_file.h"
 #include "hw/host/block_queue.h"
 
 static const char *const cache_names[] = { "writeback", "none", "writethrough", "directsync", "unsafe" };
@@ -57,20 +58,9 @@ static int open_format(struct block_node *file, const char *format, bool readonl
 /* The directory of above and the name behind it, unless the name stands for itself. NULL: no memory. */
 static char *backing_path(const char *above, const char *name)
 {
-	const char *slash = strrchr(above, '/');
-	size_t dir, n = strlen(name);
-	char *path;
+	size_t dir = os_path_is_absolute(name) ? 0 : (size_t)(os_path_last(above) - above), n = strlen(name);
+	char *path = malloc(dir + n + 1);
 
-#ifdef _WIN32
-	const char *back = strrchr(above, '\\');
-
-	if (back && (!slash || back > slash))
-		slash = back;
-	if (name[0] == '\\' || (name[0] && name[1] == ':'))
-		slash = NULL;
-#endif
-	dir = slash && *name != '/' ? (size_t)(slash - above) + 1 : 0;
-	path = malloc(dir + n + 1);
 	if (path) {
 		memcpy(path, above, dir);
 		memcpy(path + dir, name, n + 1);

@@ -1,44 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Files and disks of the host as block nodes (POSIX, and what Linux, the BSDs and macOS add to it). Left out: io_uring
- * and its like; requests run on threads.
+ * Files and disks of the host as block nodes (base/os_file.h). Left out: io_uring and its like; requests run on threads.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* O_DIRECT, fallocate() */
+#define _GNU_SOURCE /* O_DIRECT */
 #endif
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#ifndef _WIN32
-#include <sys/ioctl.h>
-#include <sys/uio.h>
-#endif
-#ifdef __linux__
-#include <linux/falloc.h>
-#include <linux/fs.h>
-#endif
 
+#include "base/os.h"
+#include "base/os_file.h"
 #include "hw/host/block_impl.h"
-
-#ifdef _WIN32
-#include <io.h>
-#define HAVE_VECTORS 0
-#else
-#define HAVE_VECTORS 1
-#endif
-#ifndef O_BINARY
-#define O_BINARY 0
-#endif
-#ifndef O_CLOEXEC
-#define O_CLOEXEC 0
-#endif
-#ifndef O_NONBLOCK
-#define O_NONBLOCK 0
-#endif
 
 #define AT_ONCE 64 /* pieces of memory in one call */
 
@@ -47,7 +21,7 @@ struct file {
 	char *path;
 	int fd;
 	u32 align;             /* of offset, length and memory with O_DIRECT; 1 without */
-	pthread_mutex_t lock;  /* who reads, changes and writes back what is not aligned; positions on Windows */
+	pthread_mutex_t lock;  /* who reads, changes and writes back what is not aligned */
 	bool disk;             /* a host disk, not a file */
 	int failed;            /* a flush failed: what it should have written may be gone, and no later one can know */
 	bool no_zero, no_hole; /* the file system cannot */
@@ -60,22 +34,6 @@ static struct file *file_of(struct block_node *n)
 
 /* ---- plain transfers: bytes moved, or -errno ---- */
 
-#ifdef _WIN32
-static ssize_t transfer(struct file *f, bool write_it, u64 off, const struct block_slice *s)
-{
-	void *p = (u8 *)s->vec->base + s->skip;
-	unsigned n = (unsigned)MIN(MIN(s->len, s->vec->len - s->skip), 1u << 30);
-	ssize_t rc;
-
-	pthread_mutex_lock(&f->lock);
-	if (_lseeki64(f->fd, (i64)off, SEEK_SET) < 0)
-		rc = -errno;
-	else if ((rc = write_it ? _write(f->fd, p, n) : _read(f->fd, p, n)) < 0)
-		rc = -errno;
-	pthread_mutex_unlock(&f->lock);
-	return rc;
-}
-#else
 static ssize_t transfer(struct file *f, bool write_it, u64 off, const struct block_slice *s)
 {
 	struct iovec v[AT_ONCE];
@@ -83,7 +41,6 @@ static ssize_t transfer(struct file *f, bool write_it, u64 off, const struct blo
 	u64 left = s->len;
 	int n = 0;
 	u32 i;
-	ssize_t rc;
 
 	for (i = 0; i < s->n && left && n < AT_ONCE; i++) {
 		size_t k = (size_t)MIN(left, s->vec[i].len - skip);
@@ -97,16 +54,8 @@ static ssize_t transfer(struct file *f, bool write_it, u64 off, const struct blo
 			break;
 		skip = 0;
 	}
-	do {
-		if (n == 1)
-			rc = write_it ? pwrite(f->fd, v[0].iov_base, v[0].iov_len, (off_t)off)
-				      : pread(f->fd, v[0].iov_base, v[0].iov_len, (off_t)off);
-		else
-			rc = write_it ? pwritev(f->fd, v, n, (off_t)off) : preadv(f->fd, v, n, (off_t)off);
-	} while (rc < 0 && errno == EINTR);
-	return rc < 0 ? -errno : rc;
+	return os_transfer(f->fd, write_it, v, n, off);
 }
-#endif
 
 static int transfer_all(struct file *f, bool write_it, u64 off, struct block_slice s)
 {
@@ -151,26 +100,6 @@ static bool aligned(const struct file *f, u64 off, const struct block_slice *s)
 
 #define BOUNCE (1u << 20)
 
-static void *aligned_alloc_of(size_t n)
-{
-#ifdef _WIN32
-	return _aligned_malloc(n, 4096);
-#else
-	void *p;
-
-	return posix_memalign(&p, 4096, n) ? NULL : p;
-#endif
-}
-
-static void aligned_free(void *p)
-{
-#ifdef _WIN32
-	_aligned_free(p);
-#else
-	free(p);
-#endif
-}
-
 /* One piece, [off, off + len) within [start, end), at most BOUNCE bytes. */
 static int bounce_piece(struct file *f, bool write_it, u64 off, const struct block_slice *s, u8 *p)
 {
@@ -193,7 +122,7 @@ static int bounce_piece(struct file *f, bool write_it, u64 off, const struct blo
 
 static int bounce(struct file *f, bool write_it, u64 off, const struct block_slice *s)
 {
-	u8 *p = aligned_alloc_of(BOUNCE + 2 * (size_t)f->align);
+	u8 *p = os_page_alloc(BOUNCE + 2 * (size_t)f->align);
 	u64 done = 0;
 	int rc = p ? 0 : -ENOMEM;
 
@@ -207,7 +136,7 @@ static int bounce(struct file *f, bool write_it, u64 off, const struct block_sli
 	}
 	if (write_it)
 		pthread_mutex_unlock(&f->lock);
-	aligned_free(p);
+	os_page_free(p);
 	return rc;
 }
 
@@ -227,19 +156,6 @@ static int file_write(struct block_node *n, u64 off, const struct block_slice *s
 
 /* ---- the rest ---- */
 
-static int sync_data(int fd)
-{
-#if defined(_WIN32)
-	return _commit(fd) ? -errno : 0;
-#elif defined(__APPLE__)
-	return fcntl(fd, F_FULLFSYNC) && fsync(fd) ? -errno : 0;
-#elif defined(_POSIX_SYNCHRONIZED_IO) && _POSIX_SYNCHRONIZED_IO > 0
-	return fdatasync(fd) ? -errno : 0;
-#else
-	return fsync(fd) ? -errno : 0;
-#endif
-}
-
 static int file_flush(struct block_node *n)
 {
 	struct file *f = file_of(n);
@@ -251,53 +167,33 @@ static int file_flush(struct block_node *n)
 	rc = __atomic_load_n(&f->failed, __ATOMIC_RELAXED);
 	if (rc)
 		return rc;
-	do
-		rc = sync_data(f->fd);
-	while (rc == -EINTR);
+	rc = os_sync(f->fd);
 	if (rc)
 		__atomic_store_n(&f->failed, rc, __ATOMIC_RELAXED);
 	return rc;
 }
 
-/* 0, or -ENOTSUP: do it another way. */
+/* Remembers what the file system cannot. 0, or -ENOTSUP: do it another way. */
+static int learn(int rc, bool *never)
+{
+	if (rc != -ENOSYS)
+		return rc;
+	__atomic_store_n(never, true, __ATOMIC_RELAXED);
+	return -ENOTSUP;
+}
+
 static int punch(struct file *f, u64 off, u64 len)
 {
-#if defined(__linux__) && defined(FALLOC_FL_PUNCH_HOLE)
-	int rc;
-
 	if (__atomic_load_n(&f->no_hole, __ATOMIC_RELAXED))
 		return -ENOTSUP;
-	do
-		rc = fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len);
-	while (rc && errno == EINTR);
-	if (!rc)
-		return 0;
-	if (errno == EOPNOTSUPP || errno == ENOSYS || errno == ENODEV)
-		__atomic_store_n(&f->no_hole, true, __ATOMIC_RELAXED);
-	return errno == EIO ? -EIO : -ENOTSUP;
-#else
-	return -ENOTSUP;
-#endif
+	return learn(os_punch_hole(f->fd, off, len), &f->no_hole);
 }
 
 static int zero_range(struct file *f, u64 off, u64 len)
 {
-#if defined(__linux__) && defined(FALLOC_FL_ZERO_RANGE)
-	int rc;
-
 	if (__atomic_load_n(&f->no_zero, __ATOMIC_RELAXED))
 		return -ENOTSUP;
-	do
-		rc = fallocate(f->fd, FALLOC_FL_ZERO_RANGE, (off_t)off, (off_t)len);
-	while (rc && errno == EINTR);
-	if (!rc)
-		return 0;
-	if (errno == EOPNOTSUPP || errno == ENOSYS || errno == ENODEV)
-		__atomic_store_n(&f->no_zero, true, __ATOMIC_RELAXED);
-	return errno == EIO || errno == ENOSPC ? -errno : -ENOTSUP;
-#else
-	return -ENOTSUP;
-#endif
+	return learn(os_zero_range(f->fd, off, len), &f->no_zero);
 }
 
 static int file_zero(struct block_node *n, u64 off, u64 len, u32 flags)
@@ -331,23 +227,13 @@ static int file_discard(struct block_node *n, u64 off, u64 len)
 	return rc == -ENOTSUP ? 0 : rc;
 }
 
-static i64 file_length(const struct file *f)
-{
-#ifdef _WIN32
-	i64 r = _lseeki64(f->fd, 0, SEEK_END);
-#else
-	i64 r = (i64)lseek(f->fd, 0, SEEK_END);
-#endif
-
-	return r < 0 ? -errno : r;
-}
-
 static int file_resize(struct block_node *n, u64 size, struct error *e)
 {
 	struct file *f = file_of(n);
+	int rc;
 
 	if (f->disk) {
-		i64 now = file_length(f);
+		i64 now = os_length(f->fd);
 
 		if (now < 0 || (u64)now < size)
 			return error_set(
@@ -359,12 +245,10 @@ static int file_resize(struct block_node *n, u64 size, struct error *e)
 	}
 	if (size < n->size)
 		return error_set(e, -ENOTSUP, "%.300s: an image does not shrink", n->name);
-	if (ftruncate(f->fd, (off_t)size)) {
-		int rc = -errno;
-
+	rc = os_truncate(f->fd, size);
+	if (rc)
 		return error_set(e, rc, "%.300s: cannot grow to %llu bytes: %s", n->name, (unsigned long long)size,
 				 strerror(-rc));
-	}
 	n->size = size;
 	return 0;
 }
@@ -374,7 +258,7 @@ static void file_close(struct block_node *n)
 	struct file *f = file_of(n);
 
 	if (f->fd >= 0)
-		close(f->fd);
+		os_close(f->fd);
 	pthread_mutex_destroy(&f->lock);
 	free(f->path);
 	free(f);
@@ -416,7 +300,7 @@ static int open_sentence(const char *path, int err, bool readonly, struct error 
 /* The alignment that O_DIRECT wants: what a read at 0 gets away with. */
 static int find_align(struct file *f)
 {
-	u8 *p = aligned_alloc_of(4096);
+	u8 *p = os_page_alloc(4096);
 	u32 n;
 
 	if (!p)
@@ -432,43 +316,36 @@ static int find_align(struct file *f)
 				break;
 		}
 	}
-	aligned_free(p);
+	os_page_free(p);
 	f->align = n;
 	return 0;
 }
 
 static int check_kind(struct file *f, bool readonly, struct error *e)
 {
-	struct stat st;
+	struct os_stat st;
 	i64 len;
 
-	if (fstat(f->fd, &st))
+	if (os_fstat(f->fd, &st))
 		return open_sentence(f->path, errno, readonly, e);
-	if (S_ISDIR(st.st_mode))
+	if (st.kind == OS_DIRECTORY)
 		return open_sentence(f->path, EISDIR, readonly, e);
-#ifdef S_ISBLK
-	f->disk = S_ISBLK(st.st_mode);
-#endif
-#if defined(__FreeBSD__) || defined(__OpenBSD__) || defined(__NetBSD__) || defined(__APPLE__)
-	f->disk |= S_ISCHR(st.st_mode); /* raw disks are character devices there */
-#endif
-	if (!f->disk && !S_ISREG(st.st_mode))
+	f->disk = st.kind == OS_DISK;
+	if (!f->disk && st.kind != OS_FILE)
 		return error_set(e, -EINVAL, "%.300s is neither a file nor a disk", f->path);
-	len = file_length(f);
+	len = os_length(f->fd);
 	if (len < 0)
 		return open_sentence(f->path, (int)-len, readonly, e);
 	f->node.size = (u64)len;
 	f->node.fixed = f->disk;
-	f->node.dev = (u64)st.st_dev;
-	f->node.ino = (u64)st.st_ino;
-#ifdef BLKSSZGET
+	f->node.dev = st.dev;
+	f->node.ino = st.ino;
 	if (f->disk) {
-		int sector = 512;
+		u32 sector = os_sector_size(f->fd);
 
-		if (!ioctl(f->fd, BLKSSZGET, &sector) && sector > 512 && sector <= 4096)
+		if (sector > 512 && sector <= 4096)
 			f->node.sector = 4096;
 	}
-#endif
 	return 0;
 }
 
@@ -501,14 +378,14 @@ static bool looped(const struct file *f, const struct block_chain *chain)
 
 static int open_fd(struct file *f, bool readonly, bool direct)
 {
-	int flags = (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_BINARY | O_NONBLOCK;
+	int flags = (readonly ? O_RDONLY : O_RDWR) | O_NONBLOCK;
 
 #ifdef O_DIRECT
 	if (direct)
 		flags |= O_DIRECT;
 #endif
 	/* O_NONBLOCK: a pipe that somebody calls an image must not hang us. */
-	f->fd = open(f->path, flags);
+	f->fd = os_open(f->path, flags, 0);
 	if (f->fd < 0)
 		return -errno;
 #if !defined(O_DIRECT) && defined(F_NOCACHE)
@@ -554,37 +431,15 @@ int block_file_open(const char *path, bool readonly, enum block_cache cache, con
 
 int block_file_temp(struct block_node **out, struct error *e)
 {
-	const char *dir = getenv("TMPDIR");
-	char path[512];
-	struct file *f;
-	int rc = 0;
+	char dir[304];
+	struct file *f = file_new("snapshot");
+	int rc;
 
-#ifdef _WIN32
-	if (!dir && !(dir = getenv("TEMP")))
-		dir = ".";
-#else
-	if (!dir || !*dir)
-		dir = "/var/tmp"; /* as big as a disk may become, /tmp is often memory */
-#endif
-	snprintf(path, sizeof path, "%.400s/paravane-XXXXXX", dir);
-	f = file_new(path);
 	if (!f)
 		return error_set(e, -ENOMEM, "snapshot: the host is out of memory");
 	f->node.nosync = true;
-#ifdef _WIN32
-	if (!_mktemp(f->path) ||
-	    (f->fd = open(f->path, O_RDWR | O_CREAT | O_EXCL | _O_BINARY | _O_TEMPORARY, 0600)) < 0)
-		rc = -errno;
-#else
-	f->fd = mkstemp(f->path);
-	if (f->fd < 0) {
-		rc = -errno;
-	} else {
-		fcntl(f->fd, F_SETFD, FD_CLOEXEC);
-		unlink(f->path);
-	}
-#endif
-	if (rc) {
+	rc = f->fd = os_temp_file(dir, sizeof dir);
+	if (rc < 0) {
 		error_set(e, rc, "snapshot: no temporary file in %.300s: %s; set TMPDIR to a place with room", dir,
 			  strerror(-rc));
 		file_close(&f->node);

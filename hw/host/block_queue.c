@@ -4,12 +4,11 @@
  * see requests, memory of the caller's and files, nothing else.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/os_socket.h"
+#include "base/os_thread.h"
 #include "hw/host/block_queue.h"
 
 #define REAP_MAX 256 /* completions at once, so that others who poll have their turn */
@@ -39,13 +38,8 @@ static void put_done(struct block *b, struct block_request *r)
 	*b->done_tail = r;
 	b->done_tail = &r->next;
 	pthread_cond_signal(&b->finished);
-	if (first && b->wake[1] >= 0) {
-		ssize_t n;
-
-		do
-			n = write(b->wake[1], "", 1);
-		while (n < 0 && errno == EINTR);
-	}
+	if (first && b->wake[1] >= 0)
+		os_wake(b->wake[1]);
 }
 
 /* Under lock. */
@@ -106,18 +100,8 @@ static void *worker(void *opaque)
 
 static bool start_thread(struct block *b)
 {
-	int rc;
-#ifndef _WIN32
-	sigset_t all, old;
+	int rc = os_thread_create(&b->threads[b->nthreads], worker, b);
 
-	/* Signals are for the main thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-#endif
-	rc = pthread_create(&b->threads[b->nthreads], NULL, worker, b);
-#ifndef _WIN32
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-#endif
 	if (!rc)
 		b->nthreads++;
 	return !rc;
@@ -156,14 +140,6 @@ void block_submit(struct block *b, struct block_request *r)
 	block_submit_late(b, r, true);
 }
 
-static void drain_wake(struct block *b)
-{
-	char sink[16];
-
-	while (b->wake[0] >= 0 && read(b->wake[0], sink, sizeof sink) > 0)
-		;
-}
-
 /* The next one that has completed. The byte in the pipe stays for as long as there are more. */
 static struct block_request *take_done(struct block *b)
 {
@@ -175,7 +151,8 @@ static struct block_request *take_done(struct block *b)
 		b->done = r->next;
 	if (!b->done) {
 		b->done_tail = &b->done;
-		drain_wake(b);
+		if (b->wake[0] >= 0)
+			os_wake_clear(b->wake[0]);
 	}
 	pthread_mutex_unlock(&b->lock);
 	return r;
@@ -187,7 +164,7 @@ enum fault { FULL, READ_FAILS, WRITE_FAILS };
  * Who asked is told of each failure, the person of the first of a kind only: a guest asks again and again. What was no fault
  * of the host's is none of the person's business.
  */
-static void tell(struct block *b, enum block_op op, int rc)
+static void tell_person(struct block *b, enum block_op op, int rc)
 {
 	enum fault kind = rc == -ENOSPC ? FULL : op == BLOCK_READ ? READ_FAILS : WRITE_FAILS;
 
@@ -218,7 +195,7 @@ u32 block_reap(struct block *b)
 		b->stats.ops[op]++;
 		if (r->result) {
 			b->stats.errors[op]++;
-			tell(b, (enum block_op)op, r->result);
+			tell_person(b, (enum block_op)op, r->result);
 		} else if (op != BLOCK_FLUSH) {
 			b->stats.bytes[op] += r->length;
 		}
@@ -278,30 +255,15 @@ u32 block_in_flight(const struct block *b)
 	return b->in_flight;
 }
 
-#ifdef _WIN32
-/* Descriptors cannot be polled there: looked at now and then. */
 static int open_wake(struct block *b, struct poll_set *ps)
 {
-	b->it = poll_every(ps, 1000000, on_wake, b);
-	return b->it ? 0 : -ENOMEM;
-}
-#else
-static int open_wake(struct block *b, struct poll_set *ps)
-{
-	int i;
+	int rc = os_wake_open(b->wake);
 
-	if (pipe(b->wake)) {
-		b->wake[0] = b->wake[1] = -1;
-		return -errno;
-	}
-	for (i = 0; i < 2; i++) {
-		fcntl(b->wake[i], F_SETFL, fcntl(b->wake[i], F_GETFL) | O_NONBLOCK);
-		fcntl(b->wake[i], F_SETFD, FD_CLOEXEC);
-	}
+	if (rc)
+		return rc;
 	b->it = poll_add(ps, b->wake[0], POLL_READABLE, on_wake, b);
 	return b->it ? 0 : -ENOMEM;
 }
-#endif
 
 int block_queue_init(struct block *b, struct poll_set *ps)
 {
@@ -329,9 +291,7 @@ void block_queue_end(struct block *b)
 		pthread_join(b->threads[i], NULL);
 	if (b->ps)
 		poll_remove(b->ps, b->it);
-	for (i = 0; i < 2; i++)
-		if (b->wake[i] >= 0)
-			close(b->wake[i]);
+	os_wake_close(b->wake);
 	pthread_cond_destroy(&b->work);
 	pthread_cond_destroy(&b->finished);
 	pthread_mutex_destroy(&b->lock);

@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/os_file.h"
 #include "hw/host/chardev_impl.h"
 #include "hw/host/signals.h"
 
@@ -208,7 +208,7 @@ static void on_readable(void *opaque, u32 events)
 		}
 		want = MIN(want, room);
 	}
-	n = read(cd->rfd, bytes, want);
+	n = os_read(cd->rfd, bytes, want);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {

@@ -3,18 +3,10 @@
  * Character devices nobody answers on: file:PATH (made or emptied, then written) and null.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/os_file.h"
 #include "hw/host/chardev_impl.h"
-
-#ifndef O_BINARY
-#define O_BINARY 0
-#endif
-#ifndef O_CLOEXEC
-#define O_CLOEXEC 0
-#endif
 
 static int file_open(struct chardev *cd, const char *arg, struct error *e)
 {
@@ -22,7 +14,7 @@ static int file_open(struct chardev *cd, const char *arg, struct error *e)
 
 	if (!*arg)
 		return error_set(e, -EINVAL, "file: needs a path after it, as in file:console.log");
-	fd = open(arg, O_WRONLY | O_CREAT | O_TRUNC | O_BINARY | O_CLOEXEC, 0666);
+	fd = os_open(arg, O_WRONLY | O_CREAT | O_TRUNC, 0666);
 	if (fd < 0) {
 		rc = -errno;
 		return error_set(e, rc, "%.200s: cannot be written (%s): name a file in a directory you may write to",
@@ -30,7 +22,7 @@ static int file_open(struct chardev *cd, const char *arg, struct error *e)
 	}
 	rc = chardev_start(cd, -1, fd);
 	if (rc) {
-		close(fd);
+		os_close(fd);
 		return error_set(e, rc, "%.200s: the host is out of memory", cd->spec);
 	}
 	return 0;
@@ -38,7 +30,7 @@ static int file_open(struct chardev *cd, const char *arg, struct error *e)
 
 static ssize_t file_send(struct chardev *cd, const u8 *p, size_t n)
 {
-	ssize_t done = write(cd->wfd, p, n);
+	ssize_t done = os_write(cd->wfd, p, n);
 
 	return done < 0 ? -errno : done;
 }
@@ -46,7 +38,7 @@ static ssize_t file_send(struct chardev *cd, const u8 *p, size_t n)
 static void file_close(struct chardev *cd)
 {
 	if (cd->wfd >= 0)
-		close(cd->wfd);
+		os_close(cd->wfd);
 }
 
 static void file_hangup(struct chardev *cd, bool output)

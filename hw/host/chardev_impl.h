@@ -47,6 +47,7 @@ struct chardev {
 	/* Of single kinds. */
 	int listen_fd;
 	struct poll_item *listen_it, *timer;
+	struct os_stdin *input;
 	bool server, eof, tty, unlink_path, warned;
 };
 

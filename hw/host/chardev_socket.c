@@ -1,53 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Unix and TCP sockets as character devices, as server or client (POSIX sockets; QEMU's server, wait and nodelay).
- * One peer at a time; a server takes the next one when a peer has left. Left out: telnet, reconnect, TLS, Windows.
+ * One peer at a time; a server takes the next one when a peer has left. Left out: telnet, reconnect, TLS.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "hw/host/chardev_impl.h"
 #include "hw/host/sockets.h"
-
-#ifdef _WIN32
-static int unix_open(struct chardev *cd, const char *arg, struct error *e)
-{
-	return error_set(e, -ENOSYS, "%.200s: sockets are not built in on this system: use stdio or file:PATH",
-			 cd->spec);
-}
-
-#define tcp_open unix_open
-
-static ssize_t socket_send(struct chardev *cd, const u8 *p, size_t n)
-{
-	return -ENOSYS;
-}
-
-static void socket_hangup(struct chardev *cd, bool output)
-{
-}
-
-static void socket_close(struct chardev *cd)
-{
-}
-#else
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* SIGPIPE is ignored anyway */
-#endif
 
 struct options {
 	bool server, wait, nodelay;
@@ -133,7 +96,7 @@ static void on_retry(void *opaque, u32 events)
 static void on_connection(void *opaque, u32 events)
 {
 	struct chardev *cd = opaque;
-	int fd = accept(cd->listen_fd, NULL, NULL), one = 1;
+	int fd = os_accept(cd->listen_fd, NULL, NULL), one = 1;
 
 	if (fd < 0) {
 		/* The peer goes on knocking: without a pause we would do nothing but say no. */
@@ -142,10 +105,10 @@ static void on_connection(void *opaque, u32 events)
 			poll_change(cd->env.poll, cd->listen_it, 0, true);
 		return;
 	}
-	socket_prepare(fd);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* no harm where it is no TCP */
+	os_prepare(fd);
+	os_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* no harm where it is no TCP */
 	if (chardev_start(cd, fd, fd)) {
-		close(fd);
+		os_close(fd);
 		return;
 	}
 	poll_change(cd->env.poll, cd->listen_it, 0, true);
@@ -176,14 +139,14 @@ static int connect_to(struct chardev *cd, int fd, const struct sockaddr *sa, soc
 	int err = 0;
 	socklen_t errlen = sizeof err;
 
-	socket_prepare(fd);
-	if (!connect(fd, sa, len))
+	os_prepare(fd);
+	if (!os_connect(fd, sa, len))
 		return 0;
 	if (errno != EINPROGRESS && errno != EINTR)
 		return -errno; /* EAGAIN: a unix server with a full queue */
 	if (chardev_wait(cd, fd, POLL_WRITABLE) == -EINTR)
 		return -EINTR;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &errlen))
+	if (os_getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &errlen))
 		return -errno;
 	return -err;
 }
@@ -193,7 +156,7 @@ static int start_client(struct chardev *cd, int fd, struct error *e)
 	int rc = chardev_start(cd, fd, fd);
 
 	if (rc) {
-		close(fd);
+		os_close(fd);
 		return error_set(e, rc, "%.200s: the host is out of memory", cd->spec);
 	}
 	return 0;
@@ -218,27 +181,27 @@ static int unix_go(struct chardev *cd, const char *path, const struct options *o
 		return error_set(e, -ENOMEM, "%.200s: the host is out of memory", cd->spec);
 	if (o->server && (rc = socket_clear_stale(cd->spec, &sa, SOCK_STREAM, e)))
 		return rc;
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	fd = os_socket(AF_UNIX, SOCK_STREAM, 0);
 	if (fd < 0)
-		return error_set(e, -errno, "%.200s: no socket to be had (%s)", cd->spec, strerror(errno));
+		return error_set(e, -errno, "%.200s: no socket to be had (%s)", cd->spec, os_strerror(errno));
 	if (o->server) {
 		cd->listen_fd = fd;
-		socket_prepare(fd);
-		if (bind(fd, (const struct sockaddr *)&sa, sizeof sa) || listen(fd, 1)) {
+		os_prepare(fd);
+		if (os_bind(fd, (const struct sockaddr *)&sa, sizeof sa) || os_listen(fd, 1)) {
 			rc = -errno;
 			return error_set(e, rc,
 					 "%.200s: cannot serve there (%s): name a path in a directory you may write to",
-					 cd->spec, strerror(-rc));
+					 cd->spec, os_strerror(-rc));
 		}
 		cd->unlink_path = true;
 		return start_server(cd, fd, o, e);
 	}
 	rc = connect_to(cd, fd, (const struct sockaddr *)&sa, sizeof sa);
 	if (rc) {
-		close(fd);
+		os_close(fd);
 		return error_set(e, rc,
 				 "%.200s: nobody answers (%s): start the server first, or add server=on to be it",
-				 cd->spec, strerror(-rc));
+				 cd->spec, os_strerror(-rc));
 	}
 	return start_client(cd, fd, e);
 }
@@ -272,7 +235,7 @@ static void note_address(struct chardev *cd, bool chosen)
 	socklen_t len = sizeof ss;
 	char host[64], port[16], text[96];
 
-	if (getsockname(cd->listen_fd, (struct sockaddr *)&ss, &len) ||
+	if (os_getsockname(cd->listen_fd, (struct sockaddr *)&ss, &len) ||
 	    getnameinfo((struct sockaddr *)&ss, len, host, sizeof host, port, sizeof port,
 			NI_NUMERICHOST | NI_NUMERICSERV))
 		return;
@@ -287,18 +250,18 @@ static int try_address(struct chardev *cd, const struct addrinfo *a, bool server
 {
 	int one = 1, rc;
 
-	*fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
+	*fd = os_socket(a->ai_family, a->ai_socktype, a->ai_protocol);
 	if (*fd < 0)
 		return -errno;
 	if (server) {
-		socket_prepare(*fd);
-		setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-		rc = bind(*fd, a->ai_addr, a->ai_addrlen) || listen(*fd, 1) ? -errno : 0;
+		os_prepare(*fd);
+		os_setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+		rc = os_bind(*fd, a->ai_addr, a->ai_addrlen) || os_listen(*fd, 1) ? -errno : 0;
 	} else {
 		rc = connect_to(cd, *fd, a->ai_addr, a->ai_addrlen);
 	}
 	if (rc)
-		close(*fd);
+		os_close(*fd);
 	return rc;
 }
 
@@ -325,18 +288,18 @@ static int tcp_go(struct chardev *cd, char *arg, const struct options *o, struct
 		return error_set(
 			e, rc,
 			"%.200s: cannot listen there (%s): choose another port or one of this machine's addresses",
-			cd->spec, strerror(-rc));
+			cd->spec, os_strerror(-rc));
 	if (rc)
 		return error_set(e, rc,
 				 "%.200s: nobody answers (%s): start the server first, or add server=on to be it",
-				 cd->spec, strerror(-rc));
+				 cd->spec, os_strerror(-rc));
 	if (o->server) {
 		cd->listen_fd = fd;
 		note_address(cd, !strcmp(port, "0"));
 		return start_server(cd, fd, o, e);
 	}
 	if (o->nodelay)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+		os_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	return start_client(cd, fd, e);
 }
 
@@ -368,7 +331,7 @@ static int tcp_open(struct chardev *cd, const char *arg, struct error *e)
 
 static ssize_t socket_send(struct chardev *cd, const u8 *p, size_t n)
 {
-	ssize_t done = send(cd->wfd, p, n, MSG_NOSIGNAL);
+	ssize_t done = os_send(cd->wfd, p, n);
 
 	if (done < 0 && (errno == EWOULDBLOCK || errno == ENOBUFS))
 		return -EAGAIN;
@@ -382,7 +345,7 @@ static void socket_hangup(struct chardev *cd, bool output)
 	/* The end of its input may come before it has read all output; but a peer that leaves looks the same. */
 	chardev_stop(cd);
 	if (fd >= 0)
-		close(fd);
+		os_close(fd);
 	if (cd->listen_it)
 		poll_change(cd->env.poll, cd->listen_it, POLL_READABLE, false);
 }
@@ -390,13 +353,12 @@ static void socket_hangup(struct chardev *cd, bool output)
 static void socket_close(struct chardev *cd)
 {
 	if (cd->wfd >= 0)
-		close(cd->wfd);
+		os_close(cd->wfd);
 	if (cd->listen_fd >= 0)
-		close(cd->listen_fd);
+		os_close(cd->listen_fd);
 	if (cd->unlink_path)
-		unlink(cd->path);
+		os_unlink(cd->path);
 }
-#endif
 
 static bool socket_is_live(const struct chardev *cd)
 {

@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/os.h"
+#include "base/os_socket.h"
 #include "hw/host/chardev_impl.h"
 #include "hw/host/signals.h"
 
@@ -18,28 +18,30 @@
 #define PIPE_BUF 512
 #endif
 
+enum { STDIN = 0, STDOUT = 1 };
+
 static int stdio_open(struct chardev *cd, const char *arg, struct error *e)
 {
-	struct stat st;
-	bool input = !fstat(STDIN_FILENO, &st);
-	bool output = !fstat(STDOUT_FILENO, &st);
-	int rc;
+	struct os_stat st;
+	bool input = !os_fstat(STDIN, &st);
+	bool output = !os_fstat(STDOUT, &st);
+	int rc, rfd = -1;
 
-	cd->tty = input && isatty(STDIN_FILENO);
+	cd->tty = input && os_is_terminal(STDIN);
 	if (cd->tty) {
 		/* In raw mode Ctrl-C is the guest's: plain stdio must have a way out as well. A monitor has its own. */
 		if (cd->env.quit) {
 			cd->mux = MUX_PLAIN;
 			cd->keen = true;
 		}
-		rc = cd->env.signals ? signals_raw_tty(cd->env.signals, STDIN_FILENO) : 0;
+		rc = cd->env.signals ? signals_raw_tty(cd->env.signals, STDIN) : 0;
 		if (rc)
 			return error_set(
 				e, rc,
 				"%s: the terminal cannot be set up (%s): redirect standard input, or use -serial pty",
 				cd->spec, strerror(-rc));
 	}
-	rc = chardev_start(cd, input ? STDIN_FILENO : -1, output ? STDOUT_FILENO : -1);
+	rc = input && !(cd->input = os_stdin_open(&rfd)) ? -ENOMEM : chardev_start(cd, rfd, output ? STDOUT : -1);
 	if (rc)
 		return error_set(e, rc, "%s: the host is out of memory", cd->spec);
 	cd->eof = !input;
@@ -52,7 +54,7 @@ static ssize_t stdio_send(struct chardev *cd, const u8 *p, size_t n)
 
 	if (!poll_one(NULL, cd->wfd, POLL_WRITABLE, 0))
 		return -EAGAIN;
-	done = write(cd->wfd, p, MIN(n, PIPE_BUF));
+	done = os_write(cd->wfd, p, MIN(n, PIPE_BUF));
 	return done < 0 ? -errno : done;
 }
 
@@ -74,22 +76,19 @@ static void stdio_hangup(struct chardev *cd, bool output)
 static void stdio_close(struct chardev *cd)
 {
 	if (cd->tty && cd->env.signals)
-		signals_release_tty(cd->env.signals, STDIN_FILENO);
+		signals_release_tty(cd->env.signals, STDIN);
+	chardev_stop_input(cd);
+	os_stdin_close(cd->input);
 }
 
 static bool stdio_is_live(const struct chardev *cd)
 {
-	struct stat st;
+	struct os_stat st;
 
-	if (cd->eof || fstat(STDIN_FILENO, &st))
+	if (cd->eof || os_fstat(STDIN, &st))
 		return false;
-	if (cd->tty || S_ISFIFO(st.st_mode))
-		return true;
-#ifdef S_ISSOCK
-	if (S_ISSOCK(st.st_mode))
-		return true;
-#endif
-	return false; /* a regular file or /dev/null is all there already */
+	/* A regular file or /dev/null is all there already. */
+	return cd->tty || st.kind == OS_STREAM || st.kind == OS_SOCKET;
 }
 
 const struct chardev_kind chardev_stdio = {

@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Addresses of sockets from text, for the kinds of networks that use them. Left out: Windows, abstract Unix sockets.
+ * Addresses of sockets from text, for the kinds of networks that use them. Left out: abstract Unix sockets.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "hw/host/net_impl.h"
+#include "base/os.h"
 #include "hw/host/sockets.h"
 
-#ifdef _WIN32
-extern int net_addr_unused;
-#else
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 int net_inherit_fd(const char *spec, const char *text, struct error *e)
 {
@@ -31,11 +21,11 @@ int net_inherit_fd(const char *spec, const char *text, struct error *e)
 	if (*text < '0' || *text > '9' || *end || errno || fd > 1u << 20 || fd < 3)
 		return error_set(e, -EINVAL, "%.200s: fd=%.20s: must be the number of an open descriptor, from 3 on",
 				 spec, text);
-	if (fcntl((int)fd, F_GETFL) < 0)
+	if (!os_fd_is_open((int)fd))
 		return error_set(e, -EBADF,
 				 "%.200s: fd=%lu: no such descriptor is open: whoever starts the program must open it",
 				 spec, fd);
-	socket_prepare((int)fd);
+	os_prepare((int)fd);
 	return (int)fd;
 }
 
@@ -46,7 +36,7 @@ void net_addr_name(struct net_addr *a)
 
 	if (a->ss.ss_family == AF_UNIX)
 		snprintf(a->text, sizeof a->text, "unix:%.140s",
-			 a->len > offsetof(struct sockaddr_un, sun_path) ? un->sun_path : "");
+			 (size_t)a->len > offsetof(struct sockaddr_un, sun_path) ? un->sun_path : "");
 	else if (getnameinfo((const struct sockaddr *)&a->ss, a->len, host, sizeof host, port, sizeof port,
 			     NI_NUMERICHOST | NI_NUMERICSERV))
 		snprintf(a->text, sizeof a->text, "?");
@@ -131,4 +121,3 @@ bool net_addr_is_multicast(const struct net_addr *a)
 		return (ntohl(((const struct sockaddr_in *)&a->ss)->sin_addr.s_addr) >> 28) == 14;
 	return a->ss.ss_family == AF_INET6 && ((const struct sockaddr_in6 *)&a->ss)->sin6_addr.s6_addr[0] == 0xff;
 }
-#endif

@@ -1,28 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A network over datagrams, a frame each: UDP to one peer, UDP multicast, or a Unix socket. Left out: Windows.
+ * A network over datagrams, a frame each: UDP to one peer, UDP multicast, or a Unix socket.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "hw/host/net_stream.h"
 
-#ifdef _WIN32
-extern int net_dgram_unused;
-#else
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "base/os.h"
 #include "hw/host/sockets.h"
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0
-#endif
 
 #define READS 64          /* in one go, so that others get their turn */
 #define RETRY_NS 1000000u /* until a peer whose queue was full is asked again */
@@ -49,7 +37,7 @@ static bool send_one(struct dgram *g, const struct net_frame *f)
 	ssize_t done;
 
 	do
-		done = sendto(g->send_fd, f->data, f->len, MSG_NOSIGNAL, to, to ? g->remote.len : 0);
+		done = os_sendto(g->send_fd, f->data, f->len, to, to ? g->remote.len : 0);
 	while (done < 0 && errno == EINTR);
 	if (done < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS))
 		return false;
@@ -100,7 +88,7 @@ static void on_readable(void *opaque, u32 events)
 	net_enter(g->n);
 	for (i = 0; i < READS && !net_blocked(g->n); i++) {
 		struct net_addr from = { .len = sizeof from.ss };
-		ssize_t got = recvfrom(g->fd, g->bytes, sizeof g->bytes, 0, (struct sockaddr *)&from.ss, &from.len);
+		ssize_t got = os_recvfrom(g->fd, g->bytes, sizeof g->bytes, (struct sockaddr *)&from.ss, &from.len);
 		struct net_frame f = { .data = g->bytes, .len = (u32)MAX(got, 0) };
 
 		if (got < 0)
@@ -145,11 +133,11 @@ static void dgram_close(struct netdev *n)
 	poll_remove(n->ps, g->retry);
 	net_queue_clear(&g->wait);
 	if (g->send_fd >= 0 && g->send_fd != g->fd)
-		close(g->send_fd);
+		os_close(g->send_fd);
 	if (g->fd >= 0)
-		close(g->fd);
+		os_close(g->fd);
 	if (g->unlink_path)
-		unlink(((const struct sockaddr_un *)&g->local.ss)->sun_path);
+		os_unlink(((const struct sockaddr_un *)&g->local.ss)->sun_path);
 	free(g);
 	n->own = NULL;
 }
@@ -166,13 +154,13 @@ static int open_plain(struct dgram *g, struct error *e)
 
 	if (rc)
 		return rc;
-	g->fd = socket(at->ss.ss_family, SOCK_DGRAM, 0);
+	g->fd = os_socket(at->ss.ss_family, SOCK_DGRAM, 0);
 	if (g->fd < 0)
 		return net_bind_error(g->n->spec, at, -errno, e);
-	socket_prepare(g->fd);
+	os_prepare(g->fd);
 	if (at->ss.ss_family == AF_INET)
-		setsockopt(g->fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof one);
-	if (g->local.len && bind(g->fd, (const struct sockaddr *)&g->local.ss, g->local.len))
+		os_setsockopt(g->fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof one);
+	if (g->local.len && os_bind(g->fd, (const struct sockaddr *)&g->local.ss, g->local.len))
 		return net_bind_error(g->n->spec, &g->local, -errno, e);
 	g->unlink_path = g->local.len && g->local.ss.ss_family == AF_UNIX;
 	g->send_fd = g->fd;
@@ -193,40 +181,40 @@ static int open_multicast(struct dgram *g, const struct net_addr *interface, str
 				 g->n->spec);
 	if (interface->len && interface->ss.ss_family == AF_INET)
 		req.imr_interface = out.sin_addr = ((const struct sockaddr_in *)&interface->ss)->sin_addr;
-	g->fd = socket(AF_INET, SOCK_DGRAM, 0);
-	g->send_fd = socket(AF_INET, SOCK_DGRAM, 0);
+	g->fd = os_socket(AF_INET, SOCK_DGRAM, 0);
+	g->send_fd = os_socket(AF_INET, SOCK_DGRAM, 0);
 	if (g->fd < 0 || g->send_fd < 0)
 		return net_bind_error(g->n->spec, &g->remote, -errno, e);
-	socket_prepare(g->fd);
-	socket_prepare(g->send_fd);
-	setsockopt(g->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (bind(g->fd, (const struct sockaddr *)group, sizeof *group))
+	os_prepare(g->fd);
+	os_prepare(g->send_fd);
+	os_setsockopt(g->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (os_bind(g->fd, (const struct sockaddr *)group, sizeof *group))
 		return net_bind_error(g->n->spec, &g->remote, -errno, e);
-	if (setsockopt(g->fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &req, sizeof req))
+	if (os_setsockopt(g->fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &req, sizeof req))
 		return error_set(e, -errno,
 				 "%.200s: cannot join %s (%s): give the address of an interface with localaddr=, as in "
 				 "localaddr=127.0.0.1",
-				 g->n->spec, g->remote.text, strerror(errno));
-	setsockopt(g->send_fd, IPPROTO_IP, IP_MULTICAST_LOOP, &loop, sizeof loop);
+				 g->n->spec, g->remote.text, os_strerror(errno));
+	os_setsockopt(g->send_fd, IPPROTO_IP, IP_MULTICAST_LOOP, &loop, sizeof loop);
 	if (out.sin_addr.s_addr)
-		setsockopt(g->send_fd, IPPROTO_IP, IP_MULTICAST_IF, &out.sin_addr, sizeof out.sin_addr);
+		os_setsockopt(g->send_fd, IPPROTO_IP, IP_MULTICAST_IF, &out.sin_addr, sizeof out.sin_addr);
 	/* Bound to where it sends from, so that the address of what comes back is known. */
 	if (!out.sin_addr.s_addr) {
 		socklen_t len = sizeof out;
-		int probe = socket(AF_INET, SOCK_DGRAM, 0);
+		int probe = os_socket(AF_INET, SOCK_DGRAM, 0);
 
 		if (probe >= 0) {
-			if (connect(probe, (const struct sockaddr *)group, sizeof *group) ||
-			    getsockname(probe, (struct sockaddr *)&out, &len))
+			if (os_connect(probe, (const struct sockaddr *)group, sizeof *group) ||
+			    os_getsockname(probe, (struct sockaddr *)&out, &len))
 				out.sin_addr.s_addr = 0;
-			close(probe);
+			os_close(probe);
 		}
 		out.sin_port = 0;
 	}
-	if (bind(g->send_fd, (const struct sockaddr *)&out, sizeof out))
+	if (os_bind(g->send_fd, (const struct sockaddr *)&out, sizeof out))
 		return net_bind_error(g->n->spec, interface->len ? interface : &g->remote, -errno, e);
 	g->self.len = sizeof g->self.ss;
-	getsockname(g->send_fd, (struct sockaddr *)&g->self.ss, &g->self.len);
+	os_getsockname(g->send_fd, (struct sockaddr *)&g->self.ss, &g->self.len);
 	g->multicast = true;
 	return 0;
 }
@@ -255,4 +243,3 @@ int net_dgram_start(struct netdev *n, const struct net_dgram_conf *c, struct err
 	g->it = poll_add(n->ps, g->fd, POLL_READABLE, on_readable, g);
 	return g->it ? 0 : error_set(e, -ENOMEM, "%.200s: the host is out of memory", n->spec);
 }
-#endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "base/os_file.h"
 #include "hw/host/net_impl.h"
 
 enum { PCAP_MAGIC = 0xa1b2c3d4, PCAP_MAJOR = 2, PCAP_MINOR = 4, LINKTYPE_ETHERNET = 1 };
@@ -34,7 +35,7 @@ int netdev_dump(struct netdev *n, const char *path, u32 maxlen, u64 (*now)(void 
 		free(d);
 		return error_set(e, -ENOMEM, "%.200s: the host is out of memory", path);
 	}
-	d->file = fopen(path, "wb");
+	d->file = os_fopen(path, "wb");
 	if (!d->file) {
 		int rc = -errno;
 

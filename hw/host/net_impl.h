@@ -6,6 +6,7 @@
 #define HW_HOST_NET_IMPL_H
 
 #include "base/buf.h"
+#include "base/os_socket.h"
 #include "hw/host/net.h"
 #include "hw/host/net_offload.h"
 
@@ -136,9 +137,6 @@ void net_dump_close(struct netdev *n);
 
 /* ---- sockets (net_addr.c) ----------------------------------------------------------------------------------------- */
 
-#ifndef _WIN32
-#include <sys/socket.h>
-
 struct net_addr {
 	struct sockaddr_storage ss;
 	socklen_t len;
@@ -155,6 +153,5 @@ bool net_addr_is_multicast(const struct net_addr *a);
 void net_addr_name(struct net_addr *a);
 /* "3" or so: an open descriptor. It, or -errno with a sentence. */
 int net_inherit_fd(const char *spec, const char *text, struct error *e);
-#endif
 
 #endif

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -netdev socket, stream and dgram: what their properties mean (QEMU's invocation manual). Left out: Windows, abstract
+ * -netdev socket, stream and dgram: what their properties mean (QEMU's invocation manual). Left out: abstract
  * Unix sockets, addr.type=fd by name.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include <string.h>
 
@@ -30,16 +27,6 @@ static const struct net_prop dgram_props[] = {
 	{ NULL, NET_PROP_STR, 0 },
 };
 
-#ifdef _WIN32
-static int socket_open(struct netdev *n, const struct net_args *a, struct error *e)
-{
-	return error_set(e, -ENOSYS, "%.200s: sockets as networks are not built in on this system: use hubport",
-			 n->spec);
-}
-
-#define stream_open socket_open
-#define dgram_open socket_open
-#else
 /* A type=inet|unix|fd with what belongs to it. a->len stays 0 for an fd, whose number goes to *fd. */
 static int typed_address(struct netdev *n, const struct net_args *args, const char *prefix, int socktype, bool passive,
 			 struct net_addr *a, int *fd, struct error *e)
@@ -143,7 +130,7 @@ static int from_fd(struct netdev *n, const char *text, struct error *e)
 
 	if (fd < 0)
 		return fd;
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len))
+	if (os_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len))
 		return error_set(e, -ENOTSOCK, "%.200s: fd=%d is no socket: use file descriptors of sockets only",
 				 n->spec, fd);
 	return type == SOCK_STREAM ? net_stream_start(n, &s, e) : net_dgram_start(n, &d, e);
@@ -188,7 +175,6 @@ static int socket_open(struct netdev *n, const struct net_args *args, struct err
 	rc = rc ? rc : net_addr_parse(&d.local, n->spec, local, SOCK_DGRAM, true, e);
 	return rc ? rc : net_dgram_start(n, &d, e);
 }
-#endif
 
 /* Of those that did not open: what did open has a kind of its own (net_stream.c, net_dgram.c). */
 static void nothing_open(struct netdev *n)

@@ -1,31 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A network that is one connection to a peer, over TCP or a Unix socket. A peer that stalls is not waited for, one that
- * talks nonsense loses its connection. Left out: TLS, more than one peer, Windows.
+ * talks nonsense loses its connection. Left out: TLS, more than one peer.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "hw/host/net_stream.h"
 
-#ifdef _WIN32
-extern int net_stream_unused;
-#else
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "base/os.h"
 #include "hw/host/net_frames.h"
 #include "hw/host/sockets.h"
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* SIGPIPE is ignored anyway */
-#endif
 
 #define OUT_MAX NET_QUEUE_BYTES
 #define READS 16               /* in one go, so that others get their turn */
@@ -74,7 +61,7 @@ static void hang_up(struct stream *s)
 	poll_remove(s->n->ps, s->it);
 	s->it = NULL;
 	if (s->fd >= 0)
-		close(s->fd);
+		os_close(s->fd);
 	s->fd = -1;
 	s->connecting = false;
 	s->out.len = s->out_at = 0;
@@ -89,7 +76,7 @@ static void hang_up(struct stream *s)
 static void push(struct stream *s)
 {
 	while (s->fd >= 0 && !s->connecting && s->out.len > s->out_at) {
-		ssize_t done = send(s->fd, s->out.p + s->out_at, s->out.len - s->out_at, MSG_NOSIGNAL);
+		ssize_t done = os_send(s->fd, s->out.p + s->out_at, s->out.len - s->out_at);
 
 		if (done < 0 && errno == EINTR)
 			continue;
@@ -136,7 +123,7 @@ static void pull(struct stream *s)
 	for (i = 0; i < READS && s->fd >= 0 && !net_blocked(s->n); i++) {
 		u8 *p;
 		u32 room = net_frames_room(&s->in, &p);
-		ssize_t got = room ? read(s->fd, p, room) : 0;
+		ssize_t got = room ? os_read(s->fd, p, room) : 0;
 
 		if (got < 0 && (errno == EAGAIN || errno == EINTR || errno == EWOULDBLOCK))
 			break;
@@ -161,9 +148,9 @@ static void on_traffic(void *opaque, u32 events)
 
 	net_enter(s->n);
 	if (s->connecting) {
-		if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) || err) {
+		if (os_getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) || err) {
 			if (!s->quiet)
-				msg_warn("%.200s: nobody answers at %s (%s)%s", s->n->spec, s->addr.text, strerror(err),
+				msg_warn("%.200s: nobody answers at %s (%s)%s", s->n->spec, s->addr.text, os_strerror(err),
 					 s->reconnect ? "; trying again"
 						      : ": start the other side first, or use reconnect=");
 			s->quiet = true;
@@ -189,7 +176,7 @@ static int adopt(struct stream *s, int fd, const char *peer)
 {
 	int one = 1;
 
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* no harm where it is no TCP */
+	os_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* no harm where it is no TCP */
 	s->it = poll_add(s->n->ps, fd, POLL_READABLE, on_traffic, s);
 	if (!s->it)
 		return -ENOMEM;
@@ -203,7 +190,7 @@ static void on_connection(void *opaque, u32 events)
 {
 	struct stream *s = opaque;
 	struct net_addr peer = { .len = sizeof peer.ss };
-	int fd = accept(s->listen_fd, (struct sockaddr *)&peer.ss, &peer.len);
+	int fd = os_accept(s->listen_fd, (struct sockaddr *)&peer.ss, &peer.len);
 
 	if (fd < 0) {
 		/* The peer goes on knocking: without a pause we would do nothing but say no. */
@@ -212,10 +199,10 @@ static void on_connection(void *opaque, u32 events)
 			poll_change(s->n->ps, s->listen_it, 0, true);
 		return;
 	}
-	socket_prepare(fd);
+	os_prepare(fd);
 	net_addr_name(&peer);
 	if (adopt(s, fd, s->addr.ss.ss_family == AF_UNIX ? s->addr.text : peer.text)) {
-		close(fd);
+		os_close(fd);
 		return;
 	}
 	poll_change(s->n->ps, s->listen_it, 0, true);
@@ -224,21 +211,21 @@ static void on_connection(void *opaque, u32 events)
 /* 0 or -errno; -EINPROGRESS when the answer is still to come. */
 static int try_connect(struct stream *s)
 {
-	int fd = socket(s->addr.ss.ss_family, SOCK_STREAM, 0), rc = 0;
+	int fd = os_socket(s->addr.ss.ss_family, SOCK_STREAM, 0), rc = 0;
 
 	if (fd < 0)
 		return -errno;
-	socket_prepare(fd);
-	if (connect(fd, (const struct sockaddr *)&s->addr.ss, s->addr.len))
+	os_prepare(fd);
+	if (os_connect(fd, (const struct sockaddr *)&s->addr.ss, s->addr.len))
 		rc = errno == EINTR ? -EINPROGRESS : -errno;
 	if (rc && rc != -EINPROGRESS) {
-		close(fd);
+		os_close(fd);
 		return rc;
 	}
 	s->connecting = rc != 0;
 	if (adopt(s, fd, s->addr.text)) {
 		s->connecting = false;
-		close(fd);
+		os_close(fd);
 		return -ENOMEM;
 	}
 	return rc;
@@ -265,7 +252,7 @@ int net_bind_error(const char *spec, const struct net_addr *a, int rc, struct er
 	if (rc == -EACCES || rc == -EPERM)
 		return error_set(e, rc, "%.200s: no permission for %s: choose %s", spec, a->text,
 				 a->ss.ss_family == AF_UNIX ? "a directory you may write to" : "a port from 1024 on");
-	return error_set(e, rc, "%.200s: cannot use %s (%s): choose another address", spec, a->text, strerror(-rc));
+	return error_set(e, rc, "%.200s: cannot use %s (%s): choose another address", spec, a->text, os_strerror(-rc));
 }
 
 int net_clear_stale(const char *spec, const struct net_addr *a, int type, struct error *e)
@@ -279,19 +266,19 @@ static int begin_listen(struct stream *s, struct error *e)
 
 	if (rc)
 		return rc;
-	s->listen_fd = socket(s->addr.ss.ss_family, SOCK_STREAM, 0);
+	s->listen_fd = os_socket(s->addr.ss.ss_family, SOCK_STREAM, 0);
 	if (s->listen_fd < 0)
 		return net_bind_error(s->n->spec, &s->addr, -errno, e);
-	socket_prepare(s->listen_fd);
-	setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (bind(s->listen_fd, (const struct sockaddr *)&s->addr.ss, s->addr.len))
+	os_prepare(s->listen_fd);
+	os_setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (os_bind(s->listen_fd, (const struct sockaddr *)&s->addr.ss, s->addr.len))
 		return net_bind_error(s->n->spec, &s->addr, -errno, e);
 	s->unlink_path = s->addr.ss.ss_family == AF_UNIX;
-	if (listen(s->listen_fd, 1))
+	if (os_listen(s->listen_fd, 1))
 		return net_bind_error(s->n->spec, &s->addr, -errno, e);
 	if (!s->unlink_path) {
 		s->addr.len = sizeof s->addr.ss; /* port 0 let the system choose */
-		getsockname(s->listen_fd, (struct sockaddr *)&s->addr.ss, &s->addr.len);
+		os_getsockname(s->listen_fd, (struct sockaddr *)&s->addr.ss, &s->addr.len);
 		net_addr_name(&s->addr);
 	}
 	s->listen_it = poll_add(s->n->ps, s->listen_fd, POLL_READABLE, on_connection, s);
@@ -307,7 +294,7 @@ static int first_connect(struct stream *s, struct error *e)
 	if (rc == -EINPROGRESS) {
 		if (!poll_one(NULL, s->fd, POLL_WRITABLE, FIRST_ANSWER))
 			return 0;
-		if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len))
+		if (os_getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len))
 			err = errno;
 		rc = -err;
 		s->connecting = false;
@@ -321,7 +308,7 @@ static int first_connect(struct stream *s, struct error *e)
 		return 0;
 	}
 	return error_set(e, rc, "%.200s: nobody answers at %s (%s): start the other side first, or %s", s->n->spec,
-			 s->addr.text, strerror(-rc), "let this one be the server");
+			 s->addr.text, os_strerror(-rc), "let this one be the server");
 }
 
 static void stream_send(struct netdev *n, const struct net_frame *f)
@@ -394,9 +381,9 @@ static void stream_close(struct netdev *n)
 	hang_up(s);
 	poll_remove(n->ps, s->timer);
 	if (s->listen_fd >= 0)
-		close(s->listen_fd);
+		os_close(s->listen_fd);
 	if (s->unlink_path)
-		unlink(((const struct sockaddr_un *)&s->addr.ss)->sun_path);
+		os_unlink(((const struct sockaddr_un *)&s->addr.ss)->sun_path);
 	buf_free(&s->out);
 	free(s);
 	n->own = NULL;
@@ -426,4 +413,3 @@ int net_stream_start(struct netdev *n, const struct net_stream_conf *c, struct e
 		return adopt(s, c->fd, "fd") ? error_set(e, -ENOMEM, "%.200s: the host is out of memory", n->spec) : 0;
 	return c->server ? begin_listen(s, e) : first_connect(s, e);
 }
-#endif

@@ -7,7 +7,6 @@
 
 #include "hw/host/net_impl.h"
 
-#ifndef _WIN32
 struct net_stream_conf {
 	struct net_addr addr;
 	int fd; /* an open connection; -1: none, addr it is */
@@ -28,6 +27,5 @@ int net_dgram_start(struct netdev *n, const struct net_dgram_conf *c, struct err
 int net_bind_error(const char *spec, const struct net_addr *a, int rc, struct error *e);
 /* Removes the file of a Unix socket that nobody serves any more. 0, or -errno with a sentence. */
 int net_clear_stale(const char *spec, const struct net_addr *a, int type, struct error *e);
-#endif
 
 #endif

@@ -23,7 +23,7 @@ static const struct net_prop user_props[] = {
 	{ NULL, NET_PROP_STR, 0 },
 };
 
-#if !HAVE_SLIRP || defined(_WIN32)
+#if !HAVE_SLIRP
 static int user_open(struct netdev *n, const struct net_args *a, struct error *e)
 {
 	return error_set(

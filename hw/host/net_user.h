@@ -7,9 +7,6 @@
 
 #include "hw/host/net_impl.h"
 
-#ifndef _WIN32
-#include <netinet/in.h>
-
 struct net_user_conf {
 	bool ipv4, ipv6;
 	struct in_addr net, mask, host, dhcp, dns;
@@ -31,6 +28,5 @@ int net_forward_parse(struct net_forward *w, const char *who, const char *rule, 
 /* "[tcp]:ADDR:PORT-cmd:COMMAND" or "-unix:PATH"; *target begins with cmd: or unix:. */
 int net_guestfwd_parse(const char *spec, const char *rule, const struct net_user_conf *c, struct in_addr *addr,
 		       u32 *port, const char **target, struct error *e);
-#endif
 
 #endif

@@ -4,10 +4,6 @@
  */
 #include "hw/host/net_user.h"
 
-#ifdef _WIN32
-extern int net_user_conf_unused;
-#else
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,4 +221,3 @@ int net_guestfwd_parse(const char *spec, const char *rule, const struct net_user
 				 spec, rule);
 	return 0;
 }
-#endif

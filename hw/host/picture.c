@@ -15,6 +15,7 @@
 #endif
 
 #include "base/buf.h"
+#include "base/os_file.h"
 #include "hw/host/display.h"
 
 #define STORED_MAX 65535u
@@ -168,7 +169,7 @@ int picture_write(const struct surface *s, const char *path, enum screendump_for
 		return error_set(e, -ENOMEM, "the host is out of memory for a picture of %u x %u", s->width, s->height);
 	}
 	errno = 0;
-	f = fopen(path, "wb");
+	f = os_fopen(path, "wb");
 	if (!f || fwrite(b.p, 1, b.len, f) != b.len)
 		rc = errno ? -errno : -EIO;
 	if (f && fclose(f) && !rc)

@@ -9,36 +9,16 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
-#include <string.h>
-
-#include "hw/host/chardev_impl.h"
-
-#ifdef _WIN32
-static int pty_open(struct chardev *cd, const char *arg, struct error *e)
-{
-	return error_set(e, -ENOSYS, "pty: this system has no pseudo-terminals: use tcp:HOST:PORT,server");
-}
-
-static ssize_t pty_send(struct chardev *cd, const u8 *p, size_t n)
-{
-	return -ENOSYS;
-}
-
-static void pty_hangup(struct chardev *cd, bool output)
-{
-}
-
-static void pty_close(struct chardev *cd)
-{
-}
-#else
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "hw/host/chardev_impl.h"
 
 #define LOOK_EVERY 50000000u /* ns between looks for a peer */
 
@@ -119,8 +99,6 @@ static void pty_close(struct chardev *cd)
 	if (cd->listen_fd >= 0)
 		close(cd->listen_fd);
 }
-#endif
-
 static bool pty_is_live(const struct chardev *cd)
 {
 	return true; /* somebody can open it at any time */

@@ -8,9 +8,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
-#ifndef _WIN32
 #include <sys/file.h>
-#endif
 #include <unistd.h>
 
 #include "hw/host/block_impl.h"

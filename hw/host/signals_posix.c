@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Signals and the terminal (POSIX.1-2008 sigaction, sigaltstack, termios). Left out: Windows, where all of this is
- * empty.
+ * Signals and the terminal (POSIX.1-2008 sigaction, sigaltstack, termios).
  *
  * A handler gets no argument of ours and this program has no globals, so the handlers' state lies in front of the
  * alternate signal stack they run on, and sigaltstack() tells where that is.
@@ -9,10 +8,11 @@
 #include "hw/host/signals.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <signal.h>
+#include <termios.h>
+#include <unistd.h>
 
 const char *signals_name(int sig)
 {
@@ -21,73 +21,14 @@ const char *signals_name(int sig)
 		return "SIGTERM";
 	case SIGINT:
 		return "SIGINT";
-#ifndef _WIN32
 	case SIGQUIT:
 		return "SIGQUIT";
 	case SIGHUP:
 		return "SIGHUP";
-#endif
 	default:
 		return "?";
 	}
 }
-
-#ifdef _WIN32
-struct signals {
-	volatile int quit;
-};
-
-volatile int *signals_quit_flag(struct signals *s)
-{
-	return &s->quit;
-}
-
-void signals_request_quit(struct signals *s)
-{
-	s->quit = 1;
-}
-
-struct signals *signals_open(struct poll_set *ps)
-{
-	return calloc(1, sizeof(struct signals));
-}
-
-void signals_close(struct signals *s)
-{
-	free(s);
-}
-
-u32 signals_take(struct signals *s)
-{
-	return 0;
-}
-
-bool signals_quitting(const struct signals *s)
-{
-	return false;
-}
-
-int signals_last(const struct signals *s)
-{
-	return 0;
-}
-
-int signals_raw_tty(struct signals *s, int fd)
-{
-	return -ENOSYS;
-}
-
-void signals_release_tty(struct signals *s, int fd)
-{
-}
-
-int signals_guard_file(struct signals *s, const char *path)
-{
-	return -ENOSYS;
-}
-#else
-#include <termios.h>
-#include <unistd.h>
 
 #define STACK_BYTES (64u * 1024 + 512) /* an odd size, so that we know ours when we see it */
 #define MAGIC 0x7061726176616e65ULL
@@ -412,4 +353,3 @@ void signals_release_tty(struct signals *s, int fd)
 			s->ttys[i].fd = -1;
 	set_ttys(s, true);
 }
-#endif

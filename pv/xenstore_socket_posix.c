@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The xenstore's Unix socket (Xen public/io/xs_wire.h; headers in the byte order of this host). What a client sends, how
- * slowly it reads and when it leaves is its own affair: it can lose nothing but its connection. Left out: Windows.
+ * slowly it reads and when it leaves is its own affair: it can lose nothing but its connection.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -12,50 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifdef _WIN32
-bool xs_socket_spec_ok(const char *spec, struct error *e)
-{
-	error_set(e, -ENOSYS, "-xenstore %.200s: sockets are not built in on this system: leave it out", spec);
-	return false;
-}
-
-struct xs_socket *xs_socket_open(const char *spec, struct poll_set *ps, struct error *e)
-{
-	xs_socket_spec_ok(spec, e);
-	return NULL;
-}
-
-void xs_socket_attach(struct xs_socket *k, struct door *door, struct xenstore *store)
-{
-}
-
-void xs_socket_detach(struct xs_socket *k)
-{
-}
-
-void xs_socket_close(struct xs_socket *k)
-{
-}
-
-u32 xs_socket_clients(const struct xs_socket *k)
-{
-	return 0;
-}
-#else
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/endian.h"
 #include "hw/host/sockets.h"
 #include "pv/xenstore_impl.h"
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* SIGPIPE is ignored anyway */
-#endif
 
 #define IN_SIZE (2 * XS_MESSAGE_MAX)
 #define POSTED_MAX (16u << 10) /* bytes before the door and no more are read */
@@ -151,7 +114,7 @@ static void watch_for(struct client *c)
 static bool flush(struct client *c)
 {
 	while (unsent(c)) {
-		ssize_t n = send(c->fd, c->out.p + c->out_at, unsent(c), MSG_NOSIGNAL);
+		ssize_t n = os_send(c->fd, c->out.p + c->out_at, unsent(c));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -299,7 +262,7 @@ static void on_connection(void *opaque, u32 events)
 		}
 		return;
 	}
-	socket_prepare(fd);
+	os_prepare(fd);
 	for (i = 0; i < XS_CLIENTS && k->clients[i]; i++)
 		;
 	c = i < XS_CLIENTS ? calloc(1, sizeof *c) : NULL;
@@ -360,7 +323,7 @@ static int serve_at(struct xs_socket *k, const char *spec, struct error *e)
 	k->fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (k->fd < 0)
 		return error_set(e, -errno, "-xenstore %.200s: no socket to be had (%s)", spec, strerror(errno));
-	socket_prepare(k->fd);
+	os_prepare(k->fd);
 	/* Who may connect may do everything to the guest: nobody but the owner, from the first moment. */
 	mask = umask(0177);
 	rc = bind(k->fd, (const struct sockaddr *)&sa, sizeof sa) ? -errno : 0;
@@ -446,4 +409,3 @@ void xs_socket_close(struct xs_socket *k)
 	free(k->path);
 	free(k);
 }
-#endif

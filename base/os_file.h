@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What host systems differ in, files: paths are UTF-8, contents are bytes, sizes have 64 bits. As POSIX has it where nothing
+ * else is said: -1 and errno. Left out: Windows' paths of more than 259 characters.
+ */
+#ifndef BASE_OS_FILE_H
+#define BASE_OS_FILE_H
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/types.h>
+#ifdef _WIN32
+struct iovec {
+	void *iov_base;
+	size_t iov_len;
+};
+#define O_NONBLOCK 0
+#define O_DIRECT 0x40000000 /* ours: no bit of the C library's */
+#else
+#include <sys/uio.h>
+#endif
+
+#include "base/types.h"
+
+/* open(), never inherited by programs that are started. An open file may be removed and renamed. */
+int os_open(const char *path, int flags, int mode);
+/* fopen(), always binary. A directory is EISDIR. */
+FILE *os_fopen(const char *path, const char *mode);
+/* For files and sockets alike. */
+int os_close(int fd);
+ssize_t os_read(int fd, void *p, size_t n);
+ssize_t os_write(int fd, const void *p, size_t n);
+int os_unlink(const char *path);
+
+enum os_kind { OS_FILE, OS_DIRECTORY, OS_DISK, OS_STREAM, OS_SOCKET, OS_OTHER }; /* a stream: a pipe or FIFO */
+
+struct os_stat {
+	enum os_kind kind;
+	u64 size;
+	u64 dev, ino; /* two open files are the same one when both agree; 0: not known */
+};
+/* 0 or -1. os_stat() does not follow a symbolic link. */
+int os_fstat(int fd, struct os_stat *st);
+int os_stat(const char *path, struct os_stat *st);
+
+/* ---- images; on any thread, several at once: 0 or a number, or -errno ---- */
+
+/* Bytes moved at an offset; may be fewer than asked for, 0 at the end of what is read. */
+ssize_t os_transfer(int fd, bool write, const struct iovec *v, int n, u64 off);
+/* What was written is on the medium. */
+int os_sync(int fd);
+int os_truncate(int fd, u64 size);
+i64 os_length(int fd);
+/* Of a disk of the host: its sectors' bytes. */
+u32 os_sector_size(int fd);
+/* Gives the range back to the host, or makes it zeros. -ENOTSUP: this once; -ENOSYS: never with this file. */
+int os_punch_hole(int fd, u64 off, u64 len);
+int os_zero_range(int fd, u64 off, u64 len);
+/* A file without a name, in TMPDIR or where the host keeps such; dir (n bytes) becomes the directory. */
+int os_temp_file(char *dir, size_t n);
+
+/* ---- paths ---- */
+
+/* Where the last part of a path begins. */
+const char *os_path_last(const char *path);
+/* True when the path does not depend on a directory. */
+bool os_path_is_absolute(const char *path);
+/* Calls fn for each name in a directory ("" is the present one), in no order. */
+void os_list_directory(const char *dir, void (*fn)(void *opaque, const char *name, bool directory), void *opaque);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The process on POSIX systems.
+ */
+#include "base/os.h"
+#include "base/os_thread.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+void os_start(int *argc, char ***argv)
+{
+}
+
+u64 os_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000u + (u64)ts.tv_nsec;
+}
+
+const char *os_strerror(int err)
+{
+	return strerror(err);
+}
+
+bool os_is_terminal(int fd)
+{
+	return isatty(fd);
+}
+
+u64 os_resident_bytes(void)
+{
+	struct rusage ru;
+#ifdef __linux__
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long long pages = 0;
+
+	if (f) {
+		if (fscanf(f, "%*u %llu", &pages) != 1)
+			pages = 0;
+		fclose(f);
+		if (pages)
+			return pages * (u64)sysconf(_SC_PAGESIZE);
+	}
+#endif
+	if (getrusage(RUSAGE_SELF, &ru))
+		return 0;
+#ifdef __APPLE__
+	return (u64)ru.ru_maxrss;
+#else
+	return (u64)ru.ru_maxrss * 1024;
+#endif
+}
+
+void *os_page_alloc(size_t n)
+{
+	void *p;
+
+	return posix_memalign(&p, 4096, n) ? NULL : p;
+}
+
+void os_page_free(void *p)
+{
+	free(p);
+}
+
+int os_thread_create(pthread_t *t, void *(*fn)(void *opaque), void *opaque)
+{
+	sigset_t all, old;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(t, NULL, fn, opaque);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return rc;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sockets and waiting on POSIX systems.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* ppoll() */
+#endif
+#include "base/os_socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* SIGPIPE is ignored anyway */
+#endif
+
+int os_socket(int family, int type, int protocol)
+{
+	return socket(family, type, protocol);
+}
+
+void os_prepare(int fd)
+{
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+int os_bind(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	return bind(fd, sa, len);
+}
+
+int os_listen(int fd, int backlog)
+{
+	return listen(fd, backlog);
+}
+
+int os_accept(int fd, struct sockaddr *sa, socklen_t *len)
+{
+	return accept(fd, sa, len);
+}
+
+int os_connect(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	return connect(fd, sa, len);
+}
+
+int os_getsockname(int fd, struct sockaddr *sa, socklen_t *len)
+{
+	return getsockname(fd, sa, len);
+}
+
+int os_getpeername(int fd, struct sockaddr *sa, socklen_t *len)
+{
+	return getpeername(fd, sa, len);
+}
+
+int os_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+	return getsockopt(fd, level, name, value, len);
+}
+
+int os_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	return setsockopt(fd, level, name, value, len);
+}
+
+int os_shutdown(int fd, int how)
+{
+	return shutdown(fd, how);
+}
+
+ssize_t os_send(int fd, const void *p, size_t n)
+{
+	return send(fd, p, n, MSG_NOSIGNAL);
+}
+
+ssize_t os_sendto(int fd, const void *p, size_t n, const struct sockaddr *to, socklen_t len)
+{
+	return sendto(fd, p, n, MSG_NOSIGNAL, to, len);
+}
+
+ssize_t os_recvfrom(int fd, void *p, size_t n, struct sockaddr *from, socklen_t *len)
+{
+	return recvfrom(fd, p, n, 0, from, len);
+}
+
+int os_socketpair(int fd[2])
+{
+	return socketpair(AF_UNIX, SOCK_STREAM, 0, fd);
+}
+
+bool os_fd_is_open(int fd)
+{
+	return fcntl(fd, F_GETFL) >= 0;
+}
+
+int os_wake_open(int fd[2])
+{
+	if (pipe(fd)) {
+		fd[0] = fd[1] = -1;
+		return -errno;
+	}
+	os_prepare(fd[0]);
+	os_prepare(fd[1]);
+	return 0;
+}
+
+void os_wake(int fd)
+{
+	int saved = errno;
+	ssize_t n;
+
+	do
+		n = write(fd, "", 1);
+	while (n < 0 && errno == EINTR); /* a full pipe wakes just as well */
+	errno = saved;
+}
+
+void os_wake_clear(int fd)
+{
+	char sink[64];
+
+	while (read(fd, sink, sizeof sink) > 0)
+		;
+}
+
+void os_wake_close(int fd[2])
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (fd[i] >= 0)
+			close(fd[i]);
+	fd[0] = fd[1] = -1;
+}
+
+int os_poll(struct os_pollfd *fds, u32 n, i64 timeout)
+{
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__OpenBSD__) || defined(__NetBSD__)
+	struct timespec ts = { (time_t)(timeout / 1000000000), (long)(timeout % 1000000000) };
+
+	return ppoll(fds, n, timeout < 0 ? NULL : &ts, NULL);
+#else
+	/* Rounded up: to wake too early would make the caller spin through the last millisecond. */
+	i64 ms = timeout / 1000000 + (timeout % 1000000 != 0);
+
+	return poll(fds, n, timeout < 0 ? -1 : (int)MIN(ms, 1000000000));
+#endif
+}
+
+/* Nothing is to be kept: the descriptor itself will do. */
+struct os_stdin {
+	char nothing;
+};
+
+struct os_stdin *os_stdin_open(int *fd)
+{
+	*fd = STDIN_FILENO;
+	return malloc(sizeof(struct os_stdin));
+}
+
+void os_stdin_close(struct os_stdin *in)
+{
+	free(in);
+}
