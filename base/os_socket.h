@@ -11,6 +11,7 @@
 /* In this order. */
 #include <ws2tcpip.h>
 #include <afunix.h>
+/* Words that are ours, too. */
 #undef interface
 #undef near
 #undef far

@@ -6,7 +6,9 @@
 #define BASE_OS_WINDOWS_H
 
 #include "base/os_socket.h"
-/* After winsock2.h. */
+/* The system's headers go on using these. */
+#define near
+#define far
 #include <windows.h>
 
 /* UTF-8 to UTF-16 and back, to be freed. NULL: no memory, or no UTF-8 at all; errno says which. */
