@@ -192,12 +192,10 @@ static int status_grow(struct pv_grants *g)
 	u32 n = DIV_UP(g->s.nframes * V2_PER_FRAME, STATUS_PER_FRAME);
 
 	for (; g->s.nstatus < n; g->s.nstatus++) {
-		/* A frame lent earlier is used again: it cannot be taken back. */
+		/* A number that was lent and taken back is lent again. */
 		u64 *mfn = &g->s.status[g->s.nstatus];
 
-		if (!*mfn)
-			*mfn = pv_mm_special(g->d);
-		if (!*mfn)
+		if (*mfn ? pv_mm_special_give(g->d, *mfn) : !(*mfn = pv_mm_special(g->d)))
 			return -XEN_ENOMEM;
 	}
 	return 0;
@@ -240,10 +238,43 @@ static void frames_clear(struct pv_grants *g, const u64 *frames, u32 n)
 	}
 }
 
+/*
+ * A reserved entry of version 2 as version 1 has it. One that lends nothing (an offer to take a page, say) becomes an empty
+ * one; of a sub-page the flag stays and the bounds go, as in Xen. -XEN_ERANGE: there is no such entry in version 1.
+ */
+static int entry_narrow(const struct pv_grants *g, u32 ref, struct entry *e)
+{
+	switch (e->flags & GTF_type_mask) {
+	case GTF_permit_access:
+		if (e->frame >> 32)
+			return -XEN_ERANGE;
+		e->flags |= get16(g, status_at(g, ref));
+		return 0;
+	case GTF_transitive:
+		return -XEN_ERANGE;
+	default:
+		*e = (struct entry){ 0 };
+		return 0;
+	}
+}
+
+/* Takes the status frames back. -XEN_EBUSY, with nothing taken, while the guest maps one. */
+static int status_take(struct pv_grants *g)
+{
+	u32 i;
+
+	for (i = 0; i < g->s.nstatus; i++)
+		if (!pv_mm_special_idle(g->d, g->s.status[i]))
+			return -XEN_EBUSY;
+	while (g->s.nstatus)
+		pv_mm_special_take(g->d, g->s.status[--g->s.nstatus]);
+	return 0;
+}
+
 int grant_set_version(struct pv_grants *g, u32 version)
 {
 	struct entry keep[GRANT_RESERVED];
-	u32 i, bits;
+	u32 i;
 	int rc;
 
 	if (version != 1 && version != 2)
@@ -255,27 +286,22 @@ int grant_set_version(struct pv_grants *g, u32 version)
 			return -XEN_EBUSY;
 	for (i = 0; i < GRANT_RESERVED; i++) {
 		entry_get(g, i, &keep[i]);
-		if (g->s.version == 2 && (keep[i].flags & GTF_type_mask) &&
-		    ((keep[i].flags & GTF_sub_page) || (keep[i].flags & GTF_type_mask) == GTF_transitive))
-			return -XEN_EBUSY;
-		if (g->s.version == 2)
-			keep[i].flags |= get16(g, status_at(g, i)) & ACCESS_BITS;
-	}
-	if (version == 2) {
-		rc = status_grow(g);
+		rc = version == 1 ? entry_narrow(g, i, &keep[i]) : 0;
 		if (rc)
 			return rc;
-		frames_clear(g, g->s.status, g->s.nstatus);
+	}
+	rc = version == 2 ? status_grow(g) : status_take(g);
+	if (rc) {
+		if (version == 2)
+			status_take(g);
+		return rc;
 	}
 	frames_clear(g, g->s.frames, g->s.nframes);
 	g->s.version = version;
-	if (version == 1)
-		g->s.nstatus = 0;
 	for (i = 0; i < GRANT_RESERVED; i++) {
-		bits = keep[i].flags & ACCESS_BITS;
 		if (version == 2) {
+			put16(g, status_at(g, i), keep[i].flags & ACCESS_BITS);
 			keep[i].flags &= ~ACCESS_BITS;
-			put16(g, status_at(g, i), bits);
 		}
 		entry_put(g, i, &keep[i]);
 	}
@@ -297,6 +323,12 @@ int grant_swap(struct pv_grants *g, u32 a, u32 b)
 	if (mem_read(m, entry_at(g, a), x, n) || mem_read(m, entry_at(g, b), y, n) || mem_write(m, entry_at(g, a), y, n) ||
 	    mem_write(m, entry_at(g, b), x, n))
 		return GNTST_general_error;
+	if (g->s.version == 2) {
+		u32 bits = get16(g, status_at(g, a));
+
+		put16(g, status_at(g, a), get16(g, status_at(g, b)));
+		put16(g, status_at(g, b), bits);
+	}
 	return GNTST_okay;
 }
 

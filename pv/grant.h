@@ -82,7 +82,10 @@ void grant_unpin(struct pv_domain *d, u32 ref, bool write);
 int grant_copy_window(struct pv_domain *d, u32 ref, u32 user, bool write, u64 *mfn, u32 *off, u32 *len);
 /* Makes the table at least n frames long. 0, -XEN_EINVAL (more than the limit) or -XEN_ENOMEM. */
 int grant_grow(struct pv_grants *g, u32 n);
-/* 0, -XEN_EINVAL, -XEN_EBUSY or -XEN_ENOMEM. */
+/*
+ * 0, -XEN_EINVAL, -XEN_EBUSY (an entry is in use, or a status frame mapped), -XEN_ERANGE (a reserved entry does not fit
+ * version 1) or -XEN_ENOMEM. The version stays when it is not 0.
+ */
 int grant_set_version(struct pv_grants *g, u32 version);
 /* Swaps two entries. GNTST_*. */
 int grant_swap(struct pv_grants *g, u32 a, u32 b);

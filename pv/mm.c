@@ -311,12 +311,35 @@ u64 pv_mm_special(struct pv_domain *p)
 	struct pv_mm *mm = p->mm;
 	u64 i = mm->special + mm->s.nspecial;
 
-	if (i >= mm->alias || mem_add(mm->mem, PV_MFN_BASE + i))
+	if (i >= mm->alias || pv_mm_special_give(p, PV_MFN_BASE + i))
 		return 0;
 	mm->s.nspecial++;
-	mm->pages[i] = (struct pv_page){ .refs = 1, .types = 1, .type = PG_WRITABLE };
-	mm->pages[i].flags = PGF_SPECIAL | PGF_VALIDATED;
 	return PV_MFN_BASE + i;
+}
+
+int pv_mm_special_give(struct pv_domain *p, u64 mfn)
+{
+	struct pv_page *pg = mm_page(p->mm, mfn);
+
+	if (!pg || mem_add(p->mm->mem, mfn))
+		return -XEN_ENOMEM;
+	*pg = (struct pv_page){ .refs = 1, .types = 1, .type = PG_WRITABLE, .flags = PGF_SPECIAL | PGF_VALIDATED };
+	return 0;
+}
+
+bool pv_mm_special_idle(const struct pv_domain *p, u64 mfn)
+{
+	const struct pv_page *pg = mm_page(p->mm, mfn);
+
+	return pg && (pg->flags & PGF_SPECIAL) && pg->refs == 1;
+}
+
+void pv_mm_special_take(struct pv_domain *p, u64 mfn)
+{
+	if (!pv_mm_special_idle(p, mfn))
+		return;
+	mem_remove(p->mm->mem, mfn);
+	memset(mm_page(p->mm, mfn), 0, sizeof(struct pv_page));
 }
 
 int pv_mm_alias(struct pv_domain *p, struct frame *f, u64 *mfn)

@@ -67,6 +67,12 @@ int pv_mm_release(struct pv_domain *p, u64 mfn);
 bool pv_mm_unused(const struct pv_domain *p, u64 mfn);
 /* A frame of the host's that the guest may map and write (shared_info, grant table). Its number, or 0: none left. */
 u64 pv_mm_special(struct pv_domain *p);
+/* True when nobody maps or uses a frame that was lent. */
+bool pv_mm_special_idle(const struct pv_domain *p, u64 mfn);
+/* Takes an idle one back: the guest has no such frame any more. Its number stays taken, for pv_mm_special_give(). */
+void pv_mm_special_take(struct pv_domain *p, u64 mfn);
+/* Lends a frame of zeros by a number that was taken back. 0 or -XEN_ENOMEM. */
+int pv_mm_special_give(struct pv_domain *p, u64 mfn);
 /* A number for another domain's frame, for a grant map; and back. 0 or -XEN_ENOMEM. */
 int pv_mm_alias(struct pv_domain *p, struct frame *f, u64 *mfn);
 void pv_mm_unalias(struct pv_domain *p, u64 mfn);

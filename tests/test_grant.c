@@ -179,6 +179,85 @@ START_TEST(versions)
 }
 END_TEST
 
+/* An entry of version 2: flags and domain, offset and length of a sub-page, frame. */
+static void entry2(struct env *e, u32 ref, u32 flags, u32 bounds, u64 frame)
+{
+	env_put32(e, table(e, ref), flags | ME << 16);
+	env_put32(e, table(e, ref) + 4, bounds);
+	env_put64(e, table(e, ref) + 8, frame);
+}
+
+static i64 set_version(struct env *e, u32 version, u32 then)
+{
+	i64 rc;
+
+	env_put32(e, ENV_ARGS, version);
+	rc = op(e, 8, 1);
+	ck_assert_uint_eq(env_u32(e, ENV_ARGS), then);
+	ck_assert_uint_eq(e->pv.grants->s.version, then);
+	return rc;
+}
+
+/* Back to version 1: what does not fit is refused, what means nothing there is emptied, in Xen's order. */
+START_TEST(version_back)
+{
+	struct env *e = start();
+	struct pv_grants *g = e->pv.grants;
+	u64 status, mfn;
+
+	ck_assert_int_eq(set_version(e, 2, 2), 0);
+	status = g->s.status[0];
+	entry2(e, 4, GTF_transitive, 0, 0);
+	entry2(e, 20, GTF_permit_access, 0, ENV_MFN(PAGE));
+	ck_assert_int_eq(pv_mm_map_pte(&e->pv, SLOT(3), status << PAGE_SHIFT | PTE_P), 0);
+	/* An entry in use comes before one that does not fit, and that before a mapped status frame. */
+	ck_assert_int_eq(grant_pin(&e->pv, 20, ME, false, &mfn), 0);
+	ck_assert_int_eq(set_version(e, 1, 2), -XEN_EBUSY);
+	grant_unpin(&e->pv, 20, false);
+	ck_assert_int_eq(set_version(e, 1, 2), -XEN_ERANGE);
+	entry2(e, 4, GTF_permit_access, 0, 1ULL << 32);
+	ck_assert_int_eq(set_version(e, 1, 2), -XEN_ERANGE);
+	entry2(e, 4, GTF_permit_access | GTF_sub_page, 16 | 32 << 16, 1ULL << 32);
+	ck_assert_int_eq(set_version(e, 1, 2), -XEN_ERANGE);
+	entry2(e, 4, GTF_permit_access | GTF_sub_page, 16 | 32 << 16, 0x1234);
+	entry2(e, 5, GTF_accept_transfer, 0, 1ULL << 32);
+	entry2(e, 6, 0x80 /* of no type */, 0, 77);
+	entry2(e, 7, GTF_permit_access, 0, ENV_MFN(PAGE));
+	env_put32(e, (status << PAGE_SHIFT) + 12, GTF_reading << 16);
+	ck_assert_int_eq(set_version(e, 1, 2), -XEN_EBUSY);
+	/* Nothing has changed. */
+	ck_assert_uint_eq(env_u32(e, table(e, 4) + 4), 16 | 32 << 16);
+	ck_assert_uint_eq(env_u32(e, (status << PAGE_SHIFT) + 12), GTF_reading << 16);
+	ck_assert_uint_eq(g->s.nstatus, 1);
+	ck_assert_int_eq(pv_mm_unmap_pte(&e->pv, SLOT(3), status, false, 0), 0);
+	ck_assert_int_eq(set_version(e, 1, 1), 0);
+	ck_assert_uint_eq(flags_of(e, 4), GTF_permit_access | GTF_sub_page);
+	ck_assert_uint_eq(env_u32(e, table(e, 4) + 4), 0x1234);
+	ck_assert_uint_eq(env_u64(e, table(e, 5)), 0);
+	ck_assert_uint_eq(env_u64(e, table(e, 6)), 0);
+	ck_assert_uint_eq(flags_of(e, 7), GTF_permit_access | GTF_reading);
+	ck_assert_uint_eq(env_u32(e, table(e, 7) + 4), (u32)ENV_MFN(PAGE));
+	ck_assert_uint_eq(env_u64(e, table(e, 20)), 0);
+	/* The status frame is gone, and comes back empty. */
+	ck_assert_uint_eq(g->s.nstatus, 0);
+	ck_assert(!pv_mm_owned(&e->pv, status));
+	ck_assert_int_ne(pv_mm_map_pte(&e->pv, SLOT(3), status << PAGE_SHIFT | PTE_P), 0);
+	ck_assert_int_eq(set_version(e, 2, 2), 0);
+	ck_assert_uint_eq(g->s.status[0], status);
+	ck_assert(pv_mm_owned(&e->pv, status));
+	ck_assert_uint_eq(env_u32(e, status << PAGE_SHIFT), 0);
+	ck_assert_uint_eq(env_u32(e, (status << PAGE_SHIFT) + 12), GTF_reading << 16);
+	/* A swap takes the status with it. */
+	env_put32(e, ENV_ARGS, 6);
+	env_put32(e, ENV_ARGS + 4, 7);
+	ck_assert_int_eq(op(e, 11, 1), 0);
+	ck_assert_int_eq(status16(e, 8), GNTST_okay);
+	ck_assert_uint_eq(flags_of(e, 6), GTF_permit_access);
+	ck_assert_uint_eq(env_u32(e, (status << PAGE_SHIFT) + 12), GTF_reading);
+	finish(e);
+}
+END_TEST
+
 START_TEST(backend_access)
 {
 	struct env *e = start();
@@ -398,6 +477,7 @@ Suite *grant_suite(void)
 
 	tcase_add_test(tc, table_size);
 	tcase_add_test(tc, versions);
+	tcase_add_test(tc, version_back);
 	tcase_add_test(tc, backend_access);
 	tcase_add_test(tc, maps);
 	tcase_add_test(tc, copies);

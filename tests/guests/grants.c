@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Grant tables: versions, the table's frames, maps and copies of the domain's own grants, errors (Xen
- * public/grant_table.h). Left out: version 2, transfer, other domains.
+ * public/grant_table.h). Left out: uses of entries of version 2, transfer, other domains.
  */
 #include "tests/guests/lib.h"
 
@@ -34,9 +34,12 @@ enum {
 	BAD_COPY = -10
 };
 #define GTF_PERMIT 1
+#define GTF_ACCEPT 2
+#define GTF_TRANSITIVE 3
 #define GTF_READONLY 4
 #define GTF_READING 8
 #define GTF_WRITING 16
+#define GTF_SUB_PAGE 256
 #define MAP_HOST 2u
 #define MAP_READONLY 4u
 #define MAP_PTE 16u
@@ -231,6 +234,72 @@ static void copies(u8 *page)
 	page_ro(local);
 }
 
+/* Entries of version 2: only the reserved ones stay when the layout changes. */
+struct entry2 {
+	u16 flags, domid;
+	u32 bounds;
+	u64 frame;
+};
+
+static i64 set_version(u32 version, u32 *then)
+{
+	i64 r = gop(SET_VERSION, &version, 1);
+
+	*then = version;
+	return r;
+}
+
+/* The table is mapped at 0x30000000; the status frames must not be when the guest goes back to version 1. */
+static void versions(void)
+{
+	u64 frame = 0, at = 0x31000000;
+	struct {
+		u32 nr;
+		u16 dom;
+		short status;
+		u64 *frames;
+	} st = { 1, DOMID_SELF, 99, &frame };
+	volatile struct entry2 *wide = (struct entry2 *)table;
+	volatile u16 *status = (u16 *)at;
+	struct entry first = table[0];
+	u32 v;
+
+	ck(gop(GET_STATUS, &st, 1), 0, "get_status_frames of version 1");
+	ck(st.status, GENERAL, "get_status_frames of version 1: status");
+	table[GREF].flags = GTF_PERMIT;
+	ck(set_version(2, &v), 0, "set_version 2");
+	ck(v, 2, "version 2");
+	ck(wide[0].frame, first.frame, "a reserved entry is kept");
+	ck(wide[GREF].flags, 0, "others are not");
+	st.status = 99;
+	ck(gop(GET_STATUS, &st, 1), 0, "get_status_frames");
+	ck(st.status, OKAY, "get_status_frames: status");
+	map(at, frame * PAGE | P_RWX_);
+	status[7] = GTF_READING;
+	wide[4] = (struct entry2){ GTF_TRANSITIVE, 0, 0, 0 };
+	ck(set_version(1, &v), -ERANGE, "back with a transitive entry");
+	ck(v, 2, "still version 2");
+	wide[4] = (struct entry2){ GTF_PERMIT, 0, 0, 1UL << 32 };
+	ck(set_version(1, &v), -ERANGE, "back with a wide frame number");
+	wide[4] = (struct entry2){ GTF_PERMIT | GTF_SUB_PAGE, 3, 16 | 32 << 16, 0x1234 };
+	wide[5] = (struct entry2){ GTF_ACCEPT, 3, 0, 1UL << 32 };
+	wide[7] = (struct entry2){ GTF_PERMIT, 3, 0, 0x777 };
+	ck(set_version(1, &v), -EBUSY, "back with a status frame mapped");
+	ck(v, 2, "version 2 again");
+	ck(wide[4].bounds, 16 | 32 << 16, "the entries are as they were");
+	ck(status[7], GTF_READING, "and their status too");
+	map(at, 0);
+	ck(set_version(1, &v), 0, "set_version 1");
+	ck(v, 1, "version 1");
+	ck(table[0].frame, first.frame, "a reserved entry is kept again");
+	ck(table[4].flags, GTF_PERMIT | GTF_SUB_PAGE, "a sub-page keeps its flag");
+	ck(table[4].frame, 0x1234, "and its frame");
+	ck(table[5].flags | table[5].domid | table[5].frame, 0, "an offer is emptied");
+	ck(table[7].flags, GTF_PERMIT | GTF_READING, "the status goes into the entry");
+	ck(va_set(at, frame * PAGE | P_RO_, 0) != 0, 1, "the status frame is no more the guest's");
+	memset(&table[4], 0, 4 * sizeof *table);
+}
+
 void guest_main(void)
 {
 	u64 frames[32], at = 0x20000000;
@@ -281,4 +350,5 @@ void guest_main(void)
 	ck(gop(COPY, (void *)0x1000, 1), -EFAULT, "copy: bad pointer");
 	ck(gop(MAP, &s, 0), 0, "none to do");
 	ck(gop(MAP, &s, 0x80000000), -EINVAL, "a negative count");
+	versions();
 }
