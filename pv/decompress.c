@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Unpacking of kernel payloads, each codec by its own library when configure found it.
- * Formats: RFC 1952, the xz and zstd format papers, lz4's legacy frame, lzop's container. One stream only: members
+ * Formats: RFC 1952, the xz and zstd format papers, lz4's frame and its legacy one, lzop's container. One stream only: members
  * appended to a gzip or xz stream are not read.
  */
 #ifdef HAVE_CONFIG_H
@@ -30,6 +30,7 @@
 #endif
 #if HAVE_LZ4
 #include <lz4.h>
+#include <lz4frame.h>
 #endif
 #if HAVE_ZSTD
 #include <zstd.h>
@@ -326,6 +327,33 @@ static enum result run_lz4(struct unpack *u)
 	}
 	return u->used ? DONE : TRUNCATED;
 }
+
+/* What `lz4` writes unless it is told -l. */
+static enum result run_lz4_frame(struct unpack *u)
+{
+	LZ4F_dctx *z;
+	enum result r = MORE;
+
+	if (LZ4F_isError(LZ4F_createDecompressionContext(&z, LZ4F_VERSION)))
+		return NO_MEMORY;
+	while (r == MORE && (r = room(u, 1)) == MORE) {
+		size_t got = MIN(u->cap - u->have, STEP), room_for = got, took = u->len - u->used;
+		size_t rc = LZ4F_decompress(z, u->out + u->have, &got, u->in + u->used, &took, NULL);
+
+		u->used += took;
+		r = wrote(u, got);
+		if (r != MORE)
+			break;
+		if (LZ4F_isError(rc))
+			r = DAMAGED;
+		else if (!rc)
+			r = DONE;
+		else if (u->used == u->len && got < room_for)
+			r = TRUNCATED;
+	}
+	LZ4F_freeDecompressionContext(z);
+	return r;
+}
 #endif
 
 #if HAVE_ZSTD
@@ -384,6 +412,7 @@ static enum result run_zstd(struct unpack *u)
 #endif
 #if !HAVE_LZ4
 #define run_lz4 NULL
+#define run_lz4_frame NULL
 #define BUILTIN_LZ4 ""
 #else
 #define BUILTIN_LZ4 " lz4"
@@ -413,6 +442,7 @@ static const struct codec_desc {
 			{ 0x89, 'L', 'Z', 'O', 0, '\r', '\n', 0x1a, '\n' },
 			run_lzo },
 	[CODEC_LZ4] = { "lz4", "liblz4 (liblz4-dev)", 4, { 0x02, 0x21, 0x4c, 0x18 }, run_lz4 },
+	[CODEC_LZ4_FRAME] = { "lz4", "liblz4 (liblz4-dev)", 4, { 0x04, 0x22, 0x4d, 0x18 }, run_lz4_frame },
 	[CODEC_ZSTD] = { "zstd", "libzstd (libzstd-dev)", 4, { 0x28, 0xb5, 0x2f, 0xfd }, run_zstd },
 };
 

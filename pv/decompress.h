@@ -8,7 +8,10 @@
 #include "base/log.h"
 #include "base/types.h"
 
-enum codec { CODEC_NONE, CODEC_GZIP, CODEC_BZIP2, CODEC_LZMA, CODEC_XZ, CODEC_LZO, CODEC_LZ4, CODEC_ZSTD, CODEC_COUNT };
+enum codec {
+	CODEC_NONE, CODEC_GZIP, CODEC_BZIP2, CODEC_LZMA, CODEC_XZ, CODEC_LZO, CODEC_LZ4 /* the legacy frame, of kernel builds */,
+	CODEC_LZ4_FRAME, CODEC_ZSTD, CODEC_COUNT
+};
 
 /* Told now and then how far a long step has come; total is 0 where it is not known. */
 struct pv_progress {

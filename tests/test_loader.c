@@ -24,6 +24,7 @@
 #endif
 #if HAVE_LZ4
 #include <lz4.h>
+#include <lz4frame.h>
 #endif
 #if HAVE_ZSTD
 #include <zstd.h>
@@ -142,6 +143,15 @@ static bool pack(enum codec c, const struct buf *in, struct buf *out)
 			buf_put_u32(out, (u32)got);
 			out->len += (size_t)got;
 		}
+		return true;
+	}
+	/* As `lz4 FILE` does it. */
+	case CODEC_LZ4_FRAME: {
+		LZ4F_preferences_t f = { .frameInfo = { .contentChecksumFlag = LZ4F_contentChecksumEnabled } };
+
+		room = LZ4F_compressFrameBound(in->len, &f);
+		out->len = LZ4F_compressFrame(buf_reserve(out, room), room, in->p, in->len, &f);
+		ck_assert(!LZ4F_isError(out->len));
 		return true;
 	}
 #endif
