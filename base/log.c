@@ -20,6 +20,7 @@ const struct log_item_desc log_items[] = {
 	{ LOG_MMU, "mmu", "page faults and page-type changes" },
 	{ LOG_XENSTORE, "xenstore", "xenstore requests and replies" },
 	{ LOG_UNIMP, "unimp", "what a guest asked for and is not implemented" },
+	{ LOG_CONSOLE, "console", "what a guest writes to Xen's own console (CONSOLEIO_write)" },
 	{ LOG_ALL, "all", "everything above" },
 	{ 0, NULL, NULL },
 };

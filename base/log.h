@@ -21,7 +21,8 @@ enum log_item {
 	LOG_MMU = 1 << 6,          /* page faults and page-type changes */
 	LOG_XENSTORE = 1 << 7,     /* xenstore requests and replies */
 	LOG_UNIMP = 1 << 8,        /* what we do not implement, once a guest asks for it */
-	LOG_ALL = (1 << 9) - 1
+	LOG_CONSOLE = 1 << 9,      /* what a guest writes to Xen's own console */
+	LOG_ALL = (1 << 10) - 1
 };
 
 struct log {

@@ -23,11 +23,13 @@ struct pv_console {
 	void *opaque;
 	void (*room)(void *opaque);
 	void *room_opaque;
+	char line[128]; /* of Xen's console, for the log */
+	u32 nline;
 };
 
 static const struct state_field console_fields[] = {
 	STATE_INT(struct pv_console_state, head),   STATE_INT(struct pv_console_state, count),
-	STATE_INT(struct pv_console_state, broken), STATE_INT(struct pv_console_state, pad),
+	STATE_INT(struct pv_console_state, broken), STATE_INT(struct pv_console_state, used),
 	STATE_BYTES(struct pv_console_state, queue),
 };
 STATE_DESC(pv_console_state_desc, "pv-console", 1, struct pv_console_state, console_fields);
@@ -69,6 +71,12 @@ static bool console_push(struct pv_console *c)
 	return moved;
 }
 
+static void console_emit(struct pv_console *c, const u8 *p, size_t n)
+{
+	if (c->out && n)
+		c->out(c->opaque, p, n);
+}
+
 static bool console_pull(struct pv_console *c)
 {
 	u8 bytes[2048];
@@ -78,7 +86,8 @@ static bool console_pull(struct pv_console *c)
 		console_broken(c, n);
 	if (n <= 0)
 		return false;
-	pv_console_emit(c->d, bytes, (size_t)n);
+	c->s.used = 1;
+	console_emit(c, bytes, (size_t)n);
 	return true;
 }
 
@@ -181,10 +190,33 @@ void pv_console_on_room(struct pv_domain *d, void (*room)(void *opaque), void *o
 	d->console->room_opaque = opaque;
 }
 
-void pv_console_emit(struct pv_domain *d, const u8 *p, size_t n)
+/* What cannot be printed is left out, as Xen does. */
+static void console_log(struct pv_console *c, u8 byte)
 {
-	if (d->console && d->console->out && n)
-		d->console->out(d->console->opaque, p, n);
+	if (byte == '\t' || (byte >= ' ' && byte < 0x7f))
+		c->line[c->nline++] = (char)byte;
+	if (byte != '\n' && c->nline < sizeof c->line)
+		return;
+	log_line(&c->d->d->host->log, LOG_CONSOLE, "xen console: %.*s", (int)c->nline, c->line);
+	c->nline = 0;
+}
+
+void pv_console_raw(struct pv_domain *d, const u8 *p, size_t n)
+{
+	struct pv_console *c = d->console;
+	size_t i, from = 0;
+
+	for (i = 0; c && i < n; i++) {
+		console_log(c, p[i]);
+		if (c->s.used || p[i] != '\n' || (i && p[i - 1] == '\r'))
+			continue;
+		/* The other console is a terminal without a driver. */
+		console_emit(c, p + from, i - from);
+		console_emit(c, (const u8 *)"\r\n", 2);
+		from = i + 1;
+	}
+	if (c && !c->s.used)
+		console_emit(c, p + from, n - from);
 }
 
 int pv_console_attach(struct pv_domain *d)

@@ -14,7 +14,7 @@
 struct pv_console_state {
 	u32 head, count; /* of queue: input the ring had no room for */
 	u32 broken;      /* the ring's indexes made no sense: reported once, ignored from then on */
-	u32 pad;
+	u32 used;        /* something came over the ring */
 	u8 queue[PV_CONSOLE_QUEUE];
 };
 extern const struct state_desc pv_console_state_desc;
@@ -37,7 +37,10 @@ size_t pv_console_room(const struct pv_domain *d);
 /* room is called when pv_console_room() has grown. */
 void pv_console_on_room(struct pv_domain *d, void (*room)(void *opaque), void *opaque);
 
-/* Bytes for the same place as the guest's output that do not come over the ring (CONSOLEIO_write). */
-void pv_console_emit(struct pv_domain *d, const u8 *p, size_t n);
+/*
+ * What the guest writes to Xen's own console (CONSOLEIO_write). It is logged (-d console), line by line; until something came
+ * over the ring it is output too, for those who die before they have a console.
+ */
+void pv_console_raw(struct pv_domain *d, const u8 *p, size_t n);
 
 #endif

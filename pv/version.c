@@ -297,27 +297,19 @@ i64 hc_xenpmu_op(struct hc *h)
 	return -XEN_EOPNOTSUPP;
 }
 
-/* Xen's own console. It shows on the guest's serial line, so that earlyprintk=xen is seen. */
+/* Xen's own console: a guest may write to it, as to one of a debug build, and nothing else. */
 i64 hc_console_io(struct hc *h)
 {
-	u8 in[512], out[1024];
-	u32 i, n, len = 0;
-	u32 count = (u32)h->args[1];
+	u8 text[512];
+	u32 n, count = (u32)h->args[1];
 
 	h->sub = (u32)h->args[0];
-	if (h->sub == 1)
-		return 0; /* nobody types there */
 	if (h->sub)
-		return -XEN_ENOSYS;
-	n = MIN(count, (u32)sizeof in);
-	if (pv_copy_from(h->v, in, h->args[2], n))
+		return -XEN_EPERM;
+	n = MIN(count, (u32)sizeof text);
+	if (pv_copy_from(h->v, text, h->args[2], n))
 		return -XEN_EFAULT;
-	for (i = 0; i < n; i++) {
-		if (in[i] == '\n' && (!i || in[i - 1] != '\r'))
-			out[len++] = '\r';
-		out[len++] = in[i];
-	}
-	pv_console_emit(pv_dom(h->v->d), out, len);
+	pv_console_raw(pv_dom(h->v->d), text, n);
 	if (n == count)
 		return 0;
 	h->args[1] = count - n;

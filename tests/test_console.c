@@ -96,11 +96,49 @@ START_TEST(output)
 	}
 	kick(e, e->pv.s.console_port); /* nothing new: no event back */
 	ck_assert(!pending(e, e->pv.s.console_port));
+	finish(e);
+}
+END_TEST
+
+static void raw(struct env *e, const char *text)
+{
+	mem_write(&e->d->mem, ENV_VA(4), text, strlen(text));
+	ck_assert_int_eq(env_call(e, 0, hc_console_io, 0, strlen(text), ENV_VA(4)), 0);
+}
+
+/* Xen's own console is seen until the guest has one of its own, and in the log from first to last. */
+START_TEST(xen_console)
+{
+	struct sink s;
+	struct env *e = start(&s);
+	char logged[512];
+	size_t n;
+
+	e->host.log.mask = LOG_CONSOLE;
+	e->host.log.out = tmpfile();
+	ck_assert_ptr_nonnull(e->host.log.out);
 	s.n = 0;
-	mem_write(&e->d->mem, ENV_VA(4), "raw\n", 4);
-	ck_assert_int_eq(env_call(e, 0, hc_console_io, 0, 4, ENV_VA(4)), 0);
-	ck_assert_uint_eq(s.n, 5);
-	ck_assert(!memcmp(s.text, "raw\r\n", 5));
+	raw(e, "early\nand\r\n\nla");
+	ck_assert_uint_eq(s.n, 16);
+	ck_assert(!memcmp(s.text, "early\r\nand\r\n\r\nla", 16));
+	kick(e, e->pv.s.console_port); /* an event alone is no use of the ring */
+	raw(e, "te\n");
+	ck_assert_uint_eq(s.n, 20);
+	say(e, "mine\n");
+	kick(e, e->pv.s.console_port);
+	ck_assert_uint_eq(s.n, 25);
+	raw(e, "mine\n\033[1m\n");
+	ck_assert_uint_eq(s.n, 25);
+	fflush(e->host.log.out);
+	rewind(e->host.log.out);
+	n = fread(logged, 1, sizeof logged - 1, e->host.log.out);
+	logged[n] = 0;
+	ck_assert_ptr_nonnull(strstr(logged, "xen console: early\n"));
+	ck_assert_ptr_nonnull(strstr(logged, "xen console: late\n"));
+	ck_assert_ptr_nonnull(strstr(logged, "xen console: mine\n"));
+	ck_assert_ptr_nonnull(strstr(logged, "xen console: [1m\n"));
+	fclose(e->host.log.out);
+	e->host.log.out = stderr;
 	finish(e);
 }
 END_TEST
@@ -288,6 +326,7 @@ Suite *console_suite(void)
 	TCase *tc = tcase_create("console");
 
 	tcase_add_test(tc, output);
+	tcase_add_test(tc, xen_console);
 	tcase_add_test(tc, input);
 	tcase_add_test(tc, hostile);
 	tcase_add_test(tc, state);

@@ -38,7 +38,8 @@ void guest_main(void)
 	ck(hc(63, 0, 0, 0, 0, 0), -ENOSYS, "hypercall 63");
 	ck(hc(1000, 0, 0, 0, 0, 0), -ENOSYS, "hypercall 1000");
 	ck(hc(~0UL, 0, 0, 0, 0, 0), -ENOSYS, "hypercall -1");
-	ck(hc3(console_io, 9, 0, NULL), -ENOSYS, "console_io unknown");
+	ckd(hc3(console_io, 9, 0, NULL), -EPERM, -ENOSYS, "console_io unknown"); /* who is asked first */
+	ckd(hc3(console_io, 1, 0, NULL), -EPERM, 0, "console_io read");
 	ck(PTE_MFN(*pte_of(A_(guest_main))), mfn_of((void *)(A_(guest_main) & ~(PAGE - 1))), "own page tables");
 	ck(*pte_of(A_(pte_of(VIRT_BASE + 0x100000))) & P_RW, 0, "page tables are mapped read-only");
 	ck(hc2(vm_assist, 0, 2), 0, "vm_assist");
