@@ -20,7 +20,7 @@
 
 static const struct state_field page_fields[] = {
 	STATE_INT(struct pv_page, refs), STATE_INT(struct pv_page, types), STATE_INT(struct pv_page, holds),
-	STATE_INT(struct pv_page, type), STATE_INT(struct pv_page, flags), STATE_BYTES(struct pv_page, pad)
+	STATE_INT(struct pv_page, type), STATE_INT(struct pv_page, flags), STATE_INT(struct pv_page, linear)
 };
 const struct state_desc pv_page_desc = { "pv-page", 1, sizeof(struct pv_page), ARRAY_SIZE(page_fields), page_fields };
 

@@ -28,7 +28,11 @@ struct pv_page {
 	u32 holds; /* of both counts, what services of the host hold */
 	u8 type;   /* enum pv_page_type; PG_NONE when types is 0 */
 	u8 flags;  /* enum pv_page_flags */
-	u8 pad[2];
+	/*
+	 * Of a table, in other tables of its level: how many its entries name (above 0), or how many entries there name it
+	 * (below). Never both, so that linear tables make no chains. A table that names itself counts nothing.
+	 */
+	i16 linear;
 };
 
 /* ---- setting up ------------------------------------------------------------------------------------------------ */

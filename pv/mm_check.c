@@ -9,6 +9,7 @@
 
 struct counts {
 	u32 refs, types;
+	i32 linear;
 };
 
 /* Counts what the entries of one table use, and looks at each. */
@@ -33,6 +34,21 @@ static const char *table_count(const struct pv_mm *mm, const struct pv_page *pg,
 			return "an entry names a frame that is not there";
 		if ((e & mm->force_u) != mm->force_u)
 			return "an entry has no U bit";
+		if (pg->type != PG_L1 && mm_same_level(to->type, pg->type)) {
+			if (e & PTE_W)
+				return "an entry of a linear page table is writable";
+			if (mm->is32 && pg->type == PG_L3)
+				return "a PAE table has a linear entry";
+			if (to == pg)
+				continue;
+			if (c[pg - mm->pages].linear < 0 || c[to - mm->pages].linear > 0)
+				return "linear page tables make a chain";
+			c[pg - mm->pages].linear++;
+			c[to - mm->pages].linear--;
+			c[to - mm->pages].refs++;
+			c[to - mm->pages].types++;
+			continue;
+		}
 		c[to - mm->pages].refs++;
 		if (pg->type == PG_L1) {
 			if (e & L1_DISALLOW)
@@ -115,6 +131,8 @@ const char *pv_mm_check(const struct pv_domain *p, u64 *mfn)
 				what = "the count of references is wrong";
 			else if (c[i].types != mm->pages[i].types)
 				what = "the count of uses as a type is wrong";
+			else if (c[i].linear != mm->pages[i].linear)
+				what = "the count of linear uses is wrong";
 			if (what)
 				break;
 		}

@@ -37,7 +37,8 @@ struct pv_mm {
 #define L1_DISALLOW (PTE_PWT | PTE_PCD | PTE_PSE)
 /* Bits that can change without a look at the frame: NX, those for software, G, D, A, U. */
 #define L1_FREE_BITS (PTE_NX | 0x7ff0000000000000ULL | 0xe00 | PTE_G | PTE_D | PTE_A | PTE_U)
-#define TABLE_FREE_BITS (L1_FREE_BITS | PTE_W)
+/* W is none of these in a table of a higher level: an entry that names a table of its own level must not have it. */
+#define TABLE_FREE_BITS L1_FREE_BITS
 #define PTES 512u
 /* A PAE guest's L3 entries have neither NX nor bits for software. */
 #define COMPAT_L3_DISALLOW (TABLE_DISALLOW | 0xfff0000000000000ULL)
@@ -66,6 +67,12 @@ INLINE struct pv_page *mm_owned(const struct pv_mm *mm, u64 mfn)
 INLINE bool mm_is_table(u32 type)
 {
 	return (type >= PG_L1 && type <= PG_L4) || type == PG_L2_TOP;
+}
+
+/* Tables of one level, whoever has the last GiB of a 32-bit guest. */
+INLINE bool mm_same_level(u32 a, u32 b)
+{
+	return (a == PG_L2_TOP ? PG_L2 : a) == (b == PG_L2_TOP ? PG_L2 : b);
 }
 
 /* The table that a root is. */

@@ -131,12 +131,14 @@ static bool ro_store(void *opaque, struct mmu *mmu, u64 va, u64 mfn, u32 size, u
 	struct pv_domain *p = pv_dom(v->d);
 	struct pv_mm *mm = p->mm;
 	const struct pv_page *pg = mm_owned(mm, mfn);
-	u64 at = (mfn << PAGE_SHIFT) | (PAGE_OFFSET(va) & ~7u);
+	u64 at = (mfn << PAGE_SHIFT) | (PAGE_OFFSET(va) & ~7u), maddr, pte;
 
 	if (!pg || pg->type != PG_L1 || !pv_kernel_mode(v) || !(p->s.vm_assist & 1u << VMASST_WRITABLE_PAGETABLES))
 		return false;
-	/* No L1 entry maps a page table writable, so there is no need to look at the one that maps this. */
 	if (!size || size > 8 || (size & (size - 1)) || (va & (size - 1)))
+		return false;
+	/* The entry that maps this is writable only when it is itself one of a higher table: the guest hears of that. */
+	if (!pv_mm_find_pte(v, va, &maddr, &pte) || (pte & PTE_W))
 		return false;
 	if (size < 8) {
 		u64 mask = BIT(size * 8) - 1;

@@ -2,7 +2,7 @@
 /*
  * Page types: what may stand in a page table, who uses which frame as what, and updates of single entries. Rules and
  * error numbers are those of Xen 4.17 (arch/x86/mm.c); a table is checked whole when its first use begins and
- * let go when its last one ends. Left out: linear page tables, superpages.
+ * let go when its last one ends. Left out: superpages.
  */
 #include "pv/mm_impl.h"
 
@@ -175,10 +175,32 @@ static u32 level(enum pv_page_type type)
 	return type == PG_L2_TOP ? 2 : type;
 }
 
-/* Counts the use of a table of the level below by a present entry of a table of this type. */
-static int table_get(struct pv_mm *mm, u64 e, enum pv_page_type type, u64 slot)
+/*
+ * A linear page table: an entry of the table at names a table of the same level, so that tables are seen as pages. It must be
+ * read-only, or the guest could write its tables; the other table has been checked already. Counts that use.
+ */
+static bool linear_get(struct pv_mm *mm, struct pv_page *at, u64 e, enum pv_page_type type)
+{
+	struct pv_page *to = mm_owned(mm, PTE_MFN(e));
+
+	if ((mm->is32 && type == PG_L3) || (e & PTE_W) || !to)
+		return false;
+	if (to == at)
+		return true;
+	if (!mm_same_level(to->type, type) || !(to->flags & PGF_VALIDATED) || at->linear < 0 || at->linear == INT16_MAX ||
+	    to->linear > 0 || to->linear == INT16_MIN || !mm_ref(to))
+		return false;
+	to->types++;
+	to->linear--;
+	at->linear++;
+	return true;
+}
+
+/* Counts the use of a table of the level below by a present entry of the table at, which is of this type. */
+static int table_get(struct pv_mm *mm, struct pv_page *at, u64 e, enum pv_page_type type, u64 slot)
 {
 	struct pv_page *pg;
+	int rc;
 
 	if (UNLIKELY(e & mm_disallow(mm, type))) {
 		mm_refused(mm, "L%u entry %llx: it has bits that are not allowed", level(type), ULL(e));
@@ -189,13 +211,21 @@ static int table_get(struct pv_mm *mm, u64 e, enum pv_page_type type, u64 slot)
 		mm_refused(mm, "L%u entry %llx: not a frame of the guest's", level(type), ULL(e));
 		return -XEN_EINVAL;
 	}
-	return mm_get_type(mm, pg, mm_below(mm, type, slot));
+	rc = mm_get_type(mm, pg, mm_below(mm, type, slot));
+	return rc == -XEN_EINVAL && linear_get(mm, at, e, type) ? 0 : rc;
 }
 
-static void table_put(struct pv_mm *mm, u64 e)
+static void table_put(struct pv_mm *mm, struct pv_page *at, u64 e)
 {
-	if (e & PTE_P)
-		mm_put_type(mm, mm_page(mm, PTE_MFN(e)));
+	struct pv_page *to = e & PTE_P ? mm_page(mm, PTE_MFN(e)) : NULL;
+
+	if (!to || to == at)
+		return;
+	if (mm_same_level(to->type, at->type)) {
+		to->linear++;
+		at->linear--;
+	}
+	mm_put_type(mm, to);
 }
 
 /* The hypervisor's own slots, and those that do not exist: nothing that a guest left there may be walked. */
@@ -225,11 +255,11 @@ static int top_slot_check(const struct pv_mm *mm, u64 base)
 	return 0;
 }
 
-/* Checks a table of level 2 to 4. Recursion ends at level 1: a table's entries are one level below it. */
-static int table_validate(struct pv_mm *mm, u64 mfn, enum pv_page_type type)
+/* Checks a table of level 2 to 4. Recursion ends at level 1: what is checked for an entry is one level below it. */
+static int table_validate(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type)
 {
 	bool pae = mm->is32 && type == PG_L3;
-	u64 base = mfn << PAGE_SHIFT;
+	u64 mfn = mm_mfn(mm, pg), base = mfn << PAGE_SHIFT;
 	u32 i = 0;
 	int rc = 0;
 
@@ -244,11 +274,11 @@ static int table_validate(struct pv_mm *mm, u64 mfn, enum pv_page_type type)
 
 		if (!(e & PTE_P) || !mm_guest_slot(type, i))
 			continue;
-		rc = table_get(mm, e, type, i);
+		rc = table_get(mm, pg, e, type, i);
 		if (UNLIKELY(rc))
 			break;
 		if (want != e && UNLIKELY(!mm_store(mm, base + i * 8, want))) {
-			table_put(mm, e);
+			table_put(mm, pg, e);
 			rc = -XEN_ENOMEM;
 			break;
 		}
@@ -262,21 +292,23 @@ static int table_validate(struct pv_mm *mm, u64 mfn, enum pv_page_type type)
 	if (UNLIKELY(rc))
 		while (i--)
 			if (mm_guest_slot(type, i))
-				table_put(mm, mem_read_u64(mm->mem, base + i * 8));
+				table_put(mm, pg, mem_read_u64(mm->mem, base + i * 8));
 	return rc;
 }
 
-static void table_devalidate(struct pv_mm *mm, u64 mfn, enum pv_page_type type)
+static void table_devalidate(struct pv_mm *mm, struct pv_page *pg)
 {
+	u64 base = mm_mfn(mm, pg) << PAGE_SHIFT;
 	u32 i;
 
 	for (i = 0; i < PTES; i++)
-		if (mm_guest_slot(type, i))
-			table_put(mm, mem_read_u64(mm->mem, (mfn << PAGE_SHIFT) + i * 8));
+		if (mm_guest_slot(pg->type, i))
+			table_put(mm, pg, mem_read_u64(mm->mem, base + i * 8));
 }
 
-static int mod_table(struct pv_mm *mm, u64 maddr, u64 val, enum pv_page_type type, bool preserve_ad)
+static int mod_table(struct pv_mm *mm, struct pv_page *pg, u64 maddr, u64 val, bool preserve_ad)
 {
+	enum pv_page_type type = pg->type;
 	u64 old = mem_read_u64(mm->mem, maddr);
 	u64 kept = preserve_ad ? old & (PTE_A | PTE_D) : 0;
 	u32 slot = PAGE_OFFSET(maddr) / 8;
@@ -294,15 +326,15 @@ static int mod_table(struct pv_mm *mm, u64 maddr, u64 val, enum pv_page_type typ
 		val = adjust_table(mm, type, val);
 		if (!((old ^ val) & ~TABLE_FREE_BITS))
 			return mm_store(mm, maddr, val | kept) ? 0 : -XEN_ENOMEM;
-		rc = table_get(mm, val, type, slot);
+		rc = table_get(mm, pg, val, type, slot);
 		if (UNLIKELY(rc))
 			return rc;
 	}
 	if (UNLIKELY(!mm_store(mm, maddr, val | kept))) {
-		table_put(mm, val);
+		table_put(mm, pg, val);
 		return -XEN_ENOMEM;
 	}
-	table_put(mm, old);
+	table_put(mm, pg, old);
 	return 0;
 }
 
@@ -320,7 +352,9 @@ int mm_get_type(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type)
 			pg->types++;
 			return 0;
 		}
-		mm_refused(mm, "frame 0x%llx is of type %u, not %u", ULL(mfn), pg->type, type);
+		/* One level too high may be a linear table: the caller knows. */
+		if (!mm_is_table(type) || !mm_is_table(pg->type) || level(pg->type) != level(type) + 1)
+			mm_refused(mm, "frame 0x%llx is of type %u, not %u", ULL(mfn), pg->type, type);
 		mm_unref(mm, pg);
 		return -XEN_EINVAL;
 	}
@@ -331,7 +365,7 @@ int mm_get_type(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type)
 	if (type == PG_L1)
 		rc = l1_validate(mm, mfn);
 	else if (mm_is_table(type))
-		rc = table_validate(mm, mfn, type);
+		rc = table_validate(mm, pg, type);
 	else if (type == PG_SEG_DESC)
 		rc = mm_validate_segdesc(mm, mfn);
 	if (rc) {
@@ -351,7 +385,7 @@ void mm_put_type(struct pv_mm *mm, struct pv_page *pg)
 		if (pg->type == PG_L1)
 			l1_devalidate(mm, mm_mfn(mm, pg));
 		else
-			table_devalidate(mm, mm_mfn(mm, pg), pg->type);
+			table_devalidate(mm, pg);
 	}
 	type_drop(pg);
 	mm_unref(mm, pg);
@@ -375,7 +409,7 @@ int pv_mm_update(struct pv_domain *p, u64 maddr, u64 val, bool preserve_ad)
 	case PG_L2_TOP:
 	case PG_L3:
 	case PG_L4:
-		return mod_table(mm, maddr, val, pg->type, preserve_ad);
+		return mod_table(mm, pg, maddr, val, preserve_ad);
 	case PG_NONE:
 	case PG_WRITABLE:
 		return mm_store(mm, maddr, val) ? 0 : -XEN_ENOMEM;

@@ -4,6 +4,8 @@
  * host short of memory.
  */
 #include "pv/bootmap.h"
+#include <errno.h>
+
 #include "tests/mm_env.h"
 
 START_TEST(frame_numbers)
@@ -215,7 +217,7 @@ START_TEST(table_rules)
 		{ 4, 7, MA(FRAMES) | TBL, -XEN_EINVAL }, /* not the guest's */
 		{ 4, 7, 0xfec00000000 | TBL, -XEN_EINVAL },
 		{ 4, 7, MA(1) | TBL, -XEN_EINVAL }, /* mapped writable */
-		{ 4, 7, MA(4) | TBL, -XEN_EINVAL }, /* itself, and all other linear tables */
+		{ 4, 7, MA(4) | TBL, -XEN_EINVAL }, /* linear tables, writable */
 		{ 4, 7, MA(3) | TBL, -XEN_EINVAL },
 		{ 3, 7, MA(3) | TBL, -XEN_EINVAL },
 		{ 2, 7, MA(2) | TBL, -XEN_EINVAL },
@@ -244,7 +246,7 @@ START_TEST(table_rules)
 	ck_assert_uint_eq(get(e, PTE_AT(4, 7)), MA(20) | PTE_P | PTE_U | PTE_A);
 	ck_assert_uint_eq(page(e, 20)->type, PG_L1);
 	ck_assert_uint_eq(page(e, 21)->type, PG_WRITABLE);
-	/* The same table twice; W comes and goes without a look at it. */
+	/* The same table twice; W comes and goes. */
 	ck_assert_int_eq(upd(e, PTE_AT(4, 8), MA(20) | TBL), 0);
 	ck_assert_uint_eq(page(e, 20)->types, 2);
 	ck_assert_int_eq(upd(e, PTE_AT(4, 8), MA(20) | PTE_P), 0);
@@ -264,6 +266,164 @@ START_TEST(table_rules)
 	ck_assert_int_eq(upd(e, PTE_AT(4, 8), 0x555554), 0);
 	for (i = FREE; i < FRAMES; i++)
 		ck_assert(pv_mm_unused(&e->pv, MFN(i)));
+	env_free(e);
+}
+END_TEST
+
+/* Counts of a table: uses, references and linear uses. */
+#define COUNTS(n, t, r, l) \
+	do { \
+		ck_assert_uint_eq(page(e, n)->types, t); \
+		ck_assert_uint_eq(page(e, n)->refs, r); \
+		ck_assert_int_eq(page(e, n)->linear, l); \
+		sane(e); \
+	} while (0)
+
+START_TEST(linear_tables)
+{
+	struct env *e = env_running();
+	u64 self = PTE_P | PTE_U;
+	u32 i;
+
+	/* A table may name itself, read-only; that counts nothing. */
+	COUNTS(2, 2, 4, 0); /* pinned and in use; allocated and mapped */
+	for (i = 2; i <= 4; i++) {
+		ck_assert_int_eq(upd(e, PTE_AT(i, 9), MA(i) | self | PTE_W), -XEN_EINVAL);
+		ck_assert_int_eq(upd(e, PTE_AT(i, 9), MA(i) | self), 0);
+		ck_assert_uint_eq(get(e, PTE_AT(i, 9)), MA(i) | self | PTE_A);
+		ck_assert_int_eq(upd(e, PTE_AT(i, 9), MA(i) | self | PTE_W), -XEN_EINVAL);
+		ck_assert_int_eq(upd(e, PTE_AT(i, 9), MA(i) | self | PTE_NX), 0);
+		COUNTS(i, i == 2 ? 2 : 1, i == 2 ? 4 : 3, 0);
+		ck_assert_int_eq(upd(e, PTE_AT(i, 9), 0), 0);
+	}
+	COUNTS(2, 2, 4, 0);
+	/* Another of its level that has been checked; a frame that is nothing yet becomes one of the level below. */
+	put(e, PTE_AT(20, 9), MA(20) | self);
+	put(e, PTE_AT(20, 10), MA(2) | self);
+	ck_assert_int_eq(upd(e, PTE_AT(2, 10), MA(20) | self), -XEN_EINVAL); /* as an L3 that names an L4 */
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(20), PG_L4), 0);
+	COUNTS(20, 1, 2, 1);
+	COUNTS(2, 3, 5, -1);
+	/* No chains: who is named names nobody, and who names is not named. */
+	ck_assert_int_eq(upd(e, PTE_AT(2, 10), MA(20) | self), -XEN_EINVAL);
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(21), PG_L4), 0);
+	ck_assert_int_eq(upd(e, PTE_AT(21, 10), MA(20) | self), -XEN_EINVAL);
+	ck_assert_int_eq(upd(e, PTE_AT(21, 10), MA(2) | self | PTE_W), -XEN_EINVAL);
+	ck_assert_int_eq(upd(e, PTE_AT(21, 10), MA(2) | self), 0);
+	ck_assert_int_eq(upd(e, PTE_AT(21, 11), MA(2) | self), 0);
+	ck_assert_int_eq(upd(e, PTE_AT(2, 10), MA(21) | self), -XEN_EINVAL);
+	COUNTS(21, 1, 2, 2);
+	COUNTS(2, 5, 7, -3);
+	/* Itself is always allowed. */
+	ck_assert_int_eq(upd(e, PTE_AT(2, 10), MA(2) | self), 0);
+	ck_assert_int_eq(upd(e, PTE_AT(20, 11), MA(20) | self), 0);
+	COUNTS(2, 5, 7, -3);
+	/* A table that is only named stays one, and goes with the last who names it. */
+	ck_assert_int_eq(pv_mm_unpin(&e->pv, MFN(2)), 0);
+	pv_mm_vcpu_reset(e->v);
+	COUNTS(2, 3, 5, -3);
+	ck_assert_uint_eq(page(e, 2)->type, PG_L4);
+	ck_assert_uint_eq(page(e, 5)->type, PG_L1);
+	ck_assert_int_eq(pv_mm_unpin(&e->pv, MFN(20)), 0);
+	ck_assert_int_eq(upd(e, PTE_AT(21, 10), 0), 0);
+	COUNTS(2, 1, 3, -1);
+	ck_assert_int_eq(pv_mm_unpin(&e->pv, MFN(21)), 0);
+	sane(e);
+	for (i = 0; i < FRAMES; i++) {
+		ck_assert(pv_mm_unused(&e->pv, MFN(i)));
+		ck_assert_uint_eq(page(e, i)->type, PG_NONE);
+		ck_assert_int_eq(page(e, i)->linear, 0);
+	}
+	env_free(e);
+}
+END_TEST
+
+/* What cannot be checked whole leaves no counts behind. */
+START_TEST(linear_undone)
+{
+	struct env *e = env_running();
+	u64 self = PTE_P | PTE_U;
+
+	put(e, PTE_AT(20, 9), MA(20) | self);
+	put(e, PTE_AT(20, 10), MA(2) | self);
+	put(e, PTE_AT(20, 511), MA(FRAMES) | self);
+	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(20), PG_L4), -XEN_EINVAL);
+	COUNTS(20, 0, 1, 0);
+	COUNTS(2, 2, 4, 0);
+	/* L2 and L3 likewise, when they are hung in; the other one must have been checked before. */
+	put(e, PTE_AT(30, 1), MA(4) | self);
+	put(e, PTE_AT(30, 2), MA(30) | self);
+	put(e, PTE_AT(31, 1), MA(3) | self);
+	put(e, PTE_AT(31, 2), MA(30) | self);
+	ck_assert_int_eq(upd(e, PTE_AT(2, 20), MA(31) | TBL), 0);
+	COUNTS(4, 2, 4, -1);
+	COUNTS(3, 2, 4, -1);
+	COUNTS(30, 1, 2, 1);
+	COUNTS(31, 1, 2, 1);
+	ck_assert_int_eq(upd(e, PTE_AT(2, 20), 0), 0);
+	COUNTS(4, 1, 3, 0);
+	COUNTS(3, 1, 3, 0);
+	ck_assert(pv_mm_unused(&e->pv, MFN(30)));
+	ck_assert(pv_mm_unused(&e->pv, MFN(31)));
+	env_free(e);
+}
+END_TEST
+
+/* The tables as pages: reads are true at once, stores go where the entry that maps the table lets them. */
+START_TEST(linear_view)
+{
+	struct env *e = env_running();
+	struct mmu *m = &e->v->cpu.mmu;
+	u64 slot = 9, self = PTE_P | PTE_U;
+	u64 l1 = slot << 39 | (MA(0) >> 9 & ((1ULL << 39) - 1));     /* the entries for MA(0) and up */
+	u64 l2 = slot << 39 | slot << 30 | (MA(0) >> 18 & ((1ULL << 30) - 1));
+	u64 l4 = slot << 39 | slot << 30 | slot << 21 | slot << 12;
+	struct mmu_fault f;
+	u8 b[8];
+
+	e->pv.s.vm_assist = 1u << 2;
+	ck_assert_int_eq(upd(e, PTE_AT(2, slot), MA(2) | self), 0);
+	m->mode = MMU_LONG4;
+	m->nxe = m->wp = true;
+	m->root = MA(2);
+	mmu_update(m);
+	ck_assert_int_eq(mmu_read(m, l4 + slot * 8, b, 8, &f), 0);
+	ck_assert_uint_eq(ld64(b), MA(2) | self | PTE_A);
+	ck_assert_int_eq(mmu_read(m, l2, b, 8, &f), 0);
+	ck_assert_uint_eq(ld64(b), get(e, PTE_AT(4, 0)));
+	ck_assert_int_eq(mmu_read(m, l1 + 20 * 8, b, 8, &f), 0);
+	ck_assert_uint_eq(ld64(b), 0);
+	ck_assert_int_eq(upd(e, PTE_AT(5, 20), MA(20) | RW), 0);
+	ck_assert_int_eq(mmu_read(m, l1 + 20 * 8, b, 8, &f), 0);
+	ck_assert_uint_eq(ld64(b), MA(20) | RW | PTE_U | PTE_GUEST_KERNEL);
+	/* An L1 table appears where there was none, is replaced, and goes. */
+	ck_assert_int_eq(mmu_read(m, l1 + PAGE_SIZE, b, 8, &f), -EFAULT);
+	put(e, PTE_AT(21, 0), MA(22) | RW);
+	ck_assert_int_eq(upd(e, PTE_AT(4, 1), MA(21) | self), 0);
+	ck_assert_int_eq(mmu_read(m, l1 + PAGE_SIZE, b, 8, &f), 0);
+	ck_assert_uint_eq(ld64(b), MA(22) | RW | PTE_U | PTE_GUEST_KERNEL);
+	/* Read-only in the L2: a store is emulated. Writable there: it faults, for a linear table's own entry forbids it. */
+	ck_assert_int_eq(mmu_write(m, l1 + PAGE_SIZE + 8, b, 8, &f), -EFAULT);
+	ck_assert(store(e, l1 + PAGE_SIZE + 8, MFN(21), 8, MA(23) | RW));
+	ck_assert_uint_eq(get(e, PTE_AT(21, 1)), MA(23) | RW | PTE_U | PTE_GUEST_KERNEL);
+	sane(e);
+	ck_assert_int_eq(upd(e, PTE_AT(4, 1), MA(21) | self | PTE_W), 0);
+	ck_assert(!store(e, l1 + PAGE_SIZE + 8, MFN(21), 8, 0));
+	ck_assert_int_eq(mmu_write(m, l1 + PAGE_SIZE + 8, b, 8, &f), -EFAULT);
+	ck_assert_uint_eq(f.code, PF_P | PF_W | (m->user ? PF_U : 0));
+	/* Tables of a higher level are never written that way. */
+	ck_assert_int_eq(mmu_write(m, l2 + 16, b, 8, &f), -EFAULT);
+	ck_assert(!store(e, l2 + 16, MFN(4), 8, 0));
+	ck_assert(!store(e, l4 + 16, MFN(2), 8, 0));
+	put(e, PTE_AT(24, 0), MA(25) | PTE_P);
+	ck_assert_int_eq(upd(e, PTE_AT(4, 1), MA(24) | self), 0);
+	ck_assert_int_eq(mmu_read(m, l1 + PAGE_SIZE, b, 8, &f), 0);
+	ck_assert_uint_eq(ld64(b), MA(25) | PTE_P | PTE_U | PTE_GUEST_KERNEL);
+	ck_assert_int_eq(upd(e, PTE_AT(4, 1), 0), 0);
+	ck_assert_int_eq(mmu_read(m, l1 + PAGE_SIZE, b, 8, &f), -EFAULT);
+	ck_assert_int_eq(upd(e, PTE_AT(2, slot), 0), 0);
+	ck_assert_int_eq(mmu_read(m, l4, b, 8, &f), -EFAULT);
+	ck_assert_int_eq(mmu_read(m, l1, b, 8, &f), -EFAULT);
 	env_free(e);
 }
 END_TEST
@@ -514,6 +674,9 @@ Suite *mm_suite(void)
 	tcase_add_test(t, adopt);
 	tcase_add_test(t, l1_rules);
 	tcase_add_test(t, table_rules);
+	tcase_add_test(t, linear_tables);
+	tcase_add_test(t, linear_undone);
+	tcase_add_test(t, linear_view);
 	tcase_add_test(t, pins);
 	tcase_add_test(t, grants);
 	tcase_add_test(t, builder_tables);

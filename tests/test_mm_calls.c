@@ -349,7 +349,7 @@ static u32 rnd(u64 *s)
 /* An entry that is often right, and often not. */
 static u64 random_entry(u64 *s)
 {
-	static const u64 flags[] = { 0, PTE_P, RW, RW, RW | PTE_U, TBL, TBL, RW | PTE_NX, PTE_P | PTE_A, RW | PTE_PSE,
+	static const u64 flags[] = { 0, PTE_P, RW, RW, RW | PTE_U, TBL, TBL, RW | PTE_NX, PTE_P | PTE_A, PTE_P | PTE_U, RW | PTE_PSE,
 				     TBL | PTE_G, RW | PTE_PCD, PTE_W };
 	u64 e = flags[rnd(s) % ARRAY_SIZE(flags)];
 
@@ -431,14 +431,17 @@ static void random_step(struct env *e, u64 *s)
 START_TEST(random_guest)
 {
 	u64 s = 0x5eed + (u64)_i;
-	u32 i, tables = 0;
+	u32 i, k, tables = 0, linear = 0;
 	struct env *e = env_running();
 
 	for (i = 0; i < 6000; i++) {
 		random_step(e, &s);
 		if (i % 8 == 0)
 			sane(e);
+		for (k = 0; k < FREE + 12; k++)
+			linear += page(e, k)->linear > 0;
 	}
+	ck_assert_uint_gt(linear, 0);
 	for (i = 0; i < FRAMES; i++)
 		tables += page(e, i)->type >= PG_L1 && page(e, i)->type <= PG_L4;
 	ck_assert_uint_gt(tables, 3);
@@ -452,6 +455,7 @@ START_TEST(random_guest)
 	}
 	for (i = 0; i < MAX_PAGES; i++) {
 		ck_assert_uint_eq(page(e, i)->types, 0);
+		ck_assert_int_eq(page(e, i)->linear, 0);
 		ck_assert_uint_eq(page(e, i)->refs, !!(page(e, i)->flags & PGF_ALLOCATED));
 	}
 	env_free(e);

@@ -181,7 +181,8 @@ START_TEST(second_ways_lose)
 }
 END_TEST
 
-#define PAGES 12u
+#define PAGES 15u
+#define LINEAR 9u /* a slot of both roots that names the first of them */
 
 /* One random change of the tables, of memory, or one access. */
 static void shake(struct bare *b, u64 *seed, const u64 *va)
@@ -194,6 +195,14 @@ static void shake(struct bare *b, u64 *seed, const u64 *va)
 	u64 v = rng(seed);
 	u64 mfn;
 
+	/* Page tables seen through the linear one: they are only read, and their A bits go. */
+	if (r % PAGES >= PAGES - 3) {
+		if (r >> 8 & 3)
+			mmu_read(&b->cpu.mmu, at + (r >> 40 & 0xff8), &v, 8, &f);
+		else
+			mem_write_u64(&b->mem, pte, e & ~(PTE_A | PTE_D));
+		return;
+	}
 	switch (r >> 8 & 15) {
 	case 0:
 		mem_write_u64(&b->mem, pte, 0);
@@ -276,8 +285,14 @@ START_TEST(coherent_whatever_happens)
 
 		for (i = 0; i < PAGES; i++) {
 			va[i] = (i & 1 ? 0xffff900000000000ULL : 0x400000) + (i >> 1) * 0x1000 + (i & 2 ? 0x800000 : 0);
-			bare_map(b, va[i], 0x40 + i % 8, PTE_P | PTE_W);
+			if (i < PAGES - 3)
+				bare_map(b, va[i], 0x40 + i % 8, PTE_P | PTE_W);
 		}
+		/* A linear table: the last three pages are the L1, L2 and L3 tables of the first ones. */
+		mem_write_u64(&b->mem, (u64)BARE_TABLES << 12 | LINEAR * 8, (u64)BARE_TABLES << 12 | PTE_P);
+		va[PAGES - 1] = (u64)LINEAR << 39 | (u64)LINEAR << 30 | (u64)LINEAR << 21 | (va[0] >> 27 & 0x1ff000);
+		va[PAGES - 2] = (u64)LINEAR << 39 | (u64)LINEAR << 30 | (va[1] >> 18 & 0x3ffff000);
+		va[PAGES - 3] = (u64)LINEAR << 39 | (va[1] >> 9 & 0x7ffffff000);
 		/* A second root shares the upper half and some of the lower. */
 		for (i = 0; i < 512; i++)
 			mem_write_u64(&b->mem, (u64)(BARE_TABLES + 0x40) << 12 | i * 8,

@@ -197,10 +197,6 @@ static void entries(void)
 	ck(mmu1(entry_maddr(&l4[271]), 0), -EINVAL, "L4 slot 271");
 	ck(mmu1(entry_maddr(&l4[272]), 0), 0, "L4 slot 272");
 	ck(mmu1(entry_maddr(&l4[100]), entry(b, P_RWX_)), -EINVAL, "L4 entry to a page mapped writable");
-	/* Xen's choice at its build: Debian's has CONFIG_PV_LINEAR_PT. */
-	ck2(mmu1(entry_maddr(&l4[100]), entry(l4, P_RO_)), 0, -EINVAL, "L4 entry to itself, read-only");
-	ck(mmu1(entry_maddr(&l4[100]), 0), 0, "and gone");
-	ck(mmu1(entry_maddr(&l4[100]), entry(l4, P_RWX_)), -EINVAL, "L4 entry to itself, writable");
 	/* va_set. */
 	ck(va_set(0x7000000000, 0, 0), -EINVAL, "update_va_mapping without a table");
 	ck(va_set(0xffff800000000000, 0, 0), -EINVAL, "update_va_mapping in the host's space");
@@ -222,6 +218,75 @@ static void entries(void)
 	ck(mmu1(entry_maddr(e), mfn_of(a) * PAGE | P_P | P_RW | P_US), 0, "NORMAL");
 	ck(*e & (P_A | P_D), 0, "A and D not kept");
 	va_set(A_(a), old, 2);
+}
+
+/* Where the entries of each level for va are seen when slot LINEAR of the L4 names the L4. */
+#define LINEAR 100UL
+#define TABLES(up) (LINEAR << 39 | ((up) > 1 ? LINEAR << 30 : 0) | ((up) > 2 ? LINEAR << 21 : 0) | ((up) > 3 ? LINEAR << 12 : 0))
+#define SEEN(up, va) ((u64 *)(TABLES(up) | (((va) & 0xffffffffffffUL) >> 9 * (up) & ((1UL << (48 - 9 * (up))) - 1) & ~7UL)))
+
+static void linear(void)
+{
+	u64 at = 0x5000000000, *l3, *l2, *l1, *e, *n = page_alloc(), *k = page_alloc(), *x = page_alloc();
+	u8 *a = page_alloc();
+
+	ck(mmu1(entry_maddr(&l4[LINEAR]), entry(l4, P_RWX_)), -EINVAL, "L4 entry to itself, writable");
+	ck(mmu1(entry_maddr(&l4[LINEAR]), entry(l4, P_RO_)), 0, "L4 entry to itself, read-only");
+	ck(mmu1(entry_maddr(&l4[LINEAR]), entry(l4, P_RWX_)), -EINVAL, "and writable after that");
+	map(at, entry(a, P_RWX_));
+	e = pte_of(at);
+	l1 = (u64 *)(A_(e) & ~(PAGE - 1));
+	l3 = va_of(PTE_MFN(l4[at >> 39]));
+	l2 = va_of(PTE_MFN(l3[at >> 30 & 511]));
+	ck(*SEEN(1, at), *e, "the L1 entry, by the linear table");
+	ck(*SEEN(2, at), l2[at >> 21 & 511], "the L2 entry");
+	ck(*SEEN(3, at), l3[at >> 30 & 511], "the L3 entry");
+	ck(*SEEN(4, at), l4[at >> 39], "the L4 entry");
+	ck(*SEEN(4, LINEAR << 39), l4[LINEAR], "the linear entry itself");
+	ck(va_set(at + PAGE, entry(a, P_RO_), 2), 0, "another page");
+	ck(*SEEN(1, at + PAGE), e[1], "is seen at once");
+	ck(va_set(A_(SEEN(1, at)), entry(a, P_RO_), 2), -EINVAL, "update_va_mapping of the linear table");
+	/* The entry that maps an L1 table there is the L2's. */
+	ck(TRY(poke64, SEEN(1, at + PAGE), entry(a, P_RWX_)), TRAPPED(14), "a store to an L1 table that its L2 entry lets write");
+	ck(last.error & 3, 3, "is a fault of protection");
+	ck(mmu1(entry_maddr(&l2[at >> 21 & 511]), entry(l1, P_RO_)), 0, "an L2 entry, read-only");
+	ck(TRY(poke64, SEEN(1, at + PAGE), entry(x, P_RWX_)), 0, "then it is emulated");
+	ck(PTE_MFN(e[1]), mfn_of(x), "as a store to the table is");
+	ck(TRY(poke64, SEEN(2, at), 0), TRAPPED(14), "a store to an L2 table");
+	ck(TRY(poke64, SEEN(4, at), 0), TRAPPED(14), "a store to the L4");
+	va_set(at + PAGE, 0, 2);
+	/* L3 and L2. */
+	ck(mmu1(entry_maddr(&l3[5]), entry(l3, P_RWX_)), -EINVAL, "L3 entry to itself, writable");
+	ck(mmu1(entry_maddr(&l3[5]), entry(l3, P_RO_)), 0, "read-only");
+	ck(mmu1(entry_maddr(&l2[5]), entry(l2, P_RO_)), 0, "L2 entry to itself");
+	ck(mmu1(entry_maddr(&l2[6]), entry(l3, P_RO_)), -EINVAL, "L2 entry to an L3");
+	ck(mmu1(entry_maddr(&l3[5]), 0) | mmu1(entry_maddr(&l2[5]), 0), 0, "and gone");
+	/* Another root. */
+	memset(n, 0, PAGE);
+	memset(k, 0, PAGE);
+	n[7] = entry(l4, P_RWX_);
+	page_ro(n);
+	page_ro(k);
+	ck(ext(PIN_L4, mfn_of(n), 0), -EINVAL, "pin an L4 with another in it, writable");
+	page_rw(n);
+	n[7] = entry(l4, P_RO_);
+	n[8] = entry(n, P_RO_);
+	page_ro(n);
+	ck(ext(PIN_L4, mfn_of(n), 0), 0, "with another and itself, read-only");
+	ck(mmu1(entry_maddr(&l4[LINEAR + 1]), entry(n, P_RO_)), -EINVAL, "the other way round");
+	ck(ext(PIN_L4, mfn_of(k), 0), 0, "pin an empty L4");
+	ck(mmu1(entry_maddr(&k[7]), entry(n, P_RO_)), -EINVAL, "an entry to one that has such entries");
+	ck(mmu1(entry_maddr(&l4[LINEAR + 1]), entry(k, P_RO_)), -EINVAL, "an entry in one that others name");
+	ck(mmu1(entry_maddr(&n[9]), entry(k, P_RO_)), 0, "a second one");
+	ck(ext(UNPIN, mfn_of(k), 0), 0, "unpin it");
+	ck(va_set(A_(k), entry(k, P_RWX_), 2), -EBUSY, "it is a table as long as it is named");
+	ck(mmu1(entry_maddr(&n[9]), 0), 0, "no more");
+	ck(va_set(A_(k), entry(k, P_RWX_), 2), 0, "then it is free");
+	ck(ext(UNPIN, mfn_of(n), 0), 0, "unpin the other");
+	ck(va_set(A_(n), entry(n, P_RWX_), 2), 0, "that is free too");
+	ck(mmu1(entry_maddr(&l4[LINEAR]), 0), 0, "no linear table");
+	ck(TRY(peek64, SEEN(1, at), 0), TRAPPED(14), "there is nothing to see");
+	va_set(at, 0, 2);
 }
 
 static void roots(void)
@@ -375,6 +440,7 @@ void guest_main(void)
 {
 	pins();
 	entries();
+	linear();
 	roots();
 	descriptors();
 	memory();

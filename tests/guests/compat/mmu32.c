@@ -183,7 +183,12 @@ static void l3_rules(void)
 	page_ro(other);
 	ck(mmu1(entry_maddr(&n[1]), pte(other, P_P)), 0, "a new L2");
 	ck((u32)n[1] & (P_RW | P_US), P_RW | P_US, "... W and U are set");
-	ck(mmu1(entry_maddr(&other[0]), pte(other, P_P | P_RW)), -EINVAL, "a linear table: an L2 in itself");
+	ck(mmu1(entry_maddr(&other[0]), pte(other, P_P | P_RW)), -EINVAL, "a linear table: an L2 in itself, writable");
+	ck(mmu1(entry_maddr(&other[0]), pte(other, P_P)), 0, "... read-only");
+	ck(mmu1(entry_maddr(&other[1]), pte(top, P_P)), 0, "... the last L2");
+	ck(mmu1(entry_maddr(&top[0]), pte(other, P_P)), -EINVAL, "... which names none then");
+	ck(mmu1(entry_maddr(&other[1]), 0), 0, "... gone");
+	ck(mmu1(entry_maddr(&other[0]), 0), 0, "... both");
 	ck(mmu1(entry_maddr(&other[0]), pte(spare(), P_P | P_RW | 0x80)), -EINVAL, "a large page");
 	ck(ext(NEW_BASEPTR, mfn_of(other), 0), -EINVAL, "NEW_BASEPTR with an L2");
 	ck(ext(NEW_BASEPTR, 0, 0), -EINVAL, "... with nothing");
