@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PV domain builder. Xen public/xen.h "Start-of-day memory layout", public/elfnote.h; what they leave open is as
- * Xen's own tools do it; 64-bit and 32-bit guests differ in pv/builder_abi.c. Leaves out BSD symbol tables, and what is
- * not the guest's own memory: shared_info, M2P, event channels, grants.
+ * Xen's own tools do it; 64-bit and 32-bit guests differ in pv/builder_abi.c. Leaves out what is not the guest's own
+ * memory: shared_info, M2P, event channels, grants.
  */
 #include "pv/builder.h"
 
@@ -258,7 +258,7 @@ static int put_kernel(const struct pv_build_in *in, struct error *e)
 		if (rc)
 			return rc;
 	}
-	return 0;
+	return k->symbols ? put(in, k->symbols_paddr - k->notes.paddr_offset, k->symbols, k->symbols_len, "symbols", e) : 0;
 }
 
 static int put_hypercall_page(const struct pv_build_in *in, const struct plan *p, struct pv_build_out *out,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ELF executables. System V ABI chapters 4 and 5; which segments are loaded and where notes are looked for follow Xen's
- * libelf. Leaves out relocation, symbols and everything of shared objects.
+ * libelf, and so does the form in which a kernel is given its symbols. Leaves out relocation and everything of shared
+ * objects.
  */
 #include "pv/elf.h"
 
@@ -25,8 +26,9 @@ struct phdr {
 };
 
 struct shdr {
-	u32 name, type;
+	u32 name, type, link;
 	u64 offset, size;
+	const u8 *raw;
 };
 
 bool elf_probe(const u8 *p, size_t len)
@@ -124,14 +126,16 @@ static struct phdr get_phdr(const struct pv_kernel *k, const struct ehdr *h, u32
 static struct shdr get_shdr(const struct pv_kernel *k, const struct ehdr *h, u32 i)
 {
 	const u8 *p = k->image + h->shoff + (u64)i * h->shentsize;
-	struct shdr sh = { .name = ld32(p), .type = ld32(p + 4) };
+	struct shdr sh = { .name = ld32(p), .type = ld32(p + 4), .raw = p };
 
 	if (k->elf64) {
 		sh.offset = ld64(p + 24);
 		sh.size = ld64(p + 32);
+		sh.link = ld32(p + 40);
 	} else {
 		sh.offset = ld32(p + 16);
 		sh.size = ld32(p + 20);
+		sh.link = ld32(p + 24);
 	}
 	return sh;
 }
@@ -229,10 +233,16 @@ static bool section_named(const struct pv_kernel *k, const struct ehdr *h, const
 	       !memcmp(k->image + str.offset + sh->name, name, n);
 }
 
+/* Sections only help those who have them: a stripped or cut table is no error. */
+static bool has_sections(const struct pv_kernel *k, const struct ehdr *h)
+{
+	return h->shnum && h->shentsize >= (k->elf64 ? 64u : 40u) && inside(k, h->shoff, (u64)h->shnum * h->shentsize);
+}
+
 /* Segments first, then sections, then the old string, as in libelf. */
 static int get_notes(struct pv_kernel *k, const struct ehdr *h, struct error *e)
 {
-	bool sections;
+	bool sections = has_sections(k, h);
 	struct noted noted = { 0 };
 	int rc;
 	u32 i;
@@ -250,9 +260,6 @@ static int get_notes(struct pv_kernel *k, const struct ehdr *h, struct error *e)
 		k->notes.source = PV_NOTES_SEGMENT;
 		return 0;
 	}
-	/* Sections only help those who have them: a stripped or cut table is no error. */
-	sections =
-		h->shnum && h->shentsize >= (k->elf64 ? 64u : 40u) && inside(k, h->shoff, (u64)h->shnum * h->shentsize);
 	for (i = 0; sections && i < h->shnum; i++) {
 		struct shdr sh = get_shdr(k, h, i);
 
@@ -279,6 +286,86 @@ static int get_notes(struct pv_kernel *k, const struct ehdr *h, struct error *e)
 	return 0;
 }
 
+/* ---- symbols ---------------------------------------------------------------------------------------------------- */
+
+/* The symbol table and its strings. False: there are none that can be loaded. */
+static bool find_symbols(const struct pv_kernel *k, const struct ehdr *h, struct shdr *sym, struct shdr *str)
+{
+	u32 i;
+
+	for (i = 0; has_sections(k, h) && i < h->shnum; i++) {
+		*sym = get_shdr(k, h, i);
+		if (sym->type != ELF_SHT_SYMTAB || sym->link >= h->shnum)
+			continue;
+		*str = get_shdr(k, h, sym->link);
+		return str->type == ELF_SHT_STRTAB && inside(k, sym->offset, sym->size) && inside(k, str->offset, str->size);
+	}
+	return false;
+}
+
+static void put_word(const struct pv_kernel *k, u8 *p, u64 v)
+{
+	if (k->elf64)
+		st64(p, v);
+	else
+		st32(p, (u32)v);
+}
+
+/* A section header as in the file, with another place and link. */
+static void put_section(const struct pv_kernel *k, u8 *p, const struct shdr *sh, u64 offset, u32 link)
+{
+	memcpy(p, sh->raw, k->elf64 ? 64 : 40);
+	put_word(k, p + (k->elf64 ? 24 : 16), offset);
+	st32(p + (k->elf64 ? 40 : 24), link);
+}
+
+/*
+ * What BSD_SYMTAB asks for, behind the segments: the length of all that follows (u32), then an ELF file of three sections
+ * (none, symbols, strings), in which Xen's loader has room for headers of 64 bytes whatever the class. A kernel without
+ * symbols gets none.
+ */
+static int get_symbols(struct pv_kernel *k, const struct ehdr *h, struct error *e)
+{
+	u64 word = k->elf64 ? 8 : 4, sym_at, str_at, len, start = ALIGN_UP(k->pend, word);
+	u32 ehsize = k->elf64 ? 64 : 52, shsize = k->elf64 ? 64 : 40;
+	struct shdr sym, str;
+	u8 *p;
+
+	if (!k->notes.bsd_symtab || !find_symbols(k, h, &sym, &str))
+		return 0;
+	sym_at = ALIGN_UP(4 + 4 * 64, word);
+	str_at = ALIGN_UP(sym_at + sym.size, word);
+	len = ALIGN_UP(str_at + str.size, word);
+	if (start < k->pend || len > UINT64_MAX - PAGE_SIZE - start)
+		return error_set(e, -EINVAL, "%s is damaged: there is no room for its symbols behind 0x%llx", k->name,
+				 (unsigned long long)k->pend);
+	p = calloc(1, (size_t)len);
+	if (!p)
+		return error_set(e, -ENOMEM, "%s: not enough memory for %llu bytes of symbols", k->name,
+				 (unsigned long long)len);
+	k->symbols = p;
+	k->symbols_len = (size_t)len;
+	k->symbols_paddr = start;
+	k->pend = start + len;
+	memcpy(p + sym_at, k->image + sym.offset, (size_t)sym.size);
+	memcpy(p + str_at, k->image + str.offset, (size_t)str.size);
+	st32(p, (u32)(str_at + str.size - 4));
+	p += 4;
+	memcpy(p, k->image, ehsize);
+	st32(p + 20, 1); /* e_version */
+	put_word(k, p + (k->elf64 ? 32 : 28), 0);
+	put_word(k, p + (k->elf64 ? 40 : 32), 64);
+	/* e_ehsize, no program headers, e_shentsize, e_shnum, no section of names */
+	st16(p + ehsize - 12, (u16)ehsize);
+	st32(p + ehsize - 10, 0);
+	st16(p + ehsize - 6, (u16)shsize);
+	st16(p + ehsize - 4, 3);
+	st16(p + ehsize - 2, 0);
+	put_section(k, p + 64 + shsize, &sym, sym_at - 4, 2);
+	put_section(k, p + 64 + 2 * shsize, &str, str_at - 4, str.link);
+	return 0;
+}
+
 int elf_parse(struct pv_kernel *k, struct error *e)
 {
 	struct ehdr h = { 0 };
@@ -288,6 +375,8 @@ int elf_parse(struct pv_kernel *k, struct error *e)
 		rc = get_segments(k, &h, e);
 	if (!rc)
 		rc = get_notes(k, &h, e);
+	if (!rc)
+		rc = get_symbols(k, &h, e);
 	if (rc)
 		return rc;
 	k->machine = h.machine;

@@ -12,11 +12,11 @@ struct pv_kernel;
 struct pv_notes;
 
 enum { ELF_M_386 = 3, ELF_M_X86_64 = 62, ELF_M_AARCH64 = 183 };
-enum { ELF_PT_LOAD = 1, ELF_PT_NOTE = 4, ELF_SHT_NOTE = 7, ELF_SHT_NOBITS = 8 };
+enum { ELF_PT_LOAD = 1, ELF_PT_NOTE = 4, ELF_SHT_SYMTAB = 2, ELF_SHT_STRTAB = 3, ELF_SHT_NOTE = 7, ELF_SHT_NOBITS = 8 };
 
 /* True when the bytes begin with ELF's magic. */
 bool elf_probe(const u8 *p, size_t len);
-/* Reads k->image: header, segments, notes. 0, or -EINVAL / -ENOTSUP / -ENOMEM with a sentence. Frees nothing. */
+/* Reads k->image: header, segments, notes, symbols when the notes ask for them. 0, or -EINVAL / -ENOTSUP / -ENOMEM with a sentence. Frees nothing. */
 int elf_parse(struct pv_kernel *k, struct error *e);
 
 /*

@@ -127,6 +127,7 @@ int pv_kernel_load(struct pv_kernel *k, const u8 *file, size_t len, const char *
 void pv_kernel_free(struct pv_kernel *k)
 {
 	free(k->segments);
+	free(k->symbols);
 	free(k->owned);
 	memset(k, 0, sizeof *k);
 }

@@ -74,7 +74,10 @@ struct pv_kernel {
 	u64 elf_entry;
 	u32 nsegments;
 	struct pv_segment *segments; /* those that are loaded, in file order */
-	u64 pstart, pend;	     /* physical addresses they span (pend is the first one after) */
+	u64 pstart, pend;	     /* physical addresses they span, the symbols too (pend is the first one after) */
+	u8 *symbols; /* what the note BSD_SYMTAB asks for, to be loaded behind the segments; NULL when it does not */
+	size_t symbols_len;
+	u64 symbols_paddr;
 	struct pv_notes notes;
 };
 

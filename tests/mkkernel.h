@@ -24,6 +24,8 @@ struct mk {
 	const char *loader, *guest_os, *xen_version, *features, *pae; /* pae: NULL is "yes" */
 	u64 init_p2m, hypercall_page, phys32_entry, hv_start_low;
 	bool mod_start_pfn, no_entry;
+	size_t symtab, strtab; /* bytes of symbols, of their names; sections 3 and 4 */
+	bool bsd_symtab;       /* the note */
 	const char *string; /* for MK_STRING */
 };
 
@@ -102,6 +104,8 @@ static UNUSED void mk_notes(struct buf *b, const struct mk *m, u64 entry)
 	mk_note_num(b, PV_NOTE_SUSPEND_CANCEL, 1, 4);
 	mk_note_num(b, PV_NOTE_HV_START_LOW,
 		    m->hv_start_low ? m->hv_start_low : m->elf32 ? 0xf5800000 : 0xffff800000000000, word);
+	if (m->bsd_symtab)
+		mk_note_str(b, PV_NOTE_BSD_SYMTAB, "yes");
 	if (m->mod_start_pfn)
 		mk_note_num(b, PV_NOTE_MOD_START_PFN, 1, 4);
 	if (m->init_p2m)
@@ -184,6 +188,15 @@ static UNUSED struct buf mk_elf(const struct mk *m)
 	mk_shdr(&b, m->elf32, 0, 0, 0, 0);
 	mk_shdr(&b, m->elf32, m->where == MK_STRING ? 11 : 1, m->where == MK_SECTION ? 7 : 1, notes, notes_len);
 	mk_shdr(&b, m->elf32, 23, 3, strings, sizeof names);
+	if (m->symtab) {
+		u64 at = sections + 5 * (m->elf32 ? 40 : 64);
+
+		mk_shdr(&b, m->elf32, 0, 2, at, m->symtab);
+		st32(b.p + b.len - (m->elf32 ? 40 - 24 : 64 - 40), 4); /* sh_link */
+		mk_shdr(&b, m->elf32, 0, 3, at + m->symtab, m->strtab);
+		for (i = 0; i < m->symtab + m->strtab; i++)
+			buf_put_u8(&b, mk_byte(i + 77));
+	}
 
 	memcpy(b.p, "\177ELF", 4);
 	b.p[4] = m->elf32 ? 1 : 2;
@@ -205,7 +218,7 @@ static UNUSED struct buf mk_elf(const struct mk *m)
 	st16(b.p + eh - 10, (u16)ph);
 	st16(b.p + eh - 8, m->where == MK_SEGMENT ? 2 : 1);
 	st16(b.p + eh - 6, m->elf32 ? 40 : 64);
-	st16(b.p + eh - 4, 3);
+	st16(b.p + eh - 4, m->symtab ? 5 : 3);
 	st16(b.p + eh - 2, 2);
 	{
 		struct buf h = { 0 };

@@ -246,6 +246,100 @@ START_TEST(as_linux)
 }
 END_TEST
 
+/* What of an ELF file in guest memory starts at va: a number of 2 to 8 bytes at off. */
+static u64 elf_word(const struct guest *g, u64 va, u32 off, u32 size)
+{
+	u8 b[8] = { 0 };
+
+	read_va(g, va + off, b, size);
+	return ld64(b);
+}
+
+static void check_bytes(const struct guest *g, u64 va, size_t n, size_t from)
+{
+	u8 *p = malloc(n);
+	size_t i;
+
+	ck_assert_ptr_nonnull(p);
+	read_va(g, va, p, n);
+	for (i = 0; i < n; i++)
+		if (p[i] != mk_byte(from + i))
+			ck_abort_msg("byte %zu differs", i);
+	free(p);
+}
+
+/* BSD_SYMTAB: symbols and their names behind the kernel, as Xen's loader lays them; then what follows a kernel. */
+START_TEST(symbols)
+{
+	struct mk m = mk_linux;
+	struct guest g;
+	u64 at, elf, word = 8;
+	struct pv_kernel k;
+
+	guest_init(&g, 32);
+	m.symtab = 24 * 300 + 1;
+	m.strtab = 5003;
+	guest_kernel(&g, &m);
+	ck_assert_ptr_null(g.k.symbols); /* nobody asked */
+	m.bsd_symtab = true;
+	guest_kernel(&g, &m);
+	guest_build(&g);
+	check_guest(&g);
+	check_text(&g, &m);
+	at = ALIGN_UP(m.vbase + m.paddr + m.text + m.bss, word);
+	elf = at + 4;
+	ck_assert_uint_eq(elf_word(&g, at, 0, 4), 260 + ALIGN_UP(m.symtab, word) + m.strtab);
+	ck_assert_uint_eq(elf_word(&g, elf, 0, 4), 0x464c457f);
+	ck_assert_uint_eq(elf_word(&g, elf, 16, 2), 2);
+	ck_assert_uint_eq(elf_word(&g, elf, 18, 2), 62);
+	ck_assert_uint_eq(elf_word(&g, elf, 24, 8), g.out.rip);
+	ck_assert_uint_eq(elf_word(&g, elf, 32, 8), 0);
+	ck_assert_uint_eq(elf_word(&g, elf, 40, 8), 64);
+	ck_assert_uint_eq(elf_word(&g, elf, 52, 8), 64 | 64ULL << 48);
+	ck_assert_uint_eq(elf_word(&g, elf, 60, 4), 3);
+	ck_assert_uint_eq(elf_word(&g, elf, 64, 8), 0);
+	ck_assert_uint_eq(elf_word(&g, elf, 128 + 4, 4), 2);
+	ck_assert_uint_eq(elf_word(&g, elf, 128 + 24, 8), 260);
+	ck_assert_uint_eq(elf_word(&g, elf, 128 + 32, 8), m.symtab);
+	ck_assert_uint_eq(elf_word(&g, elf, 128 + 40, 4), 2);
+	ck_assert_uint_eq(elf_word(&g, elf, 192 + 4, 4), 3);
+	ck_assert_uint_eq(elf_word(&g, elf, 192 + 24, 8), 260 + ALIGN_UP(m.symtab, word));
+	ck_assert_uint_eq(elf_word(&g, elf, 192 + 32, 8), m.strtab);
+	check_bytes(&g, elf + 260, m.symtab, 77);
+	check_bytes(&g, elf + 260 + ALIGN_UP(m.symtab, word), m.strtab, 77 + m.symtab);
+	ck_assert_uint_eq(g.out.start_info_mfn,
+			  BASE + DIV_UP(ALIGN_UP(elf + 260 + ALIGN_UP(m.symtab, word) + m.strtab, word) - m.vbase, PAGE_SIZE));
+	/* A table without names, or cut off, is none; the kernel starts all the same. */
+	st32(g.file.p + ld64(g.file.p + 40) + 3 * 64 + 40, 1);
+	ck_assert_int_eq(pv_kernel_load(&k, g.file.p, g.file.len, "testkernel", PV_KERNEL_MAX, NULL, &g.e), 0);
+	ck_assert_ptr_null(k.symbols);
+	pv_kernel_free(&k);
+	st32(g.file.p + ld64(g.file.p + 40) + 3 * 64 + 40, 4);
+	ck_assert_int_eq(pv_kernel_load(&k, g.file.p, g.file.len - 1, "testkernel", PV_KERNEL_MAX, NULL, &g.e), 0);
+	ck_assert_ptr_null(k.symbols);
+	ck_assert_uint_eq(k.pend, m.paddr + m.text + m.bss);
+	pv_kernel_free(&k);
+	/* 32 bits: words of 4 bytes, headers of 40, in the same room. */
+	m.elf32 = true;
+	m.vbase = 0xc0000000;
+	m.init_p2m = 0;
+	guest_kernel(&g, &m);
+	at = ALIGN_UP(m.paddr + m.text + m.bss, 4);
+	ck_assert_uint_eq(g.k.symbols_paddr, at);
+	ck_assert_uint_eq(g.k.pend, at + g.k.symbols_len);
+	ck_assert_uint_eq(ld32(g.k.symbols), 256 + ALIGN_UP(m.symtab, 4) + m.strtab);
+	ck_assert_uint_eq(ld32(g.k.symbols + 4 + 28), 0);
+	ck_assert_uint_eq(ld32(g.k.symbols + 4 + 32), 64);
+	ck_assert_uint_eq(ld64(g.k.symbols + 4 + 40), 52 | 40ULL << 48);
+	ck_assert_uint_eq(ld16(g.k.symbols + 4 + 48), 3);
+	ck_assert_uint_eq(ld32(g.k.symbols + 4 + 104 + 16), 256);
+	ck_assert_uint_eq(ld32(g.k.symbols + 4 + 104 + 24), 2);
+	ck_assert_uint_eq(ld32(g.k.symbols + 4 + 144 + 16), 256 + ALIGN_UP(m.symtab, 4));
+	ck_assert_uint_eq(g.k.symbols[260], mk_byte(77));
+	guest_free(&g);
+}
+END_TEST
+
 START_TEST(as_old_guest)
 {
 	struct mk m = mk_linux;
@@ -537,6 +631,7 @@ Suite *builder_suite(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, as_linux);
+	tcase_add_test(t, symbols);
 	tcase_add_test(t, as_old_guest);
 	tcase_add_test(t, many_sizes);
 	tcase_add_test(t, odd_places);

@@ -1,8 +1,62 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a domain finds at its start: start_info, p2m, M2P, shared_info, hypercall page, xen_version, both consoles.
+ * What a domain finds at its start: start_info, p2m, M2P, shared_info, hypercall page, its symbols, xen_version, both
+ * consoles.
  */
 #include "tests/guests/lib.h"
+
+/* The note BSD_SYMTAB. */
+__asm__(".pushsection .note.Xen, \"a\", @note\n.balign 4\n.long 4, 4, 11\n.asciz \"Xen\"\n.asciz \"yes\"\n.popsection");
+
+struct elf_symbol {
+	u32 name;
+	u8 info, other;
+	u16 section;
+	u64 value, size;
+};
+struct elf_section {
+	u32 name, type;
+	u64 flags, address, offset, size;
+	u32 link, info;
+	u64 align, entry_size;
+};
+
+static int same(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+void guest_main(void);
+
+/* Behind the end, at the next 8 bytes: a length, then an ELF file of three sections. */
+static void symbols(void)
+{
+	extern u8 _end[];
+	u64 at = (A_(_end) + 7) & ~7UL, i, n, found = 0;
+	const u8 *elf = (u8 *)at + 4;
+	const struct elf_section *s = (struct elf_section *)(elf + 64);
+	const struct elf_symbol *sym;
+	const char *names;
+
+	ck(*(u32 *)elf, 0x464c457f, "an ELF behind the end");
+	ck(*(u64 *)(elf + 24), A_(hypercall_page) & ~0xfffffUL, "its entry point");
+	ck(*(u64 *)(elf + 32), 0, "no program headers");
+	ck(*(u64 *)(elf + 40), 64, "section headers");
+	ck(*(u16 *)(elf + 60), 3, "three sections");
+	ck(s[1].type | s[2].type << 8, 2 | 3 << 8, "symbols and strings");
+	ck(s[1].link, 2, "that belong together");
+	ck(s[1].offset, 260, "where the symbols are");
+	ck(s[2].offset, 260 + ((s[1].size + 7) & ~7UL), "and the strings");
+	ck(*(u32 *)at, s[2].offset + s[2].size, "the length of it all");
+	sym = (struct elf_symbol *)(elf + s[1].offset);
+	names = (char *)elf + s[2].offset;
+	for (i = 0, n = s[1].size / sizeof *sym; i < n; i++)
+		if (same(names + sym[i].name, "guest_main"))
+			found = sym[i].value;
+	ck(found, A_(guest_main), "a symbol");
+}
 
 void guest_main(void)
 {
@@ -14,6 +68,7 @@ void guest_main(void)
 	char extra[16];
 
 	printf("ok console ring\n");
+	symbols();
 	ck(memcmp(si->magic, "xen-3.0-x86_64", 14), 0, "magic");
 	ck(si->nr_pages > 1000, 1, "nr_pages");
 	for (i = 0; i < si->nr_pages; i++)
