@@ -25,6 +25,8 @@ bool os_is_terminal(int fd);
 
 /* Bytes of memory this process holds now where the system tells, else its maximum; 0 when it does not say. */
 u64 os_resident_bytes(void);
+/* Bytes of memory the host has; 0 when it does not say. */
+u64 os_memory_bytes(void);
 
 /* n bytes that begin at a page, or NULL. */
 void *os_page_alloc(size_t n);

@@ -35,6 +35,17 @@ bool os_is_terminal(int fd)
 	return isatty(fd);
 }
 
+u64 os_memory_bytes(void)
+{
+#ifdef _SC_PHYS_PAGES
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && size > 0 ? (u64)pages * (u64)size : 0;
+#else
+	return 0;
+#endif
+}
+
 u64 os_resident_bytes(void)
 {
 	struct rusage ru;

@@ -234,6 +234,13 @@ bool os_is_terminal(int fd)
 	return h != INVALID_HANDLE_VALUE && GetConsoleMode(h, &mode);
 }
 
+u64 os_memory_bytes(void)
+{
+	MEMORYSTATUSEX m = { .dwLength = sizeof m };
+
+	return GlobalMemoryStatusEx(&m) ? m.ullTotalPhys : 0;
+}
+
 u64 os_resident_bytes(void)
 {
 	PROCESS_MEMORY_COUNTERS c;

@@ -225,6 +225,117 @@ int mem_add(struct mem *m, u64 mfn)
 	return mem_place(m, mfn, m->pool->zero);
 }
 
+int mem_add_zeros(struct mem *m, u64 mfn, u64 n)
+{
+	struct mem_leaf *zeros = NULL;
+	u64 end = mfn + n;
+	u32 i;
+	int rc = 0;
+
+	if (end < mfn || end > m->limit)
+		return -EINVAL;
+	while (!rc && mfn < end) {
+		struct mem_leaf **slot = &m->root[mfn / LEAF_FRAMES];
+
+		if (mfn % LEAF_FRAMES || end - mfn < LEAF_FRAMES || *slot || mem_waits(m, mfn)) {
+			rc = mem_add(m, mfn++);
+			continue;
+		}
+		/* All of them share a leaf, as after a fork. */
+		if (!zeros) {
+			zeros = calloc(1, sizeof *zeros);
+			if (!zeros)
+				return -ENOMEM;
+			for (i = 0; i < LEAF_FRAMES; i++)
+				zeros->frames[i] = frame_get(m->pool->zero);
+			mem_look_all_written(m);
+		}
+		zeros->refs++;
+		*slot = zeros;
+		mfn += LEAF_FRAMES;
+	}
+	return rc;
+}
+
+/* ---- a series ---------------------------------------------------------------------------------------------------- */
+
+static void series_fill(u8 *p, u64 first, u32 word)
+{
+	u32 i;
+
+	for (i = 0; i < PAGE_SIZE; i += word, first++)
+		if (word == 8)
+			st64(p + i, first);
+		else
+			st32(p + i, (u32)first);
+}
+
+/* The first number of a frame that waits. */
+static u64 series_at(const struct mem *m, u64 mfn)
+{
+	return m->series.first + (mfn - m->series.leaf * LEAF_FRAMES) * (PAGE_SIZE / m->series.word);
+}
+
+struct frame *mem_frame_late(const struct mem *m, u64 mfn)
+{
+	u64 base = mfn - mfn % LEAF_FRAMES;
+	struct mem_leaf *l;
+	u32 i;
+
+	if (!mem_waits(m, mfn))
+		return NULL;
+	l = calloc(1, sizeof *l);
+	for (i = 0; l && i < LEAF_FRAMES; i++) {
+		l->frames[i] = frame_new(m->pool);
+		if (!l->frames[i])
+			break;
+		series_fill(l->frames[i]->data, series_at(m, base + i), m->series.word);
+	}
+	if (!l || i < LEAF_FRAMES) {
+		while (l && i--)
+			frame_put(m->pool, l->frames[i]);
+		free(l);
+		return NULL;
+	}
+	l->refs = 1;
+	/* Nobody can tell when it was made, so this is no change of the memory. */
+	m->root[mfn / LEAF_FRAMES] = l;
+	return l->frames[mfn % LEAF_FRAMES];
+}
+
+int mem_add_series(struct mem *m, u64 mfn, u64 n, u64 first, u32 word)
+{
+	u64 from = ALIGN_UP(mfn, LEAF_FRAMES), to = (mfn + n) & ~(u64)(LEAF_FRAMES - 1), per = PAGE_SIZE / word, i;
+
+	if (mfn + n < mfn || mfn + n > m->limit)
+		return -EINVAL;
+	if (m->series.end || from >= to)
+		from = to = mfn + n;
+	for (i = mfn; i < mfn + n; i++) {
+		u8 *p;
+
+		if (i == from && from < to)
+			i = to;
+		if (i >= mfn + n)
+			break;
+		p = mem_rw(m, i, 0, PAGE_SIZE);
+		if (!p)
+			return mem_frame(m, i) ? -ENOMEM : -EINVAL;
+		series_fill(p, first + (i - mfn) * per, word);
+	}
+	if (from == to)
+		return 0;
+	for (i = from / LEAF_FRAMES; i < to / LEAF_FRAMES; i++) {
+		if (!m->root[i])
+			return -EINVAL;
+		leaf_put(m, m->root[i]);
+		m->root[i] = NULL;
+	}
+	m->series = (struct mem_series){ from / LEAF_FRAMES, to / LEAF_FRAMES, first + (from - mfn) * per, word };
+	mem_look_all_written(m);
+	return 0;
+}
+
 int mem_alias(struct mem *m, u64 mfn, struct frame *f)
 {
 	return mem_place(m, mfn, f);
@@ -263,6 +374,7 @@ int mem_fork(struct mem *dst, struct mem *src)
 		if (dst->root[i])
 			dst->root[i]->refs++;
 	}
+	dst->series = src->series;
 	mmu_drop_writes(src);
 	mem_look_all_written(dst);
 	return 0;
@@ -406,17 +518,23 @@ u64 mem_count(const struct mem *m)
 	u64 i;
 
 	for (i = 0; i < m->limit; i++)
-		n += mem_frame(m, i) != NULL;
+		n += mem_waits(m, i) || mem_frame(m, i);
 	return n;
 }
 
 u64 mem_hash(const struct mem *m, u64 h)
 {
-	u64 i;
+	u64 zeros = hash_bytes(HASH_SEED, m->pool->zero->data, PAGE_SIZE), i;
+	u8 page[PAGE_SIZE];
 
 	for (i = 0; i < m->limit; i++) {
 		const struct frame *f;
 
+		if (mem_waits(m, i)) {
+			series_fill(page, series_at(m, i), m->series.word);
+			h = hash_u64(hash_u64(h, i), hash_bytes(HASH_SEED, page, PAGE_SIZE));
+			continue;
+		}
 		if (!m->root[i / LEAF_FRAMES]) {
 			i |= LEAF_FRAMES - 1;
 			continue;
@@ -428,7 +546,7 @@ u64 mem_hash(const struct mem *m, u64 h)
 		if (f != m->pool->zero)
 			h = hash_u64(h, hash_bytes(HASH_SEED, f->data, PAGE_SIZE));
 		else
-			h = hash_u64(h, hash_bytes(HASH_SEED, m->pool->zero->data, PAGE_SIZE));
+			h = hash_u64(h, zeros);
 	}
 	return h;
 }

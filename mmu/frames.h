@@ -69,9 +69,19 @@ struct mem_hooks {
 	void (*code_unmapped)(void *opaque);
 };
 
+/*
+ * Leaves [leaf, end) hold numbers that count up, little-endian words of word bytes: first is the one at the start of leaf. Such
+ * a leaf is NULL in the root until somebody looks at it.
+ */
+struct mem_series {
+	u64 leaf, end, first;
+	u32 word;
+};
+
 struct mem {
 	struct frame_pool *pool;
 	struct mem_leaf **root;
+	struct mem_series series;
 	u64 limit; /* frame numbers are below this */
 	u32 *dirty; /* frame numbers written since mem_clear_dirty(), each once */
 	u32 ndirty, capdirty;
@@ -95,6 +105,16 @@ int mem_init(struct mem *m, struct frame_pool *pool, u64 limit);
 void mem_free(struct mem *m);
 /* Gives the domain a frame of zeros at mfn. 0, -EEXIST, -EINVAL (out of range) or -ENOMEM. */
 int mem_add(struct mem *m, u64 mfn);
+/*
+ * The same for n frames, which cost next to nothing until they are written. Those of whole leaves are not on the dirty list.
+ * After an error some of them are there.
+ */
+int mem_add_zeros(struct mem *m, u64 mfn, u64 n);
+/*
+ * Fills n frames, which are there and nobody has seen, with numbers from first up, of 4 or 8 bytes each. Whole leaves of the
+ * first such series are made only when somebody looks. 0, -EINVAL (no frame there) or -ENOMEM.
+ */
+int mem_add_series(struct mem *m, u64 mfn, u64 n, u64 first, u32 word);
 /* Makes mfn an alias of a frame that belongs elsewhere (a grant, a foreign mapping). Errors as mem_add(). */
 int mem_alias(struct mem *m, u64 mfn, struct frame *f);
 /* Takes the frame at mfn away (nothing happens where there is none). */
@@ -104,6 +124,17 @@ int mem_fork(struct mem *dst, struct mem *src);
 /* Forgets the dirty list: frames written from now on are listed anew. */
 void mem_clear_dirty(struct mem *m);
 
+/* True when the frame is one of a series that nobody has looked at. */
+INLINE bool mem_waits(const struct mem *m, u64 mfn)
+{
+	u64 leaf = mfn / LEAF_FRAMES;
+
+	return leaf - m->series.leaf < m->series.end - m->series.leaf && !m->root[leaf];
+}
+
+/* Makes the frame when it waits: mem_frame() where there is no leaf. */
+struct frame *mem_frame_late(const struct mem *m, u64 mfn);
+
 /* The frame at mfn, or NULL. */
 INLINE struct frame *mem_frame(const struct mem *m, u64 mfn)
 {
@@ -112,7 +143,7 @@ INLINE struct frame *mem_frame(const struct mem *m, u64 mfn)
 	if (mfn >= m->limit)
 		return NULL;
 	l = m->root[mfn / LEAF_FRAMES];
-	return l ? l->frames[mfn % LEAF_FRAMES] : NULL;
+	return LIKELY(l) ? l->frames[mfn % LEAF_FRAMES] : mem_frame_late(m, mfn);
 }
 
 /* The bytes of a frame for reading, or NULL. Do not keep the pointer across any write to guest memory. */

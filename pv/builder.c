@@ -280,26 +280,23 @@ static int put_hypercall_page(const struct pv_build_in *in, const struct plan *p
 	return put(in, pfn << PAGE_SHIFT, page, PAGE_SIZE, "hypercall page", e);
 }
 
+/* Page p is frame mfn_base + p. Of a long list most is made when the guest looks at it. */
 static int put_p2m(const struct pv_build_in *in, const struct plan *p, struct error *e)
 {
-	u8 page[PAGE_SIZE];
-	u64 pfn = 0, i;
-	u32 j;
-	int rc;
+	u64 full = in->nr_pages / (PAGE_SIZE / p->abi->word), first = full * (PAGE_SIZE / p->abi->word), i;
+	u8 page[PAGE_SIZE] = { 0 };
+	int rc = mem_add_series(in->mem, in->mfn_base + p->p2m_pfn, full, in->mfn_base, p->abi->word);
 
-	for (i = 0; i < p->p2m_pages; i++) {
-		memset(page, 0, sizeof page);
-		for (j = 0; j < PAGE_SIZE && pfn < in->nr_pages; j += p->abi->word, pfn++) {
-			if (p->abi->word == 8)
-				st64(page + j, in->mfn_base + pfn);
-			else
-				st32(page + j, (u32)(in->mfn_base + pfn));
-		}
-		rc = put(in, (p->p2m_pfn + i) << PAGE_SHIFT, page, PAGE_SIZE, "p2m list", e);
-		if (rc)
-			return rc;
-	}
-	return 0;
+	if (rc == -EINVAL)
+		return error_set(e, -EFAULT, "%s: frames are missing where its list of pages goes", in->kernel->name);
+	if (rc)
+		return error_set(e, -ENOMEM, "not enough memory on this machine to load %s", in->kernel->name);
+	for (i = first; i < in->nr_pages; i++)
+		if (p->abi->word == 8)
+			st64(page + (i - first) * 8, in->mfn_base + i);
+		else
+			st32(page + (i - first) * 4, (u32)(in->mfn_base + i));
+	return full == p->p2m_pages ? 0 : put(in, (p->p2m_pfn + full) << PAGE_SHIFT, page, PAGE_SIZE, "p2m list", e);
 }
 
 static int put_start_info(const struct pv_build_in *in, const struct plan *p, struct error *e)

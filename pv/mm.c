@@ -78,50 +78,129 @@ u64 pv_m2p_get(const struct pv_domain *p, u64 mfn)
 	return mem_read_u64(&p->m2p, mfn * 8);
 }
 
+/* What an entry is at the start: frames are in the order of pages. */
+static u64 m2p_start(const struct pv_mm *mm, u64 i)
+{
+	return i < mm->start ? i : M2P_NONE;
+}
+
+/* Frames of the table that are not as at the start: each with its number, then its entries; ~0 ends them. */
 static void m2p_save(void *opaque, struct buf *out)
 {
 	const struct pv_mm *mm = opaque;
-	u64 i;
+	u64 per_frame = PAGE_SIZE / mm->m2p_size, f, i, end;
 
-	buf_put_u64(out, mm->n);
-	for (i = 0; i < mm->n; i++)
-		buf_put_u64(out, pv_m2p_get(mm->pd, PV_MFN_BASE + i));
+	for (f = 0; f * per_frame < mm->n; f++) {
+		if (mem_waits(&mm->pd->m2p, PV_MFN_BASE / per_frame + f))
+			continue;
+		end = MIN((f + 1) * per_frame, mm->n);
+		for (i = f * per_frame; i < end; i++)
+			if (pv_m2p_get(mm->pd, PV_MFN_BASE + i) != m2p_start(mm, i))
+				break;
+		if (i == end)
+			continue;
+		buf_put_u64(out, f);
+		for (i = f * per_frame; i < end; i++)
+			buf_put_u64(out, pv_m2p_get(mm->pd, PV_MFN_BASE + i));
+	}
+	buf_put_u64(out, UINT64_MAX);
 }
 
 static int m2p_load(void *opaque, struct reader *in)
 {
 	struct pv_mm *mm = opaque;
-	u64 i;
+	u64 per_frame = PAGE_SIZE / mm->m2p_size, next = reader_u64(in), f, i;
 
-	if (reader_u64(in) != mm->n)
-		return -XEN_EINVAL;
-	for (i = 0; i < mm->n; i++) {
-		u64 pfn = reader_u64(in);
+	for (f = 0; f * per_frame < mm->n; f++) {
+		bool here = f == next;
 
-		if (pfn != pv_m2p_get(mm->pd, PV_MFN_BASE + i))
-			pv_m2p_set(mm->pd, PV_MFN_BASE + i, pfn);
+		if (!here && mem_waits(&mm->pd->m2p, PV_MFN_BASE / per_frame + f))
+			continue;
+		for (i = f * per_frame; i < MIN((f + 1) * per_frame, mm->n); i++) {
+			u64 pfn = here ? reader_u64(in) : m2p_start(mm, i);
+
+			if (pfn != pv_m2p_get(mm->pd, PV_MFN_BASE + i))
+				pv_m2p_set(mm->pd, PV_MFN_BASE + i, pfn);
+		}
+		if (here)
+			next = reader_u64(in);
 	}
-	return in->failed ? -XEN_EINVAL : 0;
+	return in->failed || next != UINT64_MAX ? -XEN_EINVAL : 0;
 }
 
+/* Numbers as at the start, and ~0 for frames that are not there: one frame of those serves all. */
 static int m2p_init(struct pv_mm *mm)
 {
 	struct mem *m = &mm->pd->m2p;
-	u32 per_frame = PAGE_SIZE / mm->m2p_size;
-	u64 first = PV_MFN_BASE / per_frame;
-	u64 end = DIV_UP(PV_MFN_BASE + mm->n, per_frame);
+	u64 per_frame = PAGE_SIZE / mm->m2p_size;
+	u64 first = PV_MFN_BASE / per_frame, full = first + mm->start / per_frame;
+	u64 end = DIV_UP(PV_MFN_BASE + mm->n, per_frame), i;
+	u8 *p;
+
+	if (mem_init(m, mm->mem->pool, end) || mem_add_zeros(m, first, full - first) ||
+	    mem_add_series(m, first, full - first, 0, mm->m2p_size))
+		return -XEN_ENOMEM;
+	for (i = full; i < end; i++) {
+		if (i > full && mem_alias(m, i, mem_frame(m, full)))
+			return -XEN_ENOMEM;
+		p = i > full ? NULL : mem_add(m, i) ? NULL : mem_rw(m, i, 0, PAGE_SIZE);
+		if (i == full && !p)
+			return -XEN_ENOMEM;
+		if (p)
+			memset(p, 0xff, PAGE_SIZE);
+	}
+	for (i = mm->start / per_frame * per_frame; i < mm->start; i++)
+		pv_m2p_set(mm->pd, PV_MFN_BASE + i, i);
+	return 0;
+}
+
+/* ---- pages ------------------------------------------------------------------------------------------------------ */
+
+static struct pv_page page_start(const struct pv_mm *mm, u64 i)
+{
+	return i < mm->start ? (struct pv_page){ .refs = 1, .flags = PGF_ALLOCATED } : (struct pv_page){ 0 };
+}
+
+void mm_chunk_make(const struct pv_mm *mm, u64 chunk)
+{
 	u64 i;
 
-	if (mem_init(m, mm->mem->pool, end))
-		return -XEN_ENOMEM;
-	for (i = first; i < end; i++) {
-		u8 *p = mem_add(m, i) ? NULL : mem_rw(m, i, 0, PAGE_SIZE);
+	for (i = chunk * MM_CHUNK; i < MIN((chunk + 1) * MM_CHUNK, mm->n); i++)
+		mm->pages[i] = page_start(mm, i);
+	mm->made[chunk] = 1;
+}
 
-		if (!p)
-			return -XEN_ENOMEM;
-		memset(p, 0xff, PAGE_SIZE);
+/* Pages that are not as at the start: each with its number; ~0 ends them. */
+static void pages_save(void *opaque, struct buf *out)
+{
+	const struct pv_mm *mm = opaque;
+	u64 i;
+
+	for (i = 0; i < mm->n; i++) {
+		struct pv_page was = page_start(mm, i);
+
+		if (!mm->made[i / MM_CHUNK]) {
+			i |= MM_CHUNK - 1;
+			continue;
+		}
+		if (!state_differs(&pv_page_desc, &mm->pages[i], &was))
+			continue;
+		buf_put_u64(out, i);
+		state_save(&pv_page_desc, &mm->pages[i], out);
 	}
-	return 0;
+	buf_put_u64(out, UINT64_MAX);
+}
+
+static int pages_load(void *opaque, struct reader *in)
+{
+	struct pv_mm *mm = opaque;
+	u64 i;
+
+	memset(mm->made, 0, DIV_UP(mm->n, MM_CHUNK));
+	while ((i = reader_u64(in)) != UINT64_MAX && !in->failed)
+		if (i >= mm->n || state_load(&pv_page_desc, mm_page(mm, PV_MFN_BASE + i), in))
+			return -XEN_EINVAL;
+	return in->failed ? -XEN_EINVAL : 0;
 }
 
 /* ---- setting up ------------------------------------------------------------------------------------------------- */
@@ -141,7 +220,6 @@ int pv_mm_init(struct pv_domain *p, u64 nr_pages, u64 max_pages)
 {
 	struct state_list *states = &p->d->states;
 	struct pv_mm *mm;
-	u64 i;
 	int rc;
 
 	max_pages = MAX(max_pages, nr_pages);
@@ -163,15 +241,14 @@ int pv_mm_init(struct pv_domain *p, u64 nr_pages, u64 max_pages)
 	p->s.nr_pages = nr_pages;
 	p->s.max_pages = max_pages;
 	p->s.mfn_end = PV_MFN_BASE + mm->special;
+	mm->start = mm->s.total = mm->s.free_from = nr_pages;
 	mm->pages = calloc(mm->n, sizeof *mm->pages);
-	rc = mm->pages ? m2p_init(mm) : -XEN_ENOMEM;
-	for (i = 0; !rc && i < nr_pages; i++) {
-		u64 mfn;
-
-		rc = pv_mm_alloc(p, i, &mfn);
-	}
+	mm->made = calloc(DIV_UP(mm->n, MM_CHUNK), 1);
+	rc = mm->pages && mm->made ? m2p_init(mm) : -XEN_ENOMEM;
+	if (!rc && mem_add_zeros(mm->mem, PV_MFN_BASE, nr_pages))
+		rc = -XEN_ENOMEM;
 	if (!rc && (state_add(states, "pv-mm", 0, &pv_mm_state_desc, &mm->s, 1) ||
-		    state_add(states, "pv-page", 0, &pv_page_desc, mm->pages, (u32)mm->n) ||
+		    state_add_custom(states, "pv-pages", 0, pages_save, pages_load, mm) ||
 		    state_add_custom(states, "pv-m2p", 0, m2p_save, m2p_load, mm)))
 		rc = -XEN_ENOMEM;
 	if (rc)
@@ -186,10 +263,10 @@ void pv_mm_free(struct pv_domain *p)
 	if (!mm)
 		return;
 	state_remove(&p->d->states, &mm->s);
-	state_remove(&p->d->states, mm->pages);
 	state_remove(&p->d->states, mm);
 	mem_free(&p->m2p);
 	free(mm->pages);
+	free(mm->made);
 	free(mm);
 	p->mm = NULL;
 }
@@ -224,7 +301,7 @@ u64 pv_mm_room(const struct pv_domain *p)
 static bool run_free(const struct pv_mm *mm, u64 i, u64 n)
 {
 	while (n--)
-		if (mm->pages[i + n].refs)
+		if (mm_page(mm, PV_MFN_BASE + i + n)->refs)
 			return false;
 	return true;
 }
@@ -245,13 +322,13 @@ int pv_mm_alloc_order(struct pv_domain *p, u64 pfn, u32 order, u64 *mfn)
 	for (k = 0; k < n; k++) {
 		if (mem_add(mm->mem, PV_MFN_BASE + i + k))
 			break;
-		mm->pages[i + k] = (struct pv_page){ .refs = 1, .flags = PGF_ALLOCATED };
+		*mm_page(mm, PV_MFN_BASE + i + k) = (struct pv_page){ .refs = 1, .flags = PGF_ALLOCATED };
 		mm->s.total++;
 		pv_m2p_set(p, PV_MFN_BASE + i + k, pfn + k);
 	}
 	if (k < n) {
 		while (k--)
-			mm_unref(mm, &mm->pages[i + k]);
+			mm_unref(mm, mm_page(mm, PV_MFN_BASE + i + k));
 		return -XEN_ENOMEM;
 	}
 	if (i <= mm->s.free_from)
@@ -264,7 +341,7 @@ int pv_mm_alloc(struct pv_domain *p, u64 pfn, u64 *mfn)
 {
 	struct pv_mm *mm = p->mm;
 
-	while (mm->s.free_from < mm->special && mm->pages[mm->s.free_from].refs)
+	while (mm->s.free_from < mm->special && mm_page(mm, PV_MFN_BASE + mm->s.free_from)->refs)
 		mm->s.free_from++;
 	return pv_mm_alloc_order(p, pfn, 0, mfn);
 }
@@ -347,12 +424,12 @@ int pv_mm_alias(struct pv_domain *p, struct frame *f, u64 *mfn)
 	struct pv_mm *mm = p->mm;
 	u64 i = mm->s.alias_from;
 
-	while (i < mm->n && mm->pages[i].refs)
+	while (i < mm->n && mm_page(mm, PV_MFN_BASE + i)->refs)
 		i++;
 	if (i >= mm->n || mem_alias(mm->mem, PV_MFN_BASE + i, f))
 		return -XEN_ENOMEM;
 	mm->s.alias_from = i + 1;
-	mm->pages[i] = (struct pv_page){ .refs = 1, .flags = PGF_ALIAS | PGF_ALLOCATED };
+	*mm_page(mm, PV_MFN_BASE + i) = (struct pv_page){ .refs = 1, .flags = PGF_ALIAS | PGF_ALLOCATED };
 	*mfn = PV_MFN_BASE + i;
 	return 0;
 }

@@ -86,7 +86,7 @@ static const char *count_all(const struct pv_mm *mm, struct counts *c, u64 *bad)
 	u32 j, k;
 
 	for (i = 0; i < mm->n; i++) {
-		const struct pv_page *pg = &mm->pages[i];
+		const struct pv_page *pg = mm_page(mm, PV_MFN_BASE + i);
 
 		*bad = i;
 		if (!pg->refs != !mem_frame(mm->mem, PV_MFN_BASE + i))

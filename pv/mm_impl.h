@@ -22,8 +22,10 @@ struct pv_mm {
 	struct pv_domain *pd;
 	struct mem *mem;
 	struct pv_mm_state s;
-	struct pv_page *pages; /* of frames PV_MFN_BASE and up: own, then special, then aliases */
+	struct pv_page *pages; /* of frames PV_MFN_BASE and up: own, then special, then aliases; by mm_page() only */
+	u8 *made;              /* each MM_CHUNK of pages: filled in. What nobody has looked at is as at the start */
 	u64 n;                 /* pages */
+	u64 start;             /* the first ones, which the guest had at its start */
 	u64 special, alias;    /* index of the first special and the first alias */
 	u64 force_u;           /* PTE_U where U/S means nothing, or 0 */
 	bool is32;             /* a 32-bit guest's: pv/compat_mm.c has its rules */
@@ -43,11 +45,20 @@ struct pv_mm {
 /* A PAE guest's L3 entries have neither NX nor bits for software. */
 #define COMPAT_L3_DISALLOW (TABLE_DISALLOW | 0xfff0000000000000ULL)
 
+#define MM_CHUNK 512u
+
+/* Fills in a chunk of pages: pv/mm.c. */
+void mm_chunk_make(const struct pv_mm *mm, u64 chunk);
+
 INLINE struct pv_page *mm_page(const struct pv_mm *mm, u64 mfn)
 {
 	u64 i = mfn - PV_MFN_BASE;
 
-	return LIKELY(i < mm->n) ? &mm->pages[i] : NULL;
+	if (UNLIKELY(i >= mm->n))
+		return NULL;
+	if (UNLIKELY(!mm->made[i / MM_CHUNK]))
+		mm_chunk_make(mm, i / MM_CHUNK);
+	return &mm->pages[i];
 }
 
 INLINE u64 mm_mfn(const struct pv_mm *mm, const struct pv_page *pg)

@@ -101,6 +101,14 @@ shown 'the tree' /dts-v1/ -kernel "$kernel" -dumpdts
 shown 'features' avx2 -cpu help
 shown 'bare machine' none -M help
 
+# Memory that the guest does not use costs nothing, however much it is; a time limit holds while the guest is made.
+"$program" -timeout 1 -stats -serial null -m 900G -kernel "$kernel" </dev/null >"$dir/out" 2>"$dir/err"
+is 'memory without end: exit code' $? 3
+[ "$(getconf _PHYS_PAGES 2>/dev/null || echo 0)" -gt 200000000 ] ||
+	has 'memory without end: a warning' "$dir/err" 'and this machine'
+used=$(sed -n 's/^resident memory: *\([0-9]*\).*/\1/p' "$dir/err")
+is "memory without end: ${used:-no number of} MiB are used" "$((${used:-9999} < 600))" 1
+
 # image NAME FILE: a bare guest's image, from its array.
 image() {
 	sed -n "/blob_$1\\[\\]/,/^};/p" "$(dirname "$0")/guests/bare/blobs.h" | tr -d '\t\n' | sed 's/.*{//; s/}.*//' |

@@ -394,6 +394,117 @@ START_TEST(short_of_memory)
 }
 END_TEST
 
+/* Many frames of zeros at once: whole leaves are one, until somebody writes. */
+START_TEST(zeros_in_bulk)
+{
+	struct world w;
+	struct mem other;
+	u64 hash;
+
+	setup(&w, 0, 0);
+	ck_assert_int_eq(mem_add_zeros(&w.m, 7, 2 * LEAF_FRAMES + 5), 0);
+	ck_assert_uint_eq(mem_count(&w.m), 2 * LEAF_FRAMES + 5);
+	ck_assert_ptr_null(mem_frame(&w.m, 6));
+	ck_assert_ptr_null(mem_frame(&w.m, 2 * LEAF_FRAMES + 12));
+	ck_assert_uint_eq(w.pool.live, 0);
+	ck_assert_int_eq(mem_add_zeros(&w.m, 6, 3), -EEXIST);
+	ck_assert_int_eq(mem_add_zeros(&w.m, LIMIT - 1, 2), -EINVAL);
+	ck_assert_int_eq(mem_add_zeros(&w.m, 9, UINT64_MAX), -EINVAL);
+	/* The same as one by one. */
+	hash = mem_hash(&w.m, HASH_SEED);
+	ck_assert_int_eq(mem_init(&other, &w.pool, LIMIT), 0);
+	{
+		u64 i;
+
+		ck_assert_int_eq(mem_add(&other, 6), 0);
+		for (i = 7; i < 2 * LEAF_FRAMES + 12; i++)
+			ck_assert_int_eq(mem_add(&other, i), 0);
+	}
+	ck_assert_uint_eq(mem_hash(&other, HASH_SEED), hash);
+	mem_free(&other);
+	/* A store is seen in its frame and no other, and is listed. */
+	put(&w.m, LEAF_FRAMES + 3, 0x33);
+	ck_assert_uint_eq(get(&w.m, LEAF_FRAMES + 3), 0x33);
+	ck_assert_uint_eq(get(&w.m, 3 + 7), 0);
+	ck_assert_uint_eq(listed(&w.m, LEAF_FRAMES + 3), 1);
+	ck_assert(mem_is_private_dirty(&w.m, LEAF_FRAMES + 3));
+	ck_assert(!mem_is_private_dirty(&w.m, LEAF_FRAMES + 4));
+	mem_remove(&w.m, LEAF_FRAMES + 4);
+	ck_assert_ptr_null(mem_frame(&w.m, LEAF_FRAMES + 4));
+	teardown(&w);
+	/* Two leaves that are one: the second to be written is the memory's own then. */
+	setup(&w, 0, 0);
+	ck_assert_int_eq(mem_add_zeros(&w.m, 0, 2 * LEAF_FRAMES), 0);
+	ck_assert_int_eq(mem_init(&other, &w.pool, LIMIT), 0);
+	ck_assert_int_eq(mem_fork(&other, &w.m), 0);
+	put(&w.m, 1, 1);
+	put(&w.m, LEAF_FRAMES + 1, 2);
+	put(&other, LEAF_FRAMES + 1, 3);
+	ck_assert_uint_eq(get(&w.m, 1), 1);
+	ck_assert_uint_eq(get(&w.m, LEAF_FRAMES + 1), 2);
+	ck_assert_uint_eq(get(&other, 1), 0);
+	ck_assert_uint_eq(get(&other, LEAF_FRAMES + 1), 3);
+	mem_free(&other);
+	teardown(&w);
+}
+END_TEST
+
+/* A series reads as if it had been written, whoever looks first, and costs nothing before. */
+START_TEST(series)
+{
+	static const u64 looks[] = { 0, 1, LEAF_FRAMES, 2 * LEAF_FRAMES - 1, 2 * LEAF_FRAMES, 2 * LEAF_FRAMES + 99 };
+	u32 word, i;
+
+	for (word = 4; word <= 8; word += 4) {
+		struct world w;
+		struct mem other;
+		u64 per = PAGE_SIZE / word, hash, live, mfn;
+
+		setup(&w, 0, 0);
+		ck_assert_int_eq(mem_add_series(&w.m, 1, 100, 0, word), -EINVAL);
+		ck_assert_int_eq(mem_add_zeros(&w.m, 0, 2 * LEAF_FRAMES + 100), 0);
+		ck_assert_int_eq(mem_add_series(&w.m, 1, 2 * LEAF_FRAMES + 99, 1000, word), 0);
+		live = w.pool.live;
+		ck_assert_uint_eq(live, LEAF_FRAMES - 1 + 100);
+		ck_assert(mem_waits(&w.m, LEAF_FRAMES) && !mem_waits(&w.m, LEAF_FRAMES - 1));
+		ck_assert_uint_eq(mem_count(&w.m), 2 * LEAF_FRAMES + 100);
+		hash = mem_hash(&w.m, HASH_SEED);
+		ck_assert_uint_eq(w.pool.live, live);
+		ck_assert_int_eq(mem_init(&other, &w.pool, LIMIT), 0);
+		ck_assert_int_eq(mem_fork(&other, &w.m), 0);
+		for (i = 0; i < ARRAY_SIZE(looks); i++) {
+			mfn = looks[i];
+			ck_assert_uint_eq(word == 8 ? mem_read_u64(&w.m, (mfn << 12) + 80) : mem_read_u32(&w.m, (mfn << 12) + 40),
+					  mfn ? 1000 + (mfn - 1) * per + 10 : 0);
+		}
+		ck_assert(!mem_waits(&w.m, LEAF_FRAMES) && mem_waits(&other, LEAF_FRAMES));
+		ck_assert_uint_eq(mem_hash(&w.m, HASH_SEED), hash);
+		/* The fork makes its own when it looks; a second series is written at once. */
+		put(&w.m, LEAF_FRAMES + 2, 0xff);
+		ck_assert_uint_ne(mem_hash(&w.m, HASH_SEED), hash);
+		ck_assert_uint_eq(mem_hash(&other, HASH_SEED), hash);
+		ck_assert_uint_ne(get(&other, LEAF_FRAMES + 2), 0xff);
+		ck_assert_uint_eq(mem_hash(&other, HASH_SEED), hash);
+		ck_assert_int_eq(mem_add_series(&other, LEAF_FRAMES, LEAF_FRAMES, 5, word), 0);
+		ck_assert(!mem_waits(&other, LEAF_FRAMES));
+		ck_assert_uint_eq(mem_read_u32(&other, (u64)LEAF_FRAMES << 12), 5);
+		mem_free(&other);
+		/* Short of memory: the frame is not there, and later it is. */
+		ck_assert_int_eq(mem_init(&other, &w.pool, LIMIT), 0);
+		ck_assert_int_eq(mem_add_zeros(&other, 0, LEAF_FRAMES), 0);
+		ck_assert_int_eq(mem_add_series(&other, 0, LEAF_FRAMES, 7, word), 0);
+		live = w.pool.live;
+		w.pool.limit = live + 100;
+		ck_assert_ptr_null(mem_ro(&other, 3));
+		ck_assert_uint_eq(w.pool.live, live);
+		w.pool.limit = 0;
+		ck_assert_uint_eq(mem_read_u32(&other, 0), 7);
+		mem_free(&other);
+		teardown(&w);
+	}
+}
+END_TEST
+
 Suite *frames_suite(void)
 {
 	Suite *s = suite_create("frames");
@@ -412,6 +523,8 @@ Suite *frames_suite(void)
 	tcase_add_test(t, watches_of_a_fork);
 	tcase_add_test(t, hash_of_contents);
 	tcase_add_test(t, short_of_memory);
+	tcase_add_test(t, zeros_in_bulk);
+	tcase_add_test(t, series);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -627,6 +627,79 @@ START_TEST(builder_tables)
 END_TEST
 
 /* A host without memory says so, and no count is off afterwards. */
+/* 3 GiB of which nobody has looked at anything: it costs next to nothing, and is the same guest as one that was looked at. */
+START_TEST(lazy)
+{
+	enum { PAGES = 3 << 18 };
+	struct host host;
+	struct domain *d[2];
+	struct pv_domain pv[2] = { { .d = NULL } };
+	struct buf b[3] = { { 0 } };
+	struct reader r;
+	u64 hash[2], mfn, live;
+	u32 i;
+
+	ck_assert_int_eq(host_init(&host, 0), 0);
+	for (i = 0; i < 2; i++) {
+		d[i] = domain_create(&host, "test", pv_mm_limit(PAGES), 1, 0);
+		ck_assert_ptr_nonnull(d[i]);
+		d[i]->id = 7 + i;
+		d[i]->machine = &pv[i];
+		pv[i].d = d[i];
+		live = host.frames.live;
+		ck_assert_int_eq(pv_mm_init(&pv[i], PAGES, PAGES), 0);
+		ck_assert_uint_lt(host.frames.live - live, 4);
+		ck_assert_uint_eq(pv_mm_total(&pv[i]), PAGES);
+	}
+	/* The second is looked at all over. */
+	for (i = 0; i < PAGES; i += 100) {
+		const struct pv_page *pg = pv_mm_page(&pv[1], MFN(i));
+
+		quick(pg->refs == 1 && pg->flags == PGF_ALLOCATED && !pg->types);
+		quick_eq(pv_m2p_get(&pv[1], MFN(i)), i);
+	}
+	ck_assert_uint_eq(pv_m2p_get(&pv[1], MFN(PAGES - 1)), PAGES - 1);
+	ck_assert_uint_eq(pv_m2p_get(&pv[1], MFN(PAGES)), ~0ULL);
+	ck_assert_uint_eq(pv_mm_page(&pv[1], MFN(PAGES))->refs, 0);
+	for (i = 0; i < 2; i++) {
+		hash[i] = domain_hash(d[i]);
+		state_list_save(&d[i]->states, &b[i]);
+	}
+	ck_assert_uint_eq(hash[0], hash[1]);
+	ck_assert_uint_lt(b[0].len, 4096);
+	ck_assert(b[0].len == b[1].len && !memcmp(b[0].p, b[1].p, b[0].len));
+	/* What differs from the start is saved, comes back, and goes with a load of what had it not. */
+	ck_assert_int_eq(pv_mm_release(&pv[0], MFN(600000)), 0);
+	ck_assert_int_eq(pv_mm_alloc(&pv[0], 0x77777, &mfn), 0);
+	ck_assert_uint_eq(mfn, MFN(600000));
+	ck_assert_int_eq(pv_mm_release(&pv[0], MFN(1234)), 0);
+	pv_m2p_set(&pv[0], MFN(PAGES + 5), 99);
+	ck_assert_uint_ne(domain_hash(d[0]), hash[0]);
+	state_list_save(&d[0]->states, &b[2]);
+	reader_init(&r, b[2].p, b[2].len);
+	ck_assert_int_eq(state_list_load(&d[1]->states, &r), 0);
+	ck_assert_uint_eq(pv_m2p_get(&pv[1], MFN(600000)), 0x77777);
+	ck_assert_uint_eq(pv_m2p_get(&pv[1], MFN(1234)), ~0ULL);
+	ck_assert_uint_eq(pv_m2p_get(&pv[1], MFN(PAGES + 5)), 99);
+	ck_assert_uint_eq(pv_m2p_get(&pv[1], MFN(PAGES + 6)), ~0ULL);
+	ck_assert_uint_eq(pv_mm_page(&pv[1], MFN(1234))->refs, 0);
+	reader_init(&r, b[1].p, b[1].len);
+	ck_assert_int_eq(state_list_load(&d[0]->states, &r), 0);
+	ck_assert_uint_eq(pv_m2p_get(&pv[0], MFN(600000)), 600000);
+	ck_assert_uint_eq(pv_m2p_get(&pv[0], MFN(1234)), 1234);
+	ck_assert_uint_eq(pv_m2p_get(&pv[0], MFN(PAGES + 5)), ~0ULL);
+	ck_assert_uint_eq(pv_mm_page(&pv[0], MFN(1234))->refs, 1);
+	for (i = 0; i < 2; i++) {
+		pv_mm_free(&pv[i]);
+		d[i]->machine = NULL;
+		domain_destroy(d[i]);
+	}
+	for (i = 0; i < 3; i++)
+		buf_free(&b[i]);
+	host_exit(&host);
+}
+END_TEST
+
 START_TEST(memory_short)
 {
 	struct env *e = env_running();
@@ -669,6 +742,7 @@ Suite *mm_suite(void)
 	tcase_add_test(t, state);
 	tcase_add_test(t, window);
 	tcase_add_test(t, memory_short);
+	tcase_add_test(t, lazy);
 	suite_add_tcase(s, t);
 	t = tcase_create("types");
 	tcase_add_test(t, adopt);

@@ -400,7 +400,7 @@ static void random_step(struct env *e, u64 *s)
 		store(e, MA(5) + 64 * 8 + rnd(s) % 256, MFN(5), 1u << rnd(s) % 4, random_entry(s));
 		break;
 	case 9:
-		if (e->mm->pages[n].refs > 1 && rnd(s) % 4)
+		if (page(e, n)->refs > 1 && rnd(s) % 4)
 			pv_mm_put_page_type(&e->pv, MFN(n));
 		else
 			pv_mm_get_page_type(&e->pv, MFN(small), PG_L1 + rnd(s) % 6);

@@ -32,7 +32,7 @@ struct run {
 	struct report_totals totals;
 	struct report_speed speed;
 	u64 next_progress;
-	u64 limit_from; /* -timeout counts from here: when the guest began, or the wait for its console's peer */
+	u64 limit_from; /* -timeout counts from here: when the guest began to be made, or the wait for its console's peer */
 	bool host_up;
 	bool restart; /* a monitor wants a guest that was kept to begin anew */
 	int quit_code;
@@ -158,6 +158,16 @@ static int open_monitors(struct run *r, struct error *e)
 	return asked_to_end(r) ? -EINTR : rc;
 }
 
+/* Memory costs nothing until it is written, so this is allowed. */
+static void warn_memory(const struct guest *g)
+{
+	u64 have = os_memory_bytes(), want = node_u64(g->node, "memory", 0);
+
+	if (have && want > have)
+		msg_warn("the guest has %llu MiB of memory and this machine %llu: should it use all of it, it ends; -m gives it less",
+			 (unsigned long long)(want >> 20), (unsigned long long)(have >> 20));
+}
+
 /* Begins a life of the guest. 0, or -errno with a sentence (none after -EINTR). */
 static int start_life(struct run *r, struct error *e)
 {
@@ -187,6 +197,10 @@ static int start_life(struct run *r, struct error *e)
 	}
 	if (!rc)
 		rc = guest_open_screen(&r->guest, on_quit_key, r, e);
+	if (!rc && !r->totals.start) {
+		warn_memory(&r->guest);
+		r->limit_from = host_now();
+	}
 	if (!rc)
 		rc = guest_create(&r->guest, &loading.hook, e);
 	report_loading_done(&loading, !rc);
@@ -200,7 +214,7 @@ static bool reboots(const struct run *r)
 	       !asked_to_end(r);
 }
 
-/* -timeout counts from the first life's start; each host_run() begins its own count. False when nothing is left. */
+/* -timeout counts from where the first life's making began; each host_run() begins its own count. False when nothing is left. */
 static bool set_timeout(struct run *r)
 {
 	if (out_of_time(r))
@@ -228,7 +242,7 @@ static int live(struct run *r, struct error *e)
 {
 	int rc = start_life(r, e);
 
-	r->totals.start = r->limit_from = host_now();
+	r->totals.start = host_now();
 	r->next_progress = r->totals.start + PROGRESS_EVERY;
 	while (!rc) {
 		if (!set_timeout(r)) {
