@@ -56,8 +56,8 @@ enum cpu_priv {
 	PRIV_RDTSC,
 	PRIV_RDPMC,
 	PRIV_XSETBV,
-	PRIV_IN,  /* reg: bytes, val: in rax form; port in port */
-	PRIV_OUT,
+	PRIV_IN,  /* reg: port; *val: bytes, then what came in */
+	PRIV_OUT, /* reg: port; *val: what goes out, and the bytes from bit 32 on */
 	PRIV_SWAPGS,
 	PRIV_OTHER /* LGDT, LIDT, LLDT, LTR, MONITOR, ...: nobody emulates these */
 };
@@ -84,6 +84,8 @@ struct cpu_ops {
 	/* Port input and output of 1, 2 or 4 bytes at sufficient privilege. */
 	u32 (*in)(struct cpu *c, u16 port, u32 size);
 	void (*out)(struct cpu *c, u16 port, u32 size, u32 v);
+	/* Whether the machine lets ports be used at this privilege: INS and OUTS ask before they touch memory. NULL: priv() alone says. */
+	bool (*port_ok)(struct cpu *c, u16 port, u32 size);
 	/* MSRs the CPU does not know itself: 0, or -1 for #GP. */
 	int (*rdmsr)(struct cpu *c, u32 msr, u64 *v);
 	int (*wrmsr)(struct cpu *c, u32 msr, u64 v);
@@ -212,6 +214,11 @@ void cpu_load(struct cpu *c);
 void cpu_mode_changed(struct cpu *c);
 /* The same for the debug registers. */
 void debug_changed(struct cpu *c);
+/* For callbacks of a CPU without tables of its own: a debug exception with these bits of DR6 is due before the next instruction. */
+void cpu_debug_pending(struct cpu *c, u32 dr6);
+
+/* Whether RDMSR at CPL 0 of a processor with no hypervisor in its place knows this MSR. */
+bool cpu_msr_there(struct cpu *c, u32 msr);
 
 /* XSETBV's rules for XCR0, by the CPU's features. SDM 2D XSETBV. */
 bool cpu_xcr0_valid(const struct cpu *c, u64 v);

@@ -77,8 +77,8 @@ static void load_host_state(struct vcpu *v, const u8 *g)
 	s->failsafe_ip = ld32(g + GC_FAILSAFE_IP);
 	pv_set_ts(v, ld32(g + GC_CTRLREG) & CR0_TS);
 	s->ctrlreg[2] = ld32(g + GC_CTRLREG + 8);
-	s->ctrlreg[4] = pv_guest_cr4(ld32(g + GC_CTRLREG + 16));
-	v->cpu.s.cr4 = pv_real_cr4(s->ctrlreg[4]);
+	s->ctrlreg[4] = pv_guest_cr4(&v->cpu, ld32(g + GC_CTRLREG + 16));
+	v->cpu.s.cr4 = pv_real_cr4(&v->cpu, s->ctrlreg[4]);
 	for (i = 0; i < 256; i++) {
 		const u8 *t = g + GC_TRAPS + i * 8;
 

@@ -93,6 +93,9 @@ void pv_cpuid(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4])
 	if (leaf == 1) {
 		out[1] |= apic_id << 24 | 1 << 16;
 		out[2] |= 1u << 31; /* HYPERVISOR */
+		/* The guest's choice, not the host's. */
+		if (!(pv_of(cpu_vcpu(c))->s.ctrlreg[4] & CR4_OSXSAVE))
+			out[2] &= ~CPUID1_ECX_OSXSAVE;
 		out[3] |= 1u << 9;  /* APIC */
 	} else if (leaf == LEAF_EXT + 8) {
 		out[0] = PHYS_BITS | 48u << 8;

@@ -63,6 +63,11 @@ static const struct state_field vcpu_fields[] = {
 	STATE_INT(struct pv_vcpu_state, gdt_entries),
 	STATE_INT(struct pv_vcpu_state, ldt_entries),
 	STATE_INT(struct pv_vcpu_state, ldt_base),
+	STATE_INT(struct pv_vcpu_state, iobmp),
+	STATE_INT(struct pv_vcpu_state, iobmp_ports),
+	STATE_INT(struct pv_vcpu_state, pad),
+	STATE_INT(struct pv_vcpu_state, mcg_status),
+	STATE_INTS(struct pv_vcpu_state, mc_ctl2),
 	STATE_INT(struct pv_vcpu_state, vcpu_info),
 	STATE_INT(struct pv_vcpu_state, runstate_va),
 	STATE_INT(struct pv_vcpu_state, time_va),
@@ -97,6 +102,8 @@ static const struct state_field domain_fields[] = {
 	STATE_INT(struct pv_domain_state, console_port),
 	STATE_INT(struct pv_domain_state, wc_version),
 	STATE_INT(struct pv_domain_state, pad),
+	STATE_INT(struct pv_domain_state, cmos_index),
+	STATE_INT(struct pv_domain_state, pci_cf8),
 	STATE_BYTES(struct pv_domain_state, handle),
 };
 STATE_DESC(pv_domain_state_desc, "pv-domain", 1, struct pv_domain_state, domain_fields);
@@ -240,7 +247,6 @@ static void init_cpu(struct vcpu *v, u64 features, const struct cpu_model *model
 	c->ops = &pv_cpu_ops;
 	pv_mm_vcpu_init(v);
 	s->cr0 = INITIAL_CR0;
-	s->cr4 = pv_real_cr4(0);
 	s->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
 	s->pat = 0x050100070406ULL;
 	s->xcr0 = 3;
@@ -254,10 +260,11 @@ static void init_cpu(struct vcpu *v, u64 features, const struct cpu_model *model
 		cpu_set_seg(c, (enum x86_segreg)i, 0, 0, 0, 0);
 	cpu_set_seg(c, SEG_CS, FLAT_KERNEL_CS64, 0, 0xffffffff, 0xa0fb);
 	cpu_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
-	pv_of(v)->s.ctrlreg[4] = pv_guest_cr4(0);
 	if (is32)
 		compat_cpu_init(v);
 	cpu_set_features(c, is32 ? compat_features(pv_features(features)) : pv_features(features), model);
+	pv_of(v)->s.ctrlreg[4] = pv_guest_cr4(c, 0);
+	s->cr4 = pv_real_cr4(c, 0);
 	cpu_load(c);
 }
 

@@ -14,6 +14,7 @@
 #define FLAT_KERNEL_CS32 0xe023
 #define FLAT_KERNEL_SS 0xe02b
 #define PV_M2P_START 0xffff800000000000ULL
+#define PV_HYPER_END 0xffff880000000000ULL /* of the host's part of the address space */
 #define PV_HYPER_L4_FIRST 256
 #define PV_HYPER_L4_LAST 271
 
@@ -30,6 +31,8 @@ enum xen_errno {
 #define DOMID_XEN 0x7ff2u
 #define DOMID_INVALID 0x7ff4u
 #define PV_BACKEND_DOMID 0u /* the domain number under which the host's own services are seen */
+
+#define PV_MC_BANKS 2 /* of machine check registers, in Xen's guests */
 
 enum pv_vcpu_flags { PV_KERNEL_MODE = 1, PV_INITIALISED = 2, PV_FPU_TS = 4, PV_SYSCALL_MASK = 8, PV_FAILSAFE_MASK = 16,
 	PV_BLOCKED = 32,     /* taken down while it slept: sleeps again when brought up (pv/vcpu_op.c) */
@@ -58,6 +61,9 @@ struct pv_vcpu_state {
 	u64 gdt_frames[16];
 	u32 gdt_entries, ldt_entries;
 	u64 ldt_base;
+	u64 iobmp;        /* address of the I/O bitmap, and how many ports are in it */
+	u32 iobmp_ports, pad;
+	u64 mcg_status, mc_ctl2[PV_MC_BANKS]; /* MSRs of machine checks that a guest may set */
 	u64 vcpu_info;    /* machine address of the registered vcpu_info */
 	u64 runstate_va, time_va; /* registered areas, 0: none */
 	u64 runstate_time[4];
@@ -103,6 +109,7 @@ struct pv_domain_state {
 	u64 start_info, store_mfn, console_mfn;
 	u32 store_port, console_port;
 	u32 wc_version, pad;
+	u32 cmos_index, pci_cf8; /* latches behind ports 0x70 and 0xcf8 */
 	u8 handle[16];    /* UUID */
 };
 

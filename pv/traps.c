@@ -179,7 +179,7 @@ static bool forced_cpuid(struct cpu *c, u64 rip)
 		return false;
 	pv_cpuid(c, (u32)c->r[RAX], (u32)c->r[RCX], out);
 	/* Kernels see the host's own OSXSAVE here, and take it for leave to use XSAVE. */
-	if ((u32)c->r[RAX] == 1 && pv_kernel_mode(cpu_vcpu(c)))
+	if ((u32)c->r[RAX] == 1 && pv_kernel_mode(cpu_vcpu(c)) && (c->s.cr4 & CR4_OSXSAVE))
 		out[2] |= CPUID1_ECX_OSXSAVE;
 	c->r[RAX] = out[0];
 	c->r[RBX] = out[1];
@@ -421,6 +421,7 @@ const struct cpu_ops pv_cpu_ops = {
 	.syscall = syscall_op,
 	.sysenter = sysenter_op,
 	.priv = pv_emulate,
+	.port_ok = pv_port_ok,
 	.cpuid = pv_cpuid,
 	.tsc = pv_tsc,
 	.boundary = boundary_op,

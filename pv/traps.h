@@ -33,6 +33,14 @@ INLINE bool pv_canonical(u64 va)
 /* pv/emulate.c: struct cpu_ops. */
 int pv_emulate(struct cpu *c, enum cpu_priv what, u32 reg, u64 *val);
 u64 pv_tsc(struct cpu *c);
+/* pv/msr.c: -1, or the vector to raise. */
+int pv_rdmsr(struct vcpu *v, u32 msr, u64 *val);
+int pv_wrmsr(struct vcpu *v, u32 msr, u64 val);
+/* pv/ioport.c: whether the guest's present ring may use ports by its IOPL alone; whether it may use these; and their use. */
+bool pv_iopl_ok(struct vcpu *v);
+bool pv_port_ok(struct cpu *c, u16 port, u32 size);
+int pv_port_in(struct vcpu *v, u16 port, u32 size, u64 *val);
+int pv_port_out(struct vcpu *v, u16 port, u32 size, u32 val);
 /* pv/vcpu_op.c: the 512 bytes of FXSAVE, of 64-bit mode (wide) or not (SDM 1 10.5.1). */
 void pv_load_fxsave(struct x86_state *s, const u8 *g, bool wide);
 /*
@@ -48,8 +56,8 @@ void pv_set_ts(struct vcpu *v, bool on);
 i64 pv_debugreg_set(struct vcpu *v, u32 reg, u64 val);
 i64 pv_debugreg_get(struct vcpu *v, u32 reg, u64 *val);
 /* CR4 as a guest that asked for this value sees it; and as the processor has it. */
-u64 pv_guest_cr4(u64 want);
-u64 pv_real_cr4(u64 guest);
+u64 pv_guest_cr4(const struct cpu *c, u64 want);
+u64 pv_real_cr4(const struct cpu *c, u64 guest);
 
 #define CPUID1_ECX_OSXSAVE (1u << 27)
 /* pv/cpuid.c: what CPUID says to a PV guest. */

@@ -142,8 +142,8 @@ static void load_host_state(struct vcpu *v, const u8 *g)
 	/* CR0 is the host's but for TS; CR1 and CR3 are the roots. */
 	pv_set_ts(v, ld64(g + GC_CTRLREG) & CR0_TS);
 	s->ctrlreg[2] = ld64(g + GC_CTRLREG + 16);
-	s->ctrlreg[4] = pv_guest_cr4(ld64(g + GC_CTRLREG + 32));
-	v->cpu.s.cr4 = pv_real_cr4(s->ctrlreg[4]);
+	s->ctrlreg[4] = pv_guest_cr4(&v->cpu, ld64(g + GC_CTRLREG + 32));
+	v->cpu.s.cr4 = pv_real_cr4(&v->cpu, s->ctrlreg[4]);
 	for (i = 0; i < 256; i++) {
 		const u8 *t = g + GC_TRAPS + i * 16;
 

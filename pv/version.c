@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "pv/compat.h"
 #include "pv/console.h"
 #include "pv/hypercall.h"
 #include "pv/mm.h"
@@ -139,6 +140,7 @@ i64 hc_vm_assist(struct hc *h)
 
 /* ---- physdev_op ------------------------------------------------------------------------------------------------ */
 
+#define IOBMP_BYTES 8192u
 #define NR_PIRQS 48u /* a guest's physical interrupts in Xen: 16 and 32 more; we bind none of them */
 
 struct phys_irq {
@@ -189,9 +191,16 @@ static i64 physdev_set_iopl(struct hc *h, void *arg)
 
 static i64 physdev_set_iobitmap(struct hc *h, void *arg)
 {
-	struct phys_iobitmap *a = arg;
+	const struct phys_iobitmap *a = arg;
+	struct pv_vcpu_state *s = &pv_of(h->v)->s;
+	bool ok = pv_dom(h->v->d)->s.is32 ? a->bitmap + IOBMP_BYTES <= COMPAT_HYPER_START :
+					    a->bitmap >> 47 == 0 || a->bitmap >= PV_HYPER_END;
 
-	return a->nr_ports > 65536 ? -XEN_EINVAL : 0;
+	if (!ok || a->nr_ports > IOBMP_BYTES * 8)
+		return -XEN_EINVAL;
+	s->iobmp = a->bitmap;
+	s->iobmp_ports = a->nr_ports;
+	return 0;
 }
 
 /* No interrupt of a device is bound to this guest. */

@@ -27,7 +27,7 @@ static inline struct env *ce_new(void)
 	c->s.cr0 |= CR0_PE;
 	c->s.cpl = 3;
 	c->s.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
-	c->s.cr4 = pv_real_cr4(0);
+	c->s.cr4 = pv_real_cr4(c, 0);
 	cpu_set_seg(c, SEG_CS, FLAT_KERNEL_CS64, 0, 0xffffffff, 0xa0fb);
 	cpu_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
 	cpu_set_seg(c, SEG_GS, 0, 0, 0, 0);
@@ -40,7 +40,7 @@ static inline struct env *ce_new(void)
 	s->kernel_sp = CE_STACK;
 	s->kernel_root = ENV_MFN(5);
 	s->user_root = ENV_MFN(6);
-	s->ctrlreg[4] = pv_guest_cr4(0);
+	s->ctrlreg[4] = pv_guest_cr4(c, 0);
 	s->gdt_frames[0] = CE_GDT;
 	s->gdt_entries = 512;
 	env_put64(e, (CE_GDT << PAGE_SHIFT) + CE_USER_SS / 8 * 8, 0x00cff3000000ffffULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Serving hypercalls: registers, argument structs of both ABIs, multicall, continuation; and what a PV kernel may do. */
+#include "cpu/x86/decode.h"
 #include "cpu/x86/model.h"
 #include "tests/pv_cpu_env.h"
 #include "tests/suites.h"
@@ -416,18 +417,76 @@ END_TEST
 START_TEST(ports)
 {
 	struct env *e = ce_new();
-	u64 val = 0;
+	struct vcpu *v = ce_vcpu(e);
+	u64 val = 4, out = 1ULL << 32;
 
 	ck_assert_int_eq(priv(e, PRIV_IN, 0x60, &val), X86_GP);
 	ck_assert_int_eq(priv(e, PRIV_CLI, 0, NULL), X86_GP);
 	e->vcpu[0].s.iopl = 1;
 	ck_assert_int_eq(priv(e, PRIV_IN, 0x60, &val), -1);
-	ck_assert_uint_eq(val & 0xffffffff, 0xffffffff);
-	ck_assert_int_eq(priv(e, PRIV_OUT, 0x80, &val), -1);
+	ck_assert_uint_eq(val, 0xffffffff);
+	ck_assert_int_eq(priv(e, PRIV_OUT, 0x80, &out), -1);
 	ck_assert_int_eq(priv(e, PRIV_STI, 0, NULL), -1);
 	ck_assert_int_eq(priv(e, PRIV_HLT, 0, NULL), X86_GP);
+	/* Two latches; a wide access may take in the first one. */
+	out = 0x1234 | 2ULL << 32;
+	ck_assert_int_eq(priv(e, PRIV_OUT, 0x6f, &out), -1);
+	val = 4;
+	ck_assert_int_eq(priv(e, PRIV_IN, 0x6e, &val), -1);
+	ck_assert_uint_eq(val, 0xff12ffff);
+	out = 0x89abcdef | 4ULL << 32;
+	ck_assert_int_eq(priv(e, PRIV_OUT, 0xcf8, &out), -1);
+	val = 4;
+	ck_assert_int_eq(priv(e, PRIV_IN, 0xcf8, &val), -1);
+	ck_assert_uint_eq(val, 0x89abcdef);
+	val = 2;
+	ck_assert_int_eq(priv(e, PRIV_IN, 0xcf8, &val), -1);
+	ck_assert_uint_eq(val, 0xffff);
 	ce_user(e);
+	val = 1;
 	ck_assert_int_eq(priv(e, PRIV_IN, 0x60, &val), X86_GP);
+	/* The bitmap, read with the kernel's tables. */
+	env_put64(e, ENV_VA(10), 0);
+	e->vcpu[0].s.iobmp = ENV_VA(10);
+	e->vcpu[0].s.iobmp_ports = 64;
+	val = 1;
+	ck_assert_int_eq(priv(e, PRIV_IN, 0x3f, &val), -1);
+	ck_assert_uint_eq(val, 0xff);
+	ck_assert_uint_eq(v->cpu.mmu.root, ENV_VA(6));
+	val = 2;
+	ck_assert_int_eq(priv(e, PRIV_IN, 0x3f, &val), X86_GP);
+	ck_assert(pv_port_ok(&v->cpu, 0x3e, 2));
+	ck_assert(!pv_port_ok(&v->cpu, 0x40, 1));
+	ck_assert(!pv_port_ok(&v->cpu, 0xffff, 4));
+	env_free(e);
+}
+END_TEST
+
+/* Features that a processor has not cannot be chosen in CR4. */
+START_TEST(cr4_by_features)
+{
+	struct env *e = ce_new();
+	struct cpu *c = &ce_vcpu(e)->cpu;
+	const u64 all = CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE, seen = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+	u64 val = all;
+	u32 o[4];
+
+	ck_assert_int_eq(priv(e, PRIV_MOV_TO_CR, 4, &val), -1);
+	ck_assert_int_eq(priv(e, PRIV_MOV_FROM_CR, 4, &val), -1);
+	ck_assert_uint_eq(val, all | seen);
+	ck_assert_int_eq(cpu_features_parse("x86-64-v2,-de,-fsgsbase,-xsave", &c->features, NULL), 0);
+	c->features = pv_features(c->features);
+	val = all;
+	ck_assert_int_eq(priv(e, PRIV_MOV_TO_CR, 4, &val), -1);
+	ck_assert_int_eq(priv(e, PRIV_MOV_FROM_CR, 4, &val), -1);
+	ck_assert_uint_eq(val, CR4_TSD | seen);
+	ck_assert_uint_eq(c->s.cr4 & all, CR4_TSD);
+	pv_cpuid(c, 1, 0, o);
+	ck_assert_uint_eq(o[2] >> 26 & 3, 0);
+	c->features &= ~(u64)BIT(F_TSC);
+	val = CR4_TSD;
+	ck_assert_int_eq(priv(e, PRIV_MOV_TO_CR, 4, &val), -1);
+	ck_assert_uint_eq(c->s.cr4 & CR4_TSD, 0);
 	env_free(e);
 }
 END_TEST
@@ -449,7 +508,11 @@ START_TEST(cpuid_filter)
 	ck_assert_uint_eq(o[1] >> 24, 2);
 	ck_assert_uint_eq(o[2] >> 31, 1);
 	ck_assert(!(o[2] >> 27 & 1));
+	/* The host's own is not shown, the guest's is. */
 	c->s.cr4 |= CR4_OSXSAVE;
+	pv_cpuid(c, 1, 0, o);
+	ck_assert(!(o[2] >> 27 & 1));
+	e->vcpu[1].s.ctrlreg[4] |= CR4_OSXSAVE;
 	pv_cpuid(c, 1, 0, o);
 	ck_assert(o[2] >> 27 & 1);
 	pv_cpuid(c, 7, 0, o);
@@ -515,6 +578,7 @@ Suite *hypercall_suite(void)
 	tcase_add_test(t, msrs);
 	tcase_add_test(t, control_and_debug_registers);
 	tcase_add_test(t, ports);
+	tcase_add_test(t, cr4_by_features);
 	tcase_add_test(t, cpuid_filter);
 	suite_add_tcase(s, t);
 	return s;

@@ -21,6 +21,8 @@ bool port_check(struct cpu *c, u16 port, u32 size)
 	u8 b[2];
 	u32 at;
 
+	if (c->s.cpl && c->ops->priv)
+		return !c->ops->port_ok || c->ops->port_ok(c, port, size) || x86_fault(c, X86_GP, 0);
 	if (port_allowed(c))
 		return true;
 	if ((tr->attr & SEGA_TYPE) < 9 || !(tr->attr & SEGA_P) || tr->limit < 103)
@@ -40,7 +42,7 @@ bool port_check(struct cpu *c, u16 port, u32 size)
 bool port_in(struct cpu *c, u16 port, u32 size, u64 *v)
 {
 	if (c->s.cpl && c->ops->priv) {
-		*v = (u64)port << 32 | size;
+		*v = size;
 		return c->ops->priv(c, PRIV_IN, port, v) < 0 || x86_fault(c, X86_GP, 0);
 	}
 	if (!port_check(c, port, size))
@@ -53,8 +55,10 @@ bool port_in(struct cpu *c, u16 port, u32 size, u64 *v)
 
 bool port_out(struct cpu *c, u16 port, u32 size, u64 v)
 {
-	if (c->s.cpl && c->ops->priv)
+	if (c->s.cpl && c->ops->priv) {
+		v = (u32)v | (u64)size << 32;
 		return c->ops->priv(c, PRIV_OUT, port, &v) < 0 || x86_fault(c, X86_GP, 0);
+	}
 	if (!port_check(c, port, size))
 		return false;
 	if (UNLIKELY(c->debug_on))

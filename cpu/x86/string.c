@@ -450,7 +450,7 @@ static HANDLER(op_ins)
 
 	if (i->src && !reg_masked(c, RCX, i))
 		return leave_after(c, i, BX_LOOKUP);
-	if (!c->ops->priv && !port_check(c, (u16)c->r[RDX], i->aux))
+	if (!port_check(c, (u16)c->r[RDX], i->aux))
 		return raise_noted(c, i);
 	if (!str_ok(c, i, REG_ES, RDI, true) || !slow_probe(c, str_lin(c, i, es_base(c), RDI), i->aux, true))
 		return raise_fault(c, i);
@@ -475,7 +475,7 @@ static HANDLER(op_outs)
 
 	if (i->src && !reg_masked(c, RCX, i))
 		return leave_after(c, i, BX_LOOKUP);
-	if (!c->ops->priv && !port_check(c, (u16)c->r[RDX], i->aux))
+	if (!port_check(c, (u16)c->r[RDX], i->aux))
 		return raise_noted(c, i);
 	if (!str_ok(c, i, i->seg, RSI, false) || !slow_load(c, str_lin(c, i, c->r[i->seg], RSI), i->aux))
 		return raise_fault(c, i);

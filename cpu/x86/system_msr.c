@@ -7,6 +7,9 @@
 #include "cpu/x86/seg.h"
 #include "cpu/x86/xlat.h"
 
+enum { MSR_TSC = 0x10, MSR_MTRRCAP = 0xfe, MSR_MCG_CAP = 0x179 };
+#define MSR_EFER 0xc0000080u
+
 /* ... of a processor with no hypervisor in its place: SDM 4 table 2-2. */
 static u64 *msr_sys(struct cpu *c, u32 msr)
 {
@@ -76,6 +79,11 @@ static u64 *msr_plain(struct cpu *c, u32 msr)
 	}
 }
 
+bool cpu_msr_there(struct cpu *c, u32 msr)
+{
+	return msr == MSR_EFER || msr == MSR_TSC || msr == MSR_MTRRCAP || msr == MSR_MCG_CAP || msr_plain(c, msr) || msr_sys(c, msr);
+}
+
 static HANDLER(op_rdmsr)
 {
 	u32 msr = (u32)c->r[RCX];
@@ -83,17 +91,17 @@ static HANDLER(op_rdmsr)
 
 	if (!cpl0(c)) {
 		ASK_FOR(PRIV_RDMSR, msr, v);
-	} else if (msr == 0xc0000080) {
+	} else if (msr == MSR_EFER) {
 		v = c->s.efer;
-	} else if (msr == 0x10 && c->ops->tsc) {
+	} else if (msr == MSR_TSC && c->ops->tsc) {
 		c->cur = i;
 		v = c->ops->tsc(c);
 		c->cur = NULL;
 	} else if ((p = msr_plain(c, msr))) {
 		v = *p;
-	} else if (c->native && msr == 0xfe) { /* MTRRCAP: 8 variable ranges, fixed ones, write-combining */
+	} else if (c->native && msr == MSR_MTRRCAP) { /* MTRRCAP: 8 variable ranges, fixed ones, write-combining */
 		v = 0x508;
-	} else if (c->native && msr == 0x179) { /* MCG_CAP: no banks */
+	} else if (c->native && msr == MSR_MCG_CAP) { /* MCG_CAP: no banks */
 		v = 0;
 	} else {
 		if (!c->ops->rdmsr || c->ops->rdmsr(c, msr, &c->tmp[0]))
@@ -144,7 +152,7 @@ static HANDLER(op_wrmsr)
 
 	if (!cpl0(c)) {
 		ASK(PRIV_WRMSR, msr, v);
-	} else if (msr == 0xc0000080) {
+	} else if (msr == MSR_EFER) {
 		if ((v & ~cpu_efer_bits(c)) ||
 		    ((c->s.cr0 & CR0_PG) && ((v ^ c->s.efer) & EFER_LME)))
 			RAISE(X86_GP, 0);

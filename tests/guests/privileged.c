@@ -32,6 +32,7 @@ ASMFN(do_forced_d,
 ASMFN(do_inb, "mov %edi,%edx; xor %eax,%eax; in %dx,%al");
 ASMFN(do_inl, "mov %edi,%edx; xor %eax,%eax; in %dx,%eax");
 ASMFN(do_outb, "mov %edi,%edx; mov %esi,%eax; out %al,%dx; xor %eax,%eax");
+ASMFN(do_outl, "mov %edi,%edx; mov %esi,%eax; out %eax,%dx; xor %eax,%eax");
 ASMFN(do_insb, "mov %edi,%edx; mov %rsi,%rdi; mov $4,%ecx; rep insb; mov %ecx,%eax");
 ASMFN(do_wbinvd, "wbinvd; xor %eax,%eax");
 ASMFN(do_invd, "invd; xor %eax,%eax");
@@ -78,7 +79,7 @@ static void registers(void)
 	ck(TRY(wr_cr3, 0xfffffffff000, 0) != 0, 1, "write CR3: no frame");
 	ck(TRY(wr_cr4, TRY(rd_cr4, 0, 0), 0), 0, "write CR4 as it is");
 	ck(TRY(rd_cr4, 0, 0) & 0x20, 0x20, "CR4.PAE");
-	ck(TRY(do_lmsw, 1, 0) != 99, 1, "LMSW does not hang");
+	ck(TRY(do_lmsw, 1, 0), TRAPPED(13), "LMSW");
 	ck(TRY(do_cli, 0, 0), TRAPPED(13), "CLI with IOPL 0");
 	ck(TRY(do_sti, 0, 0), TRAPPED(13), "STI with IOPL 0");
 	ck(TRY(rd_dr7, 0, 0), 0x400, "DR7");
@@ -117,6 +118,67 @@ static void msrs(void)
 	ck(TRY(do_rdmsr, 0xdeadbeef, 0), TRAPPED(13), "unknown MSR");
 	ck(TRY(do_wrmsr, 0xdeadbeef, 0), TRAPPED(13), "write an unknown MSR");
 	ck(TRY(do_wrmsr, 0x277, 0), TRAPPED(13), "write PAT");
+	ck(TRY(do_wrmsr, 0x277, 0x050100070406), TRAPPED(13), "write PAT as it is");
+}
+
+/* Xen's list for Intel's processors (arch/x86/msr.c, pv/emul-priv-op.c, cpu/mcheck/vmce.c). */
+static void msr_list(void)
+{
+	static const struct {
+		u32 msr;
+		u64 value;
+	} rows[] = {
+		{ 0, 0 },          { 1, 0 },          { 0x17, 0 },     { 0x3a, 1 },     { 0x8b, 1UL << 32 }, { 0xc1, 0 },
+		{ 0xc8, 0 },       { 0xce, 0 },       { 0x140, 0 },    { 0x179, 0x1000c02 }, { 0x17a, 0 },   { 0x17b, 0 },
+		{ 0x186, 0 },      { 0x189, 0 },      { 0x198, 0 },    { 0x199, 0 },    { 0x19c, 0 },        { 0x1a0, 0x801801 },
+		{ 0x280, 0 },      { 0x29f, 0 },      { 0x309, 0 },    { 0x30b, 0 },    { 0x345, 0 },        { 0x38d, 0 },
+		{ 0x390, 0 },      { 0x400, ~0UL },   { 0x401, 0 },    { 0x404, ~0UL }, { 0x407, 0 },        { 0x408, 0 },
+		{ 0x47f, 0 },      { 0x40000000, 0 }, { 0xc001001f, 0 },
+	};
+	static const u32 gone[] = { 0x33, 0x48, 0x49, 0x79, 0xc9, 0xcf, 0xe7, 0xe8, 0x10a, 0x122, 0x174, 0x18a, 0x19a, 0x1b0, 0x1d9,
+				    0x200, 0x2ff, 0x30c, 0x391, 0x480, 0x4d0, 0x560, 0x6a0, 0x6e0, 0x802, 0xda0, 0x40000001, 0xc0000081,
+				    0xc0010015 };
+	static const u32 ignored[] = { 0xc1, 0xe7, 0xe8, 0x179, 0x17b, 0x186, 0x199, 0x19a, 0x1a0, 0x1b0, 0x309, 0x38f, 0x400, 0xc001001f };
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		ck(TRY(do_rdmsr, rows[i].msr, 0), rows[i].value, "MSR %x", rows[i].msr);
+	for (i = 0; i < ARRAY_SIZE(gone); i++)
+		ck(TRY(do_rdmsr, gone[i], 0), TRAPPED(13), "MSR %x is not there", gone[i]);
+	for (i = 0; i < ARRAY_SIZE(ignored); i++)
+		ck(TRY(do_wrmsr, ignored[i], 0x1234), 0, "MSR %x takes what it is given", ignored[i]);
+	ck(TRY(do_rdmsr, 0x1a0, 0), 0x801801, "and does not keep it");
+	ck(TRY(do_wrmsr, 0x17a, 4), 0, "MCG_STATUS");
+	ck(TRY(do_rdmsr, 0x17a, 0), 4, "keeps it");
+	TRY(do_wrmsr, 0x17a, 0);
+	ck(TRY(do_wrmsr, 0x281, 0x40000001), 0, "MC1_CTL2");
+	ck(TRY(do_rdmsr, 0x281, 0), 0x40000001, "keeps it");
+	TRY(do_wrmsr, 0x281, 0);
+	ck(TRY(do_wrmsr, 0x401, 0), 0, "MC0_STATUS may be cleared");
+	ck(TRY(do_wrmsr, 0x401, 1), TRAPPED(13), "but not set");
+	ck(TRY(do_wrmsr, 0x140, 1), TRAPPED(13), "CPUID faulting cannot be had");
+	ck(TRY(do_wrmsr, 0x3a, 1), TRAPPED(13), "FEATURE_CONTROL is locked");
+	ck(TRY(do_wrmsr, 0x17, 0), TRAPPED(13), "PLATFORM_ID is read-only");
+	ck(TRY(do_wrmsr, 0x198, 0), TRAPPED(13), "PERF_STATUS is read-only");
+}
+
+/* Without a handler of #GP what the processor has reads 0. */
+static void msrs_without_handler(void)
+{
+	u64 address = traps[13].address;
+	i64 r;
+
+	hc1(set_trap_table, NULL);
+	traps[13].address = trap_entries[14];
+	traps[13].vector = 14; /* twice: none for 13 */
+	hc1(set_trap_table, traps);
+	r = do_rdmsr(0x174, 0);
+	r |= do_rdmsr(0x2ff, 0);
+	ck(r, 0, "MSRs without a handler of #GP");
+	traps[13].vector = 13;
+	traps[13].address = address;
+	hc1(set_trap_table, traps);
+	ck(TRY(do_rdmsr, 0x174, 0), TRAPPED(13), "and with one");
 }
 
 static void cpuids(void)
@@ -156,6 +218,7 @@ static void ports(void)
 		u32 iopl;
 	} a = { 0 };
 	u64 bitmap[3] = { 0, 0, 0 };
+	u8 *bits = page_alloc();
 	u8 buf[4] = { 1, 2, 3, 4 };
 
 	/* Ring 1 with IOPL 0: the kernel may not, but its privileges differ in the oracle's first domain. */
@@ -178,8 +241,44 @@ static void ports(void)
 	a.iopl = 0;
 	ck(hc2(physdev_op, 6, &a), 0, "set_iopl 0");
 	ck(TRY(do_inb, 0x80, 0), TRAPPED(13), "IN with IOPL 0 again");
+	if (!dom0) {
+		a.iopl = 1;
+		hc2(physdev_op, 6, &a);
+		ck(TRY(do_outb, 0x70, 0x8d), 0, "OUT to the CMOS index");
+		ck(TRY(do_inb, 0x70, 0), 0x8d, "which is latched");
+		ck(TRY(do_inb, 0x71, 0), 0xff, "but nothing is behind it");
+		ck(TRY(do_outl, 0xcf8, 0x80000000), 0, "OUT to PCI's address");
+		ck(TRY(do_inl, 0xcf8, 0), 0x80000000, "which is latched");
+		ck(TRY(do_inb, 0xcf8, 0), 0xff, "but not for bytes");
+		ck(TRY(do_inl, 0xcfc, 0), 0xffffffff, "and nothing is behind it");
+		a.iopl = 0;
+		hc2(physdev_op, 6, &a);
+	}
 	bitmap[1] = 65537;
 	ck(hc2(physdev_op, 7, bitmap), -EINVAL, "set_iobitmap too long");
+	bitmap[1] = 65536;
+	bitmap[0] = 0xffff830000000000;
+	ck(hc2(physdev_op, 7, bitmap), -EINVAL, "set_iobitmap in the host's space");
+	bitmap[0] = A_(bits);
+	bitmap[1] = 0x400;
+	memset(bits, 0xff, PAGE);
+	bits[0x80 / 8] = 0xf0; /* 0x80 to 0x83 */
+	bits[0x3ff / 8] = 0;   /* 0x3f8 to 0x3ff */
+	ck(hc2(physdev_op, 7, bitmap), 0, "set_iobitmap");
+	ck(TRY(do_outb, 0x80, 0), 0, "OUT by the bitmap");
+	ckd(TRY(do_inb, 0x83, 0), 0xff, TRY(do_inb, 0x83, 0), "IN by the bitmap");
+	ck(TRY(do_inb, 0x84, 0), TRAPPED(13), "IN not by the bitmap");
+	ck(TRY(do_inl, 0x82, 0), TRAPPED(13), "nor of more than it allows");
+	ck(TRY(do_insb, 0x84, 0x1000), TRAPPED(13), "INS not by the bitmap, before its memory");
+	ck(TRY(do_inb, 0x3ff, 0) == (i64)TRAPPED(13), 0, "the last port of the bitmap");
+	ck(TRY(do_inb, 0x400, 0), TRAPPED(13), "beyond its end");
+	va_set(A_(bits), 0, 2);
+	ck(TRY(do_inb, 0x80, 0), TRAPPED(13), "a bitmap that is not mapped allows nothing");
+	va_set(A_(bits), mfn_of(bits) * PAGE | P_RWX_, 2);
+	ck(TRY(do_inb, 0x80, 0) == (i64)TRAPPED(13), 0, "mapped again it does");
+	bitmap[1] = 0;
+	ck(hc2(physdev_op, 7, bitmap), 0, "set_iobitmap of none");
+	ck(TRY(do_inb, 0x80, 0), TRAPPED(13), "IN then");
 	ck(hc2(physdev_op, 99, bitmap), -ENOSYS, "physdev_op unknown");
 }
 
@@ -187,8 +286,13 @@ static void xsave(void)
 {
 	u64 cr4 = (u64)TRY(rd_cr4, 0, 0);
 
+	ck(TRY(wr_cr4, cr4 | 1UL << 20 | 1UL << 21 | 1UL << 12 | 1UL << 7, 0), 0, "CR4: SMEP SMAP LA57 PGE");
+	ck(TRY(rd_cr4, 0, 0), cr4, "are dropped");
 	if (!(do_forced_c(1, 0) >> 26 & 1))
 		return;
+	ck(TRY(do_xgetbv, 0, 0), 3, "XGETBV by the host's CR4.OSXSAVE");
+	ckd(do_cpuid_c(1, 0) >> 27 & 1, 0, 1, "which CPUID does not show"); /* where CPUID cannot fault, it does */
+	ck(do_forced_c(1, 0) >> 27 & 1, 1, "save by the prefix");
 	ck(TRY(wr_cr4, cr4 | 1UL << 18, 0), 0, "set CR4.OSXSAVE");
 	ck(TRY(rd_cr4, 0, 0) >> 18 & 1, 1, "CR4.OSXSAVE reads 1");
 	ck(do_forced_c(1, 0) >> 27 & 1, 1, "leaf 1: OSXSAVE");
@@ -203,6 +307,9 @@ void guest_main(void)
 {
 	registers();
 	msrs();
+	if (!dom0) /* who has another processor */
+		msr_list();
+	msrs_without_handler();
 	cpuids();
 	ports();
 	ck(TRY(do_vmcall, 0, 0), TRAPPED(6), "VMCALL");

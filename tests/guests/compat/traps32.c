@@ -19,7 +19,7 @@ ASMFN(do_int90, "int $0x90\nmov $5,%eax");
 ASMFN(do_int91, "int_at: int $0x91");
 ASMFN(do_hlt, "hlt");
 ASMFN(do_cli, "cli; sti; mov $9,%eax");
-ASMFN(do_in, "mov $0x70,%edx; in %dx,%al; movzbl %al,%eax");
+ASMFN(do_in, "mov $0x75,%edx; in %dx,%al; movzbl %al,%eax");
 ASMFN(do_de, "xor %edx,%edx; xor %ecx,%ecx; div %ecx");
 ASMFN(get_flags, "pushf; pop %eax");
 ASMFN(set_flags, "push 4(%esp); popf; pushf; pop %eax; push $2; popf");
