@@ -68,7 +68,10 @@ struct cpu_ops {
 	 * NULL: the CPU delivers through the guest's own IDT.
 	 */
 	bool (*trap)(struct cpu *c, const struct cpu_trap *t);
-	/* SYSCALL; rip is behind the instruction. Returns as trap(). NULL: as the SDM has it. */
+	/*
+	 * SYSCALL; rip is behind the instruction. Returns as trap(). A single step over it is the machine's to report
+	 * (cpu_debug_pending()). NULL: as the SDM has it.
+	 */
 	bool (*syscall)(struct cpu *c);
 	/* SYSENTER, when non-NULL. */
 	bool (*sysenter)(struct cpu *c);

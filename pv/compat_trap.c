@@ -140,7 +140,7 @@ i64 compat_iret(struct hc *h)
 	pv_info_set_u8(v, VI_MASK, !(fl & FL_IF));
 	s->flags &= ~(u32)PV_NMI_MASKED;
 	c->r[RAX] = ld32(raw);
-	fl = (fl & ~(u32)(FL_IOPL | FL_VIF | FL_VIP)) | FL_IF | FL_FIXED1;
+	fl = (fl & ~(u32)FL_IOPL) | FL_IF | FL_FIXED1;
 	/* RF matters, and is taken back, only where there are breakpoints. */
 	cpu_set_rflags(c, c->debug_on ? fl : fl & ~(u32)FL_RF);
 	/* A selector that does not load faults as in the guest's new place: its own IRET would have. */

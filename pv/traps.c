@@ -15,6 +15,7 @@
 #define HYPER_START 0xffff800000000000ULL
 #define HYPER_END 0xffff880000000000ULL
 #define VGCF_IN_SYSCALL 256u
+#define INT80 0x80
 /* What a trap clears in RFLAGS. */
 #define TRAP_CLEARS ((u64)(FL_TF | FL_NT | FL_RF | FL_AC | FL_VM))
 
@@ -134,9 +135,10 @@ static bool bounce64(struct vcpu *v, const struct bounce *b)
 	return true;
 }
 
-/* Puts the frame on the kernel's stack and goes to the handler. False: the domain has crashed. */
+/* Puts the frame on the kernel's stack and goes to the handler, whose TF is clear. False: the domain has crashed. */
 static bool bounce(struct vcpu *v, const struct bounce *b)
 {
+	v->cpu.sys.db_pending = 0;
 	return pv_dom(v->d)->s.is32 ? compat_bounce(v, b) : bounce64(v, b);
 }
 
@@ -186,23 +188,29 @@ static bool forced_cpuid(struct cpu *c, u64 rip)
 	c->r[RCX] = out[2];
 	c->r[RDX] = out[3];
 	c->rip = rip + sizeof magic;
+	c->eflags &= ~(u32)FL_RF;
 	return true;
 }
 
-/* INT n: the guest's gates say who may. The host's own gates for 3 and 4 let everybody through. */
+/*
+ * INT n. The host has gates of its own for 3, 4 and 0x80, which let everybody through, and for 0x82. All others fault, and the
+ * guest's gates say who may; the frame has the RF of that fault.
+ */
 static bool soft_trap(struct vcpu *v, const struct cpu_trap *t)
 {
 	const struct pv_trap_entry *e = &pv_of(v)->s.traps[t->vector];
-	bool kernel = pv_kernel_mode(v);
+	bool kernel = pv_kernel_mode(v), is32 = pv_dom(v->d)->s.is32;
 	u32 need = kernel ? 1 : 3;
 
 	/* The host's own gate is for ring 1: from ring 3 the vector is one like any other. */
-	if (t->vector == COMPAT_HYPERCALL && kernel && pv_dom(v->d)->s.is32) {
+	if (t->vector == COMPAT_HYPERCALL && kernel && is32) {
 		pv_hypercall(v);
 		return true;
 	}
-
-	if (t->vector != X86_BP && t->vector != X86_OF && (e->flags & 3) < need) {
+	if (t->vector == X86_BP || t->vector == X86_OF || (t->vector == INT80 && (is32 ? e->cs & ~3u : e->address)))
+		return bounce_trap(v, t->vector, false, 0);
+	v->cpu.eflags |= FL_RF;
+	if ((e->flags & 3) < need) {
 		v->cpu.rip = t->start; /* a fault: back to the instruction */
 		return bounce_trap(v, X86_GP, true, t->vector * 8u + 2);
 	}
@@ -216,6 +224,8 @@ static bool trap_op(struct cpu *c, const struct cpu_trap *t)
 	u32 error = t->error;
 	bool ok;
 
+	/* A debug exception that was held back until now arrives in the host, which has no use for it. */
+	c->sys.db_pending = 0;
 	if (log_on(&v->d->host->log, LOG_INT))
 		log_line(&v->d->host->log, LOG_INT, "d%u v%u: trap %u error %x at %llx%s cr2 %llx", v->d->id, v->id, t->vector,
 			 t->has_error ? t->error : 0, (unsigned long long)t->rip, pv_kernel_mode(v) ? "" : " (user)",
@@ -247,8 +257,8 @@ static bool trap_op(struct cpu *c, const struct cpu_trap *t)
 		break;
 	}
 	c->rip = t->rip;
-	/* A fault's frame has RF set, so that its instruction gets past its breakpoint (SDM 3B 17.3.1.1). */
-	if (t->kind == TRAP_FAULT)
+	/* A fault's frame has RF set, but not that of the breakpoint which RF gets past (SDM 3B 17.3.1.1). */
+	if (t->kind == TRAP_FAULT && t->vector != X86_DB)
 		c->eflags |= FL_RF;
 	ok = bounce_trap(v, t->vector, t->has_error, error);
 	return ok && alive(v);
@@ -256,32 +266,46 @@ static bool trap_op(struct cpu *c, const struct cpu_trap *t)
 
 /* ---- system calls --------------------------------------------------------------------------------------------------- */
 
+/* A hypercall of a 64-bit kernel. */
+static bool hypercall_op(struct cpu *c)
+{
+	struct vcpu *v = cpu_vcpu(c);
+	u64 rip = c->rip;
+
+	c->r[RCX] = rip;
+	c->r[R11] = cpu_rflags(c);
+	/* SYSRET brings flat segments, whatever was there before. */
+	if (c->s.seg[SEG_CS].sel != FLAT_KERNEL_CS64 || c->s.seg[SEG_SS].sel != FLAT_KERNEL_SS)
+		flat_segments(c, FLAT_KERNEL_CS64);
+	c->no_step = false;
+	pv_hypercall(v);
+	/* SYSRET brings TF into force at once; IRET, with which the iret hypercall ends, after an instruction. */
+	if ((c->eflags & FL_TF) && !c->no_step && c->rip == rip)
+		cpu_debug_pending(c, DR6_BS);
+	return alive(v);
+}
+
+/* Neither instruction ends in a single step: the host takes TF away on its way in, or skips the trap. */
 static bool syscall_op(struct cpu *c)
 {
 	struct vcpu *v = cpu_vcpu(c);
 	const struct pv_vcpu_state *s = &pv_of(v)->s;
 	bool compat = !(c->s.seg[SEG_CS].attr & SEGA_L);
 	struct bounce b = { .ip = compat ? s->syscall32_ip : s->syscall_ip, .what = "a system call of vCPU", .n = v->id };
-	u64 rip = c->rip, rflags = cpu_rflags(c);
 
-	if (pv_kernel_mode(v)) {
-		c->r[RCX] = rip;
-		c->r[R11] = rflags;
-		/* SYSRET brings flat segments, whatever was there before. */
-		if (c->s.seg[SEG_CS].sel != FLAT_KERNEL_CS64 || c->s.seg[SEG_SS].sel != FLAT_KERNEL_SS)
-			flat_segments(c, FLAT_KERNEL_CS64);
-		pv_hypercall(v);
-		return alive(v);
-	}
+	c->sys.db_pending = 0; /* what SS held back arrives in the host */
+	if (pv_kernel_mode(v))
+		return hypercall_op(c);
+	c->r[RCX] = c->rip;
+	c->r[R11] = cpu_rflags(c);
+	flat_segments(c, compat ? FLAT_KERNEL_CS32 : FLAT_KERNEL_CS64);
 	if (!b.ip) {
 		c->rip -= 2;
 		return bounce_trap(v, X86_UD, false, 0) && alive(v);
 	}
-	c->r[RCX] = rip;
-	c->r[R11] = rflags;
-	if (s->flags & (compat ? PV_SYSCALL32_MASK : PV_SYSCALL_MASK))
+	/* The flag of CALLBACKTYPE_syscall32 is for 32-bit guests. */
+	if (s->flags & PV_SYSCALL_MASK)
 		b.flags |= BOUNCE_MASK;
-	flat_segments(c, compat ? FLAT_KERNEL_CS32 : FLAT_KERNEL_CS64);
 	if (!bounce(v, &b))
 		return false;
 	cpu_set_rflags(c, cpu_rflags(c) & ~(u64)FL_DF);
@@ -296,7 +320,7 @@ static bool sysenter_op(struct cpu *c)
 	struct bounce b = { .ip = s->sysenter_ip, .cs = (u16)s->sysenter_cs, .what = "a SYSENTER of vCPU", .n = v->id };
 	bool is32 = pv_dom(v->d)->s.is32;
 
-	if (!(is32 ? b.cs & ~3u : b.ip) || pv_kernel_mode(v)) {
+	if (pv_kernel_mode(v)) {
 		c->rip -= 2;
 		return bounce_trap(v, X86_GP, true, 0) && alive(v);
 	}
@@ -306,6 +330,8 @@ static bool sysenter_op(struct cpu *c)
 	c->r[RSP] = 0;
 	cpu_set_seg(c, SEG_CS, 3, 0, 0xffffffff, is32 ? 0xc0fb : 0xa0fb);
 	cpu_set_seg(c, SEG_SS, is32 ? COMPAT_USER_SS : FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
+	if (!(is32 ? b.cs & ~3u : b.ip))
+		return bounce_trap(v, X86_GP, true, 0) && alive(v);
 	return bounce(v, &b) && alive(v);
 }
 
@@ -327,6 +353,7 @@ i64 hc_iret(struct hc *h)
 	if (pv_dom(v->d)->s.is32)
 		return compat_iret(h);
 	h->no_result = true;
+	c->no_step = true;
 	if (pv_copy_from(v, raw, c->r[RSP], sizeof raw)) {
 		domain_crash(v->d, v, "The iret frame at %llx cannot be read.", (unsigned long long)c->r[RSP]);
 		return 0;
@@ -343,7 +370,7 @@ i64 hc_iret(struct hc *h)
 	}
 	if (pv_dom(v->d)->s.vm_assist & VMASST_ARCH_IOPL)
 		s->iopl = ic[IC_RFLAGS] >> 12 & 3;
-	rflags = (ic[IC_RFLAGS] & ~(u64)(FL_IOPL | FL_VM | FL_NT | FL_VIF | FL_VIP)) | FL_IF | FL_FIXED1;
+	rflags = (ic[IC_RFLAGS] & ~(u64)(FL_IOPL | FL_VM)) | FL_IF | FL_FIXED1;
 	pv_info_set_u8(v, VI_MASK, !(ic[IC_RFLAGS] & FL_IF));
 	s->flags &= ~(u32)PV_NMI_MASKED;
 	c->r[RAX] = ic[IC_RAX];
@@ -352,12 +379,15 @@ i64 hc_iret(struct hc *h)
 	/* RF matters, and is taken back, only where there are breakpoints. */
 	cpu_set_rflags(c, c->debug_on ? rflags : rflags & ~(u64)FL_RF);
 	if (ic[IC_FLAGS] & VGCF_IN_SYSCALL) {
-		/* Out by SYSRET: the flat segments, and RCX and R11 as that leaves them. */
+		/* Out by SYSRET: the flat segments, RCX and R11 as that leaves them, TF in force at once, and no RF. */
 		u16 cs = (u16)ic[IC_CS] | 3;
 
 		flat_segments(c, cs == FLAT_KERNEL_CS32 ? cs : FLAT_KERNEL_CS64);
 		c->r[RCX] = c->rip;
-		c->r[R11] = cpu_rflags(c);
+		c->r[R11] = rflags;
+		c->eflags &= ~(u32)FL_RF;
+		if ((rflags & FL_TF) && pv_canonical(c->rip))
+			cpu_debug_pending(c, DR6_BS);
 		return (i64)ic[IC_RAX];
 	}
 	c->r[R11] = ic[IC_R11];

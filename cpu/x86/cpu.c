@@ -90,7 +90,7 @@ static const struct state_field x86_fields[] = {
 	STATE_INT(struct x86_state, cpl),
 	STATE_INT(struct x86_state, halted),
 	STATE_INT(struct x86_state, shadow),
-	STATE_INT(struct x86_state, pad),
+	STATE_INT(struct x86_state, held),
 	STATE_INT(struct x86_state, pkru),
 };
 STATE_DESC(x86_state_desc, "x86", 1, struct x86_state, x86_fields);
@@ -278,12 +278,18 @@ void cpu_sync(struct cpu *c)
 	c->s.rip = c->rip;
 	c->s.rflags = cpu_rflags(c);
 	c->sys.monitor = c->mmu.monitor;
+	if (!c->native)
+		c->s.held = (u8)((c->sys.db_pending & 15) | (c->sys.db_pending & DR6_BS ? HELD_BS : 0));
 }
 
 void cpu_load(struct cpu *c)
 {
 	c->native = c->ops && !c->ops->trap;
 	c->one = c->stepping = c->no_step = false;
+	if (!c->native) {
+		c->sys.db_pending = (c->s.held & 15) | (c->s.held & HELD_BS ? DR6_BS : 0);
+		c->one = c->s.shadow || c->s.held;
+	}
 	c->mmu.a20 = c->sys.a20_off ? ~0x100ULL : ~0ULL;
 	memcpy(c->mmu.pdpte, c->sys.pdpte, sizeof c->mmu.pdpte);
 	debug_changed(c);

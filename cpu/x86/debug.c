@@ -40,6 +40,12 @@ void debug_changed(struct cpu *c)
 	c->mmu.nslow = (u8)k;
 }
 
+void cpu_debug_pending(struct cpu *c, u32 dr6)
+{
+	c->sys.db_pending |= dr6;
+	c->one = true;
+}
+
 u32 debug_code(const struct cpu *c, u64 rip)
 {
 	u32 n, bits = 0;

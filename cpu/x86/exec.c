@@ -445,6 +445,34 @@ static enum cpu_exit stop_reason(const struct cpu *c)
 	return c->sys.blocked & BLOCK_SHUTDOWN || (!c->native && !c->ops->trap) ? CPU_SHUTDOWN : CPU_STOPPED;
 }
 
+/* A debug exception that reports before the next instruction: what is pending, and these bits of DR6. */
+static void debug_note(struct cpu *c, u64 bits)
+{
+	c->trap = (struct cpu_trap){ .vector = X86_DB, .kind = TRAP_TRAP, .rip = c->rip, .soft = true };
+	c->trap.dr6 = c->sys.db_pending | bits;
+	c->sys.db_pending = 0;
+}
+
+/*
+ * Of a CPU without tables of its own, before an instruction that is run alone: true when a debug exception is due (in c->trap).
+ * After a load of SS none is: what that load brought waits for one instruction more, SDM 3A 6.8.3.
+ */
+static bool debug_due(struct cpu *c)
+{
+	u32 db;
+
+	if (c->s.shadow)
+		return false;
+	if (c->sys.db_pending) {
+		debug_note(c, 0);
+		return true;
+	}
+	if (!c->debug_on || (c->eflags & FL_RF) || !(db = debug_code(c, c->rip)))
+		return false;
+	c->trap = (struct cpu_trap){ .vector = X86_DB, .rip = c->rip, .dr6 = db };
+	return true;
+}
+
 enum cpu_exit cpu_run(struct cpu *c, u64 n)
 {
 	enum cpu_exit why = CPU_STOPPED;
@@ -454,10 +482,11 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 	c->budget = (i64)n;
 	c->stop = false;
 	c->link_from = NULL;
-	if (!at_boundary(c))
+	/* SS was loaded last: nothing gets in before the next instruction. */
+	if ((c->native || !c->s.shadow) && !at_boundary(c))
 		goto out;
 	for (;;) {
-		bool step = c->eflags & FL_TF, tf = step;
+		bool step = c->eflags & FL_TF, tf = step, held = false;
 		u64 from = c->rip, rest = 0;
 
 		if (UNLIKELY(c->stop))
@@ -484,18 +513,15 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 			}
 			step = a == ATT_STEP;
 		} else if (UNLIKELY(c->one || c->debug_on)) {
-			u32 db;
-
-			/* One instruction alone was asked for, or may have a breakpoint. */
-			if (c->debug_on && !c->one && !(c->eflags & FL_RF) && (db = debug_code(c, c->rip))) {
+			if (debug_due(c)) {
 				c->link_from = NULL;
-				c->trap = (struct cpu_trap){ .vector = X86_DB, .rip = c->rip, .dr6 = db };
 				if (!deliver(c))
 					break;
 				continue;
 			}
+			held = c->s.shadow;
+			c->s.shadow = 0;
 			c->eflags &= ~(u32)FL_RF;
-			c->sys.db_pending = 0;
 			step = true;
 		}
 		b = block_get(c, step ? 1 : (u64)c->budget);
@@ -544,11 +570,11 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 		case BX_SYSCALL:
 			if (!c->ops->syscall(c) || !at_boundary(c))
 				goto out;
-			break;
+			continue;
 		case BX_SYSENTER:
 			if (!c->ops->sysenter(c) || !at_boundary(c))
 				goto out;
-			break;
+			continue;
 		case BX_VMCALL:
 			if (!c->ops->vmcall(c)) {
 				c->rip -= 3;
@@ -567,7 +593,10 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 			goto out;
 		case BX_YIELD:
 			why = CPU_YIELD;
-			goto out;
+			if (!step)
+				goto out;
+			cpu_stop(c); /* when the step's trap is delivered */
+			break;
 		case BX_STOP:
 			goto out;
 		}
@@ -577,10 +606,8 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 				x86_stepped(c, from, (u32)b->bytes + b->tail_len, tf);
 				continue;
 			}
-			c->trap = (struct cpu_trap){ .vector = X86_DB, .kind = TRAP_TRAP, .rip = c->rip, .soft = true };
-			c->trap.dr6 = c->sys.db_pending | (tf ? DR6_BS : 0);
-			c->sys.db_pending = 0;
-			if (c->trap.dr6 && !deliver(c))
+			debug_note(c, DR6_BS * tf);
+			if (c->trap.dr6 ? !deliver(c) : held && !at_boundary(c))
 				goto out;
 		}
 	}

@@ -16,11 +16,14 @@ static const struct insn *seg_loaded(struct cpu *c, const struct insn *i)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-/* SS by MOV and POP holds interrupts and debug traps off for one instruction, SDM 3A 6.8.3. */
-static void shadow_ss(struct cpu *c, u32 sr)
+/* By MOV and POP. SS so loaded holds interrupts and debug exceptions off for one instruction, which runs alone: SDM 3A 6.8.3. */
+static const struct insn *seg_moved(struct cpu *c, const struct insn *i)
 {
-	if (sr == SEG_SS && c->native)
-		c->s.shadow = SHADOW_SS;
+	if (i->aux != SEG_SS)
+		return seg_loaded(c, i);
+	c->s.shadow = SHADOW_SS;
+	cpu_mode_changed(c);
+	return leave_after(c, i, c->native ? BX_LOOKUP : BX_ONE);
 }
 
 static HANDLER(op_mov_to_seg)
@@ -34,8 +37,7 @@ static HANDLER(op_mov_to_seg)
 	}
 	if (!seg_load(c, i->aux, (u16)sel))
 		return raise_noted(c, i);
-	shadow_ss(c, i->aux);
-	return seg_loaded(c, i);
+	return seg_moved(c, i);
 }
 
 bool x86_emit_mov_to_seg(struct xlat *x, const struct xi *d)
@@ -129,8 +131,7 @@ static HANDLER(op_pop_seg)
 	if (!seg_load(c, i->aux, (u16)c->tmp[1]))
 		return raise_noted(c, i);
 	c->r[RSP] = after;
-	shadow_ss(c, i->aux);
-	return seg_loaded(c, i);
+	return seg_moved(c, i);
 }
 
 bool x86_emit_pop_seg(struct xlat *x, const struct xi *d)

@@ -141,7 +141,7 @@ struct x86_state {
 	u8 cpl;
 	u8 halted;
 	u8 shadow; /* interrupts are held off for one more instruction */
-	u8 pad;
+	u8 held;   /* of a CPU without tables of its own: B0-B3 of a debug exception to come, and HELD_BS */
 	u32 pkru; /* protection keys, SDM 3A 4.6.2: two bits a key */
 };
 
@@ -156,6 +156,7 @@ enum { WAIT_HLT = 1, WAIT_MWAIT, WAIT_MWAIT_BREAK };
 /* x86_state.shadow: what follows STI, and what follows a load of SS (which holds debug traps off as well). */
 enum { SHADOW_STI = 1, SHADOW_SS = 2 };
 /* DR6 and DR7, SDM 3B 17.2. */
+enum { HELD_BS = 16 };
 enum { DR6_BD = 1 << 13, DR6_BS = 1 << 14, DR6_BT = 1 << 15, DR7_GD = 1 << 13, DEBUGCTL_LBR = 1, DEBUGCTL_BTF = 2 };
 
 /*

@@ -5,13 +5,11 @@
  */
 #include "tests/guests/lib.h"
 
-#define UCODE 0x10000000UL
-#define USTACK 0x10001000UL
 #define KDATA 0x10002000UL /* in the kernel's tables only */
 
 __asm__(".text\n.globl u_syscall, u_syscall_end, u_int80, u_read, u_write, u_exec, u_ud, u_sysenter, u_hlt, u_int91, "
 	"u_gs, u_loop, "
-	"u_tf, u_fpu, u_end\n"
+	"u_tf, u_fpu, u_flags, u_ports, u_ins, u_end\n"
 	".balign 16\nu_begin: .globl u_begin\n"
 	"u_syscall: syscall\nu_syscall_end: nop\n"
 	"u_int80: int $0x80; nop\n"
@@ -26,6 +24,9 @@ __asm__(".text\n.globl u_syscall, u_syscall_end, u_int80, u_read, u_write, u_exe
 	"u_tf: nop; nop\n"
 	"u_fpu: fninit; syscall\n"
 	"u_loop: pause; jmp u_loop\n"
+	"u_flags: push %rdi; popfq; syscall; pushfq; pop %rax; syscall\n"
+	"u_ports: mov %edi,%edx; out %al,%dx; xor %eax,%eax; in %dx,%al; syscall\n"
+	"u_ins: mov %edi,%edx; mov $0x20000000,%edi; insb\n"
 	"u_end:\n");
 LABEL(u_begin);
 LABEL(u_syscall);
@@ -42,6 +43,9 @@ LABEL(u_gs);
 LABEL(u_tf);
 LABEL(u_fpu);
 LABEL(u_loop);
+LABEL(u_flags);
+LABEL(u_ports);
+LABEL(u_ins);
 LABEL(u_end);
 ASMFN(do_wrgs, "xor %eax,%eax; mov %edi,%gs; mov %gs,%eax");
 ASMFN(do_rdgs, "mov %gs:0,%rax");
@@ -72,18 +76,7 @@ static i64 user(u64 rip, u64 rdi, u64 rflags)
 	struct regs r;
 	i64 v;
 
-	memset(&r, 0, sizeof r);
-	r.rip = rip;
-	r.rdi = rdi;
-	r.rbx = 0xb0b;
-	r.r8 = 0x88;
-	r.r11 = 0x1111;
-	r.rcx = 0xcccc;
-	r.rax = 0xaaaa;
-	r.cs = USER_CS;
-	r.ss = USER_SS;
-	r.rsp = USTACK + 4000;
-	r.rflags = rflags;
+	user_regs(&r, rip, rdi, rflags);
 	trap_hook = catch_it;
 	v = enter(&r);
 	trap_hook = NULL;
@@ -121,19 +114,84 @@ static void set_callback(u16 type, u16 flags, u64 address)
 
 static void tables(void)
 {
-	u64 *user_l4 = page_alloc();
-	u8 *code = page_alloc(), *stack = page_alloc(), *data = page_alloc();
+	u64 *user_l4 = user_setup(u_begin, u_end);
+	u8 *data = page_alloc();
 
-	memcpy(code, u_begin, (u64)(u_end - u_begin));
-	map(UCODE, mfn_of(code) * PAGE | P_RO_);
-	map(USTACK, mfn_of(stack) * PAGE | P_RWX_ | P_NX);
 	data[0] = 0x5a;
-	user_l4[0] = l4[0];
 	map(0x8000000000 + KDATA, mfn_of(data) * PAGE | P_RWX_); /* slot 1: not the user's */
-	page_ro(user_l4);
 	ck(ext(NEW_USER_BASEPTR, mfn_of(data), 0), -EINVAL, "NEW_USER_BASEPTR of a writable page");
-	ck(ext(PIN_L4, mfn_of(user_l4), 0), 0, "pin the user's L4");
-	ck(ext(NEW_USER_BASEPTR, mfn_of(user_l4), 0), 0, "NEW_USER_BASEPTR");
+	user_tables(user_l4);
+}
+
+/* Flags that POPF sets in user mode outlive the kernel. */
+static u32 flag_calls;
+static u64 flags_in, flags_inside;
+static int catch_second(struct regs *r)
+{
+	if (flag_calls++)
+		leave((i64)r->vector);
+	flags_in = r->rflags;
+	flags_inside = (u64)get_flags(0, 0);
+	return 1;
+}
+
+static void flags(void)
+{
+	static const struct {
+		u64 bits;
+		const char *name;
+	} rows[] = { { 1UL << 14, "NT" }, { 1UL << 18, "AC" }, { 1UL << 21, "ID" }, { 1UL << 10, "DF" }, { 0x8d5, "arithmetic" } };
+	struct regs r;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		u64 bits = rows[i].bits;
+
+		flag_calls = 0;
+		user_regs(&r, U(u_flags), 0x202 | bits, 0x202);
+		trap_hook = catch_second;
+		ck(enter(&r), 257, "flags over a system call: %s", rows[i].name);
+		trap_hook = NULL;
+		ck(flags_in & bits, bits, "... in the frame");
+		if (bits & (1UL << 14 | 1UL << 18 | 1UL << 10))
+			ck(flags_inside & bits, 0, "... clear inside");
+		ck(last.rax & (bits | 0x3000), bits, "... back, and no IOPL");
+	}
+	user_regs(&r, U(u_syscall), 0, 0x202 | 3UL << 12 | 1UL << 17);
+	trap_hook = catch_it;
+	ck(enter(&r), 257, "iret with IOPL and VM");
+	trap_hook = NULL;
+	ck(last.rflags & (3UL << 12 | 1UL << 17), 0, "has neither");
+	user_regs(&r, U(u_syscall), 0, 0x202 | 3UL << 19);
+	trap_hook = catch_it;
+	ck(enter(&r), 257, "iret with VIF and VIP");
+	trap_hook = NULL;
+	if (!dom0) /* QEMU's IRETQ leaves them */
+		ck(last.rflags & 3UL << 19, 3UL << 19, "has both");
+}
+
+/* A user's ports by the bitmap, which is in memory that only the kernel sees. */
+static void ports(void)
+{
+	u8 *bits = page_alloc();
+	struct {
+		u64 bits;
+		u32 ports;
+	} map = { A_(bits), 32768 };
+
+	ck(user(U(u_ports), 0x80, 0x202), 13, "a user's OUT");
+	memset(bits, 0xff, PAGE);
+	bits[0x80 / 8] = 0xfe;
+	ck(hc2(physdev_op, 7, &map), 0, "set_iobitmap");
+	ck(user(U(u_ports), 0x80, 0x202), 257, "a user's OUT by the bitmap");
+	if (!dom0)
+		ck(last.rax, 0xff, "IN reads ones");
+	ck(user(U(u_ports), 0x81, 0x202), 13, "another port");
+	ck(user(U(u_ins), 0x81, 0x202), 13, "INS from it, before its memory");
+	ck(user(U(u_ins), 0x80, 0x202), 14, "INS by the bitmap");
+	map.ports = 0;
+	hc2(physdev_op, 7, &map);
+	ck(user(U(u_ports), 0x80, 0x202), 13, "without the bitmap");
 }
 
 static void bases(void)
@@ -262,6 +320,7 @@ void guest_main(void)
 	set_callback(5, 0, 0);
 	ckd(user(U(u_sysenter), 0, 0x202), 13, 6, "sysenter without callback"); /* QEMU's is AMD's: #UD in long mode */
 	if (!dom0) {
+		ck(last.rip | last.rsp, 0, "which has forgotten where it was");
 		set_callback(5, 0, trap_entries[259]);
 		ck(user(U(u_sysenter), 0, 0x202), 259, "sysenter");
 		ck(last.rip, 0, "sysenter: rip 0");
@@ -271,6 +330,7 @@ void guest_main(void)
 	set_callback(2, 0, 0);
 	ck(user(U(u_syscall), 0, 0x202), 6, "syscall without callback");
 	ck(last.rip, U(u_syscall), "syscall without callback: rip");
+	ck(last.rcx, U(u_syscall_end), "syscall without callback: rcx");
 	set_callback(2, 0, trap_entries[257]);
 	/* To the kernel with bad selectors. */
 	ck(kernel_with(0xe033, 0xe02b, A_(u_ud)), 14, "iret with CS.RPL 3 goes to user mode");
@@ -284,6 +344,8 @@ void guest_main(void)
 	ck(kernel_with(0xe030, 0xe02b, 1UL << 63), 13, "iret to an address not canonical");
 	bases();
 	fpu();
+	flags();
+	ports();
 	ck(TRY(do_sysret, 0, 0), TRAPPED(13), "SYSRET");
 	ckd(TRY(do_sysenter, 0, 0), TRAPPED(13), TRAPPED(6), "sysenter in the kernel");
 	ckd(TRY(do_iretq, 0, 0), 9, TRAPPED(14),

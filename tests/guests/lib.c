@@ -21,6 +21,7 @@ u32 ntraps;
 u64 last_cr2;
 void (*port_hook)(u32 port);
 volatile u32 upcalls;
+u64 upcall_rip;
 volatile u32 port_count[4096];
 int use_fifo, console_by_io;
 struct trap_info traps[257];
@@ -134,6 +135,7 @@ void lib_trap(struct regs *r)
 {
 	if (r->vector == 256) {
 		__sync_fetch_and_add(&upcalls, 1);
+		upcall_rip = r->rip;
 		if (use_fifo && port_hook)
 			port_hook(0);
 		else

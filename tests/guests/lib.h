@@ -283,6 +283,7 @@ i64 peek8(u64 va, u64 b), peek64(u64 va, u64 b), call_at(u64 va, u64 b);
 /* Events. */
 extern void (*port_hook)(u32 port);
 extern volatile u32 upcalls;
+extern u64 upcall_rip; /* where the last one came */
 extern volatile u32 port_count[4096];
 extern int use_fifo;      /* port_hook does the whole upcall */
 extern int console_by_io; /* prints by hypercall 18 */
@@ -317,6 +318,14 @@ i64 bind_virq(u32 virq, u32 vcpu), bind_ipi(u32 vcpu), alloc_unbound(u16 dom, u1
 	bind_interdomain(u16 dom, u32 port);
 i64 port_send(u32 port), port_close(u32 port), port_status(u32 port, u32 *st); /* st[6]: struct evtchn_status */
 i64 evtchn2(u32 cmd, u32 a, u32 b);                                            /* of two words */
+
+/* lib_user.c: user mode. Code between two labels is seen at UCODE; the tables that this gives are to be handed to the host. */
+#define UCODE 0x10000000UL
+#define USTACK 0x10001000UL
+u64 *user_setup(const u8 *begin, const u8 *end);
+void user_tables(u64 *user_l4);
+/* Registers for enter(): there, with a stack, and something in all that is checked. */
+void user_regs(struct regs *r, u64 rip, u64 rdi, u64 rflags);
 
 /* Pages. */
 void *page_alloc(void); /* zeroed, writable, the domain's own */
