@@ -14,9 +14,8 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <linux/falloc.h>
-#include <linux/fs.h>
+#if defined(__linux__) && __has_include(<linux/fs.h>)
+#include <linux/fs.h> /* BLKSSZGET, where the C library comes with the kernel's headers */
 #endif
 
 int os_open(const char *path, int flags, int mode)

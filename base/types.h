@@ -6,6 +6,7 @@
 #ifndef BASE_TYPES_H
 #define BASE_TYPES_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,7 +42,8 @@ typedef int64_t i64;
 
 #define container_of(p, type, member) ((type *)(void *)((char *)(p) - offsetof(type, member)))
 
-/* A guest page is 4 KiB on every guest we run. */
+/* A guest page is 4 KiB on every guest we run. Some <limits.h> (musl's, for one) have the host's under that name. */
+#undef PAGE_SIZE
 #define PAGE_SHIFT 12
 #define PAGE_SIZE 4096u
 #define PAGE_OFFSET(x) ((u32)(x) & 4095u)

@@ -15,11 +15,12 @@ static const struct net_prop tap_props[] = {
 	{ "queues", NET_PROP_NUMBER, 64 }, { NULL, NET_PROP_STR, 0 },
 };
 
-#ifndef __linux__
+#if !defined(__linux__) || !__has_include(<linux/if_tun.h>)
 static int tap_open(struct netdev *n, const struct net_args *a, struct error *e)
 {
 	return error_set(e, -ENOSYS,
-			 "%.200s: tap interfaces are for Linux hosts: use user, or socket with another program",
+			 "%.200s: this build has no tap interfaces (they want Linux and its headers): use user, or socket with "
+			 "another program",
 			 n->spec);
 }
 

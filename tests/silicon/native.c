@@ -8,7 +8,6 @@
 #include "tests/silicon/silicon.h"
 
 #if defined(__x86_64__) && defined(__linux__)
-#include <asm/prctl.h>
 #include <cpuid.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -36,6 +35,10 @@ struct native_ctx {
 #define SIGSTACK_BYTES (256 * 1024)
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#ifndef ARCH_SET_GS /* asm/prctl.h, which a C library may come without */
+#define ARCH_SET_GS 0x1001
+#define ARCH_GET_FS 0x1003
 #endif
 static const int signals[] = { SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS };
 #define CTX ((struct native_ctx *)(uintptr_t)CTX_VA)
