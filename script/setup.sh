@@ -163,7 +163,8 @@ fi
 loader_packages="grub-xen-host e2fsprogs"
 
 # What tests/cross.sh takes, and does without.
-cross_packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user"
+cross_packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross gcc-i686-linux-gnu \
+	libc6-dev-i386-cross musl-tools qemu-user"
 
 # What tests/debian_image.sh makes its disk with, and what tests/debian.py asks of it.
 image_packages="mmdebstrap e2fsprogs openssh-client qemu-utils iproute2"

@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The core on other hosts: built with Debian's cross compilers and libc alone, run under qemu-user. Vectors, the first
-# instructions of a kernel and the unit tests must end there as they do here. What cannot be run is named and counted as
-# neither. Ends with "cross: N passed, N failed".
-#   cross.sh VECTORS [HOST...]      VECTORS: the native build's program; HOST: aarch64 s390x i686
+# The core on other hosts: built with Debian's cross compilers, or for another C library, with that library alone. It runs
+# natively where this kernel can, else under qemu-user. Vectors, the first instructions of a kernel, the unit tests and whole
+# boots of Debian must end there as they do here. What cannot be run is named and counted as neither. Ends with
+# "cross: N passed, N failed".
+#   cross.sh VECTORS [HOST...]      VECTORS: the native build's program; HOST: aarch64 s390x i686 armhf musl
 #   CROSS_DIR (./cross)  where to build        PARAVANE_TEST_KERNEL (/boot/vmlinuz-*-amd64)  the kernel
-#   JOBS (2)             of make               CROSS_UNIT=no  leaves the unit tests out
+#   JOBS (2)             of make               PARAVANE, BUSYBOX     the native program and a static busybox, for whole boots
+#   CROSS_SLOW=no        leaves out what takes minutes: unit tests and whole boots under qemu-user
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 [ $# -ge 1 ] && [ -x "$1" ] || {
@@ -14,7 +16,7 @@ root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 }
 native=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 shift
-[ $# -gt 0 ] || set -- aarch64 s390x i686
+[ $# -gt 0 ] || set -- aarch64 s390x i686 armhf musl
 out=${CROSS_DIR:-cross}
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
 passed=0 failed=0
@@ -46,41 +48,82 @@ fi
 "$native" >"$out/vectors.here"
 said $? "vectors, here ($(wc -l <"$out/vectors.here") groups)"
 
+# whole NAME VCPUS COMMAND...: Debian from its first instruction to power off. NAME.run has what must be the same everywhere.
+whole() {
+	n=$1 vcpus=$2
+	shift 2
+	"$@" -M xenpv -name whole -m 512 -smp "$vcpus" -kernel "$out/vmlinux" -initrd "$out/initrd.gz" \
+		-append 'console=hvc0 quiet work=0' -serial "file:$n.console" -icount sleep=off -stats -timeout 3000 \
+		</dev/null >"$n.log" 2>&1 || return
+	grep -a -E '^(instructions|guest time|state hash):' "$n.log" >"$n.run" && tr -d '\r' <"$n.console" >>"$n.run" &&
+		grep -q -a 'MARK ending poweroff' "$n.run"
+}
+whole_boots=no
+if [ -n "$kernel" ] && [ -x "${PARAVANE:-}" ] && [ -x "${BUSYBOX:-}" ]; then
+	# shellcheck source=script/setup.sh
+	. "$root/script/setup.sh"
+	make_initrd "$BUSYBOX" "$root/tests/boot.d" "$out/initrd.gz" && whole "$out/whole1" 1 "$PARAVANE" && whole "$out/whole4" 4 "$PARAVANE"
+	said $? 'Debian to power off, here' "$out/whole4.log"
+	whole_boots=yes
+else
+	echo "skip  whole boots: they want a kernel, PARAVANE (make gives it) and BUSYBOX (Debian package: busybox-static)"
+fi
+
 host() {
-	a=$1 d=$out/$1
+	a=$1 d=$out/$1 triple=$1-linux-gnu emu=qemu-$1
 	case $a in
-	aarch64) emu=qemu-aarch64 packages='gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user' ;;
-	s390x) emu=qemu-s390x packages='gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user' ;;
+	aarch64) packages='gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user' ;;
+	s390x) packages='gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user' ;;
 	i686) emu=qemu-i386 packages='gcc-i686-linux-gnu libc6-dev-i386-cross qemu-user' ;;
-	*) emu=qemu-$a packages="gcc-$a-linux-gnu qemu-user" ;;
+	armhf) triple=arm-linux-gnueabihf emu=qemu-arm packages='gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user' ;;
+	musl) triple='' emu=none packages=musl-tools ;; # 64-bit, for this kernel
+	*) packages="gcc-$a-linux-gnu qemu-user" ;;
 	esac
-	for p in "$a-linux-gnu-gcc" $emu; do
-		command -v "$p" >/dev/null && continue
-		echo "skip  $a: there is no $p (Debian packages: $packages)"
+	compiler=${triple:+$triple-gcc}
+	compiler=${compiler:-$a-gcc}
+	command -v "$compiler" >/dev/null || {
+		echo "skip  $a: there is no $compiler (Debian packages: $packages)"
 		return
-	done
+	}
 	mkdir -p "$d" || return
 	(
 		cd "$d" || exit
 		[ -f config.status ] && [ config.status -nt "$root/configure" ] ||
-			"$root/configure" --host="$a-linux-gnu" --enable-werror CFLAGS=-O2 LDFLAGS=-static GUEST_CC=no --without-zlib --without-bz2 \
-				--without-lzma --without-lzo --without-lz4 --without-zstd --without-zydis --without-check || exit
+			"$root/configure" ${triple:+"--host=$triple"} CC="$compiler" --enable-werror CFLAGS=-O2 LDFLAGS=-static \
+				GUEST_CC=no --without-zlib --without-bz2 --without-lzma --without-lzo --without-lz4 --without-zstd --without-zydis \
+				--without-nbd --without-slirp --without-vterm --without-sdl2 --without-vncserver --without-check || exit
 		make -j "${JOBS:-2}" all obj/release/vectors
 	) >"$d.build" 2>&1
 	built=$?
 	said $built "$a: builds with libc alone" "$d.build"
 	[ $built = 0 ] || return
-	$emu "$d/obj/release/vectors" -c "$out/vectors.here" >"$d.vectors" 2>&1
-	said $? "$a: vectors, $(tail -n 1 "$d.vectors")" "$d.vectors"
-	if [ -n "$kernel" ]; then
-		boots "$emu" "$d/obj/release/vectors" >"$d.boot" 2>&1 && cmp -s "$out/boot.here" "$d.boot"
-		said $? "$a: a kernel's first 100 million instructions, and 60 million on two vCPUs" "$d.boot"
+	how=$emu
+	if "$d/paravane" -version >/dev/null 2>&1; then
+		emu='' how=natively
+	elif ! command -v "$emu" >/dev/null; then
+		echo "skip  $a, what would run: there is no $emu (Debian package: qemu-user)"
+		return
 	fi
-	[ "${CROSS_UNIT:-yes}" != no ] || return
+	$emu "$d/obj/release/vectors" -c "$out/vectors.here" >"$d.vectors" 2>&1
+	said $? "$a, $how: vectors, $(tail -n 1 "$d.vectors")" "$d.vectors"
+	if [ -n "$kernel" ]; then
+		# shellcheck disable=SC2086
+		boots $emu "$d/obj/release/vectors" >"$d.boot" 2>&1 && cmp -s "$out/boot.here" "$d.boot"
+		said $? "$a, $how: a kernel's first 100 million instructions, and 60 million on two vCPUs" "$d.boot"
+	fi
+	[ -z "$emu" ] || [ "${CROSS_SLOW:-yes}" != no ] || return
+	if [ $whole_boots = yes ]; then
+		for vcpus in 1 4; do
+			# shellcheck disable=SC2086
+			whole "$d.whole$vcpus" $vcpus $emu "$d/paravane" && cmp -s "$out/whole$vcpus.run" "$d.whole$vcpus.run"
+			said $? "$a, $how: Debian to power off, vCPUs: $vcpus, $(sed -n 's/^state hash: */state hash /p' "$d.whole$vcpus.log")" \
+				"$d.whole$vcpus.log"
+		done
+	fi
 	# No libcheck for that host is needed: ours has its interface.
 	(
 		cd "$d" || exit
-		"$a-linux-gnu-gcc" -std=gnu11 -O1 -c -o nocheck.o "$root/tests/vectors/nocheck/check.c" &&
+		"$compiler" -std=gnu11 -O1 -c -o nocheck.o "$root/tests/vectors/nocheck/check.c" &&
 			make -j "${JOBS:-2}" tests/check CHECK_CFLAGS="-I$root/tests/vectors/nocheck" CHECK_LIBS=nocheck.o
 	) >"$d.unit" 2>&1
 	said $? "$a: unit tests build" "$d.unit"
@@ -88,8 +131,8 @@ host() {
 	# What is slow there and says nothing of the host: boots (above), and what starts programs.
 	suites=$(cd "$d" && $emu tests/check -l | grep -v -x -E 'boot|chardev|terminal|options')
 	# shellcheck disable=SC2086
-	(cd "$d" && CK_FORK=no srcdir=$root timeout 900 $emu tests/check $suites) >"$d.unit" 2>&1
-	said $? "$a: unit tests, $(tail -n 1 "$d.unit")" "$d.unit"
+	(cd "$d" && CK_FORK=no srcdir=$root timeout 1800 $emu tests/check $suites) >"$d.unit" 2>&1
+	said $? "$a, $how: unit tests, $(tail -n 1 "$d.unit")" "$d.unit"
 }
 
 for h; do
