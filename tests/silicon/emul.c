@@ -19,6 +19,7 @@ struct emul {
 	struct cpu cpu;
 	const struct sil_case *k;
 	struct sil_result *out;
+	u32 segments;
 };
 
 static u64 page_va(u32 n)
@@ -44,9 +45,11 @@ static bool on_trap(struct cpu *c, const struct cpu_trap *t)
 	return false;
 }
 
-/* The segments Linux gives its programs. */
+/* The segments Linux gives its programs, as far as this one has them. */
 static bool on_descriptor(struct cpu *c, u16 sel, u64 *raw)
 {
+	if (sel >> 3 > 31 || !(container_of(c, struct emul, cpu)->segments >> (sel >> 3) & 1))
+		return false;
 	switch (sel & ~3) {
 	case 0x10:
 		*raw = 0x00af9b000000ffffULL;
@@ -119,6 +122,7 @@ struct emul *emul_open(const struct sil_window *pattern)
 	emul_poke(e, DATA_VA + PAGE_SIZE, pattern->data, DATA_BYTES);
 	emul_poke(e, STACK_VA + PAGE_SIZE, pattern->stack, STACK_BYTES);
 	e->cpu.ops = &ops;
+	e->segments = SEGMENTS_ALL;
 	e->cpu.singlestep = true;
 	/* Whatever model is the default: every row of the tables. */
 	e->cpu.features = ~0ULL;
@@ -166,6 +170,11 @@ const u8 *emul_page(struct emul *e, u32 n)
 bool emul_has(struct emul *e, u32 feature)
 {
 	return e->cpu.features >> feature & 1;
+}
+
+void emul_segments(struct emul *e, u32 have)
+{
+	e->segments = have;
 }
 
 static void load(struct cpu *c, const struct sil_case *k)

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "tests/silicon/silicon.h"
+#include "tests/silicon/vendor.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <cpuid.h>
@@ -404,6 +405,15 @@ void native_run(const struct sil_case *k, struct sil_result *out)
 	out->cr2 = x->cr2;
 }
 
+u32 native_vendor(void)
+{
+	u32 a, b, c, d;
+
+	__cpuid(0, a, b, c, d);
+	/* "AuthenticAMD", and "HygonGenuine", which is Zen. */
+	return c == 0x444d4163 || c == 0x656e6975 ? VENDOR_AMD : VENDOR_INTEL;
+}
+
 bool native_has(u32 feature)
 {
 	u32 a, b, c, d;
@@ -435,6 +445,10 @@ bool native_has(u32 feature)
 }
 
 #else
+u32 native_vendor(void)
+{
+	return VENDOR_INTEL;
+}
 bool native_segments(void)
 {
 	return false;

@@ -6,14 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/silicon/host.h"
 #include "tests/silicon/silicon.h"
+#include "tests/silicon/vendor.h"
 
 #define SHOWN_MAX 8u
 
 struct row_stat {
-	u64 cases, faults, bad, narrow, no32;
+	u64 cases, faults, bad, narrow;
 	bool unreachable;
-	const char *skip;
+	const char *skip; /* the row is not run */
+	const char *why;  /* the last case that was not */
 	char *shown[SHOWN_MAX];
 };
 
@@ -25,7 +28,8 @@ struct run {
 	struct sil_case k;
 	struct sil_result nat, emu;
 	char text[4096];
-	u64 seq_cases, seq_bad;
+	u64 seq_cases, seq_bad, left;
+	struct sil_host host;
 };
 
 /* First difference of a page, or PAGE_SIZE. */
@@ -103,36 +107,7 @@ static void report_sequence(struct run *r, u64 i, FILE *f)
 	fprintf(f, " host/ours: %s\n", r->text);
 }
 
-/* What AMD has besides: SVM, CLZERO, MONITORX, RDPRU, SSE4A, GFNI, XSAVES, and LOCK as a prefix of MOV CR8 and VERW. */
-static bool host_only(const u8 *p)
-{
-	bool lock = false;
-
-	for (; *p == 0x66 || *p == 0xf2 || *p == 0xf3 || *p == 0xf0 || (*p & 0xf0) == 0x40; p++)
-		lock = lock || *p == 0xf0;
-	if (p[0] != 0x0f)
-		return false;
-	switch (p[1]) {
-	case 0x01:
-		return p[2] >= 0xd8;
-	case 0x00:
-	case 0x20:
-	case 0x22:
-		return lock;
-	case 0x2b:
-	case 0x78:
-	case 0x79:
-	case 0xc7:
-		return true;
-	case 0x38:
-		return p[2] == 0xcf;
-	case 0x3a:
-		return p[2] == 0xce || p[2] == 0xcf;
-	}
-	return false;
-}
-
-/* The host knows something at these bytes. */
+/* The host knows something at these bytes that nobody is known to have. */
 static void report_undefined(struct run *r, u64 i, FILE *f)
 {
 	const u8 *p = r->k.bytes;
@@ -186,18 +161,11 @@ static void dump_case(struct run *r, FILE *f)
 	}
 }
 
-/* Puts a selector, or a base, where the C code's own would be lost. */
-static bool loads_segment(const struct oprow *r)
-{
-	return r && (!strcmp(r->name, "mov_to_seg") || !strcmp(r->name, "pop_seg") || !strcmp(r->name, "lfs") ||
-		     !strcmp(r->name, "lgs") || !strcmp(r->name, "rdfsbase") || !strcmp(r->name, "rdgsbase") ||
-		     !strcmp(r->name, "wrfsbase") || !strcmp(r->name, "wrgsbase"));
-}
-
 static void one(struct run *r, u32 row, u64 i, FILE *f)
 {
 	struct row_stat *s = &r->rows[row];
 	const struct sil_options *o = r->o;
+	const char *why;
 	bool same;
 	u32 n;
 
@@ -212,10 +180,10 @@ static void one(struct run *r, u32 row, u64 i, FILE *f)
 			s->unreachable = true;
 		return;
 	}
-	if (!native_segments() && (r->k.d.seg == REG_FS || r->k.d.segovr == REG_FS || loads_segment(r->k.row)))
-		return;
-	if (r->k.c32 && native_no32()) {
-		s->no32++;
+	why = host_leaves(&r->host, &r->k);
+	if (why) {
+		s->why = why;
+		r->left++;
 		return;
 	}
 	/* Cases are the same on every host; what this one lacks is left out here. */
@@ -233,7 +201,7 @@ static void one(struct run *r, u32 row, u64 i, FILE *f)
 	same = compare_memory(r, r->text, sizeof r->text) && same;
 	if (o->undefined) {
 		r->seq_cases++;
-		if (r->emu.vector == X86_UD && (r->nat.vector == X86_UD || host_only(r->k.bytes)))
+		if (r->emu.vector == X86_UD && (r->nat.vector == X86_UD || known_bytes(r->k.bytes, native_vendor())))
 			return;
 		r->seq_bad++;
 		report_undefined(r, i, f);
@@ -296,6 +264,7 @@ static void report(struct run *r, FILE *f, struct sil_totals *t)
 		t->covered += s->cases != 0;
 	}
 	t->no32 = native_no32();
+	t->left = r->left;
 	t->cases += r->seq_cases;
 	t->differences += r->seq_bad;
 	if ((r->o->sequences || r->o->undefined) && !(r->o->quiet && !r->seq_bad))
@@ -333,11 +302,10 @@ static void report(struct run *r, FILE *f, struct sil_totals *t)
 				fprintf(f, "not run: %x %s %s %s: %s\n", row_at(i)->opcode, row_at(i)->name, row_at(i)->op[0],
 					row_at(i)->op[1],
 					s->skip ? s->skip :
-					s->no32 ? "32-bit code does not run here" :
+					s->why ? s->why :
 					s->unreachable ? "another row takes its place" : "no case fell on it");
 		}
-	if (native_no32())
-		fprintf(f, "no 32-bit code: %s\n", native_no32());
+	host_report(&r->host, f);
 	fprintf(f, "%u of %u rows, %llu cases (%llu of 32-bit code, %llu with a fault), %llu differences\n", t->covered, t->rows,
 		(unsigned long long)t->cases, (unsigned long long)t->narrow, (unsigned long long)t->faults,
 		(unsigned long long)t->differences);
@@ -357,6 +325,8 @@ int silicon_run(const struct sil_options *o, FILE *f, struct sil_totals *t)
 		return -ENOSYS;
 	}
 	r->emul = emul_open(&r->pattern);
+	host_probe(&r->host, &r->pattern);
+	emul_segments(r->emul, r->host.segments);
 	r->rows = calloc(SIL_ROWS, sizeof *r->rows);
 	list = calloc(SIL_ROWS, sizeof *list);
 	for (i = 1; i < SIL_ROWS; i++) {

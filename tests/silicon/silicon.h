@@ -26,6 +26,7 @@
 #define SEL_CS 0x33
 #define SEL_CS32 0x23
 #define SEL_SS 0x2b
+#define SEGMENTS_ALL 0x7cu /* entries 2 to 6 of the GDT: two of the kernel, SEL_CS32, SEL_SS, SEL_CS */
 
 #define NO_TRAP 0xff
 
@@ -154,6 +155,8 @@ u8 *native_data(void);
 u8 *native_stack(void);
 void native_poke(u64 va, const u8 *bytes, u32 n);
 bool native_has(u32 feature);
+/* Of enum vendor (vendor.h): whose processor this is, or is like. */
+u32 native_vendor(void);
 /* Whether FS and GS can be the case's: user code may write their bases (Linux 5.9 and a processor with FSGSBASE). */
 bool native_segments(void);
 /* NULL, or why 32-bit code does not run. */
@@ -169,6 +172,8 @@ void emul_poke(struct emul *e, u64 va, const u8 *bytes, u32 n);
 /* Page n of CODE (0-1), DATA (2-4) or STACK (5-6) for reading. */
 const u8 *emul_page(struct emul *e, u32 n);
 bool emul_has(struct emul *e, u32 feature);
+/* The entries of the GDT that there are, a bit each; SEGMENTS_ALL at first. */
+void emul_segments(struct emul *e, u32 have);
 
 /* ---- compare.c ---- */
 
@@ -202,6 +207,7 @@ struct sil_options {
 struct sil_totals {
 	u64 cases, faults, differences;
 	u64 narrow; /* of the cases: 32-bit code */
+	u64 left;   /* not run: the host does not let its processor answer */
 	u32 rows, covered;
 	bool no32; /* this host runs no 32-bit code */
 };
