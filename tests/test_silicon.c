@@ -64,21 +64,21 @@ START_TEST(test_sees)
 		;
 	a.s = k.in;
 	b = a;
-	ck_assert(compare(&k, &a, &b, text, sizeof text));
+	ck_assert(compare(&k, &a, &b, 0, text, sizeof text));
 	b.s.gpr[R9] ^= BIT(40);
-	ck_assert(!compare(&k, &a, &b, text, sizeof text));
+	ck_assert(!compare(&k, &a, &b, 0, text, sizeof text));
 	b = a;
 	b.s.rflags ^= FL_CF;
-	ck_assert(!compare(&k, &a, &b, text, sizeof text));
+	ck_assert(!compare(&k, &a, &b, 0, text, sizeof text));
 	b = a;
 	b.s.fx[160 + 16 * 3] ^= 1;
-	ck_assert(!compare(&k, &a, &b, text, sizeof text));
+	ck_assert(!compare(&k, &a, &b, 0, text, sizeof text));
 	b = a;
 	b.vector = X86_GP;
-	ck_assert(!compare(&k, &a, &b, text, sizeof text));
+	ck_assert(!compare(&k, &a, &b, 0, text, sizeof text));
 	b = a;
 	b.s.seg[SEG_DS] ^= 8;
-	ck_assert(!compare(&k, &a, &b, text, sizeof text));
+	ck_assert(!compare(&k, &a, &b, 0, text, sizeof text));
 }
 END_TEST
 

@@ -361,8 +361,7 @@ void native_run(const struct sil_case *k, struct sil_result *out)
 {
 	struct native_ctx *x = CTX;
 	u8 *code = (u8 *)(uintptr_t)k->at;
-
-	u32 len = k->seq.n ? k->seq.len : k->put;
+	u32 len = k->seq.n ? k->seq.len : k->put, i;
 
 	memcpy(code, k->seq.n ? k->seq.bytes : k->bytes, len);
 	if (!k->step && k->c32) {
@@ -400,6 +399,12 @@ void native_run(const struct sil_case *k, struct sil_result *out)
 	if (x->vector == NO_TRAP && !k->step)
 		x->out.seg[SEG_CS] = k->in.seg[SEG_CS];
 	out->s = x->out;
+	if (!native_segments()) {
+		out->s.fsbase = k->in.fsbase;
+		out->s.gsbase = k->in.gsbase;
+	}
+	for (i = 0; !native_has(F_AVX) && i < 16; i++)
+		memcpy(out->s.ymm[i] + 16, k->in.ymm[i] + 16, 16);
 	out->vector = (u8)x->vector;
 	out->error = (u32)x->error;
 	out->cr2 = x->cr2;

@@ -177,8 +177,8 @@ void emul_segments(struct emul *e, u32 have);
 
 /* ---- compare.c ---- */
 
-/* Empty when alike, else what differs, in words. n: bytes of buf. */
-bool compare(const struct sil_case *k, const struct sil_result *nat, const struct sil_result *emu, char *buf, size_t n);
+/* False, and buf has in words what differs. may: what need not be alike (MAY_ of vendor.h). n: bytes of buf. */
+bool compare(const struct sil_case *k, const struct sil_result *nat, const struct sil_result *emu, u32 may, char *buf, size_t n);
 
 /* Flags that are undefined after the case's instruction. */
 u32 undefined_flags(const struct sil_case *k);
