@@ -126,6 +126,35 @@ u32 imm_bytes(const struct xi *d)
 	return n;
 }
 
+/* Forms that say nothing about us: what the host makes of them is something else, or nobody's promise. */
+static bool never_same(const struct sil_case *k, const struct oprow *r)
+{
+	/* The host may know these by another name. */
+	if (k->d.rep && named(r, " nop ud1 ") && r->opcode != 0x90)
+		return true;
+	/* The host's EVEX. */
+	if (named(r, " bound ") && !k->d.mem)
+		return true;
+	/* Which stack pointer a call between modes uses is not said: it has to stay below 4 GiB. */
+	if (named(r, " callf ") && k->d.mem && k->d.base == RSP)
+		return true;
+	/* The mask of components stays the one both have. */
+	return named(r, XSAVES) && (k->d.base == RAX || k->d.base == RDX || k->d.index == RAX || k->d.index == RDX);
+}
+
+/* Forms that the vendors have differently, which the table of vendor.c judges; and BSF, BSR with a prefix. */
+static bool vendors_form(const struct sil_case *k, const struct oprow *r)
+{
+	const struct xi *d = &k->d;
+
+	return (d->rep && named(r, " bsf bsr ")) || (r->opcode == 0x0f0d && !d->mem) ||
+	       (named(r, " jmpf callf lss lfs lgs ") && d->opsz == 8) ||
+	       ((r->flags & F64) && d->opsz == 8 && d->p66 && r->op[0][0] != 'R' && r->op[0][0] != 'C' && r->op[0][0] != 'D' &&
+		!(d->rex & 8)) ||
+	       (named(r, " loop ") && d->rep) || (named(r, " verr verw mov_from_cr mov_to_cr ") && d->lock) ||
+	       (named(r, " movsxd_arpl ") && d->opsz == 2 && !k->c32);
+}
+
 bool make_bytes(struct sil_case *k, struct sil_rng *g, const struct oprow *r)
 {
 	u32 tries;
@@ -141,29 +170,7 @@ bool make_bytes(struct sil_case *k, struct sil_rng *g, const struct oprow *r)
 		/* Bytes we refuse are cases too, when it is this row that refuses them. */
 		if (k->d.row != r || (len <= 0 && (len != -X86_UD || !k->d.len)) || k->d.len > 15)
 			continue;
-		/* The host may know these by another name: TZCNT and LZCNT. */
-		if (k->d.rep && named(r, " bsf bsr nop ud1 ") && r->opcode != 0x90)
-			continue;
-		/* AMD has no register form of its prefetches. */
-		if (r->opcode == 0x0f0d && !k->d.mem)
-			continue;
-		/* Which stack pointer a call between modes uses is not said: it has to stay below 4 GiB. */
-		if (named(r, " callf ") && k->d.mem && k->d.base == RSP)
-			continue;
-		/* The host's EVEX; AMD takes no 64-bit offsets from memory. */
-		if ((named(r, " bound ") && !k->d.mem) || (named(r, " jmpf callf lss lfs lgs ") && k->d.opsz == 8))
-			continue;
-		/* AMD truncates rip where Intel ignores the prefix, and lets REP decide a LOOP. */
-		if (((r->flags & F64) && k->d.opsz == 8 && k->d.p66 && r->op[0][0] != 'R' && r->op[0][0] != 'C' &&
-		     r->op[0][0] != 'D' && !(k->d.rex & 8)) ||
-		    (named(r, " loop ") && k->d.rep) || (named(r, " verr verw mov_from_cr mov_to_cr ") && k->d.lock))
-			continue;
-		/* Its mask of components stays the one both have. */
-		if (named(r, XSAVES) && (k->d.base == RAX || k->d.base == RDX || k->d.index == RAX ||
-						     k->d.index == RDX))
-			continue;
-		/* Intel loads 16 bits, AMD 32. */
-		if (named(r, " movsxd_arpl ") && k->d.opsz == 2 && !k->c32)
+		if (never_same(k, r) || (!k->all && vendors_form(k, r)))
 			continue;
 		k->len = k->d.len;
 		if (!strcmp(r->op[0], "Ap") && len > 0) {

@@ -28,7 +28,7 @@ bool gen_is32(u32 row, u64 seed, u64 i)
 {
 	const struct oprow *r = row_at(row);
 
-	return (r->flags & I64) || (!(r->flags & O64) && mix(seed, i, row, 5) % 100 < 35);
+	return (r->flags & I64) || (!(r->flags & O64) && mix(seed & ~SEED_ALL, i, row, 5) % 100 < 35);
 }
 
 void gen_pattern(struct sil_window *w)
@@ -71,7 +71,8 @@ u64 mix(u64 seed, u64 i, u64 row, u64 what)
 bool gen_case(struct sil_case *k, u32 row, u64 seed, u64 i, const u8 *fixed, u32 nfixed)
 {
 	const struct oprow *r = row_at(row);
-	struct sil_rng code = { mix(seed, i, row, 1) }, gr = { mix(seed, i, row, 2) };
+	u64 plain = seed & ~SEED_ALL;
+	struct sil_rng code = { mix(plain, i, row, 1) }, gr = { mix(plain, i, row, 2) };
 	struct sil_rng *g = &gr;
 	u32 n, kind;
 	u64 va;
@@ -79,6 +80,7 @@ bool gen_case(struct sil_case *k, u32 row, u64 seed, u64 i, const u8 *fixed, u32
 	memset(k, 0, offsetof(struct sil_case, mem));
 	k->nmem = 0;
 	k->row = r;
+	k->all = seed & SEED_ALL;
 	k->c32 = gen_is32(row, seed, i);
 	if (fixed) {
 		memset(k->bytes, 0, sizeof k->bytes);
@@ -105,7 +107,7 @@ bool gen_case(struct sil_case *k, u32 row, u64 seed, u64 i, const u8 *fixed, u32
 		k->in.gpr[n] = value64(g);
 	k->in.gpr[RSP] = pick_stack(g);
 	k->in.rflags = (rng_next(g) & FL_ARITH) | FL_FIXED1 | FL_IF | (rng_pct(g, 15) ? FL_DF : 0) |
-		       (mix(seed, i, row, 6) % 100 < 6 ? FL_AC : 0);
+		       (mix(plain, i, row, 6) % 100 < 6 ? FL_AC : 0);
 	k->in.rip = k->at;
 	some_segments(k);
 	some_fx(k, g, k->in.fx, kind);

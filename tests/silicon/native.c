@@ -407,7 +407,7 @@ void native_run(const struct sil_case *k, struct sil_result *out)
 		memcpy(out->s.ymm[i] + 16, k->in.ymm[i] + 16, 16);
 	out->vector = (u8)x->vector;
 	out->error = (u32)x->error;
-	out->cr2 = x->cr2;
+	out->cr2 = x->vector == X86_PF ? x->cr2 : 0;
 }
 
 u32 native_vendor(void)

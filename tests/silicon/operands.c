@@ -270,6 +270,14 @@ u16 some_selector(struct sil_rng *g)
 	return sels[rng_below(g, 10)];
 }
 
+/* Of an MXCSR, the byte with the bit that AMD has: not there, or alone. */
+static void some_bit_17(const struct sil_case *k, struct sil_rng *g, u8 *b)
+{
+	*b &= 0xfd;
+	if (k->all && rng_pct(g, 4))
+		*b = 2;
+}
+
 /* The bytes at the memory operand. */
 void some_operand(struct sil_case *k, struct sil_rng *g, u64 va, u32 kind)
 {
@@ -284,12 +292,12 @@ void some_operand(struct sil_case *k, struct sil_rng *g, u64 va, u32 kind)
 		n = 512;
 		if (rng_pct(g, 5))
 			b[24 + rng_below(g, 4)] = (u8)rng_next(g);
-		b[26] &= 0xfd; /* AMD has a bit 17 */
+		some_bit_17(k, g, b + 26);
 	} else if (named(r, " ldmxcsr vldmxcsr ")) {
 		st32(b, some_mxcsr(g));
 		if (rng_pct(g, 5))
 			b[rng_below(g, 4)] = (u8)rng_next(g);
-		b[2] &= 0xfd;
+		some_bit_17(k, g, b + 2);
 	} else if (named(r, " fldcw fldenv frstor ")) {
 		u16 cw = some_cw(g);
 

@@ -7,13 +7,15 @@
 #include <string.h>
 
 #include "tests/silicon/host.h"
+#include "tests/silicon/record.h"
 #include "tests/silicon/silicon.h"
 #include "tests/silicon/vendor.h"
 
 #define SHOWN_MAX 8u
+#define RECORDED_MAX 8u /* cases a row where the vendors differ */
 
 struct row_stat {
-	u64 cases, faults, bad, narrow;
+	u64 cases, faults, bad, narrow, recorded;
 	bool unreachable;
 	const char *skip; /* the row is not run */
 	const char *why;  /* the last case that was not */
@@ -28,7 +30,7 @@ struct run {
 	struct sil_case k;
 	struct sil_result nat, emu;
 	char text[4096];
-	u64 seq_cases, seq_bad, left, by_table, by_manual;
+	u64 seq_cases, seq_bad, left, by_table, by_manual, once;
 	u32 vendor;
 	struct sil_host host;
 };
@@ -161,6 +163,39 @@ static void dump_case(struct run *r, FILE *f)
 	}
 }
 
+/* What the host answers, as a record. It runs once more, and more often as the record becomes small. */
+static void record_one(struct run *r)
+{
+	struct record *c = calloc(1, sizeof *c);
+
+	if (!c)
+		abort();
+	c->k = r->k;
+	record_window(&c->before, &r->pattern, &r->k);
+	record_minimize(c, record_run_native, NULL);
+	record_write(c, r->o->record);
+	free(c);
+	native_poke(DATA_VA + PAGE_SIZE, r->pattern.data, 2 * PAGE_SIZE);
+	native_poke(DATA_VA + 3 * PAGE_SIZE, r->pattern.data + 2 * PAGE_SIZE, PAGE_SIZE);
+	native_poke(STACK_VA + PAGE_SIZE, r->pattern.stack, STACK_BYTES);
+}
+
+static enum verdict run_both(struct run *r)
+{
+	bool same;
+	u32 n;
+
+	for (n = 0; n < r->k.nmem; n++) {
+		native_poke(r->k.mem[n].va, r->k.mem[n].bytes, r->k.mem[n].len);
+		emul_poke(r->emul, r->k.mem[n].va, r->k.mem[n].bytes, r->k.mem[n].len);
+	}
+	native_run(&r->k, &r->nat);
+	emul_run(r->emul, &r->k, &r->emu);
+	r->text[0] = 0;
+	same = compare_memory(r, r->text, sizeof r->text);
+	return judge(&r->k, &r->nat, &r->emu, same, r->vendor, r->text, sizeof r->text);
+}
+
 static void one(struct run *r, u32 row, u64 i, FILE *f)
 {
 	struct row_stat *s = &r->rows[row];
@@ -176,7 +211,7 @@ static void one(struct run *r, u32 row, u64 i, FILE *f)
 		r->nat.vector = r->emu.vector = NO_TRAP;
 	} else if (o->sequences)
 		gen_sequence(&r->k, o->seed, i);
-	else if (!gen_case(&r->k, row, o->seed, i, o->bytes, o->nbytes)) {
+	else if (!gen_case(&r->k, row, o->seed | SEED_ALL, i, o->bytes, o->nbytes)) {
 		if (!s->cases)
 			s->unreachable = true;
 		return;
@@ -194,15 +229,12 @@ static void one(struct run *r, u32 row, u64 i, FILE *f)
 		r->k.in.gpr[RAX] &= 3;
 	if (!o->sequences && !o->undefined)
 		s->unreachable = false;
-	for (n = 0; n < r->k.nmem; n++) {
-		native_poke(r->k.mem[n].va, r->k.mem[n].bytes, r->k.mem[n].len);
-		emul_poke(r->emul, r->k.mem[n].va, r->k.mem[n].bytes, r->k.mem[n].len);
+	verdict = run_both(r);
+	/* A hypervisor that is busy may raise what is not the instruction's: the processor says the same twice. */
+	for (n = 0; n < 3 && verdict == DIFFERENT; n++) {
+		verdict = run_both(r);
+		r->once += verdict != DIFFERENT;
 	}
-	native_run(&r->k, &r->nat);
-	emul_run(r->emul, &r->k, &r->emu);
-	r->text[0] = 0;
-	same = compare_memory(r, r->text, sizeof r->text);
-	verdict = judge(&r->k, &r->nat, &r->emu, same, r->vendor, r->text, sizeof r->text);
 	same = verdict != DIFFERENT;
 	if (o->undefined) {
 		r->seq_cases++;
@@ -220,6 +252,8 @@ static void one(struct run *r, u32 row, u64 i, FILE *f)
 			report_sequence(r, i, f);
 		return;
 	}
+	if (o->record && ((verdict != ALIKE && s->recorded++ < RECORDED_MAX) || i % 1000 == 0))
+		record_one(r);
 	r->by_table += verdict == BY_TABLE;
 	r->by_manual += verdict == BY_MANUAL;
 	s->cases++;
@@ -315,6 +349,8 @@ static void report(struct run *r, FILE *f, struct sil_totals *t)
 	host_report(&r->host, f);
 	if (r->by_table)
 		fprintf(f, "%llu cases differ as the vendors do: the host as AMD's, ours as Intel's\n", (unsigned long long)r->by_table);
+	if (r->once)
+		fprintf(f, "%llu cases differed once, and not when the host ran them again\n", (unsigned long long)r->once);
 	if (r->by_manual)
 		fprintf(f, "%llu cases rest on the manual alone, and this processor does otherwise\n", (unsigned long long)r->by_manual);
 	fprintf(f, "%u of %u rows, %llu cases (%llu of 32-bit code, %llu with a fault), %llu differences\n", t->covered, t->rows,
@@ -337,6 +373,8 @@ int silicon_run(const struct sil_options *o, FILE *f, struct sil_totals *t)
 	}
 	r->emul = emul_open(&r->pattern);
 	r->vendor = native_vendor();
+	if (o->record)
+		fprintf(o->record, "vendor %s\n", r->vendor == VENDOR_AMD ? "amd" : "intel");
 	host_probe(&r->host, &r->pattern);
 	emul_segments(r->emul, r->host.segments);
 	r->rows = calloc(SIL_ROWS, sizeof *r->rows);

@@ -7,16 +7,32 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/silicon/record.h"
 #include "tests/silicon/silicon.h"
 
 static void usage(FILE *f)
 {
-	fprintf(f, "usage: silicon [-n cases] [-s seed] [-i first] [-r mnemonic-or-row] [-x \"bytes\"] [-k shown] [-q] [-u] [-t] [-v]\n"
+	fprintf(f, "usage: silicon [-n cases] [-s seed] [-i first] [-r mnemonic-or-row] [-x \"bytes\"] [-k shown] [-f file] [-w file] [-q] [-u] [-t] [-v]\n"
 		   "Runs random instructions on this processor and in the emulator's core, and compares.\n"
 		   "  -q  sequences of instructions that run as blocks, instead of single ones\n"
 		   "  -u  bytes that are no instruction to us: what the host makes of them\n"
 		   "  -t  prints docs/instructions.md\n"
+		   "  -f  FILE: replays recorded cases in our core alone: of tests/silicon/recorded, or lines that -n printed\n"
+		   "  -w  FILE: writes records of what this host answers: where the vendors differ, and every 1000th case\n"
 		   "  -x  just these bytes (hexadecimal), with the state of case -i of seed -s\n");
+}
+
+static int replay_recorded(const char *path, u32 show)
+{
+	struct replay_totals t;
+
+	if (replay_file(path, show, stdout, &t)) {
+		fprintf(stderr, "silicon: %s cannot be read\n", path);
+		return 2;
+	}
+	printf("%llu recorded cases, %llu differences, %llu that cannot be made again\n", (unsigned long long)t.cases,
+	       (unsigned long long)t.differences, (unsigned long long)t.unmade);
+	return t.differences || t.unmade;
 }
 
 int main(int argc, char **argv)
@@ -26,9 +42,10 @@ int main(int argc, char **argv)
 	struct timespec a, b;
 	u8 bytes[16];
 	bool n_given = false;
+	const char *replay = NULL;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:s:i:r:x:k:qutvh")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:i:r:x:k:f:w:qutvh")) != -1) {
 		char *p = optarg;
 
 		switch (opt) {
@@ -59,6 +76,16 @@ int main(int argc, char **argv)
 			}
 			o.bytes = bytes;
 			break;
+		case 'f':
+			replay = optarg;
+			break;
+		case 'w':
+			o.record = fopen(optarg, "w");
+			if (!o.record) {
+				fprintf(stderr, "silicon: %s cannot be written\n", optarg);
+				return 2;
+			}
+			break;
 		case 'q':
 			o.sequences = true;
 			break;
@@ -76,6 +103,8 @@ int main(int argc, char **argv)
 			return opt == 'h' ? 0 : 2;
 		}
 	}
+	if (replay)
+		return replay_recorded(replay, o.show);
 	if (o.bytes && !n_given)
 		o.cases = 1;
 	clock_gettime(CLOCK_MONOTONIC, &a);

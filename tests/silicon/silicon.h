@@ -90,6 +90,7 @@ struct sil_case {
 	u64 at;           /* address of the instruction */
 	u64 ea;           /* of its memory operand, when it has one */
 	bool step;        /* run under the trap flag: branches, and where no way back can follow */
+	bool all;         /* of SEED_ALL */
 	bool rep;         /* a repeated string instruction: goes on while rip stays */
 	struct sil_state in;
 	struct {
@@ -132,6 +133,12 @@ INLINE u32 mode_key(bool c32)
 
 /* Whether case number i of a seed for one row is 32-bit code. */
 bool gen_is32(u32 row, u64 seed, u64 i);
+
+/*
+ * In a seed: forms of instructions that the vendors have differently are cases too. Without it cases are those that the
+ * lines recorded on a Xeon name (replay_file()), and must stay so.
+ */
+#define SEED_ALL BIT(63)
 
 /* Case number i of a seed for one row. fixed: these bytes instead of random ones. False: the row cannot be reached. */
 bool gen_case(struct sil_case *k, u32 row, u64 seed, u64 i, const u8 *fixed, u32 nfixed);
@@ -203,6 +210,7 @@ struct sil_options {
 	u32 nbytes;
 	bool verbose, quiet;
 	u32 show; /* examples a mnemonic */
+	FILE *record; /* NULL, or where records go */
 };
 struct sil_totals {
 	u64 cases, faults, differences;

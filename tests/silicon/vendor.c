@@ -62,7 +62,8 @@ static bool store_after_exception(const struct vendor_pair *p)
 /* AMD's operand is as wide as the stack's; of a POP, to another fault or to none. */
 static bool seg_wide_fault(const struct vendor_pair *p)
 {
-	return fault_of_memory(p->amd->vector) && p->amd->vector != p->intel->vector;
+	return (p->amd->vector == X86_AC || (p->amd->vector == X86_PF && p->intel->vector != X86_AC)) &&
+	       p->amd->vector != p->intel->vector;
 }
 
 static bool push_seg_zeros(const struct vendor_pair *p)
@@ -72,7 +73,8 @@ static bool push_seg_zeros(const struct vendor_pair *p)
 
 static bool outer_stack_first(const struct vendor_pair *p)
 {
-	return (p->amd->vector == X86_PF || p->amd->vector == X86_AC) && p->intel->vector != p->amd->vector;
+	return (p->amd->vector == X86_AC || (p->amd->vector == X86_PF && p->intel->vector != X86_AC)) &&
+	       p->intel->vector != p->amd->vector;
 }
 
 static bool call_wrote(const struct vendor_pair *p)
@@ -82,7 +84,7 @@ static bool call_wrote(const struct vendor_pair *p)
 
 static bool call_stack_or_target(const struct vendor_pair *p)
 {
-	return (p->amd->vector == X86_SS || p->amd->vector == X86_PF) && p->intel->vector == X86_GP;
+	return p->amd->vector == X86_GP && fault_of_memory(p->intel->vector) && p->intel->vector != X86_GP;
 }
 
 static bool xsave_aligned(const struct vendor_pair *p)
@@ -170,12 +172,13 @@ static bool sum_of_nans(const struct vendor_pair *p)
 	return true;
 }
 
+/* ECX is 0, or the first of the repetitions faults. */
 static bool rep_none(const struct vendor_pair *p)
 {
 	const struct sil_case *k = p->k;
 	u32 i;
 
-	if (k->c32 || k->d.adsz != 4 || !k->d.rep || (u32)k->in.gpr[RCX] || p->amd->vector != NO_TRAP || p->intel->vector != NO_TRAP)
+	if (k->c32 || k->d.adsz != 4 || !k->d.rep || p->amd->vector != p->intel->vector)
 		return false;
 	for (i = 0; i < 16; i++) {
 		u64 a = p->amd->s.gpr[i], b = p->intel->s.gpr[i];
@@ -188,14 +191,18 @@ static bool rep_none(const struct vendor_pair *p)
 
 static bool scas_fault(const struct vendor_pair *p)
 {
-	return p->k->d.rep && p->amd->vector == p->intel->vector && p->amd->vector != NO_TRAP;
+	return p->k->d.rep && p->amd->vector == p->intel->vector && p->amd->vector != NO_TRAP &&
+	       !((p->intel->s.rflags ^ p->k->in.rflags) & FL_ARITH);
 }
 
 static bool pause(const struct vendor_pair *p)
 {
-	const u64 *in = p->k->in.gpr;
+	u32 i;
 
-	return p->k->d.rep == 0xf3 && (p->k->d.rex & 1) && p->intel->s.gpr[RAX] == in[RAX] && p->intel->s.gpr[R8] == in[R8];
+	for (i = 0; i < 16; i++)
+		if (p->intel->s.gpr[i] != p->k->in.gpr[i] || (i != RAX && i != R8 && p->amd->s.gpr[i] != p->k->in.gpr[i]))
+			return false;
+	return p->k->d.rep == 0xf3 && (p->k->d.rex & 1);
 }
 
 /* A store of an MMX register sets TOP to 0 or not; the registers themselves are the same. */
@@ -243,7 +250,8 @@ static bool null_base(const struct vendor_pair *p)
 {
 	const struct sil_state *a = &p->amd->s, *b = &p->intel->s;
 
-	return (a->fsbase == b->fsbase || (!(a->seg[SEG_FS] & ~3) && !b->fsbase)) &&
+	return (a->fsbase != b->fsbase || a->gsbase != b->gsbase) &&
+	       (a->fsbase == b->fsbase || (!(a->seg[SEG_FS] & ~3) && !b->fsbase)) &&
 	       (a->gsbase == b->gsbase || (!(a->seg[SEG_GS] & ~3) && !b->gsbase));
 }
 
@@ -297,7 +305,8 @@ static bool far_offset_64(const struct vendor_pair *p)
 static bool near_66(const struct vendor_pair *p)
 {
 	return !p->k->c32 && p->k->d.p66 && (p->k->row->flags & F64) && !(p->k->d.rex & 8) &&
-	       (p->amd->s.rip < 0x10000 || p->amd->vector != NO_TRAP);
+	       (p->amd->s.rip < 0x10000 || p->amd->vector != NO_TRAP || p->amd->s.rip + 2 == p->intel->s.rip ||
+		p->k->put < p->k->len);
 }
 
 static bool loop_rep(const struct vendor_pair *p)
@@ -336,7 +345,7 @@ const struct vendor_entry vendor_table[] = {
 	{ " bound ", bound_range_first, MAY_ALL, "both bounds are read", "#BR by the lower one", XEON, true },
 	{ " retf iret ", outer_stack_first, MAY_ALL, "the outer stack pointer is read, as far up as RETF n has it, before all else",
 	  "selectors and privileges first", XEON, true },
-	{ " call ", call_stack_or_target, MAY_ALL, "the push first", "the target first", "SDM 2A, CALL", false },
+	{ " call ", call_stack_or_target, MAY_ALL, "the target first", "the push first", XEON ", which has written it", true },
 	{ " cvtpi2ps ", mf_pending, MAY_ALL, "no #MF with the source in memory", "#MF", XEON, true },
 	{ " sysret ", ud_of_sysret, MAY_ALL, "#GP in 32-bit code of a user", "#UD", XEON, true },
 	/* What is written and read. */
@@ -349,9 +358,9 @@ const struct vendor_entry vendor_table[] = {
 	{ " jmpf callf lss lfs lgs ", far_offset_64, MAY_ALL, "REX.W is ignored: the offset has 32 bits", "m16:64",
 	  "SDM 2A, JMP; APM 3, JMP (Far)", false },
 	/* Strings. */
-	{ " movs cmps stos lods scas ", rep_none, MAY_GPR, "67H, REP and ECX = 0 change nothing in 64-bit mode",
+	{ " movs cmps stos lods scas ", rep_none, MAY_GPR, "67H, REP and ECX = 0, or a fault at once, change nothing in 64-bit mode",
 	  "RCX, and RSI and RDI of MOVS and STOS, are zero-extended", XEON, true },
-	{ " scas ", scas_fault, MAY_FLAGS, "flags as before when a repetition faults", "flags of the last comparison", XEON, true },
+	{ " scas ", scas_fault, MAY_FLAGS, "flags of the last comparison when a repetition faults", "flags as before the instruction", XEON, true },
 	{ " popa ", popa_part, MAY_GPR, "registers are loaded up to the fault", "none is", "SDM 3A 6.5: faults restart", false },
 	/* Vectors. */
 	{ NULL, gather, MAY_VEC, "the upper half, and the rest of the mask, as they were at a fault", "zero; sign bits all over",
@@ -370,7 +379,7 @@ const struct vendor_entry vendor_table[] = {
 	/* Segments, branches, prefixes. */
 	{ LOADS, null_base, MAY_BASES, "a NULL selector leaves the base", "the base is cleared", "SDM 3A 3.4.4", false },
 	{ " nop xchg ", pause, MAY_GPR, "F3 with REX.B is XCHG r8, rAX", "PAUSE", XEON, true },
-	{ " jcc jmp call ret loop jcxz ", near_66, MAY_ALL, "66H truncates rip to 16 bits", "66H is ignored", "SDM 2A, JMP", false },
+	{ " jcc jmp call ret loop jcxz ", near_66, MAY_ALL, "66H makes offset and rip 16 bits wide", "66H is ignored", "SDM 2A, JMP", false },
 	{ " loop ", loop_rep, MAY_ALL, "a repeat prefix decides the kind of LOOP", "it is ignored", "SDM 2A 2.1.1", false },
 	{ " verr verw mov_from_cr mov_to_cr ", lock_refused, MAY_ALL, "LOCK is taken", "#UD", "SDM 2A, LOCK; APM 3, MOV CRn", false },
 	{ NULL, prefetch_register, MAY_ALL, "the register form is #UD", "it is a NOP", "SDM 2B, PREFETCHW", false },
