@@ -190,9 +190,6 @@ START_TEST(sentences)
 	s.incompatible = BIT(37);
 	refused(&s, true, 0, "bit 37 ('time travel')");
 	s = plain;
-	s.compatible = 1;
-	refused(&s, false, 0, "lazy refcounts");
-	s = plain;
 	s.compression = 7;
 	refused(&s, true, 0, "compression type 7");
 	s = plain;
@@ -268,6 +265,90 @@ START_TEST(damaged)
 }
 END_TEST
 
+/* Entries that all name one table: a small file would be read for as long as it likes. */
+START_TEST(shared_tables)
+{
+	static const struct image_spec plain = { 3, 9, 4, 8 << 20, NULL, NULL, 0, 0, 0, 0 };
+	struct error e = { "" };
+	struct block_node *n;
+	size_t len;
+	u8 *p = image_make(&plain, &len), *q = calloc(1, len + 1024);
+	u32 i, l1 = ldbe32(p + QH_L1_SIZE);
+
+	memcpy(q, p, len);
+	for (i = 0; i < l1; i++)
+		stbe64(q + ldbe64(p + QH_L1_OFFSET) + 8 * i, len);
+	ck_assert_int_eq(qcow2_open(&mem_new(q, len + 1024)->node, true, NULL, NULL, &n, &e), -EIO);
+	ck_assert_msg(strstr(e.text, "two entries of its L1 table"), "%s", e.text);
+	memcpy(q, p, len);
+	stbe64(q + ldbe64(p + QH_RT_OFFSET) + 8, ldbe64(p + ldbe64(p + QH_RT_OFFSET)));
+	ck_assert_int_eq(qcow2_open(&mem_new(q, len)->node, false, NULL, NULL, &n, &e), -EIO);
+	ck_assert_msg(strstr(e.text, "two entries of its refcount table"), "%s", e.text);
+	free(p);
+	free(q);
+}
+END_TEST
+
+/* As many tables as one likes in a file of holes, and a refcount that says that more should be there: little of it is read. */
+START_TEST(much_to_look_at)
+{
+	enum { TABLES = 1 << 20 };
+	static const struct image_spec plain = { 3, 16, 4, 1 << 20, NULL, NULL, 0, 0, 0, 0 };
+	char path[] = "/tmp/qcow2-XXXXXX";
+	int fd = mkstemp(path), quit = 0, code = 0, i;
+	struct block_faults faults = { .rule = { { .ops = BIT(BLOCK_READ), .skip = UINT64_MAX } } };
+	struct block_options o = { .format = "qcow2", .faults = &faults, .quit = &quit };
+	struct error e = { "" };
+	struct block *b;
+	size_t len;
+	u8 *p = image_make(&plain, &len), *l1 = malloc(8 * TABLES);
+
+	stbe32(p + QH_L1_SIZE, TABLES);
+	stbe64(p + QH_L1_OFFSET, 1 << 20);
+	for (i = 0; i < TABLES; i++)
+		stbe64(l1 + 8 * i, (u64)(i + 1000) << 16);
+	ck_assert_int_eq(pwrite(fd, l1, 8 * TABLES, 1 << 20), 8 * TABLES);
+	if (ftruncate(fd, (off_t)(TABLES + 1000) << 16)) /* a host without holes */
+		return;
+	/* A block of refcounts for clusters far behind the end of the file. */
+	stbe64(p + 65536 + 8 * 600, 5 * 65536);
+	ck_assert_int_eq(pwrite(fd, p, len, 0), (ssize_t)len);
+	ck_assert_int_eq(pwrite(fd, p + 2 * 65536, 65536, 5 * 65536), 65536);
+	b = block_open(path, &o, NULL, &code, &e);
+	ck_assert_msg(b != NULL, "%s", e.text);
+	ck_assert_uint_lt(faults.rule[0].seen, 1100);
+	block_close(b);
+	quit = 1;
+	ck_assert_ptr_null(block_open(path, &o, NULL, &code, &e));
+	ck_assert_int_eq(code, -EINTR);
+	ck_assert_msg(strstr(e.text, "told to end"), "%s", e.text);
+	close(fd);
+	unlink(path);
+	free(p);
+	free(l1);
+}
+END_TEST
+
+/* The marks of lazy refcounts are left as they were, and the counts are exact. */
+START_TEST(lazy_refcounts)
+{
+	struct image_spec s = { 3, 12, 4, 1 << 20, NULL, NULL, 0, 1, 0, 0 };
+	struct rig r;
+	u64 off, len;
+	int i;
+
+	rig_open(&r, &s, 0, 8);
+	for (i = 0; i < 100; i++)
+		ck_assert_int_eq(rig_step(&r, &off, &len), 0);
+	rig_reopen(&r);
+	rig_compare(&r, "lazy refcounts");
+	rig_verify(&r, false);
+	ck_assert_uint_eq(ldbe64(r.file->p + QH_COMPATIBLE), 1);
+	ck_assert_uint_eq(ldbe64(r.file->p + QH_INCOMPATIBLE), 0);
+	rig_close(&r);
+}
+END_TEST
+
 Suite *qcow2_suite(void);
 Suite *qcow2_suite(void)
 {
@@ -281,6 +362,9 @@ Suite *qcow2_suite(void)
 	tcase_add_loop_test(tc, threads, 0, ARRAY_SIZE(shapes));
 	tcase_add_test(tc, sentences);
 	tcase_add_test(tc, damaged);
+	tcase_add_test(tc, shared_tables);
+	tcase_add_test(tc, much_to_look_at);
+	tcase_add_test(tc, lazy_refcounts);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -116,6 +116,7 @@ static const char *const options[] = {
 	"preallocation=metadata",
 	"preallocation=full,cluster_size=8192",
 	"compression_type=zstd",
+	"lazy_refcounts=on",
 };
 
 START_TEST(written_by_us)

@@ -49,9 +49,10 @@ static void disk_free(struct disk *d)
 
 /* ---- images ------------------------------------------------------------------------------------------------------ */
 
-static struct block *open_image(const struct node *n, const char *file, const char *format, const char *said, struct error *e)
+static struct block *open_image(struct guest *g, const struct node *n, const char *file, const char *format, const char *said,
+				struct error *e)
 {
-	struct block_options o = { .format = format, .readonly = node_has(n, "readonly") };
+	struct block_options o = { .format = format, .readonly = node_has(n, "readonly"), .quit = g->host->kill };
 	const char *snapshot = node_str(n, "snapshot", NULL), *cache = node_str(n, "cache", NULL);
 	struct error why = { "" };
 	struct block *b;
@@ -78,7 +79,7 @@ static int disk_open(struct guest *g, struct node *n, struct disk **out, struct 
 	d->index = (u32)node_u64(n, "index", 0);
 	d->cdrom = !strcmp(node_str(n, "media", ""), "cdrom");
 	if (file) {
-		d->block = open_image(n, file, node_str(n, "format", NULL), node_str(n, "said", "-drive"), e);
+		d->block = open_image(g, n, file, node_str(n, "format", NULL), node_str(n, "said", "-drive"), e);
 		if (!d->block) {
 			free(d);
 			return -EINVAL;
@@ -313,7 +314,7 @@ int guest_disk_change(struct guest *g, const char *id, const char *file, struct 
 		return -ENOENT;
 	if (d->fate != STAYS)
 		return error_set(e, -EBUSY, "%s is waiting for the guest to let go of it: try again, or eject it with force", id);
-	b = open_image(d->node, file, NULL, "change", e);
+	b = open_image(g, d->node, file, NULL, "change", e);
 	if (!b)
 		return -EINVAL;
 	if (node_set_str(d->node, "file", file)) {

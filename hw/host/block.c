@@ -103,6 +103,8 @@ static int open_backing(void *opaque, const char *above, const char *name, const
 	free(path);
 	if (rc)
 		return rc;
+	file->quiet = env.o.quiet;
+	file->quit = env.o.quit;
 	env.chain = (struct block_chain){ &up->chain, file->dev, file->ino, up->chain.depth + 1 };
 	return open_format(file, format, true, &env, NULL, out, e);
 }
@@ -151,6 +153,7 @@ static int open_nodes(struct block *b, const char *spec, struct error *e)
 	env.chain.dev = n->dev;
 	env.chain.ino = n->ino;
 	n->quiet = o->quiet;
+	n->quit = o->quit;
 	if (o->faults) {
 		rc = block_filter_open(n, o->faults, &top, e);
 		if (rc) {

@@ -31,6 +31,7 @@ struct block_options {
 	bool quiet;    /* no warnings on stderr; otherwise of a guessed format, and once of each way the host's disk fails */
 	enum block_cache cache;
 	u32 threads;                       /* 0: BLOCK_THREADS */
+	const volatile int *quit;          /* not 0: opening ends at once; NULL: nobody says so */
 	u32 patience;                      /* ms an NBD server may say nothing; 0: 30 seconds */
 	struct block_faults *faults;       /* of tests: injected below the format, at the host's file */
 	struct block_faults *faults_above; /* of tests: injected above it, as a guest would see them */

@@ -67,6 +67,7 @@ struct block_node {
 	bool fixed;                 /* cannot grow: a host disk, an NBD export */
 	bool nosync;                /* cache=unsafe */
 	bool quiet;                 /* no warnings */
+	const volatile int *quit;   /* not NULL and not 0: opening ends with -EINTR */
 	u64 dev, ino;               /* of a file; 0 when there are none */
 	const char *name;           /* for sentences; lives as long as the node */
 	struct block_node *backing; /* NULL for none; not owned */
@@ -76,6 +77,8 @@ int node_read(struct block_node *n, u64 off, void *p, size_t len);
 int node_write(struct block_node *n, u64 off, const void *p, size_t len);
 /* Writes zeros the long way. */
 int node_write_zeros(struct block_node *n, u64 off, u64 len);
+/* -EINTR with a sentence when whoever opens n is told to end; else 0. */
+int node_quit(const struct block_node *n, struct error *e);
 INLINE void node_close(struct block_node *n)
 {
 	if (n)

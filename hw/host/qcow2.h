@@ -50,7 +50,6 @@ enum {
 #define QCOW2_INC_DATA_FILE BIT(2)
 #define QCOW2_INC_COMPRESSION BIT(3)
 #define QCOW2_INC_EXTENDED_L2 BIT(4)
-#define QCOW2_COMPAT_LAZY BIT(0)
 
 #define QCOW2_COPIED BIT(63)     /* the refcount is exactly one: may be written in place */
 #define QCOW2_COMPRESSED BIT(62) /* of L2 entries */

@@ -16,7 +16,7 @@
 /* What is only looked at while opening. */
 struct header {
 	u8 *p; /* the first cluster */
-	u64 backing_offset, incompatible, compatible, autoclear;
+	u64 backing_offset, incompatible, autoclear;
 	u32 backing_size, crypt, length, rt_clusters;
 	u32 features, nfeatures; /* where the table of feature names is */
 	char backing_format[32];
@@ -92,7 +92,6 @@ static int read_header(struct qcow2 *q, struct header *h, struct error *e)
 			return error_set(e, -EIO, "%.300s is truncated: %llu bytes are less than a qcow2 header", q->name,
 					 (unsigned long long)q->file->size);
 		h->incompatible = ldbe64(h->p + QH_INCOMPATIBLE);
-		h->compatible = ldbe64(h->p + QH_COMPATIBLE);
 		h->autoclear = ldbe64(h->p + QH_AUTOCLEAR);
 		q->refcount_order = ldbe32(h->p + QH_REFCOUNT_ORDER);
 		h->length = ldbe32(h->p + QH_HEADER_LENGTH);
@@ -201,11 +200,6 @@ static int check_writable(struct qcow2 *q, const struct header *h, struct error 
 				 "%.300s is marked dirty: its refcounts were not written when it was last used; "
 				 "qemu-img check -r all repairs them, readonly=on needs none",
 				 q->name);
-	if (h->compatible & QCOW2_COMPAT_LAZY)
-		return error_set(e, -ENOTSUP,
-				 "%.300s has lazy refcounts, which are not done here; qemu-img amend -o "
-				 "lazy_refcounts=off, or readonly=on",
-				 q->name);
 	return 0;
 }
 
@@ -296,8 +290,10 @@ static int open_backing(struct qcow2 *q, struct header *h, block_backing_fn *bac
 static int open_image(struct qcow2 *q, struct header *h, block_backing_fn *backing, void *opaque, struct error *e)
 {
 	static const u8 none[8];
-	int rc = read_header(q, h, e);
+	int rc = node_quit(&q->node, e);
 
+	if (!rc)
+		rc = read_header(q, h, e);
 	if (!rc)
 		rc = read_extensions(q, h, e);
 	if (!rc)
@@ -381,6 +377,7 @@ int qcow2_open(struct block_node *file, bool readonly, block_backing_fn *backing
 	q->node.readonly = readonly;
 	q->node.nosync = file->nosync;
 	q->node.quiet = file->quiet;
+	q->node.quit = file->quit;
 	q->writable = !readonly;
 	q->file_end = file->size;
 	rw_init(&q->lock);
