@@ -169,7 +169,9 @@ refused 'missing' "-hda $dir/none" -hda "$dir/none"
 refused 'missing drive' "$dir/no,ne" -drive "file=$dir/no,,ne"
 refused 'a directory' "$dir" -hdb "$dir"
 refused 'same place' 'xvda is' -hda "$dir/a1.raw" -drive "file=$dir/d1.raw,index=0"
-refused 'no format' 'format=vmdk' -drive "file=$dir/a1.raw,format=vmdk"
+refused 'no format' 'format=vmdx' -drive "file=$dir/a1.raw,format=vmdx"
+refused 'backing' 'backing=maybe' -drive "file=$dir/a1.raw,backing=maybe"
+refused 'reconnect' 'reconnect-delay=soon' -drive "file=$dir/a1.raw,reconnect-delay=soon"
 refused 'no property' "'bus'" -drive "file=$dir/a1.raw,bus=1"
 refused 'cache' 'cache=fast' -drive "file=$dir/a1.raw,cache=fast"
 refused 'if' 'if=ide' -drive "file=$dir/a1.raw,if=ide"
@@ -182,11 +184,14 @@ is 'bare: exit code' $? 1
 has 'bare' "$dir/err" '-M none has no disks'
 if [ -n "$img" ]; then
 	refused 'no backing file' 'base2.raw is missing' -hda "$dir/c2.qcow2" -drive "file=$(rm "$dir/base2.raw")$dir/d2.raw,format=raw"
+	refused 'another folder' 'which is not in' -drive "file=$dir/c1.qcow2,backing-dir=$dir/tree"
+	qemu-img create -q -f vmdk "$dir/v.vmdk" 1M
+	refused 'vmdk' 'looks like a vmdk image' -hda "$dir/v.vmdk"
 	head -c 70000 "$dir/b2.qcow2" >"$dir/short.qcow2"
 	refused 'truncated' "$dir/short.qcow2" -hda "$dir/short.qcow2"
 	cp "$dir/b2.qcow2" "$dir/bits.qcow2"
 	printf '\200' | dd of="$dir/bits.qcow2" bs=1 seek=72 conv=notrunc 2>/dev/null
 	refused 'unknown bits' "$dir/bits.qcow2" -hda "$dir/bits.qcow2"
 fi
-rm -rf "$dir"/*.raw "$dir"/*.qcow2 "$dir"/*.plain "$dir/tree"
+rm -rf "$dir"/*.raw "$dir"/*.qcow2 "$dir"/*.vmdk "$dir"/*.plain "$dir/tree"
 finish

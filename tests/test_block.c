@@ -95,7 +95,7 @@ static void refused(const char *name, const struct block_options *o, int code, c
 START_TEST(sentences)
 {
 	struct block_options o = { .quiet = true }, ro = { .quiet = true, .readonly = true },
-			     odd = { .format = "vmdk" };
+			     odd = { .format = "odd" };
 	struct block_options raw = { .format = "raw" }, qcow2 = { .format = "qcow2" };
 	struct block *b, *c;
 	struct error e = { "" };
@@ -109,7 +109,7 @@ START_TEST(sentences)
 	ck_assert_int_eq(mkfifo(at("pipe"), 0600), 0);
 	refused("pipe", &ro, -EINVAL, "neither a file nor a disk");
 	make_raw("a", 1 << 20);
-	refused("a", &odd, -EINVAL, "format=vmdk");
+	refused("a", &odd, -EINVAL, "format=odd");
 	refused("a", &qcow2, -EINVAL, "no qcow2 image");
 	b = open_spec(at("a"), &raw, NULL);
 	refused("a", &o, -EBUSY, "is locked");
@@ -132,8 +132,8 @@ START_TEST(sentences)
 	refused("q", &o, -ENOENT, "is missing");
 	make_qcow2("q", 1 << 20, "q", "qcow2");
 	refused("q", &o, -ELOOP, "its own backing file");
-	make_qcow2("p", 1 << 20, "q2", NULL);
-	make_qcow2("q2", 1 << 20, "p", NULL);
+	make_qcow2("p", 1 << 20, "q2", "qcow2");
+	make_qcow2("q2", 1 << 20, "p", "qcow2");
 	refused("p", &o, -ELOOP, "its own backing file");
 	make_qcow2("j", 1 << 20, "json:{}", NULL);
 	refused("j", &o, -ENOTSUP, "no plain file");
@@ -164,7 +164,7 @@ START_TEST(chains)
 	for (i = 2; i <= BLOCK_DEPTH_MAX + 1; i++) {
 		snprintf(name, sizeof name, "d/%d", i);
 		snprintf(below, sizeof below, "%d", i - 1);
-		make_qcow2(name, 1 << 20, below, i % 2 ? "qcow2" : NULL);
+		make_qcow2(name, 1 << 20, below, "qcow2");
 	}
 	b = open_it("d/20", NULL);
 	ck_assert_int_eq(block_pread(b, 512, p, 512), 0);
@@ -179,6 +179,102 @@ START_TEST(chains)
 	block_close(b);
 	snprintf(name, sizeof name, "d/%d", BLOCK_DEPTH_MAX + 1);
 	refused(name, &o, -ELOOP, "in a chain");
+	end();
+}
+END_TEST
+
+/*
+ * A backing file without a format is raw, whatever a guest wrote into it, or refused; and options say what an image may name.
+ */
+START_TEST(backing_is_named_only)
+{
+	struct block_options o = { .quiet = true }, off = { .quiet = true, .no_backing = true };
+	char folder[200];
+	struct block *b;
+	u8 p[512];
+
+	begin();
+	make_raw("secret", 1 << 20);
+	b = open_it("secret", "raw");
+	ck_assert_int_eq(block_pwrite(b, 0, "secret", 6), 0);
+	block_close(b);
+	/* What a guest may leave on its raw disk. */
+	make_qcow2("disk", 1 << 20, "secret", "raw");
+	make_qcow2("a", 1 << 20, "disk", NULL);
+	refused("a", &o, -EINVAL, "does not say of which format");
+	make_qcow2("a", 1 << 20, "disk", "raw");
+	b = open_it("a", NULL);
+	ck_assert_int_eq(block_pread(b, 0, p, 512), 0);
+	ck_assert(!memcmp(p, "QFI\xfb", 4));
+	block_close(b);
+	make_qcow2("a", 1 << 20, "secret", NULL);
+	b = open_it("a", NULL);
+	ck_assert_int_eq(block_pread(b, 0, p, 512), 0);
+	ck_assert(!memcmp(p, "secret", 6));
+	block_close(b);
+	b = open_spec(at("a"), &off, NULL);
+	ck_assert_int_eq(block_pread(b, 0, p, 512), 0);
+	ck_assert(!p[0] && !p[511]);
+	block_close(b);
+	/* A folder, by any way into it or out of it. */
+	mkdir(at("d"), 0700);
+	mkdir(at("d2"), 0700);
+	make_raw("d/base", 65536);
+	make_raw("d2/base", 65536);
+	ck_assert_int_eq(symlink("../secret", at("d/link")), 0);
+	snprintf(folder, sizeof folder, "%s/d//", dir);
+	o.folder = folder;
+	make_qcow2("d/a", 1 << 20, "base", "raw");
+	block_close(open_spec(at("d/a"), &o, NULL));
+	make_qcow2("a", 1 << 20, "d2/../d/base", "raw");
+	block_close(open_spec(at("a"), &o, NULL));
+	make_qcow2("a", 1 << 20, "secret", "raw");
+	refused("a", &o, -EPERM, "which is not in");
+	make_qcow2("a", 1 << 20, "d2/base", "raw");
+	refused("a", &o, -EPERM, "which is not in");
+	make_qcow2("d/a", 1 << 20, "link", "raw");
+	refused("d/a", &o, -EPERM, "which is not in");
+	make_qcow2("d/a", 1 << 20, "gone", "raw");
+	refused("d/a", &o, -ENOENT, "is missing");
+	end();
+}
+END_TEST
+
+/* What qemu-img knows is not taken for raw, at either end of the file, nor made by a guest whose disk was. */
+START_TEST(other_formats)
+{
+	static const struct {
+		const char *format, *bytes;
+		int at, n; /* at < 0: before the end */
+	} marks[] = {
+		{ "vmdk", "KDMV", 0, 4 }, { "vmdk", "COWD", 0, 4 }, { "vmdk", "# Disk DescriptorFile\n", 0, 22 },
+		{ "vdi", "\x7f\x10\xda\xbe", 64, 4 }, { "vpc", "conectix", 0, 8 }, { "vpc", "conectix", -512, 8 },
+		{ "vhdx", "vhdxfile", 0, 8 }, { "qed", "QED", 0, 4 }, { "parallels", "WithoutFreeSpace", 0, 16 },
+		{ "luks", "LUKS\xba\xbe", 0, 6 }, { "dmg", "koly", -512, 4 }, { "bochs", "Bochs Virtual HD Image", 0, 22 },
+	};
+	struct block_options o = { .quiet = true };
+	char words[60];
+	struct block *b;
+	size_t i;
+
+	begin();
+	for (i = 0; i < ARRAY_SIZE(marks); i++) {
+		u64 where = (u64)(marks[i].at < 0 ? 65536 + marks[i].at : marks[i].at);
+
+		make_raw("a", 65536);
+		b = open_it("a", NULL);
+		ck_assert_int_eq(block_pwrite(b, where, marks[i].bytes, (size_t)marks[i].n), -EPERM);
+		ck_assert_int_eq(block_pwrite(b, where, marks[i].bytes, (size_t)marks[i].n - 2), 0);
+		block_close(b);
+		b = open_it("a", "raw");
+		ck_assert_int_eq(block_pwrite(b, where, marks[i].bytes, (size_t)marks[i].n), 0);
+		block_close(b);
+		snprintf(words, sizeof words, "looks like a %s image", marks[i].format);
+		refused("a", &o, -EINVAL, words);
+		snprintf(words, sizeof words, "qemu-img convert -f %s", marks[i].format);
+		refused("a", &o, -EINVAL, words);
+		block_close(open_it("a", "raw"));
+	}
 	end();
 }
 END_TEST
@@ -610,6 +706,8 @@ Suite *block_suite(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, sentences);
 	tcase_add_test(tc, chains);
+	tcase_add_test(tc, backing_is_named_only);
+	tcase_add_test(tc, other_formats);
 	tcase_add_loop_test(tc, asynchronous, 0, 4);
 	tcase_add_loop_test(tc, faults, 0, 2);
 	tcase_add_test(tc, told_once);

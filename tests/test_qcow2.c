@@ -195,9 +195,6 @@ START_TEST(sentences)
 	s = plain;
 	s.version = 4;
 	refused(&s, true, 0, "version 4");
-	s = plain;
-	s.backing = "x";
-	refused(&s, true, 0, "backing file");
 	refused(&plain, true, 60, "truncated");
 	refused(&plain, true, 100, "truncated");
 	refused(&plain, true, 65536 * 2, "truncated");

@@ -58,6 +58,9 @@ static struct block *open_image(struct guest *g, const struct node *n, const cha
 	struct block *b;
 	int rc;
 
+	o.no_backing = node_has(n, "no-backing");
+	o.folder = node_str(n, "backing-dir", NULL);
+	o.reconnect = (u32)node_u64(n, "reconnect-delay", 0) * 1000;
 	o.snapshot = snapshot ? !strcmp(snapshot, "on") : node_has(n->parent, "snapshot");
 	if (cache)
 		block_cache_parse(cache, &o.cache, NULL);

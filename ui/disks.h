@@ -22,15 +22,16 @@ struct guest_disks;
 
 /*
  * Properties of a node /guests/NAME/disks/ID:
- *   index (u64: 0 is xvda), file (str; absent: no medium), format (str: "raw" or "qcow2"; absent: looked up),
- *   media (str: "disk" or "cdrom"), cache (str), readonly, snapshot (flags), said (str: what the person wrote, for sentences).
+ *   index (u64: 0 is xvda), file (str; absent: no medium), format (str: "raw", "qcow2", ...; absent: looked up),
+ *   media (str: "disk" or "cdrom"), cache (str), readonly, snapshot, no-backing (flags), backing-dir (str: the only folder in
+ *   which images may name files), reconnect-delay (u64: seconds), said (str: what the person wrote, for sentences).
  */
 
 /* ---- the command line -------------------------------------------------------------------------------------------- */
 
 /*
  * Writes the node of one drive below guest ("disks" is made). spec: -drive's value, keys file, format, if, media, readonly,
- * cache, id, index, snapshot; a comma in a value is doubled. said: the option with its dash, "-drive file=x". The node in *out
+ * cache, id, index, snapshot, backing, backing-dir, reconnect-delay; a comma in a value is doubled. said: the option with its dash, "-drive file=x". The node in *out
  * (NULL is allowed). 0 or -errno with a sentence.
  */
 int disks_option_drive(struct node *guest, const char *spec, const char *said, struct node **out, struct error *e);

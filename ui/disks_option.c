@@ -12,7 +12,7 @@
 #include "ui/disks.h"
 
 struct drive {
-	char *file, *format, *media, *cache, *id, *index, *readonly, *snapshot, *interface;
+	char *file, *format, *media, *cache, *id, *index, *readonly, *snapshot, *interface, *backing, *folder, *reconnect;
 };
 
 struct key {
@@ -26,6 +26,8 @@ static const struct key keys[] = {
 	{ "readonly", offsetof(struct drive, readonly) }, { "read-only", offsetof(struct drive, readonly) },
 	{ "cache", offsetof(struct drive, cache) },       { "id", offsetof(struct drive, id) },
 	{ "index", offsetof(struct drive, index) },       { "snapshot", offsetof(struct drive, snapshot) },
+	{ "backing", offsetof(struct drive, backing) },   { "backing-dir", offsetof(struct drive, folder) },
+	{ "reconnect-delay", offsetof(struct drive, reconnect) },
 };
 
 static void drive_free(struct drive *d)
@@ -72,7 +74,7 @@ static int drive_parse(struct drive *d, const char *spec, const char *said, stru
 		if (i == ARRAY_SIZE(keys)) {
 			error_set(e, -EINVAL,
 				  "%s: '%.80s' is no property of a drive here: there are file, format, if, media, readonly, cache, "
-				  "id, index and snapshot (a comma in a name is doubled)",
+				  "id, index, snapshot, backing, backing-dir and reconnect-delay (a comma in a name is doubled)",
 				  said, word);
 			free(word);
 			return -EINVAL;
@@ -143,13 +145,15 @@ static int check_words(const struct drive *d, const char *said, bool *cdrom, str
 	*cdrom = d->media && !strcmp(d->media, "cdrom");
 	if (d->media && !*cdrom && strcmp(d->media, "disk"))
 		return error_set(e, -EINVAL, "%s: media=%.80s is neither disk nor cdrom", said, d->media);
-	if (d->format && strcmp(d->format, "raw") && strcmp(d->format, "qcow2"))
-		return error_set(e, -EINVAL, "%s: format=%.80s: there are raw and qcow2 (qemu-img convert makes one of them)", said,
-				 d->format);
+	if (d->format && !block_format_find(d->format))
+		return error_set(e, -EINVAL, "%s: format=%.80s: there are raw and qcow2, and those that qemu-nbd reads: vmdk, vdi, vpc, vhdx and so on",
+				 said, d->format);
 	if (d->cache && block_cache_parse(d->cache, &cache, &why))
 		return error_set(e, -EINVAL, "%s: %s", said, why.text);
 	if (!d->file && !*cdrom)
 		return error_set(e, -EINVAL, "%s: no file is given: name one, as in -drive file=disk.img", said);
+	if (d->reconnect && (strspn(d->reconnect, "0123456789") != strlen(d->reconnect) || !*d->reconnect || strlen(d->reconnect) > 5))
+		return error_set(e, -EINVAL, "%s: reconnect-delay=%.80s is no number of seconds up to 99999", said, d->reconnect);
 	if (d->file && !*d->file)
 		return error_set(e, -EINVAL, "%s: the file name is empty: give a path", said);
 	return 0;
@@ -165,13 +169,16 @@ static int write_node(struct node *n, const struct drive *d, u32 index, bool cdr
 	rc |= d->cache ? node_set_str(n, "cache", d->cache) : 0;
 	rc |= readonly || cdrom ? node_set_flag(n, "readonly") : 0;
 	rc |= d->snapshot ? node_set_str(n, "snapshot", d->snapshot) : 0;
+	rc |= d->backing && !strcmp(d->backing, "off") ? node_set_flag(n, "no-backing") : 0;
+	rc |= d->folder ? node_set_str(n, "backing-dir", d->folder) : 0;
+	rc |= d->reconnect ? node_set_u64(n, "reconnect-delay", strtoul(d->reconnect, NULL, 10)) : 0;
 	return rc | node_set_str(n, "said", said);
 }
 
 static int make_node(struct node *guest, const struct drive *d, const char *said, struct node **out, struct error *e)
 {
 	struct node *disks = node_make(guest, "disks"), *n;
-	bool cdrom = false, readonly = false, snapshot;
+	bool cdrom = false, readonly = false, snapshot, backing;
 	char name[8];
 	const char *id = d->id;
 	u32 index = 0;
@@ -182,6 +189,7 @@ static int make_node(struct node *guest, const struct drive *d, const char *said
 	rc = check_words(d, said, &cdrom, e);
 	rc = rc ? rc : parse_switch(said, "readonly", d->readonly, &readonly, e);
 	rc = rc ? rc : parse_switch(said, "snapshot", d->snapshot, &snapshot, e);
+	rc = rc ? rc : parse_switch(said, "backing", d->backing, &backing, e);
 	rc = rc ? rc : find_index(disks, d, said, &index, e);
 	if (rc)
 		return rc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Disks of the host: which nodes an open disk is made of, and the synchronous calls. The threads are in block_queue.c.
+ * Disks of the host: their lives, and the synchronous calls. What an open disk is made of is in block_open.c, the threads are in
+ * block_queue.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -29,160 +30,6 @@ const char *block_cache_name(enum block_cache cache)
 	return cache_names[cache];
 }
 
-/* ---- opening ---- */
-
-static int open_below(const char *spec, bool readonly, const struct block_options *o, const struct block_chain *chain,
-		      struct block_node **out, struct error *e)
-{
-	int rc;
-
-	if (block_is_nbd(spec)) {
-		rc = block_nbd_open(spec, readonly, o->threads ? o->threads : BLOCK_THREADS, o->patience, out, e);
-		if (!rc)
-			(*out)->nosync = o->cache == BLOCK_UNSAFE;
-		return rc;
-	}
-	if (!strncmp(spec, "file:", 5))
-		spec += 5;
-	return block_file_open(spec, readonly, o->cache, chain, out, e);
-}
-
-struct backing_env {
-	struct block_options o;
-	struct block_chain chain;
-};
-
-static int open_format(struct block_node *file, const char *format, bool readonly, struct backing_env *env,
-		       bool *guessed, struct block_node **out, struct error *e);
-
-/* The directory of above and the name behind it, unless the name stands for itself. NULL: no memory. */
-static char *backing_path(const char *above, const char *name)
-{
-	size_t dir = os_path_is_absolute(name) ? 0 : (size_t)(os_path_last(above) - above), n = strlen(name);
-	char *path = malloc(dir + n + 1);
-
-	if (path) {
-		memcpy(path, above, dir);
-		memcpy(path + dir, name, n + 1);
-	}
-	return path;
-}
-
-static int open_backing(void *opaque, const char *above, const char *name, const char *format, struct block_node **out,
-			struct error *e)
-{
-	struct backing_env *up = opaque, env = *up;
-	struct error why = { "" };
-	size_t colon = strcspn(name, ":/");
-	struct block_node *file;
-	char *path;
-	int rc;
-
-	if (!strncmp(name, "file:", 5))
-		name += 5;
-	else if (name[colon] == ':' && colon > 1)
-		return error_set(e, -ENOTSUP,
-				 "%.200s: its backing file '%.200s' is no plain file; qemu-img rebase can name one",
-				 above, name);
-	if (up->chain.depth >= BLOCK_DEPTH_MAX)
-		return error_set(e, -ELOOP,
-				 "%.300s: more than %u backing files in a chain; qemu-img rebase makes it shorter",
-				 above, BLOCK_DEPTH_MAX);
-	path = backing_path(above, name);
-	if (!path)
-		return error_set(e, -ENOMEM, "%.300s: the host is out of memory", above);
-	/* Backing files are read through the page cache whatever the image itself does. */
-	rc = block_file_open(path, true, BLOCK_WRITEBACK, &up->chain, &file, &why);
-	if (rc == -ENOENT)
-		error_set(
-			e, rc,
-			"%.200s: its backing file %.200s is missing; put it there, or qemu-img rebase -u names another",
-			above, path);
-	else if (rc)
-		error_set(e, rc, "%.120s: its backing file cannot be used: %.360s", above, why.text);
-	free(path);
-	if (rc)
-		return rc;
-	file->quiet = env.o.quiet;
-	file->quit = env.o.quit;
-	env.chain = (struct block_chain){ &up->chain, file->dev, file->ino, up->chain.depth + 1 };
-	return open_format(file, format, true, &env, NULL, out, e);
-}
-
-/* The format over file; file is closed on failure. guessed: set when raw was; NULL for a backing file. */
-static int open_format(struct block_node *file, const char *format, bool readonly, struct backing_env *env,
-		       bool *guessed, struct block_node **out, struct error *e)
-{
-	bool is_qcow2 = format && !strcmp(format, "qcow2");
-	u8 first[4];
-	int rc = 0;
-
-	if (!format) {
-		rc = node_read(file, 0, first, sizeof first);
-		if (rc)
-			error_set(e, rc, "%.300s: cannot read it: %s", file->name, strerror(-rc));
-		is_qcow2 = !rc && qcow2_probe(first, sizeof first);
-		if (!rc && !is_qcow2 && guessed)
-			*guessed = true;
-	} else if (!is_qcow2 && strcmp(format, "raw")) {
-		rc = error_set(e, -EINVAL, "%.300s: format=%.100s is not known; use raw or qcow2", file->name, format);
-	}
-	if (rc) {
-		node_close(file);
-		return rc;
-	}
-	if (is_qcow2)
-		return qcow2_open(file, readonly, open_backing, env, out, e);
-	/* Part of a sector at the end counts as one. */
-	if (!file->fixed)
-		file->size = ALIGN_UP(file->size, 512);
-	*out = file;
-	return 0;
-}
-
-static int open_nodes(struct block *b, const char *spec, struct error *e)
-{
-	const struct block_options *o = &b->options;
-	bool readonly = o->readonly || o->snapshot;
-	struct backing_env env = { *o, { NULL, 0, 0, 1 } };
-	struct block_node *n, *top;
-	int rc = open_below(spec, readonly, o, NULL, &n, e);
-
-	if (rc)
-		return rc;
-	env.chain.dev = n->dev;
-	env.chain.ino = n->ino;
-	n->quiet = o->quiet;
-	n->quit = o->quit;
-	if (o->faults) {
-		rc = block_filter_open(n, o->faults, &top, e);
-		if (rc) {
-			node_close(n);
-			return rc;
-		}
-		n = top;
-	}
-	rc = open_format(n, o->format, readonly, &env, &b->guessed, &top, e);
-	if (rc)
-		return rc;
-	b->node = top;
-	b->format = !strcmp(top->ops->name, "qcow2") ? "qcow2" : "raw";
-	b->backing = top->backing ? top->backing->name : NULL;
-	if (o->snapshot && !o->readonly) {
-		rc = block_overlay_open(b->node, &top, e);
-		if (rc)
-			return rc;
-		b->node = top;
-	}
-	if (o->faults_above) {
-		rc = block_filter_open(b->node, o->faults_above, &top, e);
-		if (rc)
-			return rc;
-		b->node = top;
-	}
-	return 0;
-}
-
 struct block *block_open(const char *spec, const struct block_options *o, struct poll_set *ps, int *code,
 			 struct error *e)
 {
@@ -197,14 +44,15 @@ struct block *block_open(const char *spec, const struct block_options *o, struct
 		return NULL;
 	}
 	b->options = *o;
-	b->options.format = NULL; /* the caller's string is not kept */
+	b->options.format = b->options.folder = NULL; /* the caller's strings are not kept */
 	rc = block_queue_init(b, ps);
 	if (rc)
 		error_set(e, rc, "%.300s: the host is out of memory or of descriptors", spec);
 	if (!rc) {
 		b->options.format = o->format;
-		rc = open_nodes(b, spec, e);
-		b->options.format = NULL;
+		b->options.folder = o->folder;
+		rc = block_open_nodes(b, spec, e);
+		b->options.format = b->options.folder = NULL;
 	}
 	if (code)
 		*code = rc;
@@ -272,18 +120,25 @@ void block_describe(const struct block *b, char *s, size_t n)
  */
 static int guard(struct block *b, u64 off, const struct block_slice *s)
 {
-	u8 first[4];
-	struct block_slice part;
-	int rc;
+	u8 ends[2][BLOCK_PROBE];
+	u64 at[2] = { 0, block_probe_tail(b->node->size) };
+	u32 i;
 
-	if (!b->guessed || off >= sizeof first || !s->len)
+	if (!b->guessed || (off >= BLOCK_PROBE && off + s->len <= at[1]))
 		return 0;
-	rc = node_read(b->node, 0, first, sizeof first);
-	if (rc)
-		return rc;
-	part = slice_cut(s, 0, MIN(s->len, sizeof first - off));
-	slice_get(&part, first + off);
-	return qcow2_probe(first, sizeof first) ? -EPERM : 0;
+	for (i = 0; i < 2; i++) {
+		u64 from = MAX(off, at[i]), to = MIN(off + s->len, at[i] + BLOCK_PROBE);
+		struct block_slice part;
+		int rc = node_read(b->node, at[i], ends[i], BLOCK_PROBE);
+
+		if (rc)
+			return rc;
+		if (from >= to)
+			continue;
+		part = slice_cut(s, from - off, to - from);
+		slice_get(&part, ends[i] + (from - at[i]));
+	}
+	return block_probe(ends[0], ends[1]) ? -EPERM : 0;
 }
 
 static int check(const struct block *b, enum block_op op, u64 off, u64 len)

@@ -25,7 +25,10 @@ enum block_cache {
 };
 
 struct block_options {
-	const char *format; /* "raw", "qcow2", or NULL: looked up in the image, with a warning when raw is guessed */
+	/* "raw", "qcow2", one that qemu-nbd reads ("vmdk"), or NULL: looked up in the image, with a warning when raw is guessed */
+	const char *format;
+	bool no_backing;    /* an image's backing file is not opened: what it does not have itself reads as zeros */
+	const char *folder; /* images may name files in this folder only, and below; NULL: any */
 	bool readonly;
 	bool snapshot; /* the image is only read; writes go to an unlinked temporary file and are thrown away */
 	bool quiet;    /* no warnings on stderr; otherwise of a guessed format, and once of each way the host's disk fails */
@@ -33,6 +36,7 @@ struct block_options {
 	u32 threads;                       /* 0: BLOCK_THREADS */
 	const volatile int *quit;          /* not 0: opening ends at once; NULL: nobody says so */
 	u32 patience;                      /* ms an NBD server may say nothing; 0: 30 seconds */
+	u32 reconnect;                     /* ms a request waits for an NBD server that is gone; 0: it fails at once */
 	struct block_faults *faults;       /* of tests: injected below the format, at the host's file */
 	struct block_faults *faults_above; /* of tests: injected above it, as a guest would see them */
 };
@@ -95,8 +99,10 @@ const char *block_cache_name(enum block_cache cache);
 u64 block_size(const struct block *b); /* bytes */
 u32 block_sector_size(
 	const struct block *b); /* bytes a request should be a multiple of, for speed or at all: 512 or 4096 */
+/* Our own copy of a format's name: "raw" or one of those that qemu-img has. NULL: there is none such. */
+const char *block_format_find(const char *name);
 bool block_readonly(const struct block *b);
-/* "raw" or "qcow2". */
+/* "raw", "qcow2", ... */
 const char *block_format(const struct block *b);
 /* One line for a monitor: file, format, backing file, cache mode. Always terminated. */
 void block_describe(const struct block *b, char *s, size_t n);

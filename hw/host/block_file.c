@@ -429,6 +429,15 @@ int block_file_open(const char *path, bool readonly, enum block_cache cache, con
 	return 0;
 }
 
+char *block_file_real(const char *path)
+{
+#ifdef _WIN32
+	return _fullpath(NULL, path, 0);
+#else
+	return realpath(path, NULL);
+#endif
+}
+
 int block_file_temp(struct block_node **out, struct error *e)
 {
 	char dir[304];

@@ -66,6 +66,7 @@ struct block_node {
 	bool readonly;
 	bool fixed;                 /* cannot grow: a host disk, an NBD export */
 	bool nosync;                /* cache=unsafe */
+	bool remote;                /* somebody else answers, or does not: not to be called on the execution thread */
 	bool quiet;                 /* no warnings */
 	const volatile int *quit;   /* not NULL and not 0: opening ends with -EINTR */
 	u64 dev, ino;               /* of a file; 0 when there are none */
@@ -101,13 +102,33 @@ int block_file_open(const char *path, bool readonly, enum block_cache cache, con
 int block_file_lock(int fd, bool writer);
 /* An unlinked temporary file. */
 int block_file_temp(struct block_node **out, struct error *e);
-/* NBD through libnbd; patience: ms, 0: as block.h says. block_is_nbd() says whether a spec means it. */
+/* Where path leads when links are followed; the caller frees it. NULL: nowhere. */
+char *block_file_real(const char *path);
+
+struct block_nbd_options {
+	bool readonly;
+	u32 connections, patience, reconnect; /* ms as in block.h */
+	const volatile int *quit;  /* as in block.h */
+	const char *format;        /* not NULL: spec is a file, and a qemu-nbd of ours reads this format */
+};
+
+/* NBD through libnbd. block_is_nbd() says whether a spec means it. */
 bool block_is_nbd(const char *spec);
-int block_nbd_open(const char *spec, bool readonly, u32 connections, u32 patience, struct block_node **out, struct error *e);
+int block_nbd_open(const char *spec, const struct block_nbd_options *o, struct block_node **out, struct error *e);
 /* Takes what is written into a temporary file; base is closed with it. */
 int block_overlay_open(struct block_node *base, struct block_node **out, struct error *e);
 /* Passes to below what faults let pass; below is closed with it. */
 int block_filter_open(struct block_node *below, struct block_faults *faults, struct block_node **out, struct error *e);
+
+#define BLOCK_PROBE 512u /* bytes at either end of an image that may say what it is */
+
+/* The name for qemu-img of the format that the first and last bytes are of; NULL: of none. */
+const char *block_probe(const u8 first[BLOCK_PROBE], const u8 last[BLOCK_PROBE]);
+/* Where the last bytes begin. */
+INLINE u64 block_probe_tail(u64 size)
+{
+	return size > BLOCK_PROBE ? size - BLOCK_PROBE : 0;
+}
 
 /* Opens the backing file of the image called above: path as it stands there, format or NULL. */
 typedef int block_backing_fn(void *opaque, const char *above, const char *path, const char *format,
@@ -115,7 +136,7 @@ typedef int block_backing_fn(void *opaque, const char *above, const char *path, 
 
 /* True when the first bytes of an image are those of qcow2, whatever version. */
 bool qcow2_probe(const u8 *p, size_t n);
-/* qcow2 over file, which is closed with it, on failure too. backing NULL: images with backing files are refused. */
+/* qcow2 over file, which is closed with it, on failure too. backing NULL: what would be read from one is zeros. */
 int qcow2_open(struct block_node *file, bool readonly, block_backing_fn *backing, void *opaque, struct block_node **out,
 	       struct error *e);
 

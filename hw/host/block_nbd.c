@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Disks of an NBD server, through libnbd. Left out: coming back to a server that went away, or that said nothing for
- * too long (requests then fail with -EIO).
+ * Disks of an NBD server, through libnbd: each request has a connection to itself, several at once where the server allows it. A
+ * server that went away, or said nothing for too long, is asked for again: once a second, and for reconnect milliseconds by
+ * requests that are waiting (QEMU's reconnect-delay).
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "config.h"
 #include "hw/host/block_impl.h"
@@ -25,7 +27,7 @@ bool block_is_nbd(const char *spec)
 
 #if !HAVE_NBD
 
-int block_nbd_open(const char *spec, bool readonly, u32 connections, u32 patience, struct block_node **out, struct error *e)
+int block_nbd_open(const char *spec, const struct block_nbd_options *o, struct block_node **out, struct error *e)
 {
 	return error_set(e, -ENOTSUP,
 			 "%.300s: this program was built without NBD; install libnbd (Debian: libnbd-dev), configure "
@@ -35,21 +37,33 @@ int block_nbd_open(const char *spec, bool readonly, u32 connections, u32 patienc
 
 #else
 
-#include <libnbd.h>
+#include "hw/host/block_nbd.h"
 
 #define CONNECTIONS_MAX 8
-#define PIECE (1u << 20) /* bytes a request: what every server takes */
-#define PATIENCE 30000u  /* ms that a server may say nothing while it is asked */
+#define PIECE (1u << 20)     /* bytes a request: what every server takes */
+#define PATIENCE 30000u      /* ms that a server may say nothing while it is asked */
+#define AGAIN 1000000000ull /* ns between attempts to reach one that is gone */
 
 struct nbd {
 	struct block_node node;
-	char *spec;
+	struct nbd_server server;
+	u32 reconnect; /* ms */
+	bool can_flush, can_trim, can_zero;
 	pthread_mutex_t lock;
 	pthread_cond_t turn;
-	struct nbd_handle *idle[CONNECTIONS_MAX]; /* connections that nobody uses now; NULL: one that was given up */
+	/* Under lock. */
+	struct nbd_handle *idle[CONNECTIONS_MAX]; /* connections that nobody uses now; NULL: one that is to be made anew */
 	u32 nidle;
-	u32 patience;
-	bool can_flush, can_trim, can_zero;
+	u64 tried;   /* host time of the last attempt to make one anew */
+	bool gone;   /* and a person was told */
+	bool failed; /* a flush failed: what the server was to keep may be lost, and no later one can know */
+};
+
+struct command {
+	enum block_op op;
+	u8 *p; /* of READ and WRITE */
+	u64 off, len;
+	u32 flags;
 };
 
 static struct nbd *nbd_of(struct block_node *n)
@@ -85,61 +99,167 @@ static int failure(void)
 	return err == ENOSPC || err == EPERM || err == EROFS || err == ENOMEM ? -err : -EIO;
 }
 
-/*
- * Waits for a request on *h. A server that says nothing would hold the guest, and us with it, for ever: its connection is
- * given up, and *h is NULL.
- */
-static int finish(struct nbd *d, struct nbd_handle **h, i64 cookie)
+static i64 issue(struct nbd_handle *h, const struct command *c)
 {
-	int rc = cookie < 0 ? -1 : 0;
+	switch (c->op) {
+	case BLOCK_READ:
+		return nbd_aio_pread(h, c->p, (size_t)c->len, c->off, NBD_NULL_COMPLETION, 0);
+	case BLOCK_WRITE:
+		return nbd_aio_pwrite(h, c->p, (size_t)c->len, c->off, NBD_NULL_COMPLETION, 0);
+	case BLOCK_WRITE_ZEROES:
+		return nbd_aio_zero(h, c->len, c->off, NBD_NULL_COMPLETION, c->flags & BLOCK_UNMAP ? 0 : LIBNBD_CMD_FLAG_NO_HOLE);
+	case BLOCK_DISCARD:
+		return nbd_aio_trim(h, c->len, c->off, NBD_NULL_COMPLETION, 0);
+	default:
+		return nbd_aio_flush(h, NBD_NULL_COMPLETION, 0);
+	}
+}
+
+/* Tells a person, once each time, that the server is gone, or there again. */
+static void tell(struct nbd *d, bool gone, const char *why)
+{
+	bool news;
+
+	pthread_mutex_lock(&d->lock);
+	news = d->gone != gone;
+	d->gone = gone;
+	pthread_mutex_unlock(&d->lock);
+	if (!news || d->node.quiet)
+		return;
+	if (gone)
+		msg_warn("%.300s: the NBD server %s: the guest gets errors until it is there again", d->server.spec, why);
+	else
+		msg_warn("%.300s: the NBD server is there again", d->server.spec);
+}
+
+/* Does a command on *h, which is NULL afterwards when the connection is no more. */
+static int command(struct nbd *d, struct nbd_handle **h, const struct command *c)
+{
+	u64 started = host_now();
+	i64 cookie = issue(*h, c);
+	int rc = cookie < 0 ? -1 : 0, alive;
 
 	while (!rc) {
 		rc = nbd_aio_command_completed(*h, (u64)cookie);
 		if (rc)
 			break;
-		rc = nbd_poll(*h, (int)d->patience);
-		if (!rc) {
-			msg_warn("%.300s: the server has said nothing for %u ms: it is not asked any more", d->spec, d->patience);
-			nbd_close(*h);
+		alive = nbd_connection_poll(&d->server, *h, started, d->server.patience);
+		if (!alive) {
+			tell(d, true, "says nothing any more");
+			nbd_connection_drop(&d->server, *h);
 			*h = NULL;
 			return -EIO;
 		}
-		rc = MIN(rc, 0);
+		rc = MIN(alive, 0);
 	}
-	return rc < 0 ? failure() : 0;
+	rc = rc < 0 ? failure() : 0;
+	if (nbd_aio_is_ready(*h) <= 0) {
+		tell(d, true, "has gone away");
+		nbd_connection_drop(&d->server, *h);
+		*h = NULL;
+		rc = rc ? -EIO : 0;
+	}
+	return rc;
+}
+
+/* Whether it is time for another attempt; then this is it. */
+static bool may_try(struct nbd *d)
+{
+	u64 now = host_now();
+	bool yes;
+
+	pthread_mutex_lock(&d->lock);
+	yes = now - d->tried >= AGAIN;
+	if (yes)
+		d->tried = now;
+	pthread_mutex_unlock(&d->lock);
+	return yes;
+}
+
+/* A new connection for a request that began at started, or NULL. The image of a qemu-nbd of ours is not opened a second time. */
+static struct nbd_handle *come_back(struct nbd *d, u64 started)
+{
+	static const struct timespec slice = { 0, NBD_SLICE * 1000000l };
+	u64 end = started + (u64)d->reconnect * 1000000;
+
+	while (!d->server.format && !(d->server.quit && *d->server.quit)) {
+		u64 now = host_now();
+		struct nbd_handle *h = NULL;
+
+		if (may_try(d))
+			h = nbd_connection(&d->server, MIN(d->server.patience, now < end ? (u32)((end - now) / 1000000) + 1000 : 1000), NULL);
+		if (h && nbd_get_size(h) != (i64)d->node.size) {
+			tell(d, true, "came back with another disk");
+			nbd_connection_drop(&d->server, h);
+			h = NULL;
+		}
+		if (h) {
+			tell(d, false, NULL);
+			return h;
+		}
+		if (host_now() >= end)
+			break;
+		nanosleep(&slice, NULL);
+	}
+	return NULL;
+}
+
+static int run(struct nbd *d, const struct command *c)
+{
+	u64 started = host_now();
+	struct nbd_handle *h = take(d);
+	int rc = -EIO;
+
+	for (;;) {
+		if (!h)
+			h = come_back(d, started);
+		if (!h)
+			break;
+		rc = command(d, &h, c);
+		/* What the server answered is an answer; what it did not is asked again. */
+		if (!rc || h || host_now() - started >= (u64)d->reconnect * 1000000)
+			break;
+	}
+	give(d, h);
+	return rc;
 }
 
 static int move(struct block_node *n, bool write_it, u64 off, const struct block_slice *s)
 {
-	struct nbd *d = nbd_of(n);
-	struct nbd_handle *h = take(d);
 	u8 *bounce = NULL;
 	u64 done = 0;
-	int rc = h ? 0 : -EIO;
+	int rc = 0;
 
 	while (!rc && done < s->len) {
 		struct block_slice part = slice_cut(s, done, MIN(s->len - done, PIECE));
-		u8 *p = slice_flat(&part);
+		struct command c = { write_it ? BLOCK_WRITE : BLOCK_READ, slice_flat(&part), off + done, part.len, 0 };
 
-		if (!p) {
+		if (!c.p) {
 			if (!bounce && !(bounce = malloc(PIECE))) {
 				rc = -ENOMEM;
 				break;
 			}
-			p = bounce;
+			c.p = bounce;
 			if (write_it)
-				slice_get(&part, p);
+				slice_get(&part, bounce);
 		}
-		rc = finish(d, &h,
-			    write_it ? nbd_aio_pwrite(h, p, (size_t)part.len, off + done, NBD_NULL_COMPLETION, 0)
-				     : nbd_aio_pread(h, p, (size_t)part.len, off + done, NBD_NULL_COMPLETION, 0));
-		if (!rc && !write_it && p == bounce)
-			slice_put(&part, p);
+		rc = run(nbd_of(n), &c);
+		if (!rc && !write_it && c.p == bounce)
+			slice_put(&part, bounce);
 		done += part.len;
 	}
-	give(d, h);
 	free(bounce);
 	return rc;
+}
+
+static bool has_failed(struct nbd *d)
+{
+	bool failed;
+
+	pthread_mutex_lock(&d->lock);
+	failed = d->failed;
+	pthread_mutex_unlock(&d->lock);
+	return failed;
 }
 
 /* The last bytes of an export that is no multiple of 512 are not there. */
@@ -158,62 +278,58 @@ static int nbd_node_read(struct block_node *n, u64 off, const struct block_slice
 
 static int nbd_node_write(struct block_node *n, u64 off, const struct block_slice *s)
 {
+	if (has_failed(nbd_of(n)))
+		return -EIO;
 	return off + s->len > n->size ? -ENOSPC : move(n, true, off, s);
 }
 
 static int nbd_node_flush(struct block_node *n)
 {
 	struct nbd *d = nbd_of(n);
-	struct nbd_handle *h;
 	int rc;
 
 	if (!d->can_flush || n->nosync || n->readonly)
 		return 0;
+	if (has_failed(d))
+		return -EIO;
 	/* With several connections the server has promised that a flush on one is good for all. */
-	h = take(d);
-	rc = h ? finish(d, &h, nbd_aio_flush(h, NBD_NULL_COMPLETION, 0)) : -EIO;
-	give(d, h);
+	rc = run(d, &(struct command){ .op = BLOCK_FLUSH });
+	if (rc) {
+		pthread_mutex_lock(&d->lock);
+		d->failed = true;
+		pthread_mutex_unlock(&d->lock);
+	}
+	return rc;
+}
+
+/* In pieces that a server can do in the time it has. */
+static int in_pieces(struct nbd *d, enum block_op op, u64 off, u64 len, u32 flags)
+{
+	int rc = has_failed(d) ? -EIO : 0;
+
+	while (!rc && len) {
+		struct command c = { op, NULL, off, MIN(len, 1u << 30), flags };
+
+		rc = run(d, &c);
+		off += c.len;
+		len -= c.len;
+	}
 	return rc;
 }
 
 static int nbd_node_zero(struct block_node *n, u64 off, u64 len, u32 flags)
 {
 	struct nbd *d = nbd_of(n);
-	struct nbd_handle *h;
-	int rc;
 
-	if (!d->can_zero)
-		return node_write_zeros(n, off, len);
-	h = take(d);
-	rc = h ? 0 : -EIO;
-	while (!rc && len) {
-		u64 k = MIN(len, 1u << 30);
-
-		rc = finish(d, &h, nbd_aio_zero(h, k, off, NBD_NULL_COMPLETION, flags & BLOCK_UNMAP ? 0 : LIBNBD_CMD_FLAG_NO_HOLE));
-		off += k;
-		len -= k;
-	}
-	give(d, h);
-	return rc;
+	return d->can_zero ? in_pieces(d, BLOCK_WRITE_ZEROES, off, len, flags) : node_write_zeros(n, off, len);
 }
 
 static int nbd_node_discard(struct block_node *n, u64 off, u64 len)
 {
 	struct nbd *d = nbd_of(n);
-	struct nbd_handle *h;
 
-	if (!d->can_trim)
-		return 0;
-	h = take(d);
-	while (h && len) {
-		u64 k = MIN(len, 1u << 30);
-
-		if (finish(d, &h, nbd_aio_trim(h, k, off, NBD_NULL_COMPLETION, 0)))
-			break; /* a hint */
-		off += k;
-		len -= k;
-	}
-	give(d, h);
+	if (d->can_trim)
+		in_pieces(d, BLOCK_DISCARD, off, len, 0); /* a hint */
 	return 0;
 }
 
@@ -236,7 +352,8 @@ static void nbd_node_close(struct block_node *n)
 	}
 	pthread_mutex_destroy(&d->lock);
 	pthread_cond_destroy(&d->turn);
-	free(d->spec);
+	free(d->server.spec);
+	free(d->server.format);
 	free(d);
 }
 
@@ -245,79 +362,20 @@ static const struct block_node_ops nbd_ops = {
 	nbd_node_zero, nbd_node_discard, nbd_node_resize, nbd_node_close,
 };
 
-/* QEMU's own form: nbd:HOST:PORT or nbd:unix:PATH, and :exportname=NAME behind. rest is cut up. */
-static int connect_qemu(struct nbd_handle *h, char *rest)
-{
-	char *name = strstr(rest, ":exportname="), *port;
-
-	if (name) {
-		*name = 0;
-		if (nbd_set_export_name(h, name + strlen(":exportname=")))
-			return -1;
-	}
-	if (!strncmp(rest, "unix:", 5))
-		return nbd_aio_connect_unix(h, rest + 5);
-	port = strrchr(rest, ':');
-	if (!port)
-		return nbd_aio_connect_tcp(h, *rest ? rest : "localhost", "10809");
-	*port++ = 0;
-	if (*rest == '[' && rest[strlen(rest) - 1] == ']') { /* an IPv6 address */
-		rest[strlen(rest) - 1] = 0;
-		rest++;
-	}
-	return nbd_aio_connect_tcp(h, *rest ? rest : "localhost", *port ? port : "10809");
-}
-
-static struct nbd_handle *connect_one(const char *spec, u32 patience, struct error *e)
-{
-	struct nbd_handle *h = nbd_create();
-	char *copy = strdup(spec);
-	const char *why = "it hung up";
-	int rc = -1;
-
-	if (h && copy) {
-		if (!strncmp(spec, "nbd:", 4) && strncmp(spec, "nbd://", 6))
-			rc = connect_qemu(h, copy + 4);
-		else
-			rc = nbd_aio_connect_uri(h, spec);
-	}
-	while (!rc && nbd_aio_is_connecting(h) > 0) {
-		rc = nbd_poll(h, (int)patience);
-		if (!rc) {
-			error_set(e, -EIO, "%.200s: the NBD server there has said nothing for %u ms: see what it does", spec, patience);
-			nbd_close(h);
-			free(copy);
-			return NULL;
-		}
-		rc = MIN(rc, 0);
-	}
-	if (rc)
-		why = h ? nbd_get_error() : "out of memory";
-	else if (nbd_aio_is_ready(h) <= 0)
-		rc = -1;
-	if (rc) {
-		error_set(e, -EIO, "%.200s: no NBD server answers so: %.250s", spec, why ? why : "it cannot be connected to");
-		nbd_close(h);
-		h = NULL;
-	}
-	free(copy);
-	return h;
-}
-
 static int ask(struct nbd *d, struct nbd_handle *h, bool readonly, struct error *e)
 {
 	i64 size = nbd_get_size(h), least = nbd_get_block_size(h, LIBNBD_SIZE_MINIMUM);
 
 	if (size < 0)
-		return error_set(e, -EIO, "%.200s: the server does not say how large it is: %.200s", d->spec,
+		return error_set(e, -EIO, "%.200s: the server does not say how large it is: %.200s", d->server.spec,
 				 nbd_get_error());
 	if (!readonly && nbd_is_read_only(h) > 0)
 		return error_set(e, -EROFS,
 				 "%.300s: the server offers it for reading only; use readonly=on or snapshot=on",
-				 d->spec);
+				 d->server.spec);
 	if (least > 4096)
 		return error_set(e, -ENOTSUP, "%.300s: the server wants blocks of %lld bytes, and 4096 are the most",
-				 d->spec, (long long)least);
+				 d->server.spec, (long long)least);
 	d->node.size = (u64)size;
 	d->node.sector = least > 512 ? 4096 : 512;
 	d->can_flush = nbd_can_flush(h) > 0;
@@ -326,39 +384,45 @@ static int ask(struct nbd *d, struct nbd_handle *h, bool readonly, struct error 
 	return 0;
 }
 
-int block_nbd_open(const char *spec, bool readonly, u32 connections, u32 patience, struct block_node **out, struct error *e)
+int block_nbd_open(const char *spec, const struct block_nbd_options *o, struct block_node **out, struct error *e)
 {
 	struct nbd *d = calloc(1, sizeof *d);
+	u32 most = o->format ? 1 : MIN(o->connections, CONNECTIONS_MAX);
 	struct nbd_handle *h;
 	int rc;
 
-	if (!d || !(d->spec = strdup(spec))) {
+	if (!d || !(d->server.spec = strdup(spec)) || (o->format && !(d->server.format = strdup(o->format)))) {
+		if (d)
+			free(d->server.spec);
 		free(d);
 		return error_set(e, -ENOMEM, "%.300s: the host is out of memory", spec);
 	}
 	d->node.ops = &nbd_ops;
-	d->node.name = d->spec;
-	d->node.readonly = readonly;
+	d->node.name = d->server.spec;
+	d->node.readonly = d->server.readonly = o->readonly;
 	d->node.fixed = true;
-	d->patience = patience ? patience : PATIENCE;
+	d->node.remote = true;
+	d->server.patience = o->patience ? o->patience : PATIENCE;
+	d->server.quit = o->quit;
+	d->reconnect = o->reconnect;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->turn, NULL);
-	h = connect_one(spec, d->patience, e);
+	h = nbd_connection(&d->server, d->server.patience, e);
 	rc = h ? 0 : -EIO;
 	if (h)
 		d->idle[d->nidle++] = h;
 	if (!rc)
-		rc = ask(d, h, readonly, e);
+		rc = ask(d, h, o->readonly, e);
 	if (rc) {
 		nbd_node_close(&d->node);
 		return rc;
 	}
 	/* A connection a thread, where the server says that they see one disk; fewer do too. */
-	while (nbd_can_multi_conn(h) > 0 && d->nidle < MIN(connections, CONNECTIONS_MAX)) {
-		struct nbd_handle *more = connect_one(spec, d->patience, NULL);
+	while (nbd_can_multi_conn(h) > 0 && d->nidle < most) {
+		struct nbd_handle *more = nbd_connection(&d->server, d->server.patience, NULL);
 
 		if (!more || nbd_get_size(more) != (i64)d->node.size) {
-			nbd_close(more);
+			nbd_connection_drop(&d->server, more);
 			break;
 		}
 		d->idle[d->nidle++] = more;

@@ -47,6 +47,13 @@ struct block {
 /* Runs one operation here and now. flags: BLOCK_FUA, BLOCK_UNMAP. s has the length, and the memory of reads and writes. */
 int block_run(struct block *b, enum block_op op, u32 flags, u64 off, struct block_slice s);
 
+/* ---- block_open.c ---- */
+
+/* Opens b->node and what is below it, by b->options. 0, or -errno with a sentence; what is open is closed with b. */
+int block_open_nodes(struct block *b, const char *spec, struct error *e);
+
+/* ---- block_queue.c ---- */
+
 int block_queue_init(struct block *b, struct poll_set *ps);
 /* Waits for everything and ends the threads. */
 void block_queue_end(struct block *b);

@@ -273,15 +273,13 @@ static int open_backing(struct qcow2 *q, struct header *h, block_backing_fn *bac
 {
 	int rc;
 
-	if (!h->backing_offset)
+	if (!h->backing_offset || !backing)
 		return 0;
 	h->backing_name = malloc((size_t)h->backing_size + 1);
 	if (!h->backing_name)
 		return error_set(e, -ENOMEM, "%.300s: the host is out of memory", q->name);
 	memcpy(h->backing_name, h->p + h->backing_offset, h->backing_size);
 	h->backing_name[h->backing_size] = 0;
-	if (!backing)
-		return error_set(e, -ENOTSUP, "%.300s has a backing file", q->name);
 	rc = backing(opaque, q->name, h->backing_name, *h->backing_format ? h->backing_format : NULL, &q->backing, e);
 	q->node.backing = q->backing;
 	return rc;
@@ -376,6 +374,7 @@ int qcow2_open(struct block_node *file, bool readonly, block_backing_fn *backing
 	q->node.sector = file->sector;
 	q->node.readonly = readonly;
 	q->node.nosync = file->nosync;
+	q->node.remote = file->remote;
 	q->node.quiet = file->quiet;
 	q->node.quit = file->quit;
 	q->writable = !readonly;
