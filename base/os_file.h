@@ -65,6 +65,8 @@ int os_temp_file(char *dir, size_t n);
 const char *os_path_last(const char *path);
 /* True when the path does not depend on a directory. */
 bool os_path_is_absolute(const char *path);
+/* realpath(): the whole path of what is there, without links, for free(). NULL: errno. */
+char *os_path_real(const char *path);
 /* Calls fn for each name in a directory ("" is the present one), in no order. */
 void os_list_directory(const char *dir, void (*fn)(void *opaque, const char *name, bool directory), void *opaque);
 

@@ -213,6 +213,11 @@ bool os_path_is_absolute(const char *path)
 	return *path == '/';
 }
 
+char *os_path_real(const char *path)
+{
+	return realpath(path, NULL);
+}
+
 void os_list_directory(const char *dir, void (*fn)(void *opaque, const char *name, bool directory), void *opaque)
 {
 	DIR *dp = opendir(*dir ? dir : ".");

@@ -311,6 +311,19 @@ bool os_path_is_absolute(const char *path)
 	return *path == '/' || *path == '\\' || (*path && path[1] == ':');
 }
 
+char *os_path_real(const char *path)
+{
+	wchar_t *wide = os_wide(path), *whole = wide && _waccess(wide, 0) == 0 ? _wfullpath(NULL, wide, 0) : NULL;
+	char *real = whole ? os_narrow(whole) : NULL, *p;
+
+	for (p = real; p && *p; p++)
+		if (*p == '\\')
+			*p = '/';
+	free(whole);
+	free(wide);
+	return real;
+}
+
 void os_list_directory(const char *dir, void (*fn)(void *opaque, const char *name, bool directory), void *opaque)
 {
 	size_t len = strlen(dir);

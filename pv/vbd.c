@@ -13,7 +13,7 @@
 #include "pv/time.h"
 #include "pv/vbd_impl.h"
 
-#define VBD_STATE_VERSION 2u
+#define VBD_STATE_VERSION 3u
 #define XVD_MAJOR 202u
 enum { VDISK_CDROM = 1, VDISK_REMOVABLE = 2, VDISK_READONLY = 4 };
 
@@ -84,6 +84,7 @@ static int connect_device(struct xenbus_device *dev, struct error *e)
 	}
 	v->nqueues = (u32)n;
 	v->bus_free = 0;
+	v->through = false;
 	rc = offer_size(v) | xenbus_offer(dev, "sector-size", "%u", VBD_SECTOR) |
 	     xenbus_offer(dev, "physical-sector-size", "%u", block_sector_size(v->c.block)) | xenbus_offer(dev, "info", "%u", info);
 	if (rc) {
@@ -181,7 +182,7 @@ static void save(struct xenbus_device *dev, struct buf *out)
 	buf_put_u32(out, v->nqueues);
 	if (!v->nqueues)
 		return;
-	buf_put_u8(out, v->wide);
+	buf_put_u8(out, (u8)(v->wide | v->through << 1));
 	buf_put_u64(out, v->bus_free);
 	for (i = 0; i < v->nqueues; i++) {
 		buf_put_u32(out, (u32)v->q[i].map);
@@ -247,9 +248,11 @@ static int load_req(struct vbd *v, struct reader *in)
 
 static int load_rings(struct vbd *v, u32 n, struct reader *in)
 {
-	u32 i, k, ref;
+	u32 i, k, ref, flags;
 
-	v->wide = reader_u8(in) != 0;
+	flags = reader_u8(in);
+	v->wide = flags & 1;
+	v->through = flags & 2;
 	v->entry = v->wide ? 112 : 108;
 	v->bus_free = reader_u64(in);
 	for (i = 0; i < n; i++) {

@@ -22,7 +22,11 @@
 enum vbd_op {
 	VBD_READ, VBD_WRITE, VBD_BARRIER, VBD_FLUSH, VBD_RESERVED, VBD_DISCARD, VBD_INDIRECT_OP
 };
-enum vbd_status { VBD_OKAY = 0, VBD_ERROR = -1, VBD_NOT_SUPPORTED = -2 };
+/*
+ * VBD_LOST: of a flush that failed. xen-blkfront takes VBD_ERROR of a flush without data for "not supported": its callers are told
+ * that all is well. What is none of the three it takes for an error.
+ */
+enum vbd_status { VBD_OKAY = 0, VBD_ERROR = -1, VBD_NOT_SUPPORTED = -2, VBD_LOST = -3 };
 
 struct vbd_seg {
 	u64 mfn;
@@ -86,6 +90,7 @@ struct vbd {
 	/* Of a connection. */
 	u32 nqueues, entry; /* bytes of a ring's entry */
 	bool wide;          /* 64-bit layout */
+	bool through;       /* a flush failed, after which a front end asks for none: each write is on the disk when it completes */
 	struct vbd_queue q[VBD_QUEUES];
 	struct vbd_grants *kept; /* NULL: none are */
 	u64 bus_free;       /* ns: when the modelled bus has carried what it was given */

@@ -308,6 +308,8 @@ static u64 due_at(struct vbd *v, u64 now, enum block_op op, u64 len)
 
 static void begin(struct vbd *v, struct vbd_req *r, enum block_op op, u32 flags)
 {
+	if (v->through && (op == BLOCK_WRITE || op == BLOCK_WRITE_ZEROES))
+		flags |= BLOCK_FUA;
 	r->due = due_at(v, domain_now(v->d->d), op, r->len);
 	r->vec = (struct block_vec){ r->data, (size_t)r->len };
 	r->host = (struct block_request){ .op = op, .flags = flags, .offset = r->offset, .length = r->len, .vec = &r->vec,
@@ -482,6 +484,14 @@ void vbd_issue(struct vbd *v, u32 q, struct vbd_ask *a)
 
 /* ---- the end of it ---------------------------------------------------------------------------------------------- */
 
+static enum vbd_status status_of(struct vbd *v, const struct vbd_req *r)
+{
+	bool flush = r->op == VBD_FLUSH || r->op == VBD_BARRIER;
+
+	v->through |= flush && !r->ok;
+	return r->ok ? VBD_OKAY : flush && !r->len ? VBD_LOST : VBD_ERROR;
+}
+
 void vbd_complete(struct vbd *v, u64 now)
 {
 	u32 touched = 0, q;
@@ -493,7 +503,7 @@ void vbd_complete(struct vbd *v, u64 now)
 		req_unqueue(v, r);
 		if (r->op == VBD_READ && r->ok)
 			r->ok = data_put(v, r);
-		vbd_answer(v, r->queue, r->id, r->op, r->ok ? VBD_OKAY : VBD_ERROR);
+		vbd_answer(v, r->queue, r->id, r->op, status_of(v, r));
 		touched |= 1u << r->queue;
 		req_unpin(v, r);
 		req_free(v, r);

@@ -663,6 +663,56 @@ START_TEST(guessed_raw)
 }
 END_TEST
 
+/* Somebody makes the file shorter under the guest: errors, once a sentence, and nothing is written over what is gone. */
+START_TEST(cut_short)
+{
+	struct block_options o = { .format = _i ? "qcow2" : "raw" };
+	int saved = dup(2), out, n;
+	char text[2000] = "";
+	struct block *b;
+	struct stat st;
+	u8 p[4096];
+	off_t whole;
+
+	begin();
+	if (_i)
+		make_qcow2("a", 1 << 20, NULL, NULL);
+	else
+		make_raw("a", 1 << 20);
+	b = open_spec(at("a"), &o, NULL);
+	memset(p, 7, sizeof p);
+	ck_assert_int_eq(block_pwrite(b, 0, p, sizeof p), 0);
+	ck_assert_int_eq(block_pwrite(b, 1 << 19, p, sizeof p), 0);
+	ck_assert_int_eq(block_flush(b), 0);
+	ck_assert_int_eq(stat(at("a"), &st), 0);
+	whole = st.st_size;
+	out = open(at("said"), O_RDWR | O_CREAT, 0600);
+	fflush(stderr);
+	dup2(out, 2);
+	ck_assert_int_eq(truncate(at("a"), _i ? whole - 65536 : 1 << 18), 0);
+	/* The last write would make it as long as before. */
+	n = block_pwrite(b, (1 << 20) - 4096, p, sizeof p);
+	ck_assert_int_eq(n, -EIO);
+	ck_assert_int_eq(block_pread(b, 1 << 19, p, sizeof p), -EIO);
+	ck_assert_int_eq(block_flush(b), -EIO);
+	ck_assert_int_eq(block_pwrite(b, 0, p, sizeof p), -EIO);
+	ck_assert_int_eq(block_write_zeroes(b, 512, 512, 0), -EIO);
+	ck_assert_int_eq(block_pread(b, 0, p, sizeof p), 0);
+	ck_assert_uint_eq(p[4095], 7);
+	fflush(stderr);
+	dup2(saved, 2);
+	n = (int)pread(out, text, sizeof text - 1, 0);
+	close(saved);
+	close(out);
+	ck_assert_int_gt(n, 0);
+	ck_assert_msg(strstr(text, "cut it short") && !strstr(strstr(text, "cut it short") + 1, "cut it short"), "%s", text);
+	block_close(b);
+	ck_assert_int_eq(stat(at("a"), &st), 0);
+	ck_assert_int_lt(st.st_size, whole);
+	end();
+}
+END_TEST
+
 START_TEST(odd_sizes)
 {
 	struct block_options o = { .format = "raw", .cache = BLOCK_NONE };
@@ -715,6 +765,7 @@ Suite *block_suite(void)
 	tcase_add_loop_test(tc, survives_kill, 0, 2);
 	tcase_add_loop_test(tc, snapshot, 0, 2);
 	tcase_add_test(tc, guessed_raw);
+	tcase_add_loop_test(tc, cut_short, 0, 2);
 	tcase_add_test(tc, odd_sizes);
 	suite_add_tcase(s, tc);
 	return s;

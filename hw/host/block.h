@@ -113,7 +113,8 @@ const struct block_stats *block_stats(const struct block *b);
  * Hands a request to the threads. done is called exactly once: from poll_wait() on the block's poll set, block_reap(),
  * block_wait(), block_drain() or block_close(), never inside block_submit() and never on another thread. Requests may
  * overtake each other; a FLUSH covers the writes that had completed when it was submitted. Results: 0, -EINVAL (outside
- * the disk), -EROFS, -EIO, -ENOSPC and what else the host's disk says.
+ * the disk), -EROFS, -EIO, -ENOSPC and what else the host's disk says. After a flush that the host's disk failed all writes fail:
+ * what it should have kept may be lost.
  */
 void block_submit(struct block *b, struct block_request *req);
 /*

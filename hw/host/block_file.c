@@ -23,7 +23,9 @@ struct file {
 	u32 align;             /* of offset, length and memory with O_DIRECT; 1 without */
 	pthread_mutex_t lock;  /* who reads, changes and writes back what is not aligned */
 	bool disk;             /* a host disk, not a file */
-	int failed;            /* a flush failed: what it should have written may be gone, and no later one can know */
+	u64 end;               /* bytes that were in the file once; the file grows, nothing else changes its length */
+	int failed;            /* writes fail from now on: a flush did, and what it should have written may be gone, or cut is set */
+	bool cut;              /* somebody made the file shorter than end */
 	bool no_zero, no_hole; /* the file system cannot */
 };
 
@@ -57,6 +59,39 @@ static ssize_t transfer(struct file *f, bool write_it, u64 off, const struct blo
 	return os_transfer(f->fd, write_it, v, n, off);
 }
 
+static void grown(struct file *f, u64 end)
+{
+	u64 now = __atomic_load_n(&f->end, __ATOMIC_RELAXED);
+
+	while (now < end && !__atomic_compare_exchange_n(&f->end, &now, end, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+/* Somebody cut the file short: what was in the rest is lost, and what is written would hide that. */
+static int cut_short(struct file *f, u64 length, u64 end)
+{
+	if (!__atomic_exchange_n(&f->cut, true, __ATOMIC_RELAXED) && !f->node.quiet)
+		msg_warn("%.300s: somebody cut it short while it is in use, from %llu bytes to %llu: the guest gets errors for the rest, "
+			 "and nothing more is written until it is opened anew", f->path, (unsigned long long)end, (unsigned long long)length);
+	__atomic_store_n(&f->failed, -EIO, __ATOMIC_RELAXED);
+	return -EIO;
+}
+
+/* Whether the file may be written to: nothing that was flushed is lost, as far as one can know. 0 or -errno. */
+static int check_whole(struct file *f)
+{
+	u64 end = __atomic_load_n(&f->end, __ATOMIC_RELAXED); /* before its length, which others make larger */
+	int rc = __atomic_load_n(&f->failed, __ATOMIC_RELAXED);
+	i64 length;
+
+	if (rc)
+		return f->node.last_words && !__atomic_load_n(&f->cut, __ATOMIC_RELAXED) ? 0 : rc;
+	if (f->disk)
+		return 0;
+	length = os_length(f->fd);
+	return length >= 0 && (u64)length < end ? cut_short(f, (u64)length, end) : 0;
+}
+
 static int transfer_all(struct file *f, bool write_it, u64 off, struct block_slice s)
 {
 	while (s.len) {
@@ -67,10 +102,18 @@ static int transfer_all(struct file *f, bool write_it, u64 off, struct block_sli
 		if (!n && write_it)
 			return -ENOSPC; /* the end of a host disk */
 		if (!n) {
+			u64 end = __atomic_load_n(&f->end, __ATOMIC_RELAXED);
+
+			if (off < end && !f->disk)
+				return cut_short(f, off, end);
+			if (off < end)
+				return -EIO;
 			slice_zero(&s);
 			return 0;
 		}
 		off += (u64)n;
+		if (write_it)
+			grown(f, off);
 		s = slice_cut(&s, (u64)n, s.len - (u64)n);
 	}
 	return 0;
@@ -150,7 +193,10 @@ static int file_read(struct block_node *n, u64 off, const struct block_slice *s)
 static int file_write(struct block_node *n, u64 off, const struct block_slice *s)
 {
 	struct file *f = file_of(n);
+	int rc = check_whole(f);
 
+	if (rc)
+		return rc;
 	return f->align == 1 || aligned(f, off, s) ? transfer_all(f, true, off, *s) : bounce(f, true, off, s);
 }
 
@@ -165,11 +211,15 @@ static int file_flush(struct block_node *n)
 		return 0;
 	/* After a failure the host may have dropped what it could not write, and would now say that all is well. */
 	rc = __atomic_load_n(&f->failed, __ATOMIC_RELAXED);
+	if (!rc)
+		rc = check_whole(f);
 	if (rc)
 		return rc;
 	rc = os_sync(f->fd);
-	if (rc)
-		__atomic_store_n(&f->failed, rc, __ATOMIC_RELAXED);
+	if (rc && !__atomic_exchange_n(&f->failed, rc, __ATOMIC_RELAXED) && !n->quiet)
+		msg_warn("%.300s: the host failed to bring to its disk what was written since the last flush (%s), and some of it may be "
+			 "lost: all that the guest writes fails until the disk is opened anew; look after the host's disk first",
+			 f->path, strerror(-rc));
 	return rc;
 }
 
@@ -199,21 +249,28 @@ static int zero_range(struct file *f, u64 off, u64 len)
 static int file_zero(struct block_node *n, u64 off, u64 len, u32 flags)
 {
 	struct file *f = file_of(n);
-	int rc = -ENOTSUP;
+	int rc = check_whole(f);
 
+	if (rc)
+		return rc;
+	rc = -ENOTSUP;
 	if (!((off | len) & (f->align - 1))) {
 		if (flags & BLOCK_UNMAP && off + len <= n->size)
 			rc = punch(f, off, len);
 		if (rc == -ENOTSUP)
 			rc = zero_range(f, off, len);
+		if (!rc)
+			grown(f, MIN(off + len, (u64)MAX(os_length(f->fd), 0)));
 	}
 	return rc == -ENOTSUP ? node_write_zeros(n, off, len) : rc;
 }
 
 static int file_discard(struct block_node *n, u64 off, u64 len)
 {
-	int rc;
+	int rc = check_whole(file_of(n));
 
+	if (rc)
+		return rc;
 	/* A host disk wants whole sectors. */
 	if (file_of(n)->disk) {
 		u64 start = ALIGN_UP(off, n->sector), end = ALIGN_DOWN(off + len, n->sector);
@@ -245,10 +302,13 @@ static int file_resize(struct block_node *n, u64 size, struct error *e)
 	}
 	if (size < n->size)
 		return error_set(e, -ENOTSUP, "%.300s: an image does not shrink", n->name);
+	if (check_whole(f))
+		return error_set(e, -EIO, "%.300s: cannot grow: its host's disk has failed", n->name);
 	rc = os_truncate(f->fd, size);
 	if (rc)
 		return error_set(e, rc, "%.300s: cannot grow to %llu bytes: %s", n->name, (unsigned long long)size,
 				 strerror(-rc));
+	grown(f, size);
 	n->size = size;
 	return 0;
 }
@@ -336,7 +396,7 @@ static int check_kind(struct file *f, bool readonly, struct error *e)
 	len = os_length(f->fd);
 	if (len < 0)
 		return open_sentence(f->path, (int)-len, readonly, e);
-	f->node.size = (u64)len;
+	f->node.size = f->end = (u64)len;
 	f->node.fixed = f->disk;
 	f->node.dev = st.dev;
 	f->node.ino = st.ino;
@@ -431,11 +491,7 @@ int block_file_open(const char *path, bool readonly, enum block_cache cache, con
 
 char *block_file_real(const char *path)
 {
-#ifdef _WIN32
-	return _fullpath(NULL, path, 0);
-#else
-	return realpath(path, NULL);
-#endif
+	return os_path_real(path);
 }
 
 int block_file_temp(struct block_node **out, struct error *e)

@@ -67,6 +67,7 @@ struct block_node {
 	bool fixed;                 /* cannot grow: a host disk, an NBD export */
 	bool nosync;                /* cache=unsafe */
 	bool remote;                /* somebody else answers, or does not: not to be called on the execution thread */
+	bool last_words;            /* of a file that is being closed: writes are passed on even after a flush failed */
 	bool quiet;                 /* no warnings */
 	const volatile int *quit;   /* not NULL and not 0: opening ends with -EINTR */
 	u64 dev, ino;               /* of a file; 0 when there are none */

@@ -278,7 +278,7 @@ static int nbd_node_read(struct block_node *n, u64 off, const struct block_slice
 
 static int nbd_node_write(struct block_node *n, u64 off, const struct block_slice *s)
 {
-	if (has_failed(nbd_of(n)))
+	if (has_failed(nbd_of(n)) && !n->last_words)
 		return -EIO;
 	return off + s->len > n->size ? -ENOSPC : move(n, true, off, s);
 }
@@ -294,11 +294,14 @@ static int nbd_node_flush(struct block_node *n)
 		return -EIO;
 	/* With several connections the server has promised that a flush on one is good for all. */
 	rc = run(d, &(struct command){ .op = BLOCK_FLUSH });
-	if (rc) {
-		pthread_mutex_lock(&d->lock);
-		d->failed = true;
-		pthread_mutex_unlock(&d->lock);
-	}
+	if (!rc)
+		return 0;
+	pthread_mutex_lock(&d->lock);
+	d->failed = true;
+	pthread_mutex_unlock(&d->lock);
+	if (!n->quiet)
+		msg_warn("%.300s: the server failed to keep what was written since the last flush (%s), and some of it may be lost: all that "
+			 "the guest writes fails until the disk is opened anew", d->server.spec, strerror(-rc));
 	return rc;
 }
 

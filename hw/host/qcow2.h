@@ -6,7 +6,8 @@
  * Order of writes. Data go to the file at once; tables that change stay in memory, and qcow2_write_out() brings them out:
  * refcounts, a flush, L2 tables, a flush, the L1 table, a flush, and only then refcounts that went down. So whatever
  * instant the host dies at, no entry points at a cluster that is not counted or not yet written, and what is
- * lost at worst is the use of some clusters.
+ * lost at worst is the use of some clusters. After a flush that failed this order is worth nothing: no more is written, and at the
+ * end all tables go out once more, with the image marked dirty.
  */
 #ifndef HW_HOST_QCOW2_H
 #define HW_HOST_QCOW2_H
@@ -111,6 +112,7 @@ struct qcow2 {
 	struct qcow2_run *pending; /* references to drop once no table on the disk has them */
 	u32 npending, pending_cap;
 	bool broken; /* tables contradict each other: no more writes */
+	bool lost;   /* a flush failed: what it should have brought to the disk may not be there */
 
 	pthread_mutex_t last_lock; /* of the last cluster that was decompressed */
 	u64 last_entry;
@@ -138,10 +140,14 @@ void qcow2_table_dirty(struct qcow2_cache *c, struct qcow2_table *t);
 /* Takes a table that is no longer one out of memory. */
 void qcow2_table_forget(struct qcow2 *q, struct qcow2_cache *c, u64 offset);
 void qcow2_cache_free(struct qcow2_cache *c);
+/* Flushes what is below; q->lost remembers a failure. Any lock. */
+int qcow2_sync(struct qcow2 *q);
 /* Brings every change of a table to the file, in the order above. Under the lock for writing. */
 int qcow2_write_out(struct qcow2 *q);
 /* The same when the caches are nearly full of changes. */
 int qcow2_write_out_if_full(struct qcow2 *q);
+/* Every table in memory is to be written, changed or not. */
+void qcow2_all_dirty(struct qcow2 *q);
 void qcow2_l1_set(struct qcow2 *q, u32 index, u64 entry);
 void qcow2_rt_set(struct qcow2 *q, u32 index, u64 entry);
 /* Says once that the image is broken, and refuses writes from now on. Returns -EIO. */

@@ -315,25 +315,58 @@ static int open_image(struct qcow2 *q, struct header *h, block_backing_fn *backi
 	if (!rc && q->writable && h->autoclear) {
 		rc = node_write(q->file, QH_AUTOCLEAR, none, sizeof none);
 		if (!rc)
-			rc = q->file->ops->flush(q->file);
+			rc = qcow2_sync(q);
 		if (rc)
 			error_set(e, rc, "%.300s: cannot write its header: %s", q->name, strerror(-rc));
 	}
 	return rc;
 }
 
+/*
+ * A flush failed: nobody knows what of the image is on the disk, and nothing more was written to it since. Yet what the guest was
+ * told is there is in the file as long as the host holds it: its tables go out too, and the image is marked dirty, so that whoever
+ * writes to it next counts its clusters anew.
+ */
+static int write_last_words(struct qcow2 *q)
+{
+	u8 b[8];
+	int rc = 0;
+
+	q->file->last_words = true;
+	q->npending = 0;
+	if (q->version >= 3) {
+		rc = node_read(q->file, QH_INCOMPATIBLE, b, sizeof b);
+		b[7] |= (u8)QCOW2_INC_DIRTY;
+		rc = rc ? rc : node_write(q->file, QH_INCOMPATIBLE, b, sizeof b);
+	}
+	/* Of what was written before, too, the host may have dropped some. */
+	qcow2_all_dirty(q);
+	return rc ? rc : qcow2_write_out(q);
+}
+
+static void write_changes(struct qcow2 *q)
+{
+	int rc = qcow2_is_broken(q) && q->lost ? -EIO : qcow2_write_out(q);
+
+	if (!rc)
+		rc = qcow2_sync(q);
+	if (!rc)
+		return;
+	if (q->lost && !qcow2_is_broken(q) && !write_last_words(q)) {
+		if (!q->node.quiet)
+			msg_warn("%.300s: its last changes may not all be on the host's disk; qemu-img check -r all, before it is used again",
+				 q->name);
+	} else if (!q->node.quiet) {
+		msg_warn("%.300s: cannot write the last changes: %s", q->name, strerror(-rc));
+	}
+}
+
 static void qcow2_close(struct block_node *n)
 {
 	struct qcow2 *q = qcow2_of(n);
 
-	if (q->writable && q->l1) {
-		int rc = qcow2_write_out(q);
-
-		if (!rc)
-			rc = q->file->ops->flush(q->file);
-		if (rc && !n->quiet)
-			msg_warn("%.300s: cannot write the last changes: %s", q->name, strerror(-rc));
-	}
+	if (q->writable && q->l1)
+		write_changes(q);
 	qcow2_cache_free(&q->l2);
 	qcow2_cache_free(&q->refcounts);
 	node_close(q->backing);

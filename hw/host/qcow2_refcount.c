@@ -135,13 +135,13 @@ static int table_grow(struct qcow2 *q)
 	if (!rc)
 		rc = qcow2_write_out(q);
 	if (!rc)
-		rc = q->file->ops->flush(q->file);
+		rc = qcow2_sync(q);
 	if (!rc) {
 		stbe64(head, start << q->cluster_bits);
 		stbe32(head + 8, (u32)clusters);
 		rc = node_write(q->file, QH_RT_OFFSET, head, sizeof head);
 		if (!rc)
-			rc = q->file->ops->flush(q->file);
+			rc = qcow2_sync(q);
 		if (rc)
 			__atomic_store_n(&q->broken, true,
 					 __ATOMIC_RELAXED); /* nobody knows which table the header has now */

@@ -38,7 +38,7 @@ static int grow_l1(struct qcow2 *q, u64 size, u64 entries)
 	if (!rc)
 		rc = node_write(q->file, first << q->cluster_bits, p, (size_t)bytes);
 	if (!rc)
-		rc = q->file->ops->flush(q->file);
+		rc = qcow2_sync(q);
 	free(p);
 	if (rc) {
 		qcow2_alloc_undo(q, first, bytes >> q->cluster_bits);
@@ -51,7 +51,7 @@ static int grow_l1(struct qcow2 *q, u64 size, u64 entries)
 	stbe64(head + 16, first << q->cluster_bits);
 	rc = node_write(q->file, QH_SIZE, head, sizeof head);
 	if (!rc)
-		rc = q->file->ops->flush(q->file);
+		rc = qcow2_sync(q);
 	if (rc) {
 		__atomic_store_n(&q->broken, true, __ATOMIC_RELAXED); /* nobody knows which table the header has now */
 		free(l1);
@@ -77,7 +77,7 @@ static int grow(struct qcow2 *q, u64 size)
 		return grow_l1(q, size, entries);
 	stbe64(be, size);
 	rc = node_write(q->file, QH_SIZE, be, sizeof be);
-	return rc ? rc : q->file->ops->flush(q->file);
+	return rc ? rc : qcow2_sync(q);
 }
 
 int qcow2_resize(struct block_node *n, u64 size, struct error *e)

@@ -107,6 +107,15 @@ void qcow2_cache_free(struct qcow2_cache *c)
 	c->n = c->ndirty = 0;
 }
 
+int qcow2_sync(struct qcow2 *q)
+{
+	int rc = q->file->ops->flush(q->file);
+
+	if (rc)
+		__atomic_store_n(&q->lost, true, __ATOMIC_RELAXED);
+	return q->file->last_words ? 0 : rc;
+}
+
 static int cache_write(struct qcow2 *q, struct qcow2_cache *c)
 {
 	u32 i;
@@ -127,6 +136,25 @@ static int cache_write(struct qcow2 *q, struct qcow2_cache *c)
 		}
 	}
 	return 0;
+}
+
+static void cache_all_dirty(struct qcow2_cache *c)
+{
+	struct qcow2_table *t;
+	u32 i;
+
+	for (i = 0; i < QCOW2_HASH; i++)
+		for (t = c->hash[i]; t; t = t->hash_next)
+			qcow2_table_dirty(c, t);
+}
+
+void qcow2_all_dirty(struct qcow2 *q)
+{
+	cache_all_dirty(&q->l2);
+	cache_all_dirty(&q->refcounts);
+	q->l1_dirty_from = q->rt_dirty_from = 0;
+	q->l1_dirty_to = q->l1_size;
+	q->rt_dirty_to = q->rt_size;
 }
 
 static void grow_range(u32 *from, u32 *to, u32 index)
@@ -181,7 +209,7 @@ static int refcounts_out(struct qcow2 *q)
 	rc = cache_write(q, &q->refcounts);
 	if (!rc && q->rt_dirty_from != q->rt_dirty_to) {
 		/* A block of refcounts is there before the table says so. */
-		rc = q->file->ops->flush(q->file);
+		rc = qcow2_sync(q);
 		if (!rc)
 			rc = range_write(q, q->rt_offset, q->rt, &q->rt_dirty_from, &q->rt_dirty_to);
 	}
@@ -196,18 +224,18 @@ int qcow2_write_out(struct qcow2 *q)
 	if (q->l2.ndirty || l1) {
 		rc = refcounts_out(q);
 		if (!rc)
-			rc = q->file->ops->flush(q->file);
+			rc = qcow2_sync(q);
 		if (!rc)
 			rc = cache_write(q, &q->l2);
 		if (!rc && l1)
-			rc = q->file->ops->flush(q->file);
+			rc = qcow2_sync(q);
 		if (!rc && l1)
 			rc = range_write(q, q->l1_offset, q->l1, &q->l1_dirty_from, &q->l1_dirty_to);
 		if (rc)
 			return rc;
 	}
 	if (q->npending) {
-		rc = q->file->ops->flush(q->file);
+		rc = qcow2_sync(q);
 		if (!rc)
 			rc = qcow2_free_pending(q);
 		if (rc)

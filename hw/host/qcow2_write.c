@@ -270,7 +270,7 @@ int qcow2_flush(struct block_node *n)
 		return 0;
 	rw_rdlock(&q->lock);
 	if (!q->l2.ndirty && !q->refcounts.ndirty && q->l1_dirty_from == q->l1_dirty_to && !q->npending) {
-		rc = q->file->ops->flush(q->file);
+		rc = qcow2_sync(q);
 		rw_rdunlock(&q->lock);
 		return rc;
 	}
@@ -278,7 +278,7 @@ int qcow2_flush(struct block_node *n)
 	rw_wrlock(&q->lock);
 	rc = qcow2_write_out(q);
 	if (!rc)
-		rc = q->file->ops->flush(q->file);
+		rc = qcow2_sync(q);
 	rw_wrunlock(&q->lock);
 	return rc;
 }
