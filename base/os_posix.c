@@ -93,3 +93,38 @@ int os_thread_create(pthread_t *t, void *(*fn)(void *opaque), void *opaque)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return rc;
 }
+
+#ifdef __APPLE__
+void os_cond_init(pthread_cond_t *cond)
+{
+	pthread_cond_init(cond, NULL);
+}
+
+void os_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, u64 ns)
+{
+	struct timespec t = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
+
+	pthread_cond_timedwait_relative_np(cond, lock, &t);
+}
+#else
+void os_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+void os_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, u64 ns)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	ns += (u64)t.tv_nsec;
+	t.tv_sec += (time_t)(ns / 1000000000);
+	t.tv_nsec = (long)(ns % 1000000000);
+	pthread_cond_timedwait(cond, lock, &t);
+}
+#endif

@@ -262,3 +262,20 @@ int os_thread_create(pthread_t *t, void *(*fn)(void *opaque), void *opaque)
 {
 	return pthread_create(t, NULL, fn, opaque);
 }
+
+void os_cond_init(pthread_cond_t *cond)
+{
+	pthread_cond_init(cond, NULL);
+}
+
+/* winpthreads knows the clock of the day alone. */
+void os_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, u64 ns)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	ns += (u64)t.tv_nsec;
+	t.tv_sec += (time_t)(ns / 1000000000);
+	t.tv_nsec = (long)(ns % 1000000000);
+	pthread_cond_timedwait(cond, lock, &t);
+}

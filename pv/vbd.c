@@ -94,17 +94,21 @@ static int connect_device(struct xenbus_device *dev, struct error *e)
 	return 0;
 }
 
-/* Answers all that is under way and in the rings. */
-static void drain(struct xenbus_device *dev)
+/* Answers all that is under way and in the rings: when the host has done it, and the guest's time stands until then. */
+static bool drain(struct xenbus_device *dev)
 {
 	struct vbd *v = xenbus_service(dev);
 	u32 q;
 
 	for (q = 0; q < v->nqueues; q++)
 		vbd_queue_run(v, q);
-	/* An answer makes room for more. */
-	while (v->first)
-		vbd_complete(v, TIME_NEVER);
+	if (!v->first)
+		return true;
+	if (!v->draining)
+		v->drain_at = domain_now(v->d->d);
+	v->draining = true;
+	vbd_arm(v);
+	return false;
 }
 
 static void disconnect_device(struct xenbus_device *dev)
@@ -123,10 +127,16 @@ static void on_event(struct xenbus_device *dev, u32 channel)
 static void on_timer(void *opaque, u64 now)
 {
 	struct vbd *v = opaque;
+	bool draining = v->draining;
 
 	vbd_complete(v, now);
-	if (now >= v->end)
+	if (draining && !v->first) {
+		v->draining = false;
+		vbd_arm(v);
+		xenbus_drained(v->dev); /* v may be gone */
+	} else if (now >= v->end && !v->holding) {
 		xenbus_remove(v->dev, true);
+	}
 }
 
 static void removed(void *service)
@@ -137,6 +147,7 @@ static void removed(void *service)
 
 	v->end = TIME_NEVER;
 	vbd_drop(v, true);
+	vbd_settle(v);
 	vbd_pool_free(v);
 	free(v->ask);
 	free(v);
@@ -182,7 +193,8 @@ static void save(struct xenbus_device *dev, struct buf *out)
 	buf_put_u32(out, v->nqueues);
 	if (!v->nqueues)
 		return;
-	buf_put_u8(out, (u8)(v->wide | v->through << 1));
+	buf_put_u8(out, (u8)(v->wide | v->through << 1 | v->draining << 2));
+	buf_put_u64(out, v->draining ? v->drain_at : 0);
 	buf_put_u64(out, v->bus_free);
 	for (i = 0; i < v->nqueues; i++) {
 		buf_put_u32(out, (u32)v->q[i].map);
@@ -253,6 +265,8 @@ static int load_rings(struct vbd *v, u32 n, struct reader *in)
 	flags = reader_u8(in);
 	v->wide = flags & 1;
 	v->through = flags & 2;
+	v->draining = flags & 4;
+	v->drain_at = reader_u64(in);
 	v->entry = v->wide ? 112 : 108;
 	v->bus_free = reader_u64(in);
 	for (i = 0; i < n; i++) {
@@ -295,6 +309,7 @@ static int load(struct xenbus_device *dev, struct reader *in)
 	if (in->failed || version != VBD_STATE_VERSION || n > VBD_QUEUES)
 		return -EINVAL;
 	v->end = end;
+	vbd_settle(v);
 	vbd_drop(v, false);
 	if (!n)
 		return 0;
@@ -337,6 +352,7 @@ int vbd_add(struct pv_domain *d, const struct vbd_config *c, struct vbd **out, s
 	v->c = *c;
 	v->d = d;
 	v->end = TIME_NEVER;
+	block_watch(c->block, false); /* until we wait */
 	v->readonly = c->readonly || c->cdrom || block_readonly(c->block);
 	vtimer_init(&v->timer, (u32)PV_TIMER_VBD << 16 | c->index, on_timer, v);
 	rc = xenbus_add(d, &vbd_ops, vbd_number(c->index), v, &v->dev, e);

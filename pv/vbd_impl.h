@@ -17,6 +17,7 @@
 #define VBD_BYTES_MAX (16u << 20)  /* of requests under way; more stay in their rings */
 #define VBD_PERSISTENT 4224u       /* grants kept; blkfront uses at most 32 * 32 and some a queue with a ring of one page */
 #define VBD_PERSISTENT_HASH 16384u /* a power of two, well above */
+#define VBD_LAZY_MAX 32768u        /* bytes that are moved here rather than by a thread, unless more is waiting */
 #define VBD_CLASSES 9u             /* buffers of 4 KiB to 1 MiB */
 
 enum vbd_op {
@@ -52,8 +53,13 @@ struct vbd_req {
 	struct vbd *v;
 	struct block_request host;
 	struct block_vec vec;
-	bool done; /* by the host; the result is in ok */
+	u64 seq;      /* in order of issue */
+	u64 zeroed;   /* bytes of a discard that the host was asked for */
+	bool done;    /* by the host; the result is in ok */
 	bool ok;
+	bool waiting; /* for others that touch the same sectors: the host was not asked yet */
+	bool flush_first, after_all, before_all;
+	bool left;    /* the guest has gone: nobody wants the result */
 	u8 op, queue;
 	u32 nseg;
 	u64 id, due;
@@ -95,9 +101,15 @@ struct vbd {
 	struct vbd_grants *kept; /* NULL: none are */
 	u64 bus_free;       /* ns: when the modelled bus has carried what it was given */
 	struct vbd_req *first, *last;
-	u32 under_way, writing; /* requests; those of them that change the disk and that the host has not done */
+	u32 under_way;
 	u64 bytes;
+	bool draining;      /* all is answered as soon as the host has done it, whatever its due; then the bus goes on */
+	u64 drain_at;       /* ns: since when */
 	/* The host's own. */
+	struct vbd_req *left;           /* those that nobody waits for any more */
+	u64 seq;
+	u32 writing, blocked;           /* requests: that change the disk and are not done; that wait for others */
+	bool holding;                   /* the domain's time stands for us */
 	struct vbd_req *free;           /* of VBD_SEGMENTS or fewer */
 	void *buffers[VBD_CLASSES];     /* linked by their first word */
 	u64 pooled;                     /* bytes in them: VBD_BYTES_MAX at most */
@@ -122,16 +134,30 @@ void vbd_queue_push(struct vbd *v, u32 q);
 void vbd_issue(struct vbd *v, u32 q, struct vbd_ask *a);
 /* Everything due by now is answered. */
 void vbd_complete(struct vbd *v, u64 now);
-/* Lets the host finish what is under way; the guest does not see it. */
-void vbd_settle(struct vbd *v);
 /* Drops what is under way and the grants that are kept; release: they are given back. */
 void vbd_drop(struct vbd *v, bool release);
 /* Arms the timer for the first that is due. */
 void vbd_arm(struct vbd *v);
 /* A request for n segments and len bytes of data, or NULL. */
 struct vbd_req *vbd_req_new(struct vbd *v, u32 nseg, u64 len);
+void vbd_req_free(struct vbd *v, struct vbd_req *r);
 /* Puts it where it belongs by its due. */
 void vbd_req_queue(struct vbd *v, struct vbd_req *r);
+/* ---- pv/vbd_host.c ---- */
+
+/* Asks the host for a request that is queued, as soon as others before it are done that must be. */
+void vbd_host_begin(struct vbd *v, struct vbd_req *r, enum block_op op);
+/* Whether the host is through with it. If not, the domain's time is held until it is: to be asked when its timer fires. */
+bool vbd_host_ready(struct vbd *v, struct vbd_req *r);
+/* Time goes on, if it stood for us. */
+void vbd_host_release(struct vbd *v);
+/* The guest has gone, and r is off the queue: true when the host still works for it. It is freed later then. */
+bool vbd_host_leave(struct vbd *v, struct vbd_req *r);
+/* Lets the host finish what is under way; the guest does not see it. */
+void vbd_settle(struct vbd *v);
+
+/* ---- pv/vbd_io.c ---- */
+
 /* Memory kept for later requests. */
 void vbd_pool_free(struct vbd *v);
 /* Keeps a grant whose use has begun. False: no room. */

@@ -2,9 +2,7 @@
 /*
  * Requests of the block back end: grants, the disk, and when the guest sees the end. Data goes through a buffer of ours: by the
  * time a thread writes or has read, the guest may have given the page to somebody else.
- *
- * Requests under way that touch the same sectors are put into order here, for threads may overtake each other and the
- * guest must not find out which did.
+ * What the host does is in pv/vbd_host.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +22,6 @@
 #define LATENCY_FLUSH 50000u
 #define LATENCY_DISCARD 20000u
 #define BYTES_PER_NS 16u
-#define LAZY_MAX 32768u /* bytes that are moved here rather than by a thread, unless more is waiting */
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 
@@ -97,16 +94,6 @@ void vbd_pool_free(struct vbd *v)
 			buffer_free(buffer_get(v, i));
 }
 
-static void host_done(struct block_request *host, int result)
-{
-	struct vbd_req *r = host->opaque;
-
-	r->done = true;
-	r->ok = !result;
-	if (host->op != BLOCK_READ)
-		r->v->writing--;
-}
-
 struct vbd_req *vbd_req_new(struct vbd *v, u32 nseg, u64 len)
 {
 	bool small = nseg <= VBD_SEGMENTS;
@@ -133,7 +120,7 @@ struct vbd_req *vbd_req_new(struct vbd *v, u32 nseg, u64 len)
 	return r;
 }
 
-static void req_free(struct vbd *v, struct vbd_req *r)
+void vbd_req_free(struct vbd *v, struct vbd_req *r)
 {
 	if (r->data)
 		buffer_put(v, r->class, r->data);
@@ -260,44 +247,17 @@ static void req_unqueue(struct vbd *v, struct vbd_req *r)
 
 void vbd_arm(struct vbd *v)
 {
-	u64 due = MIN(v->first ? v->first->due : TIME_NEVER, v->end);
+	u64 due = MIN(v->draining ? v->drain_at : v->first ? v->first->due : TIME_NEVER, v->end);
 
 	if (v->timer.deadline != due)
 		domain_arm(v->d->d, &v->timer, due);
-}
-
-static void req_wait(struct vbd *v, struct vbd_req *r)
-{
-	if (!r->done)
-		block_wait(v->c.block, &r->host);
-}
-
-void vbd_settle(struct vbd *v)
-{
-	struct vbd_req *r;
-
-	for (r = v->first; r; r = r->next)
-		req_wait(v, r);
-}
-
-/* What the host does now and touches the same sectors must be over first. */
-static void order(struct vbd *v, enum block_op op, u64 offset, u64 len)
-{
-	struct vbd_req *r;
-
-	if (op == BLOCK_READ && !v->writing)
-		return;
-	for (r = v->first; r; r = r->next)
-		if (!r->done && (op != BLOCK_READ || r->host.op != BLOCK_READ) && r->offset < offset + len &&
-		    offset < r->offset + r->len)
-			req_wait(v, r);
 }
 
 static u64 due_at(struct vbd *v, u64 now, enum block_op op, u64 len)
 {
 	u64 latency = op == BLOCK_FLUSH          ? LATENCY_FLUSH
 		      : op == BLOCK_WRITE_ZEROES ? LATENCY_DISCARD
-		      : len > LAZY_MAX           ? LATENCY_LARGE
+		      : len > VBD_LAZY_MAX           ? LATENCY_LARGE
 						 : LATENCY;
 
 	v->bus_free = MAX(v->bus_free, now);
@@ -306,23 +266,15 @@ static u64 due_at(struct vbd *v, u64 now, enum block_op op, u64 len)
 	return v->bus_free + latency;
 }
 
-static void begin(struct vbd *v, struct vbd_req *r, enum block_op op, u32 flags)
+/* What the host is to do, and when the guest sees the end of it. */
+static void begin(struct vbd *v, struct vbd_req *r, enum block_op op)
 {
-	if (v->through && (op == BLOCK_WRITE || op == BLOCK_WRITE_ZEROES))
-		flags |= BLOCK_FUA;
 	r->due = due_at(v, domain_now(v->d->d), op, r->len);
-	r->vec = (struct block_vec){ r->data, (size_t)r->len };
-	r->host = (struct block_request){ .op = op, .flags = flags, .offset = r->offset, .length = r->len, .vec = &r->vec,
-					  .nvec = r->data ? 1 : 0, .done = host_done, .opaque = r };
-	if (op != BLOCK_FLUSH)
-		order(v, op, r->offset, r->len);
+	/* Nothing may overtake a barrier. */
+	if (r->op == VBD_BARRIER && v->last)
+		r->due = MAX(r->due, v->last->due);
 	vbd_req_queue(v, r);
-	v->writing += op != BLOCK_READ;
-	/* Somebody must wait for it soon: waking a thread for little takes longer than doing it. */
-	if (op == BLOCK_READ || op == BLOCK_WRITE)
-		block_submit_late(v->c.block, &r->host, r->len > LAZY_MAX);
-	else
-		block_submit(v->c.block, &r->host);
+	vbd_host_begin(v, r, op);
 }
 
 /* ---- from the ring ---------------------------------------------------------------------------------------------- */
@@ -372,47 +324,29 @@ static void issue_read(struct vbd *v, u32 q, struct vbd_ask *a, u64 sectors)
 		while (i < a->nseg)
 			r->seg[i++].pinned = 0;
 		req_unpin(v, r);
-		req_free(v, r);
+		vbd_req_free(v, r);
 		answer(v, q, a, VBD_ERROR);
 		return;
 	}
 	v->stats.reads++;
 	v->stats.read_bytes += r->len;
-	begin(v, r, BLOCK_READ, 0);
-}
-
-/* The flush of a barrier and of a flush with data, before its data: all that was written before is on the disk. */
-static bool flush_first(struct vbd *v, u32 op)
-{
-	if (op == VBD_WRITE)
-		return true;
-	vbd_settle(v);
-	v->stats.flushes++;
-	return !block_flush(v->c.block);
+	begin(v, r, BLOCK_READ);
 }
 
 static void issue_write(struct vbd *v, u32 q, struct vbd_ask *a, u64 sectors)
 {
 	struct vbd_req *r = new_req(v, q, a, 0, sectors, true);
 
-	if (!r || !data_get(v, r, a->seg, a->nseg) || !flush_first(v, a->op)) {
+	if (!r || !data_get(v, r, a->seg, a->nseg)) {
 		if (r)
-			req_free(v, r);
+			vbd_req_free(v, r);
 		answer(v, q, a, VBD_ERROR);
 		return;
 	}
 	v->stats.writes++;
 	v->stats.written_bytes += r->len;
-	begin(v, r, BLOCK_WRITE, a->op == VBD_BARRIER ? (u32)BLOCK_FUA : 0);
-	/* Nothing may overtake a barrier, in either direction. */
-	if (a->op != VBD_BARRIER)
-		return;
-	req_wait(v, r);
-	if (v->last != r) {
-		req_unqueue(v, r);
-		r->due = v->last->due;
-		vbd_req_queue(v, r);
-	}
+	v->stats.flushes += a->op != VBD_WRITE;
+	begin(v, r, BLOCK_WRITE);
 }
 
 static void issue_flush(struct vbd *v, u32 q, struct vbd_ask *a)
@@ -428,12 +362,9 @@ static void issue_flush(struct vbd *v, u32 q, struct vbd_ask *a)
 		answer(v, q, a, VBD_ERROR);
 		return;
 	}
-	/* A flush covers what the guest knows to be written; a barrier all that it has asked for. */
-	if (a->op == VBD_BARRIER)
-		vbd_settle(v);
 	v->stats.flushes++;
 	r->offset = 0;
-	begin(v, r, BLOCK_FLUSH, 0);
+	begin(v, r, BLOCK_FLUSH);
 }
 
 /*
@@ -449,7 +380,7 @@ static void issue_discard(struct vbd *v, u32 q, struct vbd_ask *a)
 		return;
 	}
 	v->stats.discards++;
-	begin(v, r, BLOCK_WRITE_ZEROES, BLOCK_UNMAP);
+	begin(v, r, BLOCK_WRITE_ZEROES);
 }
 
 void vbd_issue(struct vbd *v, u32 q, struct vbd_ask *a)
@@ -496,17 +427,18 @@ void vbd_complete(struct vbd *v, u64 now)
 {
 	u32 touched = 0, q;
 
-	while (v->first && v->first->due <= now) {
+	if (v->draining)
+		now = TIME_NEVER;
+	while (v->first && v->first->due <= now && vbd_host_ready(v, v->first)) {
 		struct vbd_req *r = v->first;
 
-		req_wait(v, r);
 		req_unqueue(v, r);
 		if (r->op == VBD_READ && r->ok)
 			r->ok = data_put(v, r);
 		vbd_answer(v, r->queue, r->id, r->op, status_of(v, r));
 		touched |= 1u << r->queue;
 		req_unpin(v, r);
-		req_free(v, r);
+		vbd_req_free(v, r);
 	}
 	for (q = 0; q < v->nqueues; q++)
 		if (touched >> q & 1)
@@ -522,17 +454,19 @@ void vbd_drop(struct vbd *v, bool release)
 	struct vbd_req *r;
 	u32 i;
 
-	vbd_settle(v);
 	while ((r = v->first)) {
 		req_unqueue(v, r);
 		if (release)
 			req_unpin(v, r);
-		req_free(v, r);
+		if (!vbd_host_leave(v, r))
+			vbd_req_free(v, r);
 	}
 	for (i = 0; release && v->kept && i < v->kept->n; i++)
 		pv_grant_release(v->d, v->kept->ref[i], true);
 	free(v->kept);
 	v->kept = NULL;
 	v->nqueues = 0;
+	v->draining = false;
+	vbd_host_release(v);
 	vbd_arm(v);
 }

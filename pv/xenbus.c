@@ -157,21 +157,11 @@ static enum xenbus_state read_front(struct xenbus_device *dev)
 	return rc || v > XENBUS_RECONFIGURED ? (enum xenbus_state)(XENBUS_RECONFIGURED + 1) : (enum xenbus_state)v;
 }
 
-static void on_front(void *opaque, const char *path)
+/* What follows from the front end's state. */
+static void front_moved(struct xenbus_device *dev)
 {
-	struct xenbus_device *dev = opaque;
-	enum xenbus_state front = read_front(dev);
+	enum xenbus_state front = dev->front;
 
-	if (front > XENBUS_RECONFIGURED) {
-		log_line(&dev->d->d->host->log, LOG_GUEST_ERRORS, "xenbus: %s %u: what its front end wrote is no state",
-			 dev->ops->name, dev->id);
-		return;
-	}
-	if (front == dev->front)
-		return;
-	dev->front = front;
-	if ((front == XENBUS_CLOSING || front == XENBUS_CLOSED) && dev->connected && dev->ops->drain)
-		dev->ops->drain(dev);
 	switch (front) {
 	case XENBUS_INITIALISING:
 		/* It begins, for the first time or again; or somebody else does in its place (kexec, a reloaded module). */
@@ -205,6 +195,35 @@ static void on_front(void *opaque, const char *path)
 	default: /* waiting for us, or reconfiguring: nothing to do */
 		break;
 	}
+}
+
+void xenbus_drained(struct xenbus_device *dev)
+{
+	if (!dev->draining)
+		return;
+	dev->draining = false;
+	front_moved(dev);
+}
+
+static void on_front(void *opaque, const char *path)
+{
+	struct xenbus_device *dev = opaque;
+	enum xenbus_state front = read_front(dev);
+
+	if (front > XENBUS_RECONFIGURED) {
+		log_line(&dev->d->d->host->log, LOG_GUEST_ERRORS, "xenbus: %s %u: what its front end wrote is no state",
+			 dev->ops->name, dev->id);
+		return;
+	}
+	if (front == dev->front)
+		return;
+	dev->front = front;
+	if (dev->draining)
+		return;
+	dev->draining = (front == XENBUS_CLOSING || front == XENBUS_CLOSED) && dev->connected && dev->ops->drain &&
+			!dev->ops->drain(dev);
+	if (!dev->draining)
+		front_moved(dev);
 }
 
 /* ---- devices come and go --------------------------------------------------------------------------------------- */
@@ -339,7 +358,7 @@ static void bus_save(void *opaque, struct buf *out)
 		buf_put_u32(out, dev->id);
 		buf_put_u8(out, (u8)dev->state);
 		buf_put_u8(out, (u8)dev->front);
-		buf_put_u8(out, (u8)(dev->online | dev->connected << 1 | dev->queues << 2));
+		buf_put_u8(out, (u8)(dev->online | dev->connected << 1 | dev->queues << 2 | dev->draining << 3));
 		xenbus_resources_save(dev, out);
 		if (dev->ops->save)
 			dev->ops->save(dev, out);
@@ -364,6 +383,7 @@ static int device_load(struct xenbus_device *dev, struct reader *in)
 	dev->front = (enum xenbus_state)front;
 	dev->online = flags & 1;
 	dev->queues = flags & 4;
+	dev->draining = flags & 8;
 	rc = xenbus_resources_load(dev, in);
 	if (!rc && dev->ops->load)
 		rc = dev->ops->load(dev, in);

@@ -46,9 +46,9 @@ struct xenbus_ops {
 	int (*load)(struct xenbus_device *dev, struct reader *in);
 	/*
 	 * The front end lets go: what it asked for and has no answer to is done and answered, for it may wait for that before it
-	 * really goes. disconnect() follows. NULL is allowed.
+	 * really goes. True: it is, and disconnect() follows; else it calls xenbus_drained() when that is so. NULL is allowed.
 	 */
-	void (*drain)(struct xenbus_device *dev);
+	bool (*drain)(struct xenbus_device *dev);
 };
 
 /* ---- for whoever gives a domain devices -------------------------------------------------------------------------- */
@@ -95,6 +95,8 @@ int xenbus_tell(struct xenbus_device *dev, const char *key, const char *fmt, ...
 void xenbus_announce(struct xenbus_device *dev);
 /* The back end cannot go on: it is disconnected (inside this call) and the reason written where Xen's tools look. */
 void xenbus_fail(struct xenbus_device *dev, int err, const char *fmt, ...) PRINTF(3, 4);
+/* What drain() began is over: the front end's last move has its effect. dev may be gone afterwards. */
+void xenbus_drained(struct xenbus_device *dev);
 
 /*
  * Queues the front end chose (multi-queue-num-queues), 1 when it says nothing; from then on the functions below look for

@@ -28,6 +28,7 @@ struct xenbus_device {
 	u32 id;
 	enum xenbus_state state, front; /* front: as last seen */
 	bool online, connected;
+	bool draining; /* what the front end wrote last waits for ops->drain() */
 	bool queues; /* keys of rings are in queue-N/ */
 	bool replaced; /* see xenbus_replaced() */
 	char back_path[96], front_path[96], error_path[112];

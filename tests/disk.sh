@@ -155,6 +155,59 @@ is 'snapshot of qcow2: the guest wrote' "$(mark keep 'xvdb after')" "$(mark keep
 is 'readonly: the guest knows' "$(mark keep 'xvda ro')$(mark keep 'xvdc ro')" 01
 is 'readonly: the guest did not write' "$(mark keep 'xvdc after')" "$(mark keep 'xvdc before')"
 
+# The host loses a flush: the guest is told of that one, though xen-blkfront would rather not, and of each write from then on.
+if [ "$(uname -s)" = Linux ] && ${CC:-cc} -shared -fPIC -o "$dir/faulty.so" "$here/disk.d/faulty.c" 2>/dev/null; then
+	truncate -s 4M "$dir/f.raw"
+	LD_PRELOAD="$dir/faulty.so" run flush flush -drive "file=$dir/f.raw,format=raw"
+	is 'a lost flush: what the guest was told' "$(mark flush flushes)" '0 0 1 1 1 '
+	has 'a lost flush: a sentence' "$dir/flush.err" 'failed to bring to its disk'
+fi
+
+# A server that says nothing: the guest's time stands, the monitor answers, and a signal ends it soon.
+if command -v qemu-nbd >/dev/null 2>&1 && ! "$program" -hda "nbd:unix:$dir/none" 2>&1 </dev/null | grep -q 'without NBD'; then
+	truncate -s 4M "$dir/n.raw"
+	qemu-nbd -f raw -t -e 8 -k "$dir/nbd.sock" "$dir/n.raw" >/dev/null 2>&1 &
+	server=$!
+	tries=0
+	while [ $tries -lt 100 ] && [ ! -S "$dir/nbd.sock" ]; do
+		tries=$((tries + 1))
+		sleep 0.1
+	done
+	rm -f "$dir/mon"
+	mkfifo "$dir/mon"
+	"$program" -M xenpv -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append 'console=hvc0 quiet do=loop' \
+		-serial "file:$dir/hung.out" -monitor stdio -timeout 600 -icount sleep=off \
+		-drive "file=nbd:unix:$dir/nbd.sock,format=raw" <"$dir/mon" >"$dir/mon.out" 2>"$dir/hung.err" &
+	pid=$!
+	exec 5>"$dir/mon"
+	tries=0
+	while [ $tries -lt 900 ] && ! grep -qa 'MARK round' "$dir/hung.out" 2>/dev/null && kill -0 $pid 2>/dev/null; do
+		tries=$((tries + 1))
+		sleep 0.1
+	done
+	kill -STOP $server
+	sleep 3
+	rounds=$(grep -ca 'MARK round' "$dir/hung.out")
+	echo 'info status' >&5
+	tries=0
+	while [ $tries -lt 50 ] && ! grep -q 'running' "$dir/mon.out"; do
+		tries=$((tries + 1))
+		sleep 0.1
+	done
+	has 'a server that says nothing: the monitor answers' "$dir/mon.out" running
+	is 'a server that says nothing: time stands' "$(grep -ca 'MARK round' "$dir/hung.out")" "$rounds"
+	is 'and it went before' "$([ "$rounds" -gt 0 ] && echo yes)" yes
+	begin=$(date +%s)
+	kill -TERM $pid
+	wait $pid
+	took=$(($(date +%s) - begin))
+	[ $took -lt 20 ] && pass 'a server that says nothing: ended soon' || fail "a server that says nothing: $took s to the end"
+	exec 5>&-
+	kill -CONT $server
+	kill $server
+	wait $server 2>/dev/null
+fi
+
 # refused NAME TEXT OPTIONS...
 refused() {
 	name=$1 text=$2
@@ -193,5 +246,5 @@ if [ -n "$img" ]; then
 	printf '\200' | dd of="$dir/bits.qcow2" bs=1 seek=72 conv=notrunc 2>/dev/null
 	refused 'unknown bits' "$dir/bits.qcow2" -hda "$dir/bits.qcow2"
 fi
-rm -rf "$dir"/*.raw "$dir"/*.qcow2 "$dir"/*.vmdk "$dir"/*.plain "$dir/tree"
+rm -rf "$dir/faulty.so" "$dir/mon" "$dir"/*.raw "$dir"/*.qcow2 "$dir"/*.vmdk "$dir"/*.plain "$dir/tree"
 finish

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "hw/host/block_queue.h"
 #include "pv/vbd_impl.h"
 #include "tests/suites.h"
 #include "tests/vbd_env.h"
@@ -456,6 +457,7 @@ START_TEST(unplugged)
 
 		ck_assert_uint_eq(w->removed, 0);
 		ve_state(w, XENBUS_CLOSING);
+		ve_time(w, w->d->time.s.now);
 		while (ve_take(w, 0, &a))
 			answers += a.status == OKAY;
 		ck_assert_uint_eq(answers, 8); /* before it lets go */
@@ -485,6 +487,7 @@ START_TEST(expelled)
 		ve_put(w, 0, i & 1 ? OP_WRITE : OP_READ, 1, i, i, &s, 1, NULL, 0);
 	ve_kick(w, 0);
 	vbd_expel(w->vbd);
+	ve_time(w, w->d->time.s.now);
 	while (ve_take(w, 0, &a))
 		okay += a.status == OKAY;
 	ck_assert_uint_eq(okay, 8);
@@ -527,7 +530,7 @@ static void dawdle(void *opaque, u64 offset, const void *p, size_t n)
 }
 
 /* Random requests that overlap, some saved and loaded in the middle; a hash over all the guest sees, at each step. */
-static u64 random_run(u32 threads, u32 delay, bool reloads, u32 seed)
+static u64 random_run(u32 threads, u32 delay, bool reloads, bool remote, u32 seed)
 {
 	struct delay slow = { seed, delay };
 	struct block_faults faults = { .on_write = dawdle, .opaque = &slow };
@@ -536,6 +539,7 @@ static u64 random_run(u32 threads, u32 delay, bool reloads, u32 seed)
 	u64 h = 0, ids = 0;
 	u32 x = 99, i, k;
 
+	w->block->node->remote = remote; /* nothing is done on our own thread then, and the host is late */
 	w->persistent = seed & 1;
 	w->queues = 2;
 	ve_connect(w);
@@ -571,18 +575,86 @@ static u64 random_run(u32 threads, u32 delay, bool reloads, u32 seed)
 		for (k = 0; k < 512; k++)
 			h = h * 31 + b[k];
 	}
+	ck_assert(!remote || w->held > 20);
 	finish(w);
 	return h;
 }
 
 START_TEST(deterministic)
 {
-	u64 h = random_run(1, 0, false, (u32)_i);
+	u64 h = random_run(1, 0, false, false, (u32)_i);
 
-	ck_assert_uint_eq(random_run(4, 0, false, (u32)_i), h);
-	ck_assert_uint_eq(random_run(4, 300, false, (u32)_i), h);
-	ck_assert_uint_eq(random_run(8, 50, true, (u32)_i), h);
-	ck_assert_uint_eq(random_run(1, 100, true, (u32)_i), h);
+	ck_assert_uint_eq(random_run(4, 0, false, false, (u32)_i), h);
+	ck_assert_uint_eq(random_run(4, 300, false, false, (u32)_i), h);
+	ck_assert_uint_eq(random_run(8, 50, true, false, (u32)_i), h);
+	ck_assert_uint_eq(random_run(1, 100, true, false, (u32)_i), h);
+	ck_assert_uint_eq(random_run(4, 6000, false, true, (u32)_i), h);
+	ck_assert_uint_eq(random_run(2, 6000, true, true, (u32)_i), h);
+}
+END_TEST
+
+/* The host is late: time stands, and all else goes on. A front end that closes meanwhile has its answers first. */
+START_TEST(late_host)
+{
+	struct delay slow = { 1, 100000 };
+	struct block_faults faults = { .on_write = dawdle, .opaque = &slow };
+	struct block_options o = { .format = "raw", .faults = &faults };
+	struct ve *w = ve_new(&o, false, false);
+	struct ve_seg s = { VE_REF, 0, 7 };
+	struct ve_answer a;
+	u64 t, now;
+
+	w->block->node->remote = true;
+	ve_connect(w);
+	slow.x = 0x7fff0000;
+	ve_put(w, 0, OP_WRITE, 1, 1, 8, &s, 1, NULL, 0);
+	ve_put(w, 0, OP_READ, 1, 2, 8, &s, 1, NULL, 0); /* waits for the other, and we not for it */
+	t = host_now();
+	ve_kick(w, 0);
+	now = timeline_next(&w->d->time);
+	timeline_skip(&w->d->time, now);
+	timeline_fire(&w->d->time);
+	ck_assert_uint_lt(host_now() - t, 30000000);
+	ck_assert(w->d->time.held && w->d->time.owed);
+	ck_assert(!ve_take(w, 0, &a));
+	timeline_fire(&w->d->time);
+	ck_assert_uint_eq(w->d->time.s.now, now);
+	if (_i) {
+		ve_state(w, XENBUS_CLOSING);
+		ck_assert_str_eq(ve_value(w, "state"), "4");
+	}
+	while (w->d->time.held)
+		poll_wait(w->host.poll, 1000000000);
+	ve_time(w, now + (_i ? 0 : 1000000));
+	ck_assert(ve_take(w, 0, &a) && a.id == 1 && a.status == OKAY);
+	ck_assert(ve_take(w, 0, &a) && a.id == 2 && a.status == OKAY);
+	ck_assert_str_eq(ve_value(w, "state"), _i ? "5" : "4");
+	ve_state(w, XENBUS_CLOSED);
+	finish(w);
+}
+END_TEST
+
+/* As much as a disk has is discarded in pieces, and not to the end by one who is told to end. */
+START_TEST(large_discards)
+{
+	struct ve *w = ve_new(NULL, false, false);
+	int quit = 0;
+	u8 b[512];
+
+	w->host.kill = &quit;
+	ck_assert_int_eq(block_resize(w->block, 80 << 20, NULL), 0);
+	vbd_resized(w->vbd);
+	ve_connect(w);
+	ck_assert_int_eq(block_pwrite(w->block, 70 << 20, "x", 1), 0);
+	ck_assert_int_eq(ve_do(w, OP_DISCARD, 8, NULL, 0, (80 << 11) - 8), OKAY);
+	ck_assert_uint_eq(block_stats(w->block)->ops[BLOCK_WRITE_ZEROES], 5);
+	ck_assert_int_eq(block_pread(w->block, 70 << 20, b, 512), 0);
+	ck_assert_uint_eq(b[0], 0);
+	ck_assert(ve_disk(w, 0, 8, 0, false) && ve_disk(w, 8, 8, 0, true));
+	quit = 1;
+	ck_assert_int_eq(ve_do(w, OP_DISCARD, 0, NULL, 0, 80 << 11), ERROR);
+	ck_assert_uint_eq(block_stats(w->block)->ops[BLOCK_WRITE_ZEROES], 6);
+	finish(w);
 }
 END_TEST
 
@@ -622,6 +694,7 @@ Suite *vbd_suite(void)
 	Suite *s = suite_create("vbd");
 	TCase *tc = tcase_create("vbd");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, offered);
 	tcase_add_loop_test(tc, read_and_write, 0, 12);
 	tcase_add_loop_test(tc, indirect_segments, 0, 4);
@@ -637,6 +710,8 @@ Suite *vbd_suite(void)
 	tcase_add_loop_test(tc, unplugged, 0, 2);
 	tcase_add_loop_test(tc, expelled, 0, 2);
 	tcase_add_loop_test(tc, deterministic, 0, 2);
+	tcase_add_loop_test(tc, late_host, 0, 2);
+	tcase_add_test(tc, large_discards);
 	tcase_add_test(tc, bad_states);
 	suite_add_tcase(s, tc);
 	return s;

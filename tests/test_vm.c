@@ -97,6 +97,61 @@ START_TEST(deadlines_fire_in_order)
 }
 END_TEST
 
+/* A timer that finds the host not ready holds all that comes behind it, at the same instant too. */
+struct holder {
+	struct timeline *t;
+	struct vtimer tm;
+	struct fired *f;
+	bool ready;
+};
+
+static void on_hold(void *opaque, u64 now)
+{
+	struct holder *h = opaque;
+
+	if (!h->ready) {
+		timeline_hold(h->t);
+		vtimer_arm(h->t, &h->tm, 10);
+		return;
+	}
+	h->f->order[h->f->n++] = 100;
+}
+
+START_TEST(held_time)
+{
+	struct fired f = { .n = 0 };
+	struct timeline t;
+	struct one o[3];
+	struct holder h = { &t, { 0 }, &f, false };
+	u32 i;
+
+	timeline_init(&t, 0);
+	for (i = 0; i < 3; i++) {
+		o[i].f = &f;
+		o[i].id = i;
+		vtimer_init(&o[i].t, i * 2, on_fire, &o[i]);
+		vtimer_arm(&t, &o[i].t, i == 2 ? 12 : 10);
+	}
+	vtimer_init(&h.tm, 1, on_hold, &h);
+	vtimer_arm(&t, &h.tm, 10);
+	timeline_advance(&t, 15);
+	timeline_fire(&t);
+	timeline_fire(&t);
+	ck_assert_uint_eq(f.n, 1);
+	ck_assert(t.held && t.owed);
+	timeline_release(&t);
+	timeline_fire(&t);
+	ck_assert(t.held);
+	ck_assert_uint_eq(f.n, 1);
+	h.ready = true;
+	timeline_release(&t);
+	timeline_fire(&t);
+	ck_assert_uint_eq(f.n, 4);
+	ck_assert(f.order[0] == 0 && f.order[1] == 100 && f.order[2] == 1 && f.order[3] == 2);
+	timeline_free(&t);
+}
+END_TEST
+
 /* ---- the door ------------------------------------------------------------------------------------------------------ */
 
 struct seen {
@@ -212,6 +267,7 @@ Suite *vm_suite(void)
 	tcase_add_test(t, time_follows_instructions);
 	tcase_add_test(t, rounds_share_time);
 	tcase_add_test(t, deadlines_fire_in_order);
+	tcase_add_test(t, held_time);
 	tcase_add_test(t, door_stamps_and_records);
 	tcase_add_test(t, every_table_is_complete);
 	tcase_add_test(t, domain_state_round_trip);

@@ -58,7 +58,7 @@ struct ve {
 	char path[40], front[64], back[64];
 	struct block *block;
 	struct vbd *vbd;
-	u32 removed;
+	u32 removed, held; /* held: how often time stood for the host */
 	/* The front end's side. */
 	bool wide, persistent;
 	u32 order, queues, entries;
@@ -100,6 +100,8 @@ static inline void ve_time(struct ve *w, u64 to)
 	while (timeline_next(&w->d->time) <= to) {
 		timeline_skip(&w->d->time, timeline_next(&w->d->time));
 		timeline_fire(&w->d->time);
+		for (; w->d->time.held; w->held++)
+			poll_wait(w->host.poll, 1000000000);
 	}
 	timeline_skip(&w->d->time, to);
 }
@@ -209,7 +211,7 @@ static inline struct ve *ve_new(const struct block_options *o, bool readonly, bo
 	VE_NEED(write(fd, all, VE_DISK) == VE_DISK);
 	close(fd);
 	free(all);
-	w->block = block_open(w->path, o ? o : &plain, NULL, NULL, NULL);
+	w->block = block_open(w->path, o ? o : &plain, w->host.poll, NULL, NULL);
 	VE_NEED(w->block);
 	snprintf(w->front, sizeof w->front, "/local/domain/7/device/vbd/%u", vbd_number(0));
 	snprintf(w->back, sizeof w->back, "/local/domain/0/backend/vbd/7/%u", vbd_number(0));

@@ -64,7 +64,9 @@ static struct block *open_image(struct guest *g, const struct node *n, const cha
 	o.snapshot = snapshot ? !strcmp(snapshot, "on") : node_has(n->parent, "snapshot");
 	if (cache)
 		block_cache_parse(cache, &o.cache, NULL);
-	b = block_open(file, &o, NULL, &rc, &why);
+	/* While the guest runs, everybody waits for a server that does not answer. */
+	o.open_patience = g->d ? 5000 : 0;
+	b = block_open(file, &o, g->host->poll, &rc, &why);
 	if (!b)
 		error_set(e, rc, "%s %s", said, why.text);
 	return b;

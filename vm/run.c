@@ -73,11 +73,25 @@ static void open_door(struct domain *d)
 		door_open(&d->door, d->s.retired, d->time.s.now);
 }
 
+/* Fires what was due when a timer held time up. False: the host is still not ready, and neither a vCPU nor the door may go on. */
+static bool catch_up(struct domain *d)
+{
+	if (d->time.owed && !d->time.held) {
+		d->time.owed = false;
+		timeline_fire(&d->time);
+	}
+	return !d->time.held;
+}
+
 bool domain_run(struct domain *d, u64 n)
 {
 	u64 end = d->s.retired + n;
 
 	while (d->end == END_RUNNING && d->s.retired < end) {
+		if (!catch_up(d)) {
+			poll_wait(d->host->poll, (i64)TICK_INTERVAL);
+			continue;
+		}
 		open_door(d);
 		if (d->end != END_RUNNING)
 			break;
@@ -219,8 +233,12 @@ void host_run(struct host *h)
 			if (d->end != END_RUNNING)
 				continue;
 			alive = true;
-			open_door(d);
 			d->asleep = false;
+			if (!catch_up(d)) {
+				wait = MIN(wait, (i64)TICK_INTERVAL);
+				continue;
+			}
+			open_door(d);
 			if (d->end != END_RUNNING)
 				continue;
 			if (domain_stopped(d)) {

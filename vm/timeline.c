@@ -148,10 +148,20 @@ u64 timeline_next(const struct timeline *t)
 
 void timeline_fire(struct timeline *t)
 {
-	while (t->n && t->heap[0]->deadline <= t->s.now) {
+	while (!t->held && t->n && t->heap[0]->deadline <= t->s.now) {
 		struct vtimer *tm = t->heap[0];
 
 		vtimer_cancel(t, tm);
 		tm->fire(tm->opaque, t->s.now);
 	}
+}
+
+void timeline_hold(struct timeline *t)
+{
+	t->held = t->owed = true;
+}
+
+void timeline_release(struct timeline *t)
+{
+	t->held = false;
 }

@@ -37,6 +37,8 @@ struct timeline {
 	struct timeline_state s;
 	struct vtimer **heap;
 	u32 n, cap;
+	/* The host's own: held: a timer waits for the host, and time stands; owed: and what is due has not all been fired since. */
+	bool held, owed;
 };
 
 void timeline_init(struct timeline *t, u32 shift);
@@ -58,7 +60,13 @@ int vtimer_arm(struct timeline *t, struct vtimer *tm, u64 deadline);
 void vtimer_cancel(struct timeline *t, struct vtimer *tm);
 /* The next deadline, or TIME_NEVER. */
 u64 timeline_next(const struct timeline *t);
-/* Fires what is due by now, in order of deadline, then of order. */
+/* Fires what is due by now, in order of deadline, then of order; while time is held, nothing. */
 void timeline_fire(struct timeline *t);
+/*
+ * For a timer's own function that finds the host not ready: time stands, and nothing fires, until timeline_release(). It arms
+ * itself anew for the deadline that it had, so that all goes on in the order in which it would have gone.
+ */
+void timeline_hold(struct timeline *t);
+void timeline_release(struct timeline *t);
 
 #endif

@@ -95,6 +95,11 @@ bool block_readonly(const struct block *b)
 	return b->node->readonly;
 }
 
+bool block_remote(const struct block *b)
+{
+	return b->node->remote;
+}
+
 const char *block_format(const struct block *b)
 {
 	return b->format;

@@ -36,6 +36,7 @@ struct block_options {
 	u32 threads;                       /* 0: BLOCK_THREADS */
 	const volatile int *quit;          /* not 0: opening ends at once; NULL: nobody says so */
 	u32 patience;                      /* ms an NBD server may say nothing; 0: 30 seconds */
+	u32 open_patience;                 /* the same while it is opened; 0: as patience */
 	u32 reconnect;                     /* ms a request waits for an NBD server that is gone; 0: it fails at once */
 	struct block_faults *faults;       /* of tests: injected below the format, at the host's file */
 	struct block_faults *faults_above; /* of tests: injected above it, as a guest would see them */
@@ -101,6 +102,8 @@ u32 block_sector_size(
 	const struct block *b); /* bytes a request should be a multiple of, for speed or at all: 512 or 4096 */
 /* Our own copy of a format's name: "raw" or one of those that qemu-img has. NULL: there is none such. */
 const char *block_format_find(const char *name);
+/* Whether a server answers for it, or does not: requests are never done on the caller's thread. */
+bool block_remote(const struct block *b);
 bool block_readonly(const struct block *b);
 /* "raw", "qcow2", ... */
 const char *block_format(const struct block *b);
@@ -126,6 +129,13 @@ void block_submit_late(struct block *b, struct block_request *req, bool now);
 u32 block_reap(struct block *b);
 /* Waits until req has completed and its done was called; other completions are called meanwhile. */
 void block_wait(struct block *b, struct block_request *req);
+/* The same, for at most ns nanoseconds beyond what is done here; req may not have completed. */
+void block_wait_some(struct block *b, struct block_request *req, u64 ns);
+/*
+ * Whether the block's poll set learns of what completes, as it does from the start. Who turns it off saves the host a call a
+ * request. False: there is no poll set.
+ */
+bool block_watch(struct block *b, bool on);
 /* Waits until nothing is under way. */
 void block_drain(struct block *b);
 /* Requests submitted whose done was not called yet. */

@@ -108,7 +108,7 @@ char *block_file_real(const char *path);
 
 struct block_nbd_options {
 	bool readonly;
-	u32 connections, patience, reconnect; /* ms as in block.h */
+	u32 connections, patience, open_patience, reconnect; /* ms as in block.h */
 	const volatile int *quit;  /* as in block.h */
 	const char *format;        /* not NULL: spec is a file, and a qemu-nbd of ours reads this format */
 };

@@ -410,7 +410,7 @@ int block_nbd_open(const char *spec, const struct block_nbd_options *o, struct b
 	d->reconnect = o->reconnect;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->turn, NULL);
-	h = nbd_connection(&d->server, d->server.patience, e);
+	h = nbd_connection(&d->server, o->open_patience ? o->open_patience : d->server.patience, e);
 	rc = h ? 0 : -EIO;
 	if (h)
 		d->idle[d->nidle++] = h;

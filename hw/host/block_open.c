@@ -15,7 +15,7 @@ static int open_below(const char *spec, bool readonly, const struct block_option
 {
 	bool nbd = block_is_nbd(spec), served = o->format && strcmp(o->format, "raw") && strcmp(o->format, "qcow2");
 	struct block_nbd_options n = { .readonly = readonly, .connections = o->threads ? o->threads : BLOCK_THREADS,
-				       .patience = o->patience, .reconnect = o->reconnect, .quit = o->quit, .format = served ? o->format : NULL };
+				       .patience = o->patience, .open_patience = o->open_patience, .reconnect = o->reconnect, .quit = o->quit, .format = served ? o->format : NULL };
 	int rc;
 
 	if (!nbd && !strncmp(spec, "file:", 5))

@@ -29,17 +29,23 @@ static int execute(struct block *b, struct block_request *r)
 	return block_run(b, r->op, r->flags, r->offset, s);
 }
 
+/* Tells the poll set, if it is to know. Under lock. */
+static void wake(struct block *b)
+{
+	if (!b->watched || b->woken || b->wake[1] < 0)
+		return;
+	b->woken = true;
+	os_wake(b->wake[1]);
+}
+
 /* Under lock. */
 static void put_done(struct block *b, struct block_request *r)
 {
-	bool first = !b->done;
-
 	r->next = NULL;
 	*b->done_tail = r;
 	b->done_tail = &r->next;
 	pthread_cond_signal(&b->finished);
-	if (first && b->wake[1] >= 0)
-		os_wake(b->wake[1]);
+	wake(b);
 }
 
 /* Under lock. */
@@ -131,13 +137,21 @@ void block_submit_late(struct block *b, struct block_request *r, bool now)
 	waiting = b->ntodo;
 	idle = b->idle;
 	pthread_mutex_unlock(&b->lock);
-	if (now || waiting > 1)
+	if (now || waiting > 1 || b->node->remote)
 		call_threads(b, waiting, idle);
 }
 
 void block_submit(struct block *b, struct block_request *r)
 {
 	block_submit_late(b, r, true);
+}
+
+/* Under lock. */
+static void drain_wake(struct block *b)
+{
+	if (b->woken)
+		os_wake_clear(b->wake[0]);
+	b->woken = false;
 }
 
 /* The next one that has completed. The byte in the pipe stays for as long as there are more. */
@@ -244,6 +258,48 @@ void block_wait(struct block *b, struct block_request *r)
 	b->waiters = w.next;
 }
 
+/* Waits for finished until the host_now() of until. Under lock. */
+static void wait_finished(struct block *b, u64 until)
+{
+	u64 now = host_now();
+
+	os_cond_wait(&b->finished, &b->lock, until > now ? until - now : 0);
+}
+
+void block_wait_some(struct block *b, struct block_request *r, u64 ns)
+{
+	struct block_waiter w = { r, r->finished, b->waiters };
+	u64 until = host_now() + ns;
+
+	b->waiters = &w;
+	do {
+		struct block_request **p = &b->todo;
+
+		pthread_mutex_lock(&b->lock);
+		while (*p && *p != r)
+			p = &(*p)->next;
+		if (*p && !b->node->remote)
+			run_todo(b, p);
+		else if (!b->done)
+			wait_finished(b, until);
+		pthread_mutex_unlock(&b->lock);
+		block_reap(b);
+	} while (!w.seen && host_now() < until);
+	b->waiters = w.next;
+}
+
+bool block_watch(struct block *b, bool on)
+{
+	if (!b->ps)
+		return false;
+	pthread_mutex_lock(&b->lock);
+	b->watched = on;
+	if (b->done)
+		wake(b);
+	pthread_mutex_unlock(&b->lock);
+	return true;
+}
+
 void block_drain(struct block *b)
 {
 	while (b->in_flight)
@@ -273,8 +329,9 @@ int block_queue_init(struct block *b, struct poll_set *ps)
 	b->threads_max = MIN(b->options.threads ? b->options.threads : BLOCK_THREADS, BLOCK_THREADS_MAX);
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->work, NULL);
-	pthread_cond_init(&b->finished, NULL);
+	os_cond_init(&b->finished);
 	b->ps = ps;
+	b->watched = true;
 	return ps ? open_wake(b, ps) : 0;
 }
 

@@ -28,6 +28,8 @@ struct block {
 	struct poll_set *ps;
 	struct poll_item *it;
 	int wake[2]; /* a byte in it: something is in done */
+	bool watched; /* under lock: the poll set is to learn of what completes */
+	bool woken;   /* under lock: the byte is there */
 	u32 in_flight;
 	u32 told; /* kinds of failures a person was told of: BIT(enum fault) */
 	struct block_waiter *waiters;
