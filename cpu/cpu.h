@@ -174,6 +174,8 @@ struct cpu {
 	const struct cpu_ops *ops;
 	void (*log_asm)(struct cpu *c, u32 off, u32 bytes); /* LOG_IN_ASM: a block at c->rip was decoded */
 	void (*log_exec)(struct cpu *c);                    /* LOG_EXEC, LOG_CPU: the block at c->rip is entered */
+	/* LOG_INT, LOG_MMU: an exception or interrupt, before it is delivered; note: a word about it, or NULL. */
+	void (*log_trap)(struct cpu *c, const struct cpu_trap *t, const char *note);
 	struct log *log;
 	const struct cpu_model *model; /* who CPUID says this is; NULL: "max" */
 	u32 id;

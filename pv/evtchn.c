@@ -6,6 +6,7 @@
 #include "pv/evtchn.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "pv/info.h"
@@ -193,6 +194,48 @@ bool pv_send_virq(struct vcpu *v, u32 virq)
 		return false;
 	evtchn_set_pending(e, port, c);
 	return true;
+}
+
+static bool masked(struct pv_evtchn *e, u32 port)
+{
+	return e->s.fifo.active ? fifo_is_masked(e, port)
+				: pv_bit_test(&e->p->d->mem, pv_shared_bits(e->p, SI_EVTCHN_MASK), port);
+}
+
+/* What a port's event means. */
+static void describe_port(const struct pv_domain *p, u32 port, const struct evtchn_port *c, char *text, size_t size)
+{
+	static const char *const virqs[] = { "timer", "debug", "console", "dom-exc", "tbuf", NULL, "debugger", "xenoprof" };
+
+	if (c->state == EVTCHN_VIRQ && c->virq < ARRAY_SIZE(virqs) && virqs[c->virq])
+		snprintf(text, size, "virq %s", virqs[c->virq]);
+	else if (c->state == EVTCHN_VIRQ)
+		snprintf(text, size, "virq %u", c->virq);
+	else if (c->state == EVTCHN_IPI)
+		snprintf(text, size, "IPI");
+	else if (port == p->s.console_port || port == p->s.store_port)
+		snprintf(text, size, "%s", port == p->s.console_port ? "console" : "xenstore");
+	else
+		snprintf(text, size, "%s", c->state == EVTCHN_INTERDOMAIN ? "a device" : "unbound");
+}
+
+void pv_evtchn_describe_pending(struct vcpu *v, char *text, size_t size)
+{
+	struct pv_evtchn *e = pv_dom(v->d)->evtchn;
+	size_t at = (size_t)snprintf(text, size, "port");
+	u32 port, n = 0;
+
+	for (port = 1; port < e->nports && at + 40 < size; port++) {
+		const struct evtchn_port *c = evtchn_port(e, port);
+		char what[24];
+
+		if (evtchn_port_vcpu(e, c) != v || pv_evtchn_pending(e->p, port) != 1 || masked(e, port))
+			continue;
+		describe_port(e->p, port, c, what, sizeof what);
+		at += (size_t)snprintf(text + at, size - at, "%s %u (%s)", n++ ? "," : "", port, what);
+	}
+	if (!n)
+		snprintf(text, size, "no port is pending");
 }
 
 /* ---- closing --------------------------------------------------------------------------------------------------- */

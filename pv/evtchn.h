@@ -38,6 +38,8 @@ void pv_evtchn_close_host(struct pv_domain *p, u32 port);
 bool pv_send_virq(struct vcpu *v, u32 virq);
 /* Whether a port is pending, whether or not masked; -XEN_EINVAL for a port that is not valid. For SCHEDOP_poll. */
 int pv_evtchn_pending(struct pv_domain *p, u32 port);
+/* For the log: the ports that wait for a vCPU, unmasked, and what each is bound to. */
+void pv_evtchn_describe_pending(struct vcpu *v, char *text, size_t size);
 /* evtchn_upcall_pending of a vCPU becomes 1; it wakes if that is new. */
 void pv_mark_events_pending(struct vcpu *v);
 
@@ -129,6 +131,7 @@ void fifo_set_pending(struct pv_evtchn *e, u32 port, struct evtchn_port *c);
 void fifo_clear_pending(struct pv_evtchn *e, u32 port);
 void fifo_unmask(struct pv_evtchn *e, u32 port, struct evtchn_port *c);
 bool fifo_is_pending(struct pv_evtchn *e, u32 port);
+bool fifo_is_masked(struct pv_evtchn *e, u32 port);
 /* True while the port is linked in a queue: it must not be given away again. */
 bool fifo_is_busy(struct pv_evtchn *e, u32 port);
 i64 fifo_init_control(struct pv_evtchn *e, u64 mfn, u32 offset, u32 vcpu);

@@ -50,6 +50,11 @@ bool fifo_is_pending(struct pv_evtchn *e, u32 port)
 	return word_get(e, port) & FIFO_PENDING;
 }
 
+bool fifo_is_masked(struct pv_evtchn *e, u32 port)
+{
+	return word_get(e, port) & FIFO_MASKED;
+}
+
 bool fifo_is_busy(struct pv_evtchn *e, u32 port)
 {
 	return e->s.fifo.active && (word_get(e, port) & FIFO_LINKED);

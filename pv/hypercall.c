@@ -264,7 +264,7 @@ static void note_call(struct hc *h, const u64 args[6], i64 result, u64 rip)
 	c->rip = rip;
 }
 
-static COLD void trace_call(struct hc *h, const u64 args[6], i64 result)
+static COLD void trace_call(struct hc *h, const u64 args[6], i64 result, u64 rip)
 {
 	const struct hc_row *row = h->nr < HC_ROWS ? &rows[h->nr] : NULL;
 	u32 i, n = row && row->name ? MIN(row->nargs, 5u) : 5;
@@ -274,9 +274,9 @@ static COLD void trace_call(struct hc *h, const u64 args[6], i64 result)
 	text[0] = 0;
 	for (i = 0; i < n; i++)
 		at += (size_t)snprintf(text + at, sizeof text - at, "%s%llx", i ? ", " : "", (unsigned long long)args[i]);
-	log_line(&h->v->d->host->log, LOG_HYPERCALL, "d%u v%u: %s%s(%s) = %s%lld", h->v->d->id, h->v->id,
+	log_line(&h->v->d->host->log, LOG_HYPERCALL, "d%u v%u: %s%s(%s) = %s%lld at %llx", h->v->d->id, h->v->id,
 		 h->in_multicall ? "  " : "", pv_hypercall_name(h->nr), text,
-		 h->again ? "again " : h->no_result ? "none " : "", (long long)result);
+		 h->again ? "again " : h->no_result ? "none " : "", (long long)result, (unsigned long long)rip);
 }
 
 /* Calls the function of a row and writes down what came of it. */
@@ -294,8 +294,8 @@ static i64 call(struct hc *h)
 	if (h->v->d->end != END_RUNNING)
 		h->no_result = true;
 	note_call(h, args, r, rip);
-	if (log_on(&h->v->d->host->log, LOG_HYPERCALL))
-		trace_call(h, args, r);
+	if (log_at(&h->v->d->host->log, LOG_HYPERCALL, rip))
+		trace_call(h, args, r, rip);
 	return r;
 }
 

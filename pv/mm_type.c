@@ -338,6 +338,23 @@ static int mod_table(struct pv_mm *mm, struct pv_page *pg, u64 maddr, u64 val, b
 	return 0;
 }
 
+/* A page table or descriptors begin (frame, type) or end, for -d mmu. */
+static COLD void log_type(const struct pv_mm *mm, u64 mfn, u32 type, bool begins)
+{
+	static const char *const names[] = { "?", "an L1 table", "an L2 table", "an L3 table", "an L4 table", "descriptors", "writable",
+					     "the last L2 table" };
+
+	log_line(&mm->pd->d->host->log, LOG_MMU, "d%u: frame 0x%llx %s %s", mm->pd->d->id, ULL(mfn), begins ? "becomes" : "ceases to be",
+		 names[type < ARRAY_SIZE(names) ? type : 0]);
+}
+
+static bool log_types(const struct pv_mm *mm, u32 type)
+{
+	const struct host *h = mm->pd->d->host;
+
+	return h && log_on(&h->log, LOG_MMU) && type != PG_WRITABLE;
+}
+
 /* ---- uses as a type ---------------------------------------------------------------------------------------------- */
 
 int mm_get_type(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type)
@@ -374,11 +391,15 @@ int mm_get_type(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type)
 		return rc;
 	}
 	pg->flags |= PGF_VALIDATED;
+	if (log_types(mm, type))
+		log_type(mm, mfn, type, true);
 	return 0;
 }
 
 void mm_put_type(struct pv_mm *mm, struct pv_page *pg)
 {
+	if (UNLIKELY(pg->types == 1 && log_types(mm, pg->type)))
+		log_type(mm, mm_mfn(mm, pg), pg->type, false);
 	if (pg->types == 1 && mm_is_table(pg->type)) {
 		pg->flags &= (u8)~PGF_VALIDATED;
 		mm->pd->work += PTES;

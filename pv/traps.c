@@ -9,6 +9,7 @@
 #include "base/endian.h"
 #include "cpu/x86/seg.h"
 #include "pv/compat.h"
+#include "pv/evtchn.h"
 #include "pv/mm.h"
 #include "vm/run.h"
 
@@ -170,14 +171,22 @@ bool pv_failsafe(struct vcpu *v)
 
 /* ---- exceptions --------------------------------------------------------------------------------------------------- */
 
+#define FORCED_CPUID_LEN 7u
+
 /* ud2 "xen" cpuid: CPUID that cannot be missed. */
+static bool is_forced_cpuid(struct cpu *c, u64 rip)
+{
+	static const u8 magic[FORCED_CPUID_LEN] = { 0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2 };
+	u8 bytes[15];
+
+	return cpu_fetch_bytes(c, rip, bytes) >= sizeof magic && !memcmp(bytes, magic, sizeof magic);
+}
+
 static bool forced_cpuid(struct cpu *c, u64 rip)
 {
-	static const u8 magic[7] = { 0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2 };
-	u8 bytes[15];
 	u32 out[4];
 
-	if (cpu_fetch_bytes(c, rip, bytes) < sizeof magic || memcmp(bytes, magic, sizeof magic) != 0)
+	if (!is_forced_cpuid(c, rip))
 		return false;
 	pv_cpuid(c, (u32)c->r[RAX], (u32)c->r[RCX], out);
 	/* Kernels see the host's own OSXSAVE here, and take it for leave to use XSAVE. */
@@ -187,7 +196,7 @@ static bool forced_cpuid(struct cpu *c, u64 rip)
 	c->r[RBX] = out[1];
 	c->r[RCX] = out[2];
 	c->r[RDX] = out[3];
-	c->rip = rip + sizeof magic;
+	c->rip = rip + FORCED_CPUID_LEN;
 	c->eflags &= ~(u32)FL_RF;
 	return true;
 }
@@ -226,10 +235,8 @@ static bool trap_op(struct cpu *c, const struct cpu_trap *t)
 
 	/* A debug exception that was held back until now arrives in the host, which has no use for it. */
 	c->sys.db_pending = 0;
-	if (log_on(&v->d->host->log, LOG_INT))
-		log_line(&v->d->host->log, LOG_INT, "d%u v%u: trap %u error %x at %llx%s cr2 %llx", v->d->id, v->id, t->vector,
-			 t->has_error ? t->error : 0, (unsigned long long)t->rip, pv_kernel_mode(v) ? "" : " (user)",
-			 (unsigned long long)(t->vector == X86_PF ? t->cr2 : 0));
+	if (log_on(&v->d->host->log, LOG_INT | LOG_MMU) && c->log_trap)
+		c->log_trap(c, t, t->vector == X86_UD && is_forced_cpuid(c, t->rip) ? "forced CPUID" : NULL);
 	if (t->kind == TRAP_INT || t->kind == TRAP_INT3)
 		return soft_trap(v, t) && alive(v);
 	switch (t->vector) {
@@ -402,6 +409,15 @@ i64 hc_iret(struct hc *h)
 
 /* ---- boundaries ------------------------------------------------------------------------------------------------------ */
 
+/* The ports that wait for this vCPU, with what is bound to them. */
+static COLD void log_event(struct vcpu *v)
+{
+	char ports[200];
+
+	pv_evtchn_describe_pending(v, ports, sizeof ports);
+	log_line(&v->d->host->log, LOG_INT, "d%u v%u: event at %llx, %s", v->d->id, v->id, (unsigned long long)v->cpu.rip, ports);
+}
+
 void pv_deliver_events(struct vcpu *v)
 {
 	struct pv_vcpu_state *s = &pv_of(v)->s;
@@ -409,6 +425,7 @@ void pv_deliver_events(struct vcpu *v)
 	if ((s->flags & (PV_NMI_PENDING | PV_NMI_MASKED)) == PV_NMI_PENDING &&
 	    (s->traps[X86_NMI].address || s->traps[X86_NMI].cs)) {
 		s->flags = (s->flags & ~(u32)PV_NMI_PENDING) | PV_NMI_MASKED;
+		log_line(&v->d->host->log, LOG_INT, "d%u v%u: NMI at %llx", v->d->id, v->id, (unsigned long long)v->cpu.rip);
 		if (!bounce_trap(v, X86_NMI, false, 0))
 			return;
 	}
@@ -416,9 +433,8 @@ void pv_deliver_events(struct vcpu *v)
 		struct bounce b = { .ip = s->event_ip, .cs = (u16)s->event_cs, .flags = BOUNCE_MASK,
 				    .what = "an event for vCPU", .n = v->id };
 
-		if (log_on(&v->d->host->log, LOG_INT))
-			log_line(&v->d->host->log, LOG_INT, "d%u v%u: event at %llx", v->d->id, v->id,
-				 (unsigned long long)v->cpu.rip);
+		if (log_at(&v->d->host->log, LOG_INT, v->cpu.rip))
+			log_event(v);
 		bounce(v, &b);
 	}
 }

@@ -167,14 +167,17 @@ static int control_help(struct xs_req *r, struct buf *out);
 
 static int control_log(struct xs_req *r, struct buf *out)
 {
+	struct log_choice want = r->s->log->want;
 	const char *how = xs_arg(r, 1);
 
 	if (!how || (strcmp(how, "on") && strcmp(how, "off")))
 		return -XEN_EINVAL;
 	if (!strcmp(how, "on"))
-		r->s->log->mask |= LOG_XENSTORE;
+		want.items |= LOG_XENSTORE;
 	else
-		r->s->log->mask &= ~(u32)LOG_XENSTORE;
+		want.items &= ~(u32)LOG_XENSTORE;
+	if (log_want(r->s->log, &want))
+		return -XEN_EIO;
 	put_text(out, "OK");
 	return 0;
 }

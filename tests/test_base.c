@@ -158,56 +158,191 @@ START_TEST(hash_is_what_it_was)
 }
 END_TEST
 
+static u32 parsed(const char *list, struct log_choice *c, char *bad, size_t n)
+{
+	*c = (struct log_choice){ 0 };
+	bad[0] = 0;
+	return log_parse(list, c, bad, n) ? UINT32_MAX : c->items;
+}
+
 START_TEST(log_words)
 {
 	const struct log_item_desc *it;
+	struct log_choice c = { .items = 77 };
 	char bad[32];
-	u32 mask = 77;
 
-	ck_assert_int_eq(log_parse("int,hypercall", &mask, bad, sizeof bad), 0);
-	ck_assert_uint_eq(mask, LOG_INT | LOG_HYPERCALL);
-	ck_assert_int_eq(log_parse("all", &mask, bad, sizeof bad), 0);
-	ck_assert_uint_eq(mask, LOG_ALL);
-	ck_assert_int_eq(log_parse("int,nosuch,cpu", &mask, bad, sizeof bad), -EINVAL);
+	ck_assert_int_eq(log_parse("int,nosuch,cpu", &c, bad, sizeof bad), -EINVAL);
 	ck_assert_str_eq(bad, "nosuch");
-	ck_assert_uint_eq(mask, LOG_ALL); /* as it was */
-	ck_assert_int_eq(log_parse("in", &mask, bad, sizeof bad), -EINVAL);
-	ck_assert_int_eq(log_parse("intt", &mask, bad, 4), -EINVAL);
+	ck_assert_uint_eq(c.items, 77); /* as it was */
+	ck_assert_uint_eq(parsed("int,hypercall", &c, bad, sizeof bad), LOG_INT | LOG_HYPERCALL);
+	ck_assert_uint_eq(parsed("all", &c, bad, sizeof bad), LOG_ALL);
+	ck_assert_uint_eq(parsed("in", &c, bad, sizeof bad), UINT32_MAX);
+	ck_assert_uint_eq(parsed("intt", &c, bad, 4), UINT32_MAX);
 	ck_assert_str_eq(bad, "int"); /* cut to its room */
-	for (it = log_items, mask = 0; it->name; it++) {
-		ck_assert_int_eq(log_parse(it->name, &mask, bad, sizeof bad), 0);
-		ck_assert_uint_eq(mask, it->bit);
-	}
+	for (it = log_items; it->name; it++)
+		ck_assert_uint_eq(parsed(it->name, &c, bad, sizeof bad), it->bit);
+	/* Added to what was there. */
+	ck_assert_int_eq(log_parse("int", &c, bad, sizeof bad), 0);
+	ck_assert_uint_eq(c.items, LOG_ALL);
+	ck_assert_uint_eq(parsed("exec,from=1.5,to=2500ms", &c, bad, sizeof bad), LOG_EXEC);
+	ck_assert_uint_eq(c.from.kind, LOG_MOMENT_TIME);
+	ck_assert_uint_eq(c.from.at, 1500000000);
+	ck_assert_uint_eq(c.to.at, 2500000000);
+	ck_assert_uint_eq(parsed("from=9007199254740993i,to=7ns,syntax=att", &c, bad, sizeof bad), 0);
+	ck_assert_uint_eq(c.from.kind, LOG_MOMENT_ICOUNT);
+	ck_assert_uint_eq(c.from.at, 9007199254740993u);
+	ck_assert_uint_eq(c.to.at, 7);
+	ck_assert(c.att);
+	ck_assert_uint_eq(parsed("int,from=soon", &c, bad, sizeof bad), UINT32_MAX);
+	ck_assert_str_eq(bad, "from=soon");
+	ck_assert_uint_eq(parsed("to=1h", &c, bad, sizeof bad), UINT32_MAX);
+	ck_assert_uint_eq(parsed("to=-1", &c, bad, sizeof bad), UINT32_MAX);
+	ck_assert_uint_eq(parsed("to=", &c, bad, sizeof bad), UINT32_MAX);
+	ck_assert_uint_eq(parsed("syntax=masm", &c, bad, sizeof bad), UINT32_MAX);
 }
 END_TEST
 
-START_TEST(log_writes_what_is_wanted)
+START_TEST(log_ranges)
 {
-	char path[] = "/tmp/paravane-log-XXXXXX", line[64] = "";
-	int fd = mkstemp(path);
-	struct log log;
-	FILE *f;
+	static const char *const wrong[] = { "", "0x1000", "0x1000+", "0x1000+0", "0x10-0x20", "8..7", "8.9", "8..9x", "a..b", "1+2,", ",1+2",
+					     "0xffffffffffffffff+2", "0x10000000000000000+1" };
+	struct log_range r[LOG_RANGES];
+	char bad[32];
+	u32 n = 0, i;
 
+	ck_assert_int_eq(log_add_ranges(r, &n, "0x1000+0x10,0x1000-16,5..7,0+1", bad, sizeof bad), 0);
+	ck_assert_uint_eq(n, 4);
+	ck_assert_uint_eq(r[0].first, 0x1000);
+	ck_assert_uint_eq(r[0].last, 0x100f);
+	ck_assert_uint_eq(r[1].first, 0xff1);
+	ck_assert_uint_eq(r[1].last, 0x1000);
+	ck_assert_uint_eq(r[2].first, 5);
+	ck_assert_uint_eq(r[2].last, 7);
+	ck_assert_uint_eq(r[3].last, 0);
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		n = 0;
+		ck_assert_msg(log_add_ranges(r, &n, wrong[i], bad, sizeof bad) == -EINVAL, "%s", wrong[i]);
+	}
+	for (n = 0; n < LOG_RANGES;)
+		ck_assert_int_eq(log_add_ranges(r, &n, "1..2", bad, sizeof bad), 0);
+	ck_assert_int_eq(log_add_ranges(r, &n, "1..2", bad, sizeof bad), -ENOSPC);
+}
+END_TEST
+
+/* A run that has come to here. */
+struct log_run {
+	u64 icount, now;
+	u32 flushed;
+};
+
+static void log_run_clock(const void *who, u64 *icount, u64 *now)
+{
+	const struct log_run *r = who;
+
+	*icount = r->icount;
+	*now = r->now;
+}
+
+static void log_run_code(void *opaque)
+{
+	((struct log_run *)opaque)->flushed++;
+}
+
+/* All that is in the file, which goes away. */
+static void log_file_is(const char *path, const char *want)
+{
+	char text[400] = "";
+	FILE *f = fopen(path, "r");
+
+	ck_assert_ptr_nonnull(f);
+	text[fread(text, 1, sizeof text - 1, f)] = 0;
+	fclose(f);
+	ck_assert_str_eq(text, want);
+	remove(path);
+}
+
+static void log_temp(char *path)
+{
+	int fd;
+
+	strcpy(path, "/tmp/paravane-log-XXXXXX");
+	fd = mkstemp(path);
 	ck_assert_int_ge(fd, 0);
 	close(fd);
+	remove(path);
+}
+
+START_TEST(log_writes_what_is_wanted)
+{
+	struct log_choice want = { .items = LOG_INT };
+	char path[40];
+	struct log log;
+
+	log_temp(path);
 	log_init(&log);
 	ck_assert_int_eq(log_open(&log, "/nonexistent/directory/log"), -ENOENT);
 	ck_assert_ptr_eq(log.out, stderr);
-	ck_assert_int_eq(log_open(&log, path), 0);
-	log.mask = LOG_INT;
+	/* No file before something is wanted. */
+	ck_assert_int_eq(log_later(&log, path), 0);
+	ck_assert_int_ne(access(path, F_OK), 0);
+	ck_assert_int_eq(log_want(&log, &want), 0);
+	ck_assert_int_eq(access(path, F_OK), 0);
 	ck_assert(log_on(&log, LOG_INT | LOG_EXEC));
 	ck_assert(!log_on(&log, LOG_EXEC));
 	log_line(&log, LOG_EXEC, "not this");
 	log_line(&log, LOG_INT, "trap %d", 14);
 	log_close(&log);
 	ck_assert_ptr_eq(log.out, stderr);
-	f = fopen(path, "r");
-	ck_assert_ptr_nonnull(f);
-	ck_assert_ptr_nonnull(fgets(line, sizeof line, f));
-	ck_assert_str_eq(line, "trap 14\n");
-	ck_assert_ptr_null(fgets(line, sizeof line, f));
-	fclose(f);
-	remove(path);
+	log_file_is(path, "trap 14\n");
+	/* A place that cannot be is told when something is wanted. */
+	ck_assert_int_eq(log_later(&log, "/nonexistent/directory/log"), 0);
+	ck_assert_int_eq(log_want(&log, &want), -ENOENT);
+	log_close(&log);
+}
+END_TEST
+
+START_TEST(log_window_and_filter)
+{
+	struct log_run run = { 0 };
+	struct log_choice want;
+	char path[40], bad[32];
+	struct log log;
+	u64 i;
+
+	log_temp(path);
+	log_init(&log);
+	log.clock = log_run_clock;
+	log.who = &run;
+	log.code = log_run_code;
+	log.code_opaque = &run;
+	ck_assert_int_eq(log_open(&log, path), 0);
+	ck_assert_uint_eq(parsed("exec,int,from=25i,to=1us", &want, bad, sizeof bad), LOG_EXEC | LOG_INT);
+	ck_assert_int_eq(log_want(&log, &want), 0);
+	ck_assert_uint_eq(run.flushed, 1);
+	for (i = 0; i < 20; i++) {
+		run.icount = i * 10;
+		run.now = i * 100;
+		log_piece(&log, run.icount, run.now, 10, 100);
+		/* Pieces that hold nothing of the window run at full speed. */
+		ck_assert_uint_eq(log.mask != 0, i >= 2 && i < 10);
+		log_line(&log, LOG_INT, "%d", (int)i);
+		run.icount += 7;
+		if (i == 2 || i == 12)
+			log_line(&log, LOG_INT, "late in %d", (int)i);
+	}
+	ck_assert_uint_eq(run.flushed, 2); /* and again when the window began */
+	ck_assert_uint_eq(log.want.items, LOG_EXEC | LOG_INT);
+	/* A filter is about code; lines of no code are not touched. */
+	want = (struct log_choice){ .items = LOG_INT };
+	ck_assert_int_eq(log_want(&log, &want), 0);
+	ck_assert(log_at(&log, LOG_INT, 5));
+	ck_assert_int_eq(log_add_ranges(log.range, &log.nranges, "0x10+2,7..7", bad, sizeof bad), 0);
+	ck_assert(!log_at(&log, LOG_INT, 5));
+	ck_assert(log_at(&log, LOG_INT, 7) && log_at(&log, LOG_INT, 0x11));
+	ck_assert(!log_at(&log, LOG_EXEC, 7));
+	log_close(&log);
+	log_file_is(path, "[27 0.000000200] late in 2\n[30 0.000000300] 3\n[40 0.000000400] 4\n[50 0.000000500] 5\n[60 0.000000600] 6\n"
+			  "[70 0.000000700] 7\n[80 0.000000800] 8\n[90 0.000000900] 9\n");
 }
 END_TEST
 
@@ -457,6 +592,8 @@ Suite *base_suite(void)
 	suite_add_tcase(s, t);
 	t = tcase_create("messages");
 	tcase_add_test(t, log_words);
+	tcase_add_test(t, log_ranges);
+	tcase_add_test(t, log_window_and_filter);
 	tcase_add_test(t, log_writes_what_is_wanted);
 	tcase_add_test(t, errors_are_sentences);
 	suite_add_tcase(s, t);

@@ -169,7 +169,7 @@ START_TEST(host_side)
 	ck_assert(o.timeout_ns == 2500000000u);
 	ck_assert(o.tb_bytes == 16 << 20);
 	ck_assert_uint_eq(node_u64(o.guest, "icount-shift", 99), 3);
-	ck_assert_uint_eq(o.log_mask, LOG_INT | LOG_HYPERCALL | LOG_EXEC);
+	ck_assert_uint_eq(o.log.items, LOG_INT | LOG_HYPERCALL | LOG_EXEC);
 	ck_assert_str_eq(o.log_file, "x.log");
 	options_free(&o);
 	good(&o, "-icount auto -no-reboot -no-shutdown -display none -monitor none -cpu max -name guest=a-b.c");

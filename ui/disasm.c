@@ -28,11 +28,13 @@ static void print_bytes(FILE *out, u64 va, const u8 *p, u32 n, bool mark)
 /* Length and, with text, the words of one instruction; 0 when it is none. */
 static u32 one(u32 bits, const u8 *p, u32 n, u64 va, char *text, size_t textlen)
 {
-	ZydisMachineMode mode = bits == 64   ? ZYDIS_MACHINE_MODE_LONG_64
-				: bits == 32 ? ZYDIS_MACHINE_MODE_LONG_COMPAT_32
+	ZydisFormatterStyle style = bits & DISASM_ATT ? ZYDIS_FORMATTER_STYLE_ATT : ZYDIS_FORMATTER_STYLE_INTEL;
+	u32 width_bits = bits & ~DISASM_ATT;
+	ZydisMachineMode mode = width_bits == 64   ? ZYDIS_MACHINE_MODE_LONG_64
+				: width_bits == 32 ? ZYDIS_MACHINE_MODE_LONG_COMPAT_32
 					     : ZYDIS_MACHINE_MODE_LONG_COMPAT_16;
-	ZydisStackWidth width = bits == 64   ? ZYDIS_STACK_WIDTH_64
-				: bits == 32 ? ZYDIS_STACK_WIDTH_32
+	ZydisStackWidth width = width_bits == 64   ? ZYDIS_STACK_WIDTH_64
+				: width_bits == 32 ? ZYDIS_STACK_WIDTH_32
 					     : ZYDIS_STACK_WIDTH_16;
 	ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
 	ZydisDecodedInstruction insn;
@@ -42,7 +44,7 @@ static u32 one(u32 bits, const u8 *p, u32 n, u64 va, char *text, size_t textlen)
 	if (!ZYAN_SUCCESS(ZydisDecoderInit(&dec, mode, width)) ||
 	    !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&dec, p, n, &insn, ops)))
 		return 0;
-	if (text && (!ZYAN_SUCCESS(ZydisFormatterInit(&fmt, ZYDIS_FORMATTER_STYLE_INTEL)) ||
+	if (text && (!ZYAN_SUCCESS(ZydisFormatterInit(&fmt, style)) ||
 		     !ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&fmt, &insn, ops, insn.operand_count_visible, text,
 								   textlen, va, NULL))))
 		return 0;

@@ -9,9 +9,11 @@
 
 #include "base/types.h"
 
+#define DISASM_ATT 0x100u /* with bits: the words as AT&T's assembler has them, not Intel's */
+
 /*
  * Prints code around rip, which lies in [start, start + n), a line an instruction, the one at rip marked. bits is 16,
- * 32 or 64. What comes before rip is a guess: the first way of cutting it that arrives at rip.
+ * 32 or 64, here and below. What comes before rip is a guess: the first way of cutting it that arrives at rip.
  */
 void disasm_around(FILE *out, u32 bits, const u8 *code, u32 n, u64 start, u64 rip);
 

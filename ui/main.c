@@ -100,11 +100,18 @@ static int open_host(struct run *r, struct error *e)
 		return error_set(e, rc, "the host is out of memory%s",
 				 r->o.tb_bytes ? ": give -accel interp,tb-size= a smaller value, or leave it out" : "");
 	r->host_up = true;
-	if (r->o.log_file && (rc = log_open(&r->host.log, r->o.log_file)))
+	if (r->o.log_file)
+		rc = log_later(&r->host.log, r->o.log_file);
+	rc = rc ? rc : log_want(&r->host.log, &r->o.log);
+	if (rc)
 		return error_set(e, rc,
 				 "-D %.200s: cannot be written (%s): name a file in a directory you may write to",
 				 r->o.log_file, strerror(-rc));
-	r->host.log.mask = r->o.log_mask;
+	if (r->o.log_file && !r->o.log.items)
+		msg_warn("-D %.200s: nothing is logged without -d ITEM: the file is made when a monitor's 'log' wants something",
+			 r->o.log_file);
+	memcpy(r->host.log.range, r->o.log_range, sizeof r->o.log_range);
+	r->host.log.nranges = r->o.log_ranges;
 	r->host.singlestep = r->o.singlestep;
 	r->host.idle_sleep = r->o.idle_sleep;
 	r->host.tick = on_tick;

@@ -131,18 +131,20 @@ MON_HANDLER(log)
 {
 	struct log *log = &m->all->env.host->log;
 	const struct log_item_desc *it;
+	struct log_choice want = { 0 };
 	char bad[64];
-	u32 mask;
+	int rc;
 
-	if (!strcmp(a->w[0], "none")) {
-		log->mask = 0;
-	} else if (!log_parse(a->w[0], &mask, bad, sizeof bad)) {
-		log->mask = mask;
-	} else {
+	want.att = log->want.att;
+	if (strcmp(a->w[0], "none") && log_parse(a->w[0], &want, bad, sizeof bad)) {
 		mon_printf(m, "there is no log item '%s'; these there are:\n", bad);
 		for (it = log_items; it->name; it++)
 			mon_printf(m, "%-15s %s\n", it->name, it->help);
+		return;
 	}
+	rc = log_want(log, &want);
+	if (rc)
+		mon_printf(m, "%.200s: cannot be written (%s)\n", log->path, strerror(-rc));
 }
 
 MON_HANDLER(logfile)

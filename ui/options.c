@@ -165,18 +165,32 @@ static int opt_log(struct options *o, const struct option_row *row, const char *
 {
 	const struct log_item_desc *it;
 	char bad[64];
-	u32 mask;
 
 	if (!strcmp(value, "help") || !strcmp(value, "?")) {
 		fputs("Log items (comma separated):\n", o->out);
 		for (it = log_items; it->name; it++)
 			fprintf(o->out, "%-15s %s\n", it->name, it->help);
+		fputs("from=T, to=T    only lines from this point of the run on, or before it: seconds of guest time,\n"
+		      "                20ms, 5us, 7ns, or a number of instructions, 3000000i\n"
+		      "syntax=att      disassembly as AT&T's assembler has it (syntax=intel: as Intel's)\n",
+		      o->out);
 		return OPTIONS_DONE;
 	}
-	if (log_parse(value, &mask, bad, sizeof bad))
+	if (log_parse(value, &o->log, bad, sizeof bad))
 		return error_set(e, -EINVAL, "-d %.80s: there is no log item '%s': '-d help' lists them", value, bad);
-	o->log_mask |= mask;
 	return 0;
+}
+
+static int opt_log_filter(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	char bad[64];
+	int rc = log_add_ranges(o->log_range, &o->log_ranges, value, bad, sizeof bad);
+
+	if (rc == -ENOSPC)
+		return error_set(e, rc, "-dfilter %.80s: more than %u ranges: leave some out", value, LOG_RANGES);
+	return rc ? error_set(e, rc, "-dfilter %.80s: '%s' is no range of addresses: write START+SIZE, START-SIZE or FIRST..LAST, as in "
+			      "0xffffffff81000000+0x1000", value, bad)
+		  : 0;
 }
 
 static int opt_log_file(struct options *o, const struct option_row *row, const char *value, struct error *e)

@@ -29,7 +29,9 @@
 struct options {
 	struct node *tree;  /* the root */
 	struct node *guest; /* /guests/NAME in it */
-	u32 log_mask;       /* LOG_* */
+	struct log_choice log; /* -d */
+	struct log_range log_range[LOG_RANGES]; /* -dfilter */
+	u32 log_ranges;
 	char *log_file;     /* NULL: stderr */
 	u64 timeout_ns;     /* host time; 0: none */
 	u64 tb_bytes;       /* cache of decoded code; 0: the default */

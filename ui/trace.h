@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The trace items of -d that show guest code: in_asm, exec and cpu.
+ * The trace items of -d that show guest code and traps: in_asm, exec, cpu, int and mmu.
  */
 #ifndef UI_TRACE_H
 #define UI_TRACE_H

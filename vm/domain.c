@@ -28,12 +28,31 @@ STATE_DESC(domain_state_desc, "domain", 1, struct domain_state, domain_fields);
 
 #define DEFAULT_QUANTUM 20000
 
+/* Blocks that are linked to others, or known already, would run without a word: all are decoded anew. */
+static void log_code_wanted(void *opaque)
+{
+	struct host *h = opaque;
+
+	if (h->code)
+		code_cache_flush(h->code);
+}
+
+/* Where the run is, for the log. */
+static void log_clock(const void *who, u64 *icount, u64 *now)
+{
+	*icount = domain_icount(who);
+	*now = domain_now(who);
+}
+
 int host_init(struct host *h, u64 tb_bytes)
 {
 	int rc;
 
 	memset(h, 0, sizeof *h);
 	log_init(&h->log);
+	h->log.clock = log_clock;
+	h->log.code = log_code_wanted;
+	h->log.code_opaque = h;
 	h->quantum = DEFAULT_QUANTUM;
 	h->idle_sleep = true;
 	rc = frame_pool_init(&h->frames);
@@ -137,6 +156,7 @@ struct domain *domain_create(struct host *h, const char *name, u64 mfn_limit, u3
 		d->id = MAX(d->id, o->id + 1);
 	d->next = h->domains;
 	h->domains = d;
+	h->log.who = d;
 	d->end = END_RUNNING;
 	door_init(&d->door);
 	timeline_init(&d->time, shift);
@@ -177,6 +197,8 @@ void domain_destroy(struct domain *d)
 	door_free(&d->door);
 	timeline_free(&d->time);
 	state_list_free(&d->states);
+	if (d->host->log.who == d)
+		d->host->log.who = NULL;
 	for (p = &d->host->domains; *p; p = &(*p)->next)
 		if (*p == d) {
 			*p = d->next;

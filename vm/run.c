@@ -49,12 +49,15 @@ static bool slot(struct domain *d)
 	}
 	v->cpu.yield_on_pause = d->time.s.div > 1;
 	d->running = v;
+	d->host->log.who = d;
 	d->slot_start_icount = cpu_icount(&v->cpu);
 	if (d->ops->enter)
 		d->ops->enter(v);
 	/* Entering may have armed a timer. */
 	quantum = d->time.s.div > 1 ? d->host->quantum : SOLO_QUANTUM;
 	quantum = MIN(quantum, timeline_until(&d->time, timeline_next(&d->time)));
+	if (UNLIKELY(d->host->log.want.from.kind | d->host->log.want.to.kind))
+		log_piece(&d->host->log, d->s.retired, d->time.s.now, quantum, quantum << d->time.s.shift);
 	cpu_run(&v->cpu, quantum);
 	if (d->ops->leave)
 		d->ops->leave(v);
@@ -69,6 +72,7 @@ static bool slot(struct domain *d)
 /* What the outside brought goes in, between slots. */
 static void open_door(struct domain *d)
 {
+	d->host->log.who = d;
 	if (door_waiting(&d->door))
 		door_open(&d->door, d->s.retired, d->time.s.now);
 }

@@ -259,6 +259,8 @@ bool x86_interrupt(struct cpu *c, const struct cpu_trap *first)
 		u64 rip = t.rip;
 		u8 second;
 
+		if (c->log && log_on(c->log, LOG_INT | LOG_MMU) && c->log_trap)
+			c->log_trap(c, &t, NULL);
 		if (v == X86_PF && !benign)
 			c->s.cr2 = t.cr2;
 		if (v == X86_DB && !benign) {
