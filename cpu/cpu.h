@@ -6,6 +6,8 @@
 #ifndef CPU_CPU_H
 #define CPU_CPU_H
 
+#include <stdio.h>
+
 #include "base/log.h"
 #include "cpu/x86/state.h"
 #include "mmu/mmu.h"
@@ -181,7 +183,9 @@ struct cpu {
 	u32 id;
 	u32 mode_key; /* what decoding depends on: see block.h */
 	u64 mode_tag; /* its short name in tags of jumps */
-	u64 branch_from[CPU_BRANCHES], branch_to[CPU_BRANCHES]; /* the last traps and far transfers, for reports */
+	/* The last traps that changed the way of the code, for reports; at: the instruction count. */
+	u64 branch_from[CPU_BRANCHES], branch_to[CPU_BRANCHES], branch_at[CPU_BRANCHES];
+	u8 branch_vector[CPU_BRANCHES];
 	u32 nbranch;
 };
 
@@ -203,6 +207,12 @@ void cpu_cpuid(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4]);
 /* The bits of CR4 and of EFER that features bring. SDM 3A 2.5 and 2.2.1. */
 u64 cpu_cr4_bits(const struct cpu *c);
 u64 cpu_efer_bits(const struct cpu *c);
+
+/*
+ * Prints branch_*, the latest first, a line each after indent; page faults that are long past, which the guest has settled, are
+ * left out. Returns how many lines there were.
+ */
+u32 cpu_print_branches(const struct cpu *c, const char *indent, FILE *out);
 
 /* Executes up to n instructions. */
 enum cpu_exit cpu_run(struct cpu *c, u64 n);

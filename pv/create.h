@@ -12,6 +12,7 @@
 
 struct pv_create_in {
 	const char *name;
+	u8 uuid[16]; /* as its text has it, from the left */
 	u64 memory; /* bytes */
 	u32 vcpus, maxvcpus;
 	u32 shift;   /* an instruction takes 2^shift ns */

@@ -160,16 +160,9 @@ static void report_code(struct vcpu *v, FILE *out)
 
 static void report_branches(struct vcpu *v, FILE *out)
 {
-	const struct cpu *c = &v->cpu;
-	u32 n = MIN(c->nbranch, (u32)CPU_BRANCHES), i;
-
-	if (n)
-		fprintf(out, "  last branches, the latest first:\n");
-	for (i = 0; i < n; i++) {
-		u32 k = (c->nbranch - 1 - i) % CPU_BRANCHES;
-
-		fprintf(out, "    %016" PRIx64 " -> %016" PRIx64 "\n", c->branch_from[k], c->branch_to[k]);
-	}
+	if (v->cpu.nbranch)
+		fprintf(out, "  last traps, the latest first:\n");
+	cpu_print_branches(&v->cpu, "    ", out);
 }
 
 static void report_calls(struct vcpu *v, FILE *out)
@@ -422,6 +415,7 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 	}
 	p->d = d;
 	p->s.is32 = !in->kernel->elf64;
+	memcpy(p->s.handle, in->uuid, sizeof p->s.handle);
 	d->machine = p;
 	d->ops = &pv_domain_ops;
 	/* vCPUs have their own first: page types look at them. */

@@ -243,6 +243,7 @@ static i64 evtchn_send(struct hc *h, void *arg)
 	if (!evtchn_port_valid(e, port))
 		return -XEN_EINVAL;
 	c = evtchn_port(e, port);
+	h->chatter = port == e->p->s.console_port && port;
 	switch (c->state) {
 	case EVTCHN_INTERDOMAIN:
 		if (c->remote_dom == h->v->d->id) {

@@ -255,8 +255,11 @@ i64 hc_continue(struct hc *h)
 static void note_call(struct hc *h, const u64 args[6], i64 result, u64 rip)
 {
 	struct pv_vcpu *p = pv_of(h->v);
-	struct pv_call *c = &p->calls[p->ncalls++ % PV_CALL_LOG];
+	struct pv_call *c;
 
+	if (h->chatter)
+		return;
+	c = &p->calls[p->ncalls++ % PV_CALL_LOG];
 	c->nr = h->nr;
 	c->sub = h->sub;
 	memcpy(c->args, args, sizeof c->args);

@@ -49,6 +49,7 @@ struct hc {
 	bool again;  /* set by hc_continue() */
 	bool in_multicall;
 	bool no_result; /* iret, or a domain that ended: rax is not written */
+	bool chatter;   /* the console's traffic: not for the report's list of the last calls */
 };
 
 /* One sub-operation of a hypercall with a command number and a pointer to a struct. */

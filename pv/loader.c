@@ -14,6 +14,7 @@
 #include "base/os_file.h"
 #include "pv/bzimage.h"
 #include "pv/elf.h"
+#include "pv/magic.h"
 
 /* Adds ", more" to the description. */
 static void describe(struct pv_kernel *k, const char *s)
@@ -56,6 +57,23 @@ static int unpack_bzimage(struct pv_kernel *k, const u8 *file, size_t len, size_
 	return 0;
 }
 
+/* A sentence that names what the file, or what is packed in it, is. */
+static int not_a_kernel(const struct pv_kernel *k, struct error *e)
+{
+	const char *inside = k->owned ? "what is packed in it is " : "it is ", *what;
+	enum magic_use use = magic_of(k->image, k->image_len, &what);
+
+	if (use == MAGIC_INITRD)
+		return error_set(e, -EINVAL, "%s is not a kernel: %s%s: give it with -initrd, and the kernel with -kernel", k->name, inside,
+				 what);
+	if (what)
+		return error_set(e, -EINVAL, "%s is not a kernel for this machine: %s%s: give a bzImage or an ELF file with Xen's notes",
+				 k->name, inside, what);
+	return error_set(e, -EINVAL, "%s is not a kernel: neither ELF nor bzImage nor a packed one (it starts with %02x %02x %02x %02x)",
+			 k->name, k->image[0], k->image_len > 1 ? k->image[1] : 0, k->image_len > 2 ? k->image[2] : 0,
+			 k->image_len > 3 ? k->image[3] : 0);
+}
+
 /* Takes off one wrapper. Returns 1 when the bytes are an ELF already. */
 static int unwrap(struct pv_kernel *k, size_t limit, const struct pv_progress *progress, struct error *e)
 {
@@ -70,11 +88,7 @@ static int unwrap(struct pv_kernel *k, size_t limit, const struct pv_progress *p
 	} else {
 		c = codec_detect(k->image, k->image_len);
 		if (c == CODEC_NONE)
-			return error_set(e, -EINVAL,
-					 "%s is not a kernel: neither ELF nor bzImage nor a packed one (it starts with "
-					 "%02x %02x %02x %02x)",
-					 k->name, k->image[0], k->image_len > 1 ? k->image[1] : 0,
-					 k->image_len > 2 ? k->image[2] : 0, k->image_len > 3 ? k->image[3] : 0);
+			return not_a_kernel(k, e);
 		/* gzip's last word is the size. */
 		rc = decompress(c, k->image, k->image_len, limit,
 				c == CODEC_GZIP && k->image_len > 18 ? ld32(k->image + k->image_len - 4) : 0, progress,

@@ -312,6 +312,7 @@ i64 hc_console_io(struct hc *h)
 	u8 text[512];
 	u32 n, count = (u32)h->args[1];
 
+	h->chatter = true;
 	h->sub = (u32)h->args[0];
 	if (h->sub)
 		return -XEN_EPERM;

@@ -464,7 +464,10 @@ START_TEST(bad_files)
 
 	refused(&b, -EINVAL, "is empty");
 	buf_put(&b, "#!/bin/sh\n", 10);
-	refused(&b, -EINVAL, "starts with 23 21 2f 62");
+	refused(&b, -EINVAL, "not a kernel for this machine: it is a script");
+	b.len = 0;
+	buf_put(&b, "\1\2\3\4", 4);
+	refused(&b, -EINVAL, "starts with 01 02 03 04");
 	b.len = 1;
 	refused(&b, -EINVAL, "not a kernel");
 	buf_free(&b);
@@ -572,6 +575,53 @@ START_TEST(bad_bzimage)
 }
 END_TEST
 
+/* What is given in place of a kernel is called by its name, packed or not. */
+START_TEST(other_kinds)
+{
+	static const struct {
+		u32 at, len;
+		const char *bytes, *named;
+	} kinds[] = {
+		{ 0, 6, "070701", "a cpio archive, an initial RAM disk: give it with -initrd" },
+		{ 56, 4, "ARM\x64", "an arm64 Image" },
+		{ 56, 4, "RSC\x05", "a RISC-V Image" },
+		{ 0, 4, "PK\3\4", "a zip archive" },
+		{ 0, 4, "QFI\xfb", "a qcow2 disk image" },
+		{ 510, 2, "\x55\xaa", "a disk image with a boot sector" },
+		{ 257, 5, "ustar", "a tar archive" },
+		{ 32769, 5, "CD001", "an ISO 9660 image" },
+		{ 1080, 2, "\x53\xef", "an ext2, ext3 or ext4 file system: give it with -initrd" },
+		{ 0, 14, "just some text", "a text" },
+	};
+	static const char inside[] = "what is packed in it is a cpio archive";
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct buf b = { 0 };
+
+		while (b.len < kinds[i].at)
+			buf_put_u8(&b, 0);
+		buf_put(&b, kinds[i].bytes, kinds[i].len);
+		refused(&b, -EINVAL, kinds[i].named);
+		/* Cut before its mark it is nothing, and nothing is read past its end. */
+		if (kinds[i].at) {
+			b.len = kinds[i].at;
+			refused(&b, -EINVAL, "starts with 00 00 00 00");
+		}
+		buf_free(&b);
+	}
+	{
+		struct buf cpio = { 0 }, packed = { 0 };
+
+		buf_put(&cpio, "070701", 6);
+		if (pack(CODEC_GZIP, &cpio, &packed))
+			refused(&packed, -EINVAL, inside);
+		buf_free(&cpio);
+		buf_free(&packed);
+	}
+}
+END_TEST
+
 START_TEST(packed_nonsense)
 {
 	struct buf text = { 0 }, one = { 0 }, two = { 0 }, three = { 0 };
@@ -676,6 +726,7 @@ Suite *loader_suite(void)
 	tcase_add_test(t, bad_files);
 	tcase_add_test(t, bad_elf);
 	tcase_add_test(t, bad_bzimage);
+	tcase_add_test(t, other_kinds);
 	tcase_add_test(t, packed_nonsense);
 	tcase_add_test(t, file_read);
 	suite_add_tcase(s, t);

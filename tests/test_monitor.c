@@ -149,7 +149,7 @@ START_TEST(words_and_mistakes)
 	tells(r, "systempowerdown", "did you mean system_powerdown?");
 	tells(r, "xyzzyxyzzy", "'help' lists");
 	tells(r, "\x80\xff\x01", "'\?\?\?'");
-	tells(r, "info block foo", "usage: info block\n");
+	tells(r, "info block foo bar", "usage: info block [ID]\n");
 	tells(r, "info statsu", "did you mean info status?");
 	tells(r, "info q", "info has no 'q'");
 	says(r, "balloon", "usage: balloon MIB\n");
@@ -295,11 +295,25 @@ START_TEST(memory)
 	/* Characters and code. */
 	mem_write(&d->mem, ENV_VA(5), "Hi\n'\\\x7f", 6);
 	says(r, "xm /6cb 0x40005000", "0000000040005000: 'H' 'i' '\\n' '\\'' '\\\\' '\\x7f'\n");
+	/* Strings, one after another; the end of memory ends one. */
+	mem_write(&d->mem, ENV_VA(5) + 16, "one\0two\t\"\\\1\0", 13);
+	says(r, "xm /2s 0x40005010", "0000000040005010: \"one\"\n0000000040005014: \"two\\t\\\"\\\\\\001\"\n");
+	mem_write(&d->mem, ENV_VA(16) - 2, "ab", 2);
+	says(r, "xm /s 0x4000fffe", "000000004000fffe: \"ab\"\ncannot read memory at machine address 0x40010000\n");
+	mem_write(&d->mem, ENV_VA(16) - 2, "\0", 2);
+	says(r, "p /s 17", "0x11\n");
+	says(r, "xm /xw 0x40005010", "0000000040005010: 0x00656e6f\n");
 	mem_write(&d->mem, ENV_VA(6), code, sizeof code);
 	d->vcpus[0]->cpu.s.seg[SEG_CS].attr |= SEGA_L;
 	tells(r, "xm /3i 0x40006000", "0x0000000040006000:  90 ");
 #if HAVE_ZYDIS
 	tells(r, "xm /3i 0x40006000", "0x0000000040006001:  48 89 e5                          mov rbp, rsp\n0x0000000040006004:  c3");
+#endif
+#if HAVE_ZYDIS
+	says(r, "log syntax=att", "");
+	tells(r, "xm /3i 0x40006000", "mov %rsp, %rbp");
+	says(r, "log syntax=intel", "");
+	tells(r, "xm /3i 0x40006000", "mov rbp, rsp");
 #endif
 	tells(r, "xm /9i 0x4000ffff", "cannot read memory at machine address");
 	/* Checksums and files. */
@@ -321,7 +335,7 @@ START_TEST(memory)
 	fclose(f);
 	ck_assert_int_eq(back[0], 'i');
 	remove(path);
-	tells(r, "memsave 0 1 /nosuch/dir/x", "cannot be written");
+	tells(r, "memsave 0x40005000 1 /nosuch/dir/x", "cannot be written");
 	tells(r, "gva2gpa 0x40004010", "machine: 0x40004010");
 	tells(r, "gva2gpa 0x40004010", "gpa: 0x9010");
 	/* Too much is cut. */
@@ -432,6 +446,8 @@ START_TEST(looking)
 	tells(r, "info memory", "guest: 64 KiB");
 	tells(r, "info chardev", "serial0: null");
 	says(r, "info history", "");
+	says(r, "info block nosuch", "the guest has no disk 'nosuch': info block lists them\n");
+	says(r, "disk_add /tmp/disk.img", "'/tmp/disk.img': say what it is: file=/tmp/disk.img\n");
 	tells(r, "info xenstore", "/local/domain/7/name = \"test\"\n");
 	says(r, "info xenstore name", "/local/domain/7/name = \"test\"\n");
 	tells(r, "info xenstore /vm/", "/name = \"test\"\n");
@@ -565,6 +581,9 @@ START_TEST(screens)
 	says(r, "screendump \"my file.png\"", "");
 	ck_assert_str_eq(s.file, "my file.png");
 	says(r, "screendump bad", "bad: it is\n");
+	says(r, "screendump a.JPG", "a.JPG: pictures are PNG or PPM: name it a.png or .ppm\n");
+	says(r, "screendump x.jpeg.png", "");
+	ck_assert_str_eq(s.file, "x.jpeg.png");
 	says(r, "sendkey ctrl-alt-f1", "");
 	ck_assert_str_eq(s.keys, "ctrl-alt-f1");
 	ck_assert_uint_eq(s.hold, 100);

@@ -13,6 +13,7 @@
 #include "tests/suites.h"
 #include "ui/disasm.h"
 #include "ui/options.h"
+#include "ui/optvalue.h"
 
 #define MAX_ARGS 16
 
@@ -197,6 +198,151 @@ START_TEST(host_side)
 	good(&o, "-serial unix:/tmp/x,server=on,wait=off");
 	ck_assert_str_eq(node_str(o.guest, "serial0", ""), "unix:/tmp/x,server=on,wait=off");
 	options_free(&o);
+	good(&o, "-d exec,from=1.5 -dfilter 0x1000+0x10,5..7 -d to=3000i,syntax=att -daemonize -pidfile p.pid");
+	ck_assert_uint_eq(o.log.items, LOG_EXEC);
+	ck_assert_uint_eq(o.log.from.at, 1500000000);
+	ck_assert_uint_eq(o.log.to.at, 3000);
+	ck_assert(o.log.att);
+	ck_assert_uint_eq(o.log_ranges, 2);
+	ck_assert_uint_eq(o.log_range[0].last, 0x100f);
+	ck_assert(o.daemonize);
+	ck_assert_str_eq(o.pidfile, "p.pid");
+	ck_assert_str_eq(node_str(o.guest, "serial0", ""), "pty"); /* nobody is at a terminal */
+	options_free(&o);
+}
+END_TEST
+
+/* What the guest's end does, by the new words and the old ones. */
+START_TEST(ends)
+{
+	static const struct {
+		const char *line, *reboot, *poweroff, *crash;
+	} t[] = {
+		{ "", "restart", "destroy", "destroy" },
+		{ "-no-reboot", "destroy", "destroy", "destroy" },
+		{ "-action reboot=shutdown", "destroy", "destroy", "destroy" },
+		{ "-action reboot=shutdown -action reboot=reset", "restart", "destroy", "destroy" },
+		{ "-action shutdown=pause,panic=pause", "restart", "preserve", "preserve" },
+		{ "-action panic=shutdown,shutdown=poweroff", "restart", "destroy", "poweroff" },
+		{ "-action panic=exit-failure -no-shutdown", "restart", "preserve", "destroy" },
+	};
+	struct options o;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		good(&o, t[i].line);
+		ck_assert_str_eq(node_str(o.guest, "on-reboot", ""), t[i].reboot);
+		ck_assert_str_eq(node_str(o.guest, "on-poweroff", ""), t[i].poweroff);
+		ck_assert_str_eq(node_str(o.guest, "on-crash", ""), t[i].crash);
+		options_free(&o);
+	}
+	bad("-action reboot=pause", "reboot=pause", "reboot=reset|shutdown");
+	bad("-action panic", "panic=", "exit-failure");
+	bad("-action watchdog=reset", "'watchdog'", "panic=");
+	good(&o, "-uuid 01234567-89ab-CDEF-0123-456789abcdef");
+	ck_assert_str_eq(node_str(o.guest, "uuid", ""), "01234567-89ab-CDEF-0123-456789abcdef");
+	options_free(&o);
+	bad("-uuid 1234", "-uuid 1234", "32 hexadecimal digits");
+	bad("-uuid 01234567-89ab-cdef-0123-456789abcdeg", "cdeg", "32 hexadecimal digits");
+	bad("-uuid 0123456-789ab-cdef-0123-456789abcdef", "0123456-", "32 hexadecimal digits");
+}
+END_TEST
+
+/* A guest on a network has the time; one alone begins at the same moment each time. */
+START_TEST(clock_by_network)
+{
+	static const struct {
+		const char *line, *base;
+	} t[] = {
+		{ "", "fixed" },
+		{ "-nic user", "utc" },
+		{ "-nic none", "fixed" },
+		{ "-netdev user,id=n0", "fixed" },
+		{ "-netdev user,id=n0 -device xen-net-device,netdev=n0", "utc" },
+		{ "-device xen-net-device", "fixed" },
+		{ "-net nic -net user", "utc" },
+		{ "-rtc 2020-01-01 -nic user", "fixed" },
+		{ "-nic user -rtc localtime", "localtime" },
+		{ "-rtc clock=vm -nic user", "fixed" },
+		{ "-rtc utc", "utc" },
+	};
+	struct options o;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		good(&o, t[i].line);
+		ck_assert_msg(!strcmp(node_str(o.guest, "clock-base", ""), t[i].base), "%s: %s", t[i].line, node_str(o.guest, "clock-base", ""));
+		ck_assert_msg(node_has(o.guest, "clock-epoch") == !strcmp(t[i].base, "fixed"), "%s", t[i].line);
+		options_free(&o);
+	}
+}
+END_TEST
+
+START_TEST(chardevs)
+{
+	static const struct {
+		const char *line, *serial, *monitor;
+	} t[] = {
+		{ "-chardev pty,id=a -serial chardev:a", "pty", "" },
+		{ "-serial chardev:a -chardev file,id=a,path=x", "file:x", "" },
+		{ "-chardev stdio,id=a,mux=on,signal=off -serial chardev:a", "mon:stdio", "" },
+		{ "-chardev stdio,id=a,mux=off -serial chardev:a", "stdio", "" },
+		{ "-chardev null,id=a -serial chardev:a", "null", "" },
+		{ "-chardev socket,id=a,path=/s,,1,server=on,wait=off -monitor chardev:a -serial null", "null", "unix:/s,,1,server=on,wait=off" },
+		{ "-chardev socket,id=a,host=::1,port=77,server,nowait -monitor chardev:a -serial null", "null", "tcp:[::1]:77,server=on,wait=off" },
+		{ "-chardev socket,id=a,port=77,nodelay=on -monitor chardev:a -serial null", "null", "tcp::77,nodelay=on" },
+		{ "-chardev stdio,id=a,mux=on -monitor chardev:a", "pty", "stdio" },
+		{ "-chardev pty,id=a -chardev pty,id=b -serial chardev:b -monitor chardev:a", "pty", "pty" },
+	};
+	struct options o;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		good(&o, t[i].line);
+		ck_assert_msg(!strcmp(node_str(o.guest, "serial0", ""), t[i].serial), "%s: %s", t[i].line, node_str(o.guest, "serial0", ""));
+		ck_assert_msg(!strcmp(node_str(o.guest, "monitor0", ""), t[i].monitor), "%s: %s", t[i].line, node_str(o.guest, "monitor0", ""));
+		options_free(&o);
+	}
+	bad("-serial chardev:a", "chardev:a", "-chardev pty,id=a");
+	bad("-chardev pty,id=a -serial chardev:a -monitor chardev:a", "-monitor chardev:a", "once");
+	bad("-chardev pty,id=a -chardev pty,id=a", "'a'", "another id");
+	bad("-chardev pty", "-chardev pty", "id=");
+	bad("-chardev udp,id=a", "'udp'", "socket, stdio");
+	bad("-chardev id=a", "'id'", "socket, stdio");
+	bad("-chardev socket,id=a", "socket", "path=");
+	bad("-chardev socket,id=a,path=x,port=1", "socket", "path=");
+	bad("-chardev file,id=a", "file", "path=");
+	bad("-chardev pty,id=a,path=x", "'path'", "no property");
+	bad("-chardev pty,id=a,mux=on", "mux=on", "stdio");
+	bad("-chardev stdio,id=a,signal=on", "signal=on", "Ctrl-C");
+	bad("-chardev socket,id=a,path=x,server=maybe", "maybe", "on or off");
+	bad("-chardev file,id=a,path=x -monitor chardev:a -serial null", "file:x", "answers");
+	shows("-chardev help", "socket", "stdio");
+}
+END_TEST
+
+/* QEMU's options that are not there: no guess at another word, but what to do. */
+START_TEST(not_here)
+{
+	static const char *const options[] = { "gdb", "s", "qmp", "vga", "usb", "dtb", "enable-kvm", "boot", "nodefaults", "global", "virtfs",
+					       "loadvm", "mon", "curses", "watchdog", "runas", "fda" };
+	const struct option_row *r;
+	char line[60], said[60];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(options); i++) {
+		snprintf(line, sizeof line, "-%s x", options[i]);
+		snprintf(said, sizeof said, "-%s: this option of QEMU's is not supported: ", options[i]);
+		bad(line, said, " ");
+	}
+	bad("--gdb tcp::1234", "--gdb: this option of QEMU's", "info registers");
+	/* None of those that are there is among them. */
+	for (r = option_rows; r->name; r++) {
+		struct error e = { "" };
+
+		option_unknown(r->name, r->name, &e);
+		ck_assert_msg(!strstr(e.text, "QEMU"), "%s", r->name);
+	}
 }
 END_TEST
 
@@ -248,6 +394,15 @@ START_TEST(refusals)
 	bad("-timeout soon", "soon", "-timeout 60");
 	bad("-timeout nan", "nan", "-timeout 60");
 	bad("-d int,nosuch", "'nosuch'", "-d help");
+	bad("-d int,from=soon", "'from=soon'", "-d help");
+	bad("-dfilter 5", "'5'", "START+SIZE");
+	bad("-daemonize -nographic", "-nographic", "-serial pty");
+	bad("-daemonize -serial mon:stdio", "-serial stdio", "-serial pty");
+	bad("-daemonize -monitor stdio", "-monitor stdio", "-monitor pty");
+	bad("-rtc clock=host", "'host'", "vm");
+	bad("-device xen-disc,file=x", "xen-disc", "xen-disk,file=FILE");
+	bad("-device xen-disk,fil=x", "-device xen-disk", "'fil'");
+	bad("-device e1000", "e1000", "xen-net-device");
 	bad("-serial vc", "-serial vc", "-serial stdio");
 	bad("-serial com1", "-serial com1", "mon:stdio");
 	bad("-monitor vc", "-monitor vc", "unix:PATH");
@@ -300,6 +455,9 @@ START_TEST(lists)
 	shows("-cpu Haswell,-avx -dumpdts", "cpu = ", "Haswell,-avx");
 	shows("-accel help", "interp", "Accelerators");
 	shows("-d help", "hypercall", "guest_errors");
+	shows("-d help", "from=T", "syntax=att");
+	shows("-device help", "xen-net-device", "xen-disk");
+	shows("-device xen-disk,file=d.img,format=raw,id=sys -dumpdts", "sys {", "d.img");
 	shows("-name t -m 1G -dumpdts", "t {", "memory = /bits/ 64 <0x40000000>;");
 }
 END_TEST
@@ -402,6 +560,10 @@ Suite *options_suite(void)
 	tcase_add_test(t, the_usual_line);
 	tcase_add_test(t, values);
 	tcase_add_test(t, host_side);
+	tcase_add_test(t, ends);
+	tcase_add_test(t, clock_by_network);
+	tcase_add_test(t, chardevs);
+	tcase_add_test(t, not_here);
 	tcase_add_test(t, refusals);
 	tcase_add_test(t, lists);
 	tcase_add_test(t, table);

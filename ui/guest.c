@@ -12,6 +12,7 @@
 #include "hw/bare.h"
 #include "pv/console.h"
 #include "pv/create.h"
+#include "pv/magic.h"
 #include "pv/xenstore_socket.h"
 #include "ui/monitor.h"
 #include "ui/disks.h"
@@ -45,6 +46,22 @@ static int read_initrd(struct guest *g, const char *path, struct error *e)
 		error_set(e, rc, "the initrd %s is larger than the guest's memory, %llu MiB; give it more with -m", path,
 			  (unsigned long long)(memory >> 20));
 	return rc;
+}
+
+/* A kernel is free to take anything for its RAM disk, so what looks like none is told and not refused. */
+static void look_at_initrd(const struct guest *g, const char *path)
+{
+	const char *what;
+	enum magic_use use = magic_of(g->initrd, g->initrd_len, &what);
+
+	if (use == MAGIC_KERNEL)
+		msg_warn("the initrd %.200s is %s: are -kernel and -initrd swapped?", path, what);
+	else if (use == MAGIC_OTHER)
+		msg_warn("the initrd %.200s is %s, and Linux takes a cpio archive, packed or not: its kernel may find no root", path, what);
+	else if (use == MAGIC_UNKNOWN)
+		msg_warn("the initrd %.200s is of no kind that Linux knows (it starts with %02x %02x %02x %02x): its kernel may find no root",
+			 path, g->initrd[0], g->initrd_len > 1 ? g->initrd[1] : 0, g->initrd_len > 2 ? g->initrd[2] : 0,
+			 g->initrd_len > 3 ? g->initrd[3] : 0);
 }
 
 static int load_bios(struct guest *g, struct error *e)
@@ -85,6 +102,9 @@ int guest_load(struct guest *g, const struct pv_progress *progress, struct error
 	if (!rc)
 		rc = pv_kernel_load(&g->kernel, g->kernel_file, g->kernel_len, kernel, PV_KERNEL_MAX, progress, e);
 	g->loaded = !rc;
+	if (!rc && initrd && !g->looked)
+		look_at_initrd(g, initrd);
+	g->looked |= !rc;
 	if (g->by_loader && g->kernel_file)
 		rc = bootloader_fits(rc ? NULL : &g->kernel, kernel, rc, e);
 	if (rc)
@@ -105,7 +125,8 @@ void guest_close_console(struct guest *g)
 {
 	if (g->monitors && g->console)
 		monitors_unshare(g->monitors, g->console);
-	chardev_close(g->console);
+	if (!chardev_close(g->console))
+		g->output_lost = true;
 	g->console = NULL;
 }
 
@@ -164,6 +185,7 @@ static void console_out(void *opaque, const u8 *p, size_t n)
 
 	if (g->console)
 		chardev_write(g->console, p, n);
+	panic_said(&g->panic, p, n);
 	if (g->watch.left && bootloader_said(&g->watch, p, n))
 		msg_info("the boot loader found nothing to boot and stands at its own prompt: no disk of the guest has a "
 			 "/boot/grub/grub.cfg with a menu that it can read: make one (grub-mkconfig), or boot a kernel with -kernel");
@@ -289,6 +311,7 @@ int guest_create(struct guest *g, const struct pv_progress *progress, struct err
 
 	if (g->bare)
 		return create_bare(g, e);
+	value_uuid_bytes(node_str(g->node, "uuid", ""), in.uuid);
 	rc = pv_create(g->host, &in, &g->d, e);
 	unload(g);
 	if (rc) {
@@ -306,6 +329,7 @@ int guest_create(struct guest *g, const struct pv_progress *progress, struct err
 		return rc;
 	pv_console_on_room(pv_dom(g->d), console_room, g);
 	g->watch = (struct boot_watch){ 0 };
+	g->panic = (struct panic_watch){ 0 };
 	if (g->by_loader)
 		bootloader_watch(&g->watch);
 	if (g->console)

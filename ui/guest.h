@@ -9,6 +9,7 @@
 #include "hw/host/chardev.h"
 #include "pv/loader.h"
 #include "ui/bootloader.h"
+#include "ui/panic.h"
 #include "vm/domain.h"
 
 struct monitors;
@@ -31,6 +32,9 @@ struct guest {
 	bool bare;        /* -M none */
 	bool by_loader;   /* what is loaded is a boot loader */
 	struct boot_watch watch;
+	struct panic_watch panic;
+	bool looked;      /* at the initrd, for a warning */
+	bool output_lost; /* the console's device could not be written */
 	/* What guest_load() brought; freed by guest_create(). */
 	struct pv_kernel kernel;
 	u8 *kernel_file, *initrd; /* of a bare machine: the image is kernel_file */

@@ -85,7 +85,8 @@ void options_print_help(FILE *out)
 	      "    paravane -kernel vmlinuz -initrd ird.gz -serial pty -display sdl -vnc :1,password=secret\n"
 	      "\n"
 	      "On the terminal: Ctrl-A h shows the keys, Ctrl-A x exits.\n"
-	      "Exit codes: 0 power off, 1 usage or host error, 2 guest crash, 3 timeout; -M none: 2 * value + 1 of port 0xf4.\n",
+	      "Exit codes: 0 power off, 1 usage or host error, 2 guest crash, 3 timeout, 4 reboot under -no-reboot; -M none: 2 * value + 1 of\n"
+	      "port 0xf4.\n",
 	      out);
 }
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "hw/host/signals.h"
+#include "ui/daemon.h"
 #include "ui/disks.h"
 #include "ui/guest.h"
 #include "ui/monitor.h"
@@ -19,7 +20,7 @@
 #include "ui/screen.h"
 #include "vm/run.h"
 
-enum exit_code { EXIT_OFF = 0, EXIT_ERROR = 1, EXIT_CRASH = 2, EXIT_TIME = 3 };
+enum exit_code { EXIT_OFF = 0, EXIT_ERROR = 1, EXIT_CRASH = 2, EXIT_TIME = 3, EXIT_REBOOT = 4 };
 
 #define STAY_LOOK ((i64)100000000) /* ns between looks at -timeout while nothing runs */
 #define PROGRESS_EVERY 2000000000u /* ns between lines of -progress */
@@ -32,9 +33,12 @@ struct run {
 	struct report_totals totals;
 	struct report_speed speed;
 	u64 next_progress;
+	struct daemon daemon;
 	u64 limit_from; /* -timeout counts from here: when the guest began to be made, or the wait for its console's peer */
 	bool host_up;
 	bool restart; /* a monitor wants a guest that was kept to begin anew */
+	bool said_stuck; /* that nobody is there to say cont */
+	bool reported;   /* the crash */
 	int quit_code;
 };
 
@@ -73,6 +77,24 @@ static bool asked_to_end(const struct run *r)
 	return r->host.kill && *r->host.kill;
 }
 
+/* Lines of the log are about to go to standard error. */
+static void on_log_line(void *opaque)
+{
+	struct run *r = opaque;
+
+	monitors_hide(r->guest.monitors);
+}
+
+/* A guest that was stopped, and that nobody could let go on, would be waited for in silence. */
+static void warn_if_stuck(struct run *r)
+{
+	if (r->said_stuck || !r->guest.d || !r->guest.d->paused || r->guest.d->end != END_RUNNING || monitors_live(r->guest.monitors))
+		return;
+	r->said_stuck = true;
+	msg_warn("the guest is stopped%s and no monitor is there to say cont: add -monitor unix:PATH,server=on,wait=off, or leave -S out",
+		 r->o.stopped ? " (-S)" : "");
+}
+
 /* Called by the scheduler now and then. */
 static void on_tick(struct host *h, void *opaque)
 {
@@ -88,8 +110,11 @@ static void on_tick(struct host *h, void *opaque)
 	}
 	if (r->guest.d)
 		screen_tick(r->guest.screen, r->guest.d);
-	if (show && r->guest.d)
+	warn_if_stuck(r);
+	if (show && r->guest.d) {
+		monitors_hide(r->guest.monitors);
 		report_progress(r->guest.d, &r->totals, &r->speed, stderr);
+	}
 }
 
 static int open_host(struct run *r, struct error *e)
@@ -110,6 +135,8 @@ static int open_host(struct run *r, struct error *e)
 	if (r->o.log_file && !r->o.log.items)
 		msg_warn("-D %.200s: nothing is logged without -d ITEM: the file is made when a monitor's 'log' wants something",
 			 r->o.log_file);
+	r->host.log.before = on_log_line;
+	r->host.log.before_opaque = r;
 	memcpy(r->host.log.range, r->o.log_range, sizeof r->o.log_range);
 	r->host.log.nranges = r->o.log_ranges;
 	r->host.singlestep = r->o.singlestep;
@@ -182,6 +209,7 @@ static int start_life(struct run *r, struct error *e)
 	struct report_loading loading;
 	int rc;
 
+	monitors_hide(r->guest.monitors);
 	report_loading_init(&loading, stderr, !os_is_terminal(2));
 	rc = guest_load(&r->guest, &loading.hook, e);
 	report_loading_done(&loading, !rc);
@@ -211,6 +239,10 @@ static int start_life(struct run *r, struct error *e)
 	if (!rc)
 		rc = guest_create(&r->guest, &loading.hook, e);
 	report_loading_done(&loading, !rc);
+	if (!rc) {
+		monitors_show(r->guest.monitors);
+		daemon_ready(&r->daemon);
+	}
 	return asked_to_end(r) ? -EINTR : rc;
 }
 
@@ -230,17 +262,44 @@ static bool set_timeout(struct run *r)
 	return true;
 }
 
-/* -no-shutdown: console, monitors and xenstore stay open, nothing runs. True when a monitor begins the guest anew. */
+static void say_crash(struct run *r)
+{
+	struct domain *d = r->guest.d;
+	char last[2 * PANIC_LINE + 80];
+
+	if (!*d->crash && d->end != END_CRASH)
+		snprintf(d->crash, sizeof d->crash, "%s",
+			 d->end == END_WATCHDOG ? "its watchdog ran out" : "it asked for a soft reset, which is not supported");
+	panic_describe(&r->guest.panic, last, sizeof last);
+	report_crash(d, last, stderr);
+	r->reported = true;
+}
+
+static bool crashed(const struct domain *d)
+{
+	return d->end == END_CRASH || d->end == END_WATCHDOG || d->end == END_SOFT_RESET;
+}
+
+/*
+ * -action shutdown=pause, panic=pause: console, monitors and xenstore stay open, nothing runs. True when a monitor begins the
+ * guest anew.
+ */
 static bool stay(struct run *r)
 {
-	if (r->guest.d->end != END_POWEROFF || guest_exit_code(&r->guest) >= 0 ||
-	    strcmp(node_str(r->guest.node, "on-poweroff", ""), "preserve"))
+	const char *prop = crashed(r->guest.d) ? "on-crash" : r->guest.d->end == END_POWEROFF ? "on-poweroff" : NULL;
+
+	if (!prop || guest_exit_code(&r->guest) >= 0 || strcmp(node_str(r->guest.node, prop, ""), "preserve"))
 		return false;
+	if (crashed(r->guest.d)) {
+		monitors_hide(r->guest.monitors);
+		say_crash(r);
+	}
 	r->restart = false;
 	while (!asked_to_end(r) && !out_of_time(r) && !r->restart) {
 		poll_wait(r->host.poll, r->o.timeout_ns ? STAY_LOOK : (i64)-1);
 		door_open(&r->guest.d->door, domain_icount(r->guest.d), domain_now(r->guest.d));
 	}
+	r->reported &= !r->restart;
 	return r->restart && !asked_to_end(r);
 }
 
@@ -294,8 +353,12 @@ static int conclude(struct run *r)
 			return say_timeout(r);
 		return EXIT_OFF;
 	case END_HALTED:
-	case END_REBOOT:
 		return EXIT_OFF;
+	case END_REBOOT:
+		/* Else it would have begun anew, had nobody asked us to end. */
+		if (!strcmp(node_str(r->guest.node, "on-reboot", ""), "destroy"))
+			return EXIT_REBOOT;
+		return sig ? EXIT_ERROR : EXIT_OFF;
 	case END_TIMEOUT:
 		return say_timeout(r);
 	case END_KILLED:
@@ -311,12 +374,11 @@ static int conclude(struct run *r)
 	case END_CRASH:
 	case END_WATCHDOG:
 	case END_SOFT_RESET:
-		if (!*d->crash && d->end != END_CRASH)
-			snprintf(d->crash, sizeof d->crash, "%s",
-				 d->end == END_WATCHDOG ? "its watchdog ran out"
-							: "it asked for a soft reset, which is not supported");
-		report_crash(d, stderr);
-		return EXIT_CRASH;
+		if (!r->reported)
+			say_crash(r);
+		if (!strcmp(node_str(r->guest.node, "on-crash", ""), "preserve") && out_of_time(r))
+			return say_timeout(r);
+		return strcmp(node_str(r->guest.node, "on-crash", ""), "poweroff") ? EXIT_CRASH : EXIT_OFF;
 	}
 	return EXIT_CRASH;
 }
@@ -324,9 +386,15 @@ static int conclude(struct run *r)
 static int run_guest(struct run *r)
 {
 	struct error e = { "" };
-	int code = EXIT_ERROR, rc;
+	int code = EXIT_ERROR, rc = 0;
 
-	rc = open_host(r, &e);
+	if (r->o.daemonize)
+		rc = daemon_start(&r->daemon, &e);
+	if (!rc && r->o.pidfile)
+		rc = daemon_pidfile(&r->daemon, r->o.pidfile, &e);
+	rc = rc ? rc : open_host(r, &e);
+	if (!rc && r->o.pidfile)
+		signals_guard_file(r->signals, r->o.pidfile);
 	if (!rc) {
 		r->guest.host = &r->host;
 		r->guest.node = r->o.guest;
@@ -355,18 +423,22 @@ static int run_guest(struct run *r)
 		if (r->o.stats)
 			report_stats(r->guest.d, &r->totals, stderr);
 	}
+	/* The device's own sentence has told that it is full, or closed. */
+	if (code == EXIT_OFF && r->guest.output_lost)
+		code = EXIT_ERROR;
 	guest_destroy(&r->guest);
 	guest_close_disks(&r->guest);
 	networks_close(&r->guest);
 	guest_close_screen(&r->guest);
 	guest_close_store(&r->guest);
 	signals_close(r->signals);
+	daemon_end(&r->daemon);
 	return code;
 }
 
 int main(int argc, char **argv)
 {
-	struct run r = { .next_progress = 0 };
+	struct run r = { .daemon = { .ready = -1, .pid_fd = -1 } };
 	struct error e = { "" };
 	int code, rc;
 
@@ -381,7 +453,11 @@ int main(int argc, char **argv)
 	} else {
 		if (rc < 0)
 			msg_error("%s", e.text);
-		code = rc < 0 || fflush(stdout) ? EXIT_ERROR : EXIT_OFF;
+		code = rc < 0 ? EXIT_ERROR : EXIT_OFF;
+		if (rc >= 0 && (fflush(stdout) || ferror(stdout))) {
+			msg_error("standard output cannot be written (%s)", strerror(errno ? errno : EIO));
+			code = EXIT_ERROR;
+		}
 	}
 	options_free(&r.o);
 	return code;

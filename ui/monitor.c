@@ -244,6 +244,7 @@ static void execute(struct mon *m, const struct mon_command *c, const char *rest
 	}
 	if (mon_may(m, c))
 		c->run(m, &a);
+	mon_forget_p2m(m);
 }
 
 static bool blank(const char *line)
@@ -415,12 +416,49 @@ static void on_line_out(void *opaque, const char *p, size_t n)
 	send_text(opaque, p, n);
 }
 
+static void pump(struct mon *m);
+
+static void finish_job(struct mon *m)
+{
+	while (m->job && mon_job_step(m))
+		;
+}
+
+#define JOB_EVERY 1000000u /* ns between pieces of a command that takes long */
+
+/* A piece of such a command. At its end the next line may come. */
+static void on_tick(void *opaque, u32 events)
+{
+	struct mon *m = opaque;
+
+	if (m->job && mon_job_step(m))
+		return;
+	poll_remove(m->all->env.host->poll, m->tick);
+	m->tick = NULL;
+	send_out(m);
+	m->busy = false;
+	line_show(m->le);
+	pump(m);
+	chardev_accept_input(m->cd);
+}
+
 static void on_line(void *opaque, const char *line)
 {
 	struct mon *m = opaque;
 
+	m->busy = true;
 	mon_run(m, line);
 	send_out(m);
+	if (m->job && !m->tick)
+		m->tick = poll_every(m->all->env.host->poll, JOB_EVERY, on_tick, m);
+	/* Without one, for want of memory, at once. */
+	if (m->job && !m->tick) {
+		finish_job(m);
+		send_out(m);
+	}
+	if (m->job)
+		return;
+	m->busy = false;
 	line_show(m->le);
 }
 
@@ -435,6 +473,13 @@ static void on_too_long(void *opaque)
 
 static const struct line_ops line_ops = { on_line_out, on_line, on_too_long, mon_complete };
 
+static void show_prompt(struct mon *m)
+{
+	if (m->hidden)
+		line_show(m->le);
+	m->hidden = false;
+}
+
 /* Takes what has come, as long as its peer takes what is said. */
 static void pump(struct mon *m)
 {
@@ -443,7 +488,7 @@ static void pump(struct mon *m)
 	if (m->pumping)
 		return;
 	m->pumping = true;
-	while (i < m->npending && chardev_unsent(m->cd) < MON_OUT_PAUSE)
+	while (i < m->npending && !m->job && chardev_unsent(m->cd) < MON_OUT_PAUSE)
 		line_byte(m->le, m->pending[i++]);
 	memmove(m->pending, m->pending + i, m->npending - i);
 	m->npending -= i;
@@ -461,6 +506,7 @@ static void on_receive(void *opaque, const u8 *p, size_t n)
 {
 	struct mon *m = opaque;
 
+	show_prompt(m);
 	n = MIN(n, (size_t)(MON_PENDING - m->npending));
 	memcpy(m->pending + m->npending, p, n);
 	m->npending += (u32)n;
@@ -490,7 +536,8 @@ static void on_connected(void *opaque)
 
 	m->npending = 0;
 	line_reset(m->le, chardev_is_terminal(m->cd));
-	greet(m);
+	if (!m->job)
+		greet(m);
 }
 
 static void on_focus(void *opaque, bool on)
@@ -498,6 +545,7 @@ static void on_focus(void *opaque, bool on)
 	struct mon *m = opaque;
 
 	m->focus = on;
+	m->hidden = false;
 	send_text(m, "\n", 1);
 	if (on)
 		greet(m);
@@ -511,6 +559,9 @@ static void mon_free(struct mon *m)
 {
 	if (!m)
 		return;
+	/* What was asked for is done, though nobody hears of it. */
+	finish_job(m);
+	poll_remove(m->all->env.host->poll, m->tick);
 	if (m->owned) {
 		chardev_set_client(m->cd, NULL, NULL);
 		chardev_watch(m->cd, NULL, NULL);
@@ -541,6 +592,60 @@ static struct mon *mon_new(struct monitors *all)
 	return NULL;
 }
 
+/* ---- lines of others on a monitor's terminal ----------------------------------------------------------------------- */
+
+#define SHOW_AFTER 100000000 /* ns without such a line until the prompt comes back */
+
+static bool on_terminal(const struct mon *m)
+{
+	return m && m->cd && !m->busy && (m->owned || m->focus) && chardev_is_own_terminal(m->cd);
+}
+
+void monitors_hide(struct monitors *all)
+{
+	static const char erase[] = "\r\033[K";
+	u32 i;
+
+	for (i = 0; all && i < MONITORS_MAX; i++) {
+		struct mon *m = all->list[i];
+
+		if (!on_terminal(m))
+			continue;
+		if (!m->hidden)
+			chardev_write(m->cd, erase, sizeof erase - 1);
+		m->hidden = true;
+		all->hidden_at = host_now();
+	}
+}
+
+void monitors_show(struct monitors *all)
+{
+	u32 i;
+
+	for (i = 0; all && i < MONITORS_MAX; i++)
+		if (all->list[i])
+			show_prompt(all->list[i]);
+}
+
+static i64 show_due(void *opaque)
+{
+	const struct monitors *all = opaque;
+	bool hidden = false;
+	u32 i;
+
+	for (i = 0; i < MONITORS_MAX; i++)
+		hidden |= all->list[i] && all->list[i]->hidden;
+	return hidden ? SHOW_AFTER : -1;
+}
+
+static void show_again(void *opaque)
+{
+	struct monitors *all = opaque;
+
+	if (host_now() - all->hidden_at >= SHOW_AFTER)
+		monitors_show(all);
+}
+
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
 
 struct monitors *monitors_new(const struct monitors_env *env)
@@ -551,8 +656,11 @@ struct monitors *monitors_new(const struct monitors_env *env)
 		return NULL;
 	all->env = *env;
 	all->quiet = mon_new(all);
-	if (all->quiet)
+	all->hook = poll_hook_add(env->host->poll, show_due, show_again, all);
+	if (all->quiet && all->hook)
 		return all;
+	poll_hook_remove(env->host->poll, all->hook);
+	mon_free(all->quiet);
 	free(all);
 	return NULL;
 }
@@ -563,6 +671,7 @@ void monitors_free(struct monitors *all)
 
 	if (!all)
 		return;
+	poll_hook_remove(all->env.host->poll, all->hook);
 	for (i = 0; i < MONITORS_MAX; i++)
 		mon_free(all->list[i]);
 	mon_free(all->quiet);
@@ -672,6 +781,7 @@ char *monitors_run(struct monitors *all, const char *line)
 	m->out.len = 0;
 	m->full = m->out.failed = false;
 	mon_run(m, line);
+	finish_job(m);
 	text = malloc(m->out.len + 1);
 	if (!text)
 		return NULL;

@@ -58,6 +58,13 @@ int monitors_share(struct monitors *m, struct chardev *console);
 void monitors_unshare(struct monitors *m, struct chardev *console);
 /* How many there are. */
 u32 monitors_count(const struct monitors *m);
+/*
+ * Somebody is about to write whole lines to the terminal of a monitor: its prompt goes away, and comes back a while after the
+ * last of them, or with the next key. NULL is allowed.
+ */
+void monitors_hide(struct monitors *m);
+/* It comes back now. */
+void monitors_show(struct monitors *m);
 /* Whether a command could still come. */
 bool monitors_live(const struct monitors *m);
 /* The guest has a new domain: its door is told. 0 or -ENOMEM. */

@@ -22,8 +22,14 @@ static void add_disk(struct mon *m, const char *spec)
 {
 	struct error e = { "" };
 	char id[DISK_ID_MAX] = "";
-	int rc = guest_disk_add(mon_guest(m), spec, id, sizeof id, &e);
+	int rc;
 
+	/* A name alone: what was meant is clear, but a comma in it would not be. */
+	if (*spec && strcspn(spec, "=,") == strlen(spec)) {
+		mon_printf(m, "'%.200s': say what it is: file=%.200s\n", spec, spec);
+		return;
+	}
+	rc = guest_disk_add(mon_guest(m), spec, id, sizeof id, &e);
 	say(m, rc, &e);
 	if (!rc)
 		mon_printf(m, "disk %s is there\n", id);
@@ -120,9 +126,39 @@ static void show(struct mon *m, void (*describe)(struct guest *g, struct buf *ou
 	buf_free(&text);
 }
 
+/* Of a text in which each thing begins a line with its name and a colon, and goes on in lines set in: that of one name. */
+static bool one_of(struct buf *text, const char *name, struct buf *out)
+{
+	size_t at, next, n = strlen(name);
+	bool on = false;
+
+	for (at = 0; at < text->len; at = next) {
+		const u8 *end = memchr(text->p + at, '\n', text->len - at);
+
+		next = end ? (size_t)(end - text->p) + 1 : text->len;
+		if (text->p[at] != ' ')
+			on = next - at > n && !memcmp(text->p + at, name, n) && text->p[at + n] == ':';
+		if (on)
+			buf_put(out, text->p + at, next - at);
+	}
+	return out->len > 0;
+}
+
 MON_HANDLER(info_block)
 {
-	show(m, guest_disk_describe, "the guest has no disks");
+	struct buf text = { 0 }, one = { 0 };
+
+	if (!a->n) {
+		show(m, guest_disk_describe, "the guest has no disks");
+		return;
+	}
+	guest_disk_describe(mon_guest(m), &text);
+	if (one_of(&text, a->w[0], &one))
+		mon_write(m, one.p, one.len);
+	else
+		mon_printf(m, "the guest has no disk '%.60s': info block lists them\n", a->w[0]);
+	buf_free(&text);
+	buf_free(&one);
 }
 
 /* ---- networks ---------------------------------------------------------------------------------------------------- */

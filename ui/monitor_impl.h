@@ -29,7 +29,12 @@ struct mon {
 	u8 pending[MON_PENDING];
 	u32 npending;
 	bool pumping;
+	bool busy;   /* a command runs: no prompt is shown */
+	bool hidden; /* the prompt, for lines of others on its terminal */
 	u32 cpu; /* the vCPU that registers and addresses are of */
+	struct mon_p2m *p2m; /* while a command runs: where the guest's pages are, when it has put them in another order */
+	struct mon_job *job; /* a command that goes on while the guest runs; NULL: none */
+	struct poll_item *tick; /* does a piece of it */
 	u32 format, size; /* of x and print, as last given: the letter, bytes */
 };
 
@@ -38,6 +43,8 @@ struct monitors {
 	struct mon *list[MONITORS_MAX];
 	struct mon *quiet; /* monitors_run(), and a replayed command */
 	u32 next_id;
+	struct poll_hook *hook; /* shows prompts again */
+	u64 hidden_at; /* host_now() of the last line of others */
 	const struct monitor_screen *screen;
 	void *screen_opaque;
 };
@@ -100,6 +107,23 @@ struct vcpu *mon_vcpu(struct mon *m);
 /* The value of $name on the chosen vCPU. */
 bool mon_register(void *opaque, const char *name, u64 *v);
 
+/* ---- memory: ui/monitor_memory.c ---- */
+
+enum mon_space { MON_VIRTUAL, MON_PHYSICAL, MON_MACHINE };
+
+/* An expression and nothing else. False, with a sentence said. */
+bool mon_eval(struct mon *m, const char *p, u64 *v);
+void mon_say_missing(struct mon *m, enum mon_space space, u64 addr);
+/* The machine frame of a pseudo-physical one, by the machine-to-physical table. False: the guest has none there. */
+bool mon_machine_frame(struct mon *m, u64 pfn, u64 *mfn);
+/* After a command: its frames may be in another order when the next one comes. */
+void mon_forget_p2m(struct mon *m);
+
+/* ---- commands that take long: ui/monitor_save.c ---- */
+
+/* Does a piece of m->job. False: it is done, and all that there was to say has been said. */
+bool mon_job_step(struct mon *m);
+
 /* Handlers, by file. */
 #define MON_HANDLER(name) void mon_##name(struct mon *m, struct mon_args *a)
 /* ui/monitor.c */
@@ -127,6 +151,7 @@ MON_HANDLER(xp);
 MON_HANDLER(xm);
 MON_HANDLER(print);
 MON_HANDLER(gva2gpa);
+/* ui/monitor_save.c */
 MON_HANDLER(sum);
 MON_HANDLER(memsave);
 MON_HANDLER(pmemsave);

@@ -6,10 +6,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/endian.h"
-#include "base/os_file.h"
 #include "cpu/x86/state.h"
 #include "pv/mm.h"
 #include "ui/disasm.h"
@@ -108,7 +108,7 @@ static bool eval(struct mon *m, const char **p, u64 *v)
 }
 
 /* The same, and nothing may follow. */
-static bool eval_whole(struct mon *m, const char *p, u64 *v)
+bool mon_eval(struct mon *m, const char *p, u64 *v)
 {
 	if (!eval(m, &p, v))
 		return false;
@@ -120,26 +120,73 @@ static bool eval_whole(struct mon *m, const char *p, u64 *v)
 
 /* ---- kinds of address -------------------------------------------------------------------------------------------- */
 
-enum space { VIRTUAL, PHYSICAL, MACHINE };
+/* What the machine-to-physical table says, the other way round: an entry for each frame of the guest's. */
+struct p2m_entry {
+	u64 pfn, mfn;
+};
 
-/* The machine frame of a pseudo-physical one, by the machine-to-physical table. False: the guest has none there. */
-static bool machine_frame(struct pv_domain *p, u64 pfn, u64 *mfn)
+struct mon_p2m {
+	u64 n;
+	struct p2m_entry e[]; /* by pfn, then by mfn */
+};
+
+static int by_pfn(const void *a, const void *b)
 {
-	u64 i;
+	const struct p2m_entry *x = a, *y = b;
+
+	return x->pfn != y->pfn ? (x->pfn < y->pfn ? -1 : 1) : x->mfn < y->mfn ? -1 : x->mfn > y->mfn;
+}
+
+static struct mon_p2m *make_p2m(struct pv_domain *p)
+{
+	u64 frames = p->s.mfn_end - PV_MFN_BASE, i;
+	struct mon_p2m *t = frames < SIZE_MAX / sizeof t->e[0] / 2 ? malloc(sizeof *t + (size_t)frames * sizeof t->e[0]) : NULL;
+
+	if (!t)
+		return NULL;
+	t->n = 0;
+	for (i = PV_MFN_BASE; i < p->s.mfn_end; i++)
+		if (pv_mm_owned(p, i) && pv_m2p_get(p, i) != ~0ULL)
+			t->e[t->n++] = (struct p2m_entry){ pv_m2p_get(p, i), i };
+	qsort(t->e, (size_t)t->n, sizeof t->e[0], by_pfn);
+	return t;
+}
+
+void mon_forget_p2m(struct mon *m)
+{
+	free(m->p2m);
+	m->p2m = NULL;
+}
+
+bool mon_machine_frame(struct mon *m, u64 pfn, u64 *mfn)
+{
+	struct pv_domain *p = pv_dom(mon_domain(m));
+	u64 low = 0, high;
 
 	*mfn = PV_MFN_BASE + pfn;
 	if (pfn < p->s.mfn_end - PV_MFN_BASE && pv_mm_owned(p, *mfn) && pv_m2p_get(p, *mfn) == pfn)
 		return true;
-	for (i = PV_MFN_BASE; i < p->s.mfn_end; i++)
-		if (pv_m2p_get(p, i) == pfn && pv_mm_owned(p, i)) {
-			*mfn = i;
-			return true;
-		}
-	return false;
+	/* The guest has put its frames in another order: look at all of them once a command, not once a page. */
+	if (!m->p2m)
+		m->p2m = make_p2m(p);
+	if (!m->p2m)
+		return false;
+	for (high = m->p2m->n; low < high;) {
+		u64 mid = low + (high - low) / 2;
+
+		if (m->p2m->e[mid].pfn < pfn)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == m->p2m->n || m->p2m->e[low].pfn != pfn)
+		return false;
+	*mfn = m->p2m->e[low].mfn;
+	return true;
 }
 
 /* Reads as a debugger does, up to the first byte that is not there. Gives how many were. */
-static u32 fetch(struct mon *m, enum space space, u64 addr, u8 *out, u32 n)
+static u32 fetch(struct mon *m, enum mon_space space, u64 addr, u8 *out, u32 n)
 {
 	struct vcpu *v = mon_vcpu(m);
 	struct domain *d = v->d;
@@ -149,13 +196,13 @@ static u32 fetch(struct mon *m, enum space space, u64 addr, u8 *out, u32 n)
 		u64 at = addr + done, mfn;
 
 		piece = (u32)MIN((u64)(n - done), PAGE_SIZE - PAGE_OFFSET(at));
-		if (space == VIRTUAL) {
+		if (space == MON_VIRTUAL) {
 			if (mmu_debug_read(&v->cpu.mmu, at, out + done, piece))
 				return done;
 			continue;
 		}
 		mfn = at >> PAGE_SHIFT;
-		if (space == PHYSICAL && !mon_guest(m)->bare && !machine_frame(pv_dom(d), mfn, &mfn))
+		if (space == MON_PHYSICAL && !mon_guest(m)->bare && !mon_machine_frame(m, mfn, &mfn))
 			return done;
 		if (mem_read(&d->mem, mfn << PAGE_SHIFT | PAGE_OFFSET(at), out + done, piece))
 			return done;
@@ -165,7 +212,7 @@ static u32 fetch(struct mon *m, enum space space, u64 addr, u8 *out, u32 n)
 
 static const char *const space_names[] = { "at", "at physical address", "at machine address" };
 
-static void say_missing(struct mon *m, enum space space, u64 addr)
+void mon_say_missing(struct mon *m, enum mon_space space, u64 addr)
 {
 	mon_printf(m, "cannot read memory %s 0x%" PRIx64 "\n", space_names[space], addr);
 }
@@ -177,7 +224,7 @@ struct format {
 	char letter;
 };
 
-/* /12xw: a count, a letter for how (x d u o c i), one for how wide (b h w g), in any order. False, with a sentence said. */
+/* /12xw: a count, a letter for how (x d u o c s i), one for how wide (b h w g), in any order. False, with a sentence said. */
 static bool parse_format(struct mon *m, const char **p, struct format *f)
 {
 	static const char widths[] = "bhwg";
@@ -197,10 +244,10 @@ static bool parse_format(struct mon *m, const char **p, struct format *f)
 			} else if (w) {
 				f->size = 1u << (w - widths);
 				wide = true;
-			} else if (strchr("xduoci", *s)) {
+			} else if (strchr("xduocsi", *s)) {
 				f->letter = *s;
 			} else {
-				mon_printf(m, "'%c': a format is a count, one of x d u o c i, and one of b h w g, as in /8xg\n",
+				mon_printf(m, "'%c': a format is a count, one of x d u o c s i, and one of b h w g, as in /8xg\n",
 					   *s >= ' ' && *s <= '~' ? *s : '?');
 				return false;
 			}
@@ -265,9 +312,9 @@ static u32 code_bits(const struct vcpu *v)
 	return attr & SEGA_L ? 64 : attr & SEGA_DB ? 32 : 16;
 }
 
-static void dump_code(struct mon *m, enum space space, u64 addr, u32 count)
+static void dump_code(struct mon *m, enum mon_space space, u64 addr, u32 count)
 {
-	u32 bits = code_bits(mon_vcpu(m)), have, len, i, k;
+	u32 bits = code_bits(mon_vcpu(m)) | (m->all->env.host->log.want.att ? DISASM_ATT : 0), have, len, i, k;
 
 	for (i = 0; i < count && !m->full; i++, addr += len) {
 		u8 code[INSN_MAX];
@@ -277,7 +324,7 @@ static void dump_code(struct mon *m, enum space space, u64 addr, u32 count)
 		/* The page behind may be missing: take what is there. */
 		len = have ? disasm_text(bits, code, have, addr, text, sizeof text) : 0;
 		if (!have) {
-			say_missing(m, space, addr);
+			mon_say_missing(m, space, addr);
 			return;
 		}
 		mon_printf(m, "0x%016" PRIx64 ": ", addr);
@@ -288,13 +335,45 @@ static void dump_code(struct mon *m, enum space space, u64 addr, u32 count)
 	}
 }
 
-static void dump(struct mon *m, enum space space, const char *p)
+#define STRING_MAX 4096u /* bytes of a string that are shown */
+
+/* count strings, each with its address, as a debugger shows them. */
+static void dump_strings(struct mon *m, enum mon_space space, u64 addr, u32 count)
+{
+	u32 i, n;
+	u8 c;
+
+	for (i = 0; i < count && !m->full; i++) {
+		bool missing = false;
+
+		mon_printf(m, "%016" PRIx64 ": \"", addr);
+		for (n = 0; n < STRING_MAX; n++, addr++) {
+			missing = !fetch(m, space, addr, &c, 1);
+			if (missing || !c)
+				break;
+			if (c == '"' || c == '\\')
+				mon_printf(m, "\\%c", c);
+			else if (c == '\n' || c == '\r' || c == '\t')
+				mon_printf(m, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+			else
+				mon_printf(m, c >= ' ' && c <= '~' ? "%c" : "\\%03o", c);
+		}
+		mon_printf(m, "\"%s\n", n == STRING_MAX ? "..." : "");
+		if (missing) {
+			mon_say_missing(m, space, addr);
+			return;
+		}
+		addr += n < STRING_MAX;
+	}
+}
+
+static void dump(struct mon *m, enum mon_space space, const char *p)
 {
 	struct format f;
 	u32 per_line, i;
 	u64 addr;
 
-	if (!parse_format(m, &p, &f) || !eval_whole(m, p, &addr))
+	if (!parse_format(m, &p, &f) || !mon_eval(m, p, &addr))
 		return;
 	cpu_sync(&mon_vcpu(m)->cpu);
 	m->format = (u8)f.letter;
@@ -303,13 +382,17 @@ static void dump(struct mon *m, enum space space, const char *p)
 		dump_code(m, space, addr, f.count);
 		return;
 	}
+	if (f.letter == 's') {
+		dump_strings(m, space, addr, f.count);
+		return;
+	}
 	per_line = f.letter == 'c' || (f.size == 1 && f.letter != 'o') ? 8 : f.letter == 'o' && f.size == 8 ? 1 : 16 / f.size;
 	for (i = 0; i < f.count && !m->full; i++, addr += f.size) {
 		u8 b[8] = { 0 };
 
 		if (fetch(m, space, addr, b, f.size) < f.size) {
 			mon_printf(m, "%s", i % per_line ? "\n" : "");
-			say_missing(m, space, addr);
+			mon_say_missing(m, space, addr);
 			return;
 		}
 		if (i % per_line == 0)
@@ -323,17 +406,17 @@ static void dump(struct mon *m, enum space space, const char *p)
 
 MON_HANDLER(x)
 {
-	dump(m, VIRTUAL, a->rest);
+	dump(m, MON_VIRTUAL, a->rest);
 }
 
 MON_HANDLER(xp)
 {
-	dump(m, PHYSICAL, a->rest);
+	dump(m, MON_PHYSICAL, a->rest);
 }
 
 MON_HANDLER(xm)
 {
-	dump(m, MACHINE, a->rest);
+	dump(m, MON_MACHINE, a->rest);
 }
 
 MON_HANDLER(print)
@@ -342,9 +425,9 @@ MON_HANDLER(print)
 	struct format f;
 	u64 v;
 
-	if (!parse_format(m, &p, &f) || !eval_whole(m, p, &v))
+	if (!parse_format(m, &p, &f) || !mon_eval(m, p, &v))
 		return;
-	if (a->rest[0] != '/' || f.letter == 'i')
+	if (a->rest[0] != '/' || f.letter == 'i' || f.letter == 's')
 		f.letter = 'x';
 	m->format = (u8)f.letter;
 	f.size = 8;
@@ -357,7 +440,7 @@ MON_HANDLER(gva2gpa)
 	struct vcpu *v = mon_vcpu(m);
 	u64 va, mfn, pte;
 
-	if (!eval_whole(m, a->rest, &va))
+	if (!mon_eval(m, a->rest, &va))
 		return;
 	cpu_sync(&v->cpu);
 	if (mmu_peek(&v->cpu.mmu, va, &mfn, &pte)) {
@@ -371,86 +454,4 @@ MON_HANDLER(gva2gpa)
 	if (pv_mm_owned(pv_dom(v->d), mfn) && pv_m2p_get(pv_dom(v->d), mfn) != ~0ULL)
 		mon_printf(m, "gpa: 0x%" PRIx64 "\n", pv_m2p_get(pv_dom(v->d), mfn) << PAGE_SHIFT | PAGE_OFFSET(va));
 	mon_printf(m, "machine: 0x%" PRIx64 ", entry 0x%016" PRIx64 "\n", mfn << PAGE_SHIFT | PAGE_OFFSET(va), pte);
-}
-
-/* ---- whole pieces ------------------------------------------------------------------------------------------------ */
-
-static bool piece_of(struct mon *m, struct mon_args *a, u64 *addr, u64 *size)
-{
-	return eval_whole(m, a->w[0], addr) && eval_whole(m, a->w[1], size);
-}
-
-/* Hands all of it to each(), page by page. False when a part is missing, which is told, or each() has had enough. */
-static bool walk(struct mon *m, enum space space, u64 addr, u64 size, bool (*each)(void *opaque, const u8 *p, u32 n), void *opaque)
-{
-	u8 page[PAGE_SIZE];
-
-	while (size) {
-		u32 n = (u32)MIN(size, PAGE_SIZE - PAGE_OFFSET(addr));
-		u32 got = fetch(m, space, addr, page, n);
-
-		if (got < n) {
-			say_missing(m, space, addr + got);
-			return false;
-		}
-		if (!each(opaque, page, n))
-			return false;
-		addr += n;
-		size -= n;
-	}
-	return true;
-}
-
-static bool add_up(void *opaque, const u8 *p, u32 n)
-{
-	u16 *sum = opaque;
-	u32 i;
-
-	/* BSD: rotate right, add. */
-	for (i = 0; i < n; i++)
-		*sum = (u16)((*sum >> 1 | *sum << 15) + p[i]);
-	return true;
-}
-
-MON_HANDLER(sum)
-{
-	u64 addr, size;
-	u16 total = 0;
-
-	if (piece_of(m, a, &addr, &size) && walk(m, PHYSICAL, addr, size, add_up, &total))
-		mon_printf(m, "%05u\n", total);
-}
-
-static bool write_out(void *opaque, const u8 *p, u32 n)
-{
-	return fwrite(p, 1, n, opaque) == n;
-}
-
-static void save(struct mon *m, enum space space, struct mon_args *a)
-{
-	u64 addr, size;
-	bool bad;
-	FILE *f;
-
-	if (!piece_of(m, a, &addr, &size))
-		return;
-	f = os_fopen(a->w[2], "wb");
-	if (!f) {
-		mon_printf(m, "%.200s: cannot be written (%s)\n", a->w[2], strerror(errno));
-		return;
-	}
-	walk(m, space, addr, size, write_out, f);
-	bad = ferror(f);
-	if (fclose(f) || bad)
-		mon_printf(m, "%.200s: not all could be written\n", a->w[2]);
-}
-
-MON_HANDLER(memsave)
-{
-	save(m, VIRTUAL, a);
-}
-
-MON_HANDLER(pmemsave)
-{
-	save(m, PHYSICAL, a);
 }

@@ -22,12 +22,31 @@ static void say(struct mon *m, int rc, const struct error *e)
 		mon_printf(m, "%s\n", *e->text ? e->text : strerror(-rc));
 }
 
+/* A name that says another kind of picture would mislead who reads the file. */
+static bool name_ok(struct mon *m, const char *file)
+{
+	static const char *const others[] = { ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".pdf", ".xpm", ".pgm", ".pbm" };
+	size_t n = strlen(file), i, k;
+
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		size_t len = strlen(others[i]);
+
+		for (k = 0; n > len && k < len && (file[n - len + k] | 0x20) == (others[i][k] | 0x20); k++)
+			;
+		if (n > len && k == len) {
+			mon_printf(m, "%.200s: pictures are PNG or PPM: name it %.*s.png or .ppm\n", file, (int)MIN(n - len, 200u), file);
+			return false;
+		}
+	}
+	return true;
+}
+
 MON_HANDLER(screendump)
 {
 	const struct monitor_screen *s = screen(m);
 	struct error e = { "" };
 
-	if (s)
+	if (s && name_ok(m, a->w[0]))
 		say(m, s->dump(m->all->screen_opaque, a->w[0], &e), &e);
 }
 

@@ -87,7 +87,7 @@ int networks_open(struct guest *g, struct error *e)
 		return 0;
 	rc = make(g, e);
 	for (c = all->first; !rc && c; c = c->next)
-		rc = open_one(g->nets, "-netdev ", node_str(c, "spec", ""), e);
+		rc = open_one(g->nets, node_str(c, "option", "-netdev "), node_str(c, "spec", ""), e);
 	for (c = dumps ? dumps->first : NULL; !rc && c; c = c->next)
 		rc = open_dump(g->nets, c, e);
 	if (rc)

@@ -17,7 +17,7 @@
 
 /*
  * Below /guests/NAME:
- *   networks/ID: spec (str, as netdev_open() takes it)
+ *   networks/ID: spec (str, as netdev_open() takes it), option (str, "-nic " and the like: which defined it, for sentences)
  *   nics/ID: netdev (str, the ID of a network; absent: plugged nowhere), mac (str), unit (u64, the number of the vif)
  *   dumps/ID: netdev (str, the ID of a network), file (str), maxlen (u64, bytes)
  */

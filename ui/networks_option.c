@@ -118,7 +118,7 @@ static void free_id(const struct node *guest, const char *kind, const char *stem
 
 int networks_add_network(struct node *guest, const char *said, const char *spec, struct error *e)
 {
-	char id[NETWORKS_ID];
+	char id[NETWORKS_ID], option[16];
 	struct node *n;
 
 	networks_spec_id(spec, id);
@@ -128,7 +128,10 @@ int networks_add_network(struct node *guest, const char *said, const char *spec,
 	n = new_node(guest, said, "networks", id, e);
 	if (!n)
 		return -EINVAL;
-	return node_set_str(n, "spec", spec) ? error_set(e, -ENOMEM, "%.100s: the host is out of memory", said) : 0;
+	snprintf(option, sizeof option, "%.*s ", (int)strcspn(said, " "), said);
+	if (node_set_str(n, "spec", spec) || (*said == '-' && node_set_str(n, "option", option)))
+		return error_set(e, -ENOMEM, "%.100s: the host is out of memory", said);
+	return 0;
 }
 
 static bool model_ok(const char *model)

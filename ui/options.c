@@ -114,19 +114,40 @@ static int opt_network(struct options *o, const struct option_row *row, const ch
 #define opt_netdev opt_network
 #define opt_nic opt_network
 #define opt_net opt_network
-#define opt_device opt_network
+/* The words behind a device's name. */
+static const char *device_words(const char *value, const char *driver)
+{
+	size_t n = strlen(driver);
+
+	return !strncmp(value, driver, n) && (!value[n] || value[n] == ',') ? value + n + (value[n] == ',') : NULL;
+}
+
+static int opt_device(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	const char *disk = device_words(value, "xen-disk");
+
+	if (!strcmp(value, "help") || !strcmp(value, "?")) {
+		fputs("Devices:\nxen-net-device  a network card: netdev=ID, mac=MAC, id=ID\n"
+		      "xen-disk        a disk, with the words of -drive: file=FILE, format=, readonly=, ...\n", o->out);
+		return OPTIONS_DONE;
+	}
+	if (disk)
+		return disks_option_drive(o->guest, disk, "-device xen-disk", NULL, e);
+	if (!device_words(value, "xen-net-device"))
+		return error_set(e, -EINVAL, "-device %.100s: there is no such device: use xen-net-device,netdev=ID or xen-disk,file=FILE", value);
+	return opt_network(o, row, value, e);
+}
+
 #define opt_object opt_network
 
 static int opt_no_reboot(struct options *o, const struct option_row *row, const char *value, struct error *e)
 {
-	o->no_reboot = true;
-	return 0;
+	return node_set_str(o->guest, "on-reboot", "destroy");
 }
 
 static int opt_no_shutdown(struct options *o, const struct option_row *row, const char *value, struct error *e)
 {
-	o->no_shutdown = true;
-	return 0;
+	return node_set_str(o->guest, "on-poweroff", "preserve");
 }
 
 static int opt_serial(struct options *o, const struct option_row *row, const char *value, struct error *e)
@@ -154,6 +175,25 @@ static int opt_stopped(struct options *o, const struct option_row *row, const ch
 {
 	o->stopped = true;
 	return 0;
+}
+
+static int opt_daemonize(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	o->daemonize = true;
+	return 0;
+}
+
+static int opt_pidfile(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	if (!*value)
+		return error_set(e, -EINVAL, "-pidfile '': the file name is empty: give a path, or leave -pidfile out");
+	return set_string(&o->pidfile, value);
+}
+
+static int opt_rtc(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	o->rtc = true;
+	return value_rtc(o, row, value, e);
 }
 
 static int opt_xenstore(struct options *o, const struct option_row *row, const char *value, struct error *e)
@@ -244,7 +284,9 @@ static int opt_version(struct options *o, const struct option_row *row, const ch
 #define opt_cpu value_cpu
 #define opt_accel value_accel
 #define opt_icount value_icount
-#define opt_rtc value_rtc
+#define opt_action value_action
+#define opt_uuid value_uuid
+#define opt_chardev value_chardev
 #define opt_timeout value_timeout
 #define opt_display value_display
 #define opt_vnc value_vnc
@@ -286,16 +328,6 @@ const char *options_nearest(const char *name)
 	return nearest_word(&n);
 }
 
-static int unknown(const char *arg, const char *name, struct error *e)
-{
-	const char *near = options_nearest(name);
-
-	if (near)
-		return error_set(e, -EINVAL, "%.80s: there is no such option: did you mean -%s? (-h lists all)", arg,
-				 near);
-	return error_set(e, -EINVAL, "%.80s: there is no such option: -h lists those there are", arg);
-}
-
 static int defaults(struct options *o)
 {
 	struct node *g = o->guest;
@@ -310,6 +342,9 @@ static int defaults(struct options *o)
 	rc |= node_set_str(g, "serial0", "mon:stdio");
 	rc |= node_set_str(g, "clock-base", "fixed");
 	rc |= node_set_u64(g, "clock-epoch", OPTIONS_DEFAULT_EPOCH);
+	rc |= node_set_str(g, "on-reboot", "restart");
+	rc |= node_set_str(g, "on-poweroff", "destroy");
+	rc |= node_set_str(g, "on-crash", "destroy");
 	return rc ? -ENOMEM : 0;
 }
 
@@ -366,6 +401,45 @@ static int check_stdio(struct options *o, struct error *e)
 	return 0;
 }
 
+/* Nobody is at the terminal of a program in the background. */
+static int check_daemon(struct options *o, struct error *e)
+{
+	char name[24];
+	u32 i;
+
+	if (!o->daemonize)
+		return 0;
+	if (o->nographic)
+		return error_set(e, -EINVAL, "-nographic: it puts the console on the terminal, and -daemonize leaves that: use -display none, "
+				 "and -serial pty or file:PATH");
+	if (!o->nserial && node_set_str(o->guest, "serial0", "pty"))
+		return -ENOMEM;
+	if (is_stdio(node_str(o->guest, "serial0", "")))
+		return error_set(e, -EINVAL, "-serial stdio: -daemonize leaves the terminal: use -serial pty, file:PATH or unix:PATH,...");
+	for (i = 0; i < o->nmonitors; i++) {
+		snprintf(name, sizeof name, "monitor%u", i);
+		if (is_stdio(node_str(o->guest, name, "")))
+			return error_set(e, -EINVAL, "-monitor stdio: -daemonize leaves the terminal: use -monitor pty or unix:PATH,server=on,wait=off");
+	}
+	return 0;
+}
+
+/*
+ * A guest that talks to others needs the time, for their certificates; one that does not begins at the same moment each
+ * time, so that its runs are equal.
+ */
+static int choose_clock(struct options *o)
+{
+	const struct node *nics = node_child(o->guest, "nics"), *c;
+
+	for (c = nics ? nics->first : NULL; c && !o->rtc; c = c->next)
+		if (node_has(c, "netdev")) {
+			node_unset(o->guest, "clock-epoch");
+			return node_set_str(o->guest, "clock-base", "utc");
+		}
+	return 0;
+}
+
 /* Puts the guest into the tree, now that its name is known. */
 static int finish(struct options *o, struct error *e)
 {
@@ -373,8 +447,6 @@ static int finish(struct options *o, struct error *e)
 	struct node *g = node_new(o->name ? o->name : "guest"), *old = o->guest, *child;
 	int rc = guests && g ? node_attach(guests, g) : -ENOMEM;
 
-	rc = rc ? rc : node_set_str(old, "on-reboot", o->no_reboot ? "destroy" : "restart");
-	rc = rc ? rc : node_set_str(old, "on-poweroff", o->no_shutdown ? "preserve" : "destroy");
 	if (rc) {
 		node_free(g);
 		return error_set(e, rc, "the host is out of memory");
@@ -411,7 +483,7 @@ int options_parse(struct options *o, int argc, char **argv, FILE *out, struct er
 		name += name[1] == '-' ? 2 : 1;
 		r = find_row(name);
 		if (!r)
-			return unknown(argv[i], name, e);
+			return option_unknown(argv[i], name, e);
 		if (*r->arg) {
 			if (++i >= argc)
 				return error_set(e, -EINVAL, "-%s: a value must follow: -%s %s", r->name, r->name,
@@ -428,7 +500,10 @@ int options_parse(struct options *o, int argc, char **argv, FILE *out, struct er
 	}
 	rc = check_machine(o, e);
 	rc = rc ? rc : bootloader_check(o->guest, e);
+	rc = rc ? rc : value_finish_chardevs(o, e);
+	rc = rc ? rc : check_daemon(o, e);
 	rc = rc ? rc : check_stdio(o, e);
+	rc = rc ? rc : choose_clock(o);
 	rc = rc ? rc : value_finish_display(o, e);
 	rc = rc ? rc : finish(o, e);
 	rc = rc ? rc : networks_check(o->guest, o->guest->name, e);
@@ -444,7 +519,9 @@ void options_free(struct options *o)
 	if (o->guest && !o->guest->parent)
 		node_free(o->guest);
 	node_free(o->tree);
+	node_free(o->chardevs);
 	free(o->log_file);
+	free(o->pidfile);
 	free(o->name);
 	*o = (struct options){ 0 };
 }

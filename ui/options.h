@@ -24,7 +24,8 @@
  *   clock-epoch (u64, s since 1970),
  *   display (str: "sdl", "vnc" or "none"; absent: no screens), vnc (str, as -vnc), full-screen, display-by-default,
  *   display-software (u64, 1), keymap (str, as -k),
- *   icount-shift (u64, absent: the default), on-reboot, on-poweroff (str: "restart", "destroy", "preserve").
+ *   icount-shift (u64, absent: the default), on-reboot, on-poweroff (str: "restart", "destroy", "preserve"), on-crash (str: "destroy",
+ *   "preserve", or "poweroff" as if it had powered off), uuid (str).
  */
 struct options {
 	struct node *tree;  /* the root */
@@ -37,12 +38,15 @@ struct options {
 	u64 tb_bytes;       /* cache of decoded code; 0: the default */
 	bool idle_sleep;    /* -icount sleep= */
 	bool stopped;       /* -S */
+	bool daemonize;
+	char *pidfile;      /* NULL: none */
 	bool singlestep, stats, progress;
 	/* Only while parsing. */
 	char *name;
 	FILE *out;
+	struct node *chardevs; /* a property for each -chardev that nobody has named yet: its id, and the spec */
 	u32 nserial, nmonitors;
-	bool no_reboot, no_shutdown, dumpdts, nographic;
+	bool dumpdts, nographic, rtc;
 };
 
 enum options_result { OPTIONS_RUN = 0, OPTIONS_DONE = 1 };

@@ -412,7 +412,7 @@ int value_timeout(struct options *o, const struct option_row *row, const char *v
 static bool device_ok(const char *value)
 {
 	static const char *const whole[] = { "stdio", "mon:stdio", "pty", "null", "none", "vc" };
-	static const char *const prefix[] = { "file:", "unix:", "tcp:" };
+	static const char *const prefix[] = { "file:", "unix:", "tcp:", "chardev:" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(whole); i++)
@@ -430,7 +430,7 @@ int value_serial(struct options *o, const struct option_row *row, const char *va
 		return node_set_str(o->guest, "serial0", value);
 	return error_set(e, -EINVAL,
 			 "-serial %.80s: there is no such device: use stdio, "
-			 "mon:stdio, pty, file:PATH, unix:PATH, tcp:HOST:PORT, vc or null",
+			 "mon:stdio, pty, file:PATH, unix:PATH, tcp:HOST:PORT, chardev:ID, vc or none",
 			 value);
 }
 
@@ -442,8 +442,8 @@ int value_monitor(struct options *o, const struct option_row *row, const char *v
 		return 0;
 	if (!device_ok(value) || !strncmp(value, "file:", 5) || !strcmp(value, "vc"))
 		return error_set(e, -EINVAL,
-				 "-monitor %.80s: there is no such device: use stdio, pty, unix:PATH,server=on,wait=off, tcp:HOST:PORT,... "
-				 "or none",
+				 "-monitor %.80s: there is no such device: use stdio, pty, unix:PATH,server=on,wait=off, tcp:HOST:PORT,..., "
+				 "chardev:ID or none",
 				 value);
 	if (o->nmonitors == OPTIONS_MAX_MONITORS)
 		return error_set(e, -EINVAL, "-monitor %.80s: there are %u already: leave one out", value, OPTIONS_MAX_MONITORS);

@@ -18,6 +18,17 @@ int value_rtc(struct options *o, const struct option_row *row, const char *value
 int value_timeout(struct options *o, const struct option_row *row, const char *value, struct error *e);
 int value_serial(struct options *o, const struct option_row *row, const char *value, struct error *e);
 int value_monitor(struct options *o, const struct option_row *row, const char *value, struct error *e);
+/* In ui/optaction.c. */
+int value_action(struct options *o, const struct option_row *row, const char *value, struct error *e);
+int value_uuid(struct options *o, const struct option_row *row, const char *value, struct error *e);
+/* The bytes of a UUID's text, from the left; all zero, and false, when it is none. */
+bool value_uuid_bytes(const char *text, u8 uuid[16]);
+/* In ui/optchardev.c. */
+int value_chardev(struct options *o, const struct option_row *row, const char *value, struct error *e);
+/* Puts devices in place of chardev:ID when all options are known. 0 or -errno with a sentence. */
+int value_finish_chardevs(struct options *o, struct error *e);
+/* In ui/optunknown.c: -EINVAL with a sentence about an option, as typed and without its dashes, that is not in the table. */
+int option_unknown(const char *arg, const char *name, struct error *e);
 /* In ui/optdisplay.c. */
 int value_display(struct options *o, const struct option_row *row, const char *value, struct error *e);
 int value_vnc(struct options *o, const struct option_row *row, const char *value, struct error *e);

@@ -50,7 +50,7 @@ static void report_registers(struct cpu *c, FILE *out)
 		s->cr0, s->cr2, s->cr3, s->cr4, s->efer);
 }
 
-static void report_code(struct cpu *c, FILE *out)
+static void report_code(struct cpu *c, bool att, FILE *out)
 {
 	enum { BEFORE = 48, AFTER = 64 };
 	u64 rip = c->s.rip, start;
@@ -66,24 +66,10 @@ static void report_code(struct cpu *c, FILE *out)
 	if (n <= rip - start)
 		fprintf(out, "  %016" PRIx64 "  cannot be read: no page of the guest is mapped there\n", rip);
 	else
-		disasm_around(out, bits, code, n, start, rip);
+		disasm_around(out, bits | (att ? DISASM_ATT : 0), code, n, start, rip);
 }
 
-static void report_branches(const struct cpu *c, FILE *out)
-{
-	u32 n = MIN(c->nbranch, CPU_BRANCHES), i;
-
-	fputs("last branches (traps and far transfers), the latest first:\n", out);
-	for (i = 1; i <= n; i++) {
-		u32 k = (c->nbranch - i) % CPU_BRANCHES;
-
-		fprintf(out, "  %016" PRIx64 " -> %016" PRIx64 "\n", c->branch_from[k], c->branch_to[k]);
-	}
-	if (!n)
-		fputs("  none\n", out);
-}
-
-void report_crash(struct domain *d, FILE *out)
+void report_crash(struct domain *d, const char *last, FILE *out)
 {
 	struct vcpu *v = d->crash_vcpu ? d->crash_vcpu : d->nvcpus ? d->vcpus[0] : NULL;
 
@@ -95,13 +81,17 @@ void report_crash(struct domain *d, FILE *out)
 		fprintf(out, ", vCPU %" PRIu32 " of %" PRIu32 ":\n", v->id, d->nvcpus);
 		cpu_sync(&v->cpu);
 		report_registers(&v->cpu, out);
-		report_code(&v->cpu, out);
-		report_branches(&v->cpu, out);
+		report_code(&v->cpu, d->host->log.want.att, out);
+		fputs("last traps, the latest first:\n", out);
+		if (!cpu_print_branches(&v->cpu, "  ", out))
+			fputs("  none\n", out);
 	} else {
 		fputc('\n', out);
 	}
 	if (d->ops && d->ops->report)
 		d->ops->report(d, out);
+	if (*last)
+		fprintf(out, "paravane: %s\n", last);
 	fflush(out);
 }
 

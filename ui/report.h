@@ -10,8 +10,11 @@
 #include "pv/decompress.h"
 #include "vm/domain.h"
 
-/* Why the guest crashed: reason, registers, code around rip, last branches, the machine's own lines. */
-void report_crash(struct domain *d, FILE *out);
+/*
+ * Why the guest crashed: reason, registers, code around rip, last traps, the machine's own lines; at the end what its kernel
+ * said last ("": nothing).
+ */
+void report_crash(struct domain *d, const char *last, FILE *out);
 
 /* Numbers of a run that outlive its domains: a reboot makes a new one. */
 struct report_totals {

@@ -5,6 +5,7 @@
 #include "cpu/cpu.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -471,4 +472,24 @@ bool pdptes_load(struct cpu *c, u64 cr3)
 	mmu_update(&c->mmu);
 	c->jumps_stale = true;
 	return true;
+}
+
+#define FAULT_AGE 20000000u /* instructions after which a page fault says nothing of a crash */
+
+u32 cpu_print_branches(const struct cpu *c, const char *indent, FILE *out)
+{
+	u32 n = MIN(c->nbranch, (u32)CPU_BRANCHES), i, shown = 0;
+	u64 now = cpu_icount(c);
+
+	for (i = 1; i <= n; i++) {
+		u32 k = (c->nbranch - i) % CPU_BRANCHES;
+		u64 age = now - c->branch_at[k];
+
+		if (c->branch_vector[k] == X86_PF && age > FAULT_AGE)
+			continue;
+		fprintf(out, "%s%016" PRIx64 " -> %016" PRIx64 "  vector %u, %" PRIu64 " instructions before\n", indent, c->branch_from[k],
+			c->branch_to[k], c->branch_vector[k], age);
+		shown++;
+	}
+	return shown;
 }

@@ -377,10 +377,17 @@ static void make_link(struct cpu *c, struct block *b)
 		from->imm = (u64)(uintptr_t)b;
 }
 
-static void note_branch(struct cpu *c, u64 from, u64 to)
+static void note_branch(struct cpu *c, u64 from, u8 vector)
 {
-	c->branch_from[c->nbranch % CPU_BRANCHES] = from;
-	c->branch_to[c->nbranch % CPU_BRANCHES] = to;
+	u32 i = c->nbranch % CPU_BRANCHES;
+
+	/* The host did the work of the instruction, as of a forced CPUID: the code went on behind it. */
+	if (c->rip - from <= 15)
+		return;
+	c->branch_from[i] = from;
+	c->branch_to[i] = c->rip;
+	c->branch_at[i] = cpu_icount(c);
+	c->branch_vector[i] = vector;
 	c->nbranch++;
 }
 
@@ -436,7 +443,7 @@ static bool deliver(struct cpu *c)
 	if (!t.soft)
 		c->budget--;
 	on = c->native ? x86_interrupt(c, &t) : c->ops->trap && c->ops->trap(c, &c->trap);
-	note_branch(c, from, c->rip);
+	note_branch(c, from, t.vector);
 	return on && at_boundary(c);
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "base/os_file.h"
 #include "hw/host/chardev_impl.h"
 #include "hw/host/signals.h"
@@ -322,13 +323,19 @@ const char *chardev_path(const struct chardev *cd)
 	return cd->path;
 }
 
-void chardev_close(struct chardev *cd)
+bool chardev_is_own_terminal(const struct chardev *cd)
 {
+	return cd->tty && cd->kind == &chardev_stdio && os_is_terminal(2);
+}
+
+bool chardev_close(struct chardev *cd)
+{
+	bool whole;
 	i64 left;
 	u64 end;
 
 	if (!cd)
-		return;
+		return true;
 	left = cd->kind->close_wait;
 	if (left < 0 && cd->env.signals && *signals_quit_flag(cd->env.signals))
 		left = HURRY; /* a peer that has stopped reading must not hold up who was told to end */
@@ -358,6 +365,8 @@ void chardev_close(struct chardev *cd)
 	buf_free(&cd->out);
 	buf_free(&cd->in);
 	free(cd->path);
+	whole = !cd->lost;
 	free(cd->spec);
 	free(cd);
+	return whole;
 }

@@ -42,8 +42,11 @@ struct chardev_client {
  * spec, not the option) on failure.
  */
 struct chardev *chardev_open(const char *spec, const struct chardev_env *env, struct error *e);
-/* Writes out what is queued (within limits for a peer that does not read) and closes. NULL is allowed. */
-void chardev_close(struct chardev *cd);
+/*
+ * Writes out what is queued (within limits for a peer that does not read) and closes. NULL is allowed. False when a file or
+ * standard output could not be written, which a sentence has told: some of what was sent is lost.
+ */
+bool chardev_close(struct chardev *cd);
 
 /* Sets who gets the input; NULL for nobody, then input stays unread. */
 void chardev_set_client(struct chardev *cd, const struct chardev_client *client, void *opaque);
@@ -67,6 +70,8 @@ struct chardev_second {
 	void (*focus)(void *opaque, bool on);
 };
 void chardev_set_second(struct chardev *cd, const struct chardev_second *second, void *opaque);
+/* True when the other side is the terminal that the program's own messages go to as well. */
+bool chardev_is_own_terminal(const struct chardev *cd);
 /* True when the device takes Ctrl-A keys, so that a second reader can be reached. */
 bool chardev_has_mux(const struct chardev *cd);
 

@@ -35,15 +35,19 @@ static ssize_t file_send(struct chardev *cd, const u8 *p, size_t n)
 	return done < 0 ? -errno : done;
 }
 
+/* Some file systems find out at the end that they are full. */
 static void file_close(struct chardev *cd)
 {
-	if (cd->wfd >= 0)
-		os_close(cd->wfd);
+	if (cd->wfd >= 0 && os_close(cd->wfd) && !cd->lost) {
+		msg_warn("%.200s: writing failed (%s); not all that the guest printed is in it", cd->spec, strerror(errno));
+		cd->lost = true;
+	}
 }
 
 static void file_hangup(struct chardev *cd, bool output)
 {
 	msg_warn("%.200s: writing failed (%s); what the guest prints from here on is lost", cd->spec, strerror(errno));
+	cd->lost = true;
 	file_close(cd);
 	chardev_stop(cd);
 }

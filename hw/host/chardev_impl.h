@@ -48,6 +48,7 @@ struct chardev {
 	int listen_fd;
 	struct poll_item *listen_it, *timer;
 	struct os_stdin *input;
+	bool lost; /* output could not be written, and a sentence has told */
 	bool server, eof, tty, unlink_path, warned;
 };
 

@@ -61,8 +61,12 @@ static ssize_t stdio_send(struct chardev *cd, const u8 *p, size_t n)
 static void stdio_hangup(struct chardev *cd, bool output)
 {
 	if (output) {
+		bool monitor = cd->env.label && !strncmp(cd->env.label, "monitor", 7);
 		int rfd = cd->rfd;
 
+		msg_warn("standard output cannot be written (%s): what %s from here on is lost", strerror(errno),
+			 monitor ? "the monitor says" : "the guest prints");
+		cd->lost = true;
 		/* Nobody reads any more (head, less): input goes on. */
 		chardev_stop(cd);
 		if (rfd >= 0 && chardev_start(cd, rfd, -1))

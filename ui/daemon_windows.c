@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What there is not on Windows: the background, and the pid file.
+ */
+#include "ui/daemon.h"
+
+#include <errno.h>
+
+int daemon_start(struct daemon *d, struct error *e)
+{
+	return error_set(e, -ENOSYS, "-daemonize: this system has no such thing: start the program in the background");
+}
+
+int daemon_pidfile(struct daemon *d, const char *path, struct error *e)
+{
+	return error_set(e, -ENOSYS, "-pidfile %.200s: not supported on this system: leave it out", path);
+}
+
+void daemon_ready(struct daemon *d)
+{
+}
+
+void daemon_end(struct daemon *d)
+{
+}
