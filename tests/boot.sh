@@ -78,6 +78,18 @@ run cache '' -timeout 300 -accel interp,tb-size=1
 same up cache
 run logged '' -timeout 300 -d guest_errors,unimp,xenstore -D "$dir/logged.log"
 same up logged
+# A part of the run, with all there is; the run stays the same.
+run part '' -timeout 300 -d all,from=500ms,to=502ms -D "$dir/part.log"
+same up part
+for what in 'd1 v0: trap 14 #PF error' 'd1 v0: event at ' ' (virq timer)' '] d1 v0: '; do
+	has "log of a part: $what" "$dir/part.log" "$what"
+done
+is 'log of a part: nothing before, nothing behind' \
+	"$(sed -n 's/^\[[0-9]* \([0-9.]*\)\].*/\1/p' "$dir/part.log" | awk '$1 < 0.5 || $1 >= 0.502' | grep -c .)" 0
+run start 'quiet work=0' -timeout 300 -d int,mmu,hypercall,to=100ms -D "$dir/start.log"
+for what in '#UD at' 'forced CPUID' 'becomes an L4 table' 'ceases to be an L1 table' 'becomes descriptors' 'set_trap_table('; do
+	has "log of the start: $what" "$dir/start.log" "$what"
+done
 
 run smp '' -smp 4 -timeout 300
 right smp '4 online 0-3' 4
@@ -106,9 +118,14 @@ if [ "$(grep -c 'MARK userspace' "$dir/again.out")" -ge 2 ]; then pass 'it came 
 	fail 'it did not come up again after a reboot'; fi
 run panic 'work=0 end=panic' -timeout 300
 is 'panic' "$(rc panic)" 2
-for what in rip rax 'last branches' 'last hypercalls' sched_op; do
+for what in rip rax 'last traps' 'last hypercalls' sched_op; do
 	has "report of the panic: $what" "$dir/panic.err" "$what"
 done
+is 'report of the panic: its last line' "$(tail -n 1 "$dir/panic.err" | cut -c1-54)" \
+	'paravane: guest panicked: Kernel panic - not syncing: '
+is "report of the panic: the console's own calls" "$(grep -c 'event_channel_op(4' "$dir/panic.err")" 0
+run forgiven 'work=0 end=panic' -timeout 300 -action panic=shutdown
+is 'a panic that is no failure' "$(rc forgiven)" 0
 run exit 'work=0 end=exit' -timeout 300
 is 'init exits' "$(rc exit)" 2
 has 'the kernel says why' "$dir/exit.out" 'Attempted to kill init'

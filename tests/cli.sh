@@ -20,6 +20,7 @@ refused() {
 : >"$dir/empty"
 head -c 3000 "$kernel" >"$dir/short"
 head -c 4000000 "$kernel" >"$dir/half"
+printf '\001\002\003\004\005' >"$dir/notext"
 printf '\177ELF\002\001\001' >"$dir/elf"
 cat "$program" >"$dir/notes" # an ELF file, and no guest
 head -c 2000 /dev/zero | tr '\0' x >"$dir/long"
@@ -44,6 +45,13 @@ refused 'short bzImage' "$dir/short" -kernel "$dir/short"
 refused 'truncated bzImage' "$dir/half" -kernel "$dir/half"
 refused 'truncated ELF' "$dir/elf" -kernel "$dir/elf"
 refused 'ELF without notes' "$dir/notes" -kernel "$dir/notes"
+# arm64's mark at byte 56; a cpio archive, packed; a zip archive.
+{ head -c 56 /dev/zero; printf 'ARM\144'; head -c 100 /dev/zero; } >"$dir/arm64"
+printf '07070100000000' | gzip -c >"$dir/cpio.gz"
+printf 'PK\003\004 and so on' >"$dir/zip"
+refused 'an arm64 Image' 'an arm64 Image' -kernel "$dir/arm64"
+refused 'a zip' 'a zip archive' -kernel "$dir/zip"
+refused 'swapped kernel and initrd' 'give it with -initrd' -kernel "$dir/cpio.gz" -initrd "$kernel"
 refused 'missing initrd' "$dir/none" -kernel "$kernel" -initrd "$dir/none"
 refused 'initrd is a directory' "$dir" -kernel "$kernel" -initrd "$dir"
 refused 'too little memory' 'MiB' -kernel "$kernel" -m 32
@@ -54,6 +62,10 @@ refused 'no CPUs' '-smp' -kernel "$kernel" -smp 0
 refused 'long command line' 1023 -kernel "$kernel" -append "$(cat "$dir/long")"
 refused 'unknown option' kernel -kernal "$kernel"
 refused 'option without value' '-kernel' -kernel
+refused 'an option of QEMU alone' 'this option of QEMU' -gdb tcp::1234
+refused 'a network by its option' "-nic 'foo'" -kernel "$kernel" -nic foo
+refused 'a pid file nowhere' "$dir/no/pid" -pidfile "$dir/no/pid" -kernel "$kernel"
+refused 'background that fails' "$dir/none" -daemonize -kernel "$dir/none"
 refused 'unknown machine' pc -M pc -kernel "$kernel"
 refused 'unknown CPU' "'haswell'" -cpu haswel -kernel "$kernel"
 refused 'unknown feature' "'fsgsbase'" -cpu max,+fsgsbas -kernel "$kernel"
@@ -109,6 +121,31 @@ is 'memory without end: exit code' $? 3
 used=$(sed -n 's/^resident memory: *\([0-9]*\).*/\1/p' "$dir/err")
 is "memory without end: ${used:-no number of} MiB are used" "$((${used:-9999} < 600))" 1
 
+# warned NAME TEXT OPTIONS...: the guest runs, until the timeout, and a line says so.
+warned() {
+	name=$1 text=$2
+	shift 2
+	"$program" -kernel "$kernel" -timeout 2 -serial null "$@" </dev/null >"$dir/out" 2>"$dir/err"
+	is "$name: exit code" $? 3
+	has "$name: sentence" "$dir/err" "$text"
+	is "$name: said once" "$(grep -cF -- "$text" "$dir/err")" 1
+}
+warned 'stopped for ever' 'no monitor is there to say cont' -S
+warned 'a kernel as initrd' 'are -kernel and -initrd swapped?' -initrd "$kernel"
+warned 'a zip as initrd' 'a zip archive' -initrd "$dir/zip"
+warned 'nonsense as initrd' 'of no kind that Linux knows' -initrd "$dir/notext"
+rm -f "$dir/nolog"
+warned 'a log of nothing' 'nothing is logged without -d' -D "$dir/nolog"
+is 'a log of nothing: no file' "$(ls "$dir/nolog" 2>/dev/null)" ''
+warned 'a log on a full disk' 'the log /dev/full cannot be written (No space left on device)' -d hypercall -D /dev/full
+"$program" -kernel "$kernel" -initrd "$dir/cpio.gz" -timeout 2 -serial null </dev/null >"$dir/out" 2>"$dir/err"
+is 'a good initrd: no warning' "$(grep -c warning "$dir/err")" 0
+
+# Output that leads nowhere: one sentence, and the exit code of an error of the host's.
+"$program" -version >/dev/full 2>"$dir/err"
+is 'version on a full disk: exit code' $? 1
+has 'version on a full disk' "$dir/err" 'standard output cannot be written'
+
 # image NAME FILE: a bare guest's image, from its array.
 image() {
 	sed -n "/blob_$1\\[\\]/,/^};/p" "$(dirname "$0")/guests/bare/blobs.h" | tr -d '\t\n' | sed 's/.*{//; s/}.*//' |
@@ -127,6 +164,13 @@ bare() {
 	"$program" -M none -m 8 -timeout 20 -stats -serial "file:$dir/con" "$@" </dev/null >"$dir/out" 2>"$dir/err"
 	is "$name: exit code" $? "$code"
 }
+# Images of 48 bytes: code at F000:FFD0, the way there from F000:FFF0.
+reset=$(printf '%014d' 0 | sed 's/0/\\220/g') # nops
+reset="\\353\\336$reset"
+# mov al, 'A'; out 0xe9, al; cli; hlt: it prints, and ends.
+printf '\260A\346\351\372\364%b%b' "$(printf '%026d' 0 | sed 's/0/\\220/g')" "$reset" >"$dir/hello"
+# jmp to itself.
+printf '\353\376%b%b' "$(printf '%030d' 0 | sed 's/0/\\220/g')" "$reset" >"$dir/spin"
 bare 'bare machine' 1 -bios "$dir/real.bin"
 is 'bare machine: checks' "$(grep -c '^ok' "$dir/con")" 43
 is 'bare machine: failures' "$(grep -c '^not ok' "$dir/con")" 0
@@ -135,10 +179,49 @@ bare 'bare machine, single steps' 1 -bios "$dir/real.bin" -singlestep
 is 'bare machine, single steps: state' "$(grep 'state hash' "$dir/err")" "$hash"
 bare 'bare machine, log' 1 -bios "$dir/real.bin" -d in_asm,int -D "$dir/log"
 has 'bare machine, log' "$dir/log" 'IN: vcpu 0'
+has 'bare machine, log: traps' "$dir/log" 'INT 0x'
+is 'bare machine, log: each trap with count and time' "$(grep ' trap ' "$dir/log" | grep -vc '^\[[0-9]* [0-9]*\.[0-9]*\] d1 v0: ')" 0
+bare 'bare machine, log of a part' 1 -bios "$dir/real.bin" -d exec,int,from=1000i,to=1500i -D "$dir/log"
+is 'bare machine, log of a part: its end' "$(sed -n 's/^Trace.*\[\([0-9]*\)\]$/\1/p' "$dir/log" | awk '$1 < 1000 || $1 >= 1500' | grep -c .)" 0
+has 'bare machine, log of a part' "$dir/log" 'Trace 0: '
+bare 'bare machine, log of an address' 1 -bios "$dir/real.bin" -d exec,in_asm -dfilter 0xf0000..0xfffff -D "$dir/log"
+is 'bare machine, log of an address: no other' "$(grep -c '^Trace 0: 0000000000000' "$dir/log")" 0
 
-# Images of 48 bytes: code at F000:FFD0, the way there from F000:FFF0.
-reset=$(printf '%014d' 0 | sed 's/0/\\220/g') # nops
-reset="\\353\\336$reset"
+# The console of a guest that ends well, on a full disk and on a pipe that is closed.
+for to in /dev/full closed; do
+	: >"$dir/rc"
+	if [ $to = closed ]; then
+		{ "$program" -M none -m 8 -bios "$dir/hello" -timeout 20 -serial stdio </dev/null 2>"$dir/err"; echo $? >"$dir/rc"; } | true
+	else
+		"$program" -M none -m 8 -bios "$dir/hello" -timeout 20 -serial stdio </dev/null >$to 2>"$dir/err"
+		echo $? >"$dir/rc"
+	fi
+	is "console, $to: exit code" "$(cat "$dir/rc")" 1
+	has "console, $to: sentence" "$dir/err" 'what the guest prints from here on is lost'
+	is "console, $to: one line" "$(grep -c . "$dir/err")" 1
+done
+"$program" -M none -m 8 -bios "$dir/hello" -timeout 20 -serial file:/dev/full </dev/null >"$dir/out" 2>"$dir/err"
+is 'console file, full: exit code' $? 1
+is 'console file, full: one line' "$(grep -c . "$dir/err")" 1
+"$program" -M none -m 8 -bios "$dir/hello" -timeout 20 -serial stdio </dev/null >"$dir/out" 2>"$dir/err"
+is 'console, a good one: exit code' $? 0
+
+# In the background: back when the guest is there, a pid file that is its own, and gone at the end.
+"$program" -M none -m 8 -bios "$dir/spin" -serial null -daemonize -pidfile "$dir/pid" -timeout 60 </dev/null >"$dir/out" 2>"$dir/err"
+is 'background: exit code' $? 0
+pid=$(cat "$dir/pid")
+if kill -0 "$pid" 2>/dev/null; then pass 'background: it runs'; else fail "background: no process '$pid'"; fi
+is 'background: a session of its own' "$(ps -o sid= -p "$pid" | tr -d ' ')" "$pid"
+refused 'a pid file that is taken' 'another process has it' -M none -bios "$dir/spin" -pidfile "$dir/pid"
+is 'a pid file that is taken stays' "$(cat "$dir/pid")" "$pid"
+kill "$pid"
+tries=0
+while [ -e "$dir/pid" ] && [ $tries -lt 300 ]; do
+	tries=$((tries + 1))
+	sleep 0.1
+done
+is 'background: the pid file is gone' "$(ls "$dir/pid" 2>/dev/null)" ''
+
 # mov eax, 1; cpuid; shr ax, 8; and al, 15; out 0xf4, al; hlt: the exit code is family * 2 + 1.
 printf '\146\270\001\000\000\000\017\242\301\350\010\044\017\346\364\364%b%b' "$(printf '%016d' 0 | sed 's/0/\\220/g')" \
 	"$reset" >"$dir/family"
