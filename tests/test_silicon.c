@@ -198,16 +198,15 @@ START_TEST(test_table)
 	struct record *c = calloc(1, sizeof *c);
 	struct sil_result *ours = calloc(1, sizeof *ours);
 	u32 taken = 0, turned = 0, spoilt = 0, partly = 0;
-	char path[512], text[2048], *line = NULL;
-	size_t room = 0;
+	char path[512], text[2048], *line = malloc(RECORD_LINE);
 	struct emul *e;
 	FILE *f;
 
 	snprintf(path, sizeof path, "%s/tests/silicon/recorded/amd.txt", dir ? dir : ".");
 	f = fopen(path, "r");
-	ck_assert_msg(f && zero && after && c && ours, "%s cannot be read: set srcdir", path);
+	ck_assert_msg(f && zero && after && c && ours && line, "%s cannot be read: set srcdir", path);
 	e = emul_open(zero);
-	while (getline(&line, &room, f) >= 0) {
+	while (fgets(line, RECORD_LINE, f)) {
 		enum verdict v;
 
 		if (!strstr(line, " : t=") || record_read(c, line))
@@ -245,7 +244,7 @@ START_TEST(test_records)
 {
 	struct sil_window *pattern = calloc(1, sizeof *pattern);
 	struct record *a = calloc(1, sizeof *a), *b = calloc(1, sizeof *b);
-	char *line = malloc(1 << 16);
+	char *line = malloc(RECORD_LINE);
 	struct emul *e;
 	u32 n, made = 0, i;
 
@@ -263,7 +262,7 @@ START_TEST(test_records)
 		f = tmpfile();
 		ck_assert(f && record_write(a, f));
 		rewind(f);
-		ck_assert(fgets(line, 1 << 16, f));
+		ck_assert(fgets(line, RECORD_LINE, f));
 		fclose(f);
 		ck_assert_msg(!record_read(b, line), "%s", line);
 		for (i = 0; i < 16; i++)

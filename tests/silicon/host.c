@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What kind of host this is, found out by trying: which segments its kernel has, and what a kernel or a hypervisor answers
- * in the processor's place. A host that does nothing of the kind has every case compared.
+ * What kind of host this is, found out by trying: which segments its kernel has, and what a kernel or a hypervisor
+ * answers in the processor's place. A host that does nothing of the kind has every case compared.
  */
 #include <stdlib.h>
 

@@ -10,8 +10,18 @@
 
 /* Items by number: registers, then words of memory. */
 enum {
-	AT_GPR = 0, AT_FLAGS = 16, AT_CW, AT_SW, AT_TAG, AT_MXCSR, AT_FOP, AT_ST, AT_VEC = AT_ST + 8, AT_DATA = AT_VEC + 64,
-	AT_STACK = AT_DATA + DATA_BYTES / 8, ITEMS = AT_STACK + STACK_BYTES / 8
+	AT_GPR = 0,
+	AT_FLAGS = 16,
+	AT_CW,
+	AT_SW,
+	AT_TAG,
+	AT_MXCSR,
+	AT_FOP,
+	AT_ST,
+	AT_VEC = AT_ST + 8,
+	AT_DATA = AT_VEC + 64,
+	AT_STACK = AT_DATA + DATA_BYTES / 8,
+	ITEMS = AT_STACK + STACK_BYTES / 8
 };
 
 struct small {
@@ -71,9 +81,12 @@ static bool alike(const struct record *a, const struct record *b)
 
 	return a->r.vector == b->r.vector && a->r.error == b->r.error && a->r.cr2 == b->r.cr2 && o1->rip == o2->rip &&
 	       !memcmp(o1->seg, o2->seg, sizeof o1->seg) && o1->fsbase == o2->fsbase && o1->gsbase == o2->gsbase &&
-	       changed_alike((const u8 *)i1->gpr, (const u8 *)o1->gpr, (const u8 *)i2->gpr, (const u8 *)o2->gpr, 128, 8) &&
-	       changed_alike((const u8 *)&i1->rflags, (const u8 *)&o1->rflags, (const u8 *)&i2->rflags, (const u8 *)&o2->rflags, 8, 8) &&
-	       changed_alike(i1->fx, o1->fx, i2->fx, o2->fx, 4, 2) && changed_alike(i1->fx + 4, o1->fx + 4, i2->fx + 4, o2->fx + 4, 1, 1) &&
+	       changed_alike((const u8 *)i1->gpr, (const u8 *)o1->gpr, (const u8 *)i2->gpr, (const u8 *)o2->gpr, 128,
+			     8) &&
+	       changed_alike((const u8 *)&i1->rflags, (const u8 *)&o1->rflags, (const u8 *)&i2->rflags,
+			     (const u8 *)&o2->rflags, 8, 8) &&
+	       changed_alike(i1->fx, o1->fx, i2->fx, o2->fx, 4, 2) &&
+	       changed_alike(i1->fx + 4, o1->fx + 4, i2->fx + 4, o2->fx + 4, 1, 1) &&
 	       changed_alike(i1->fx + 6, o1->fx + 6, i2->fx + 6, o2->fx + 6, 18, 2) &&
 	       changed_alike(i1->fx + 24, o1->fx + 24, i2->fx + 24, o2->fx + 24, 4, 4) &&
 	       changed_alike(i1->fx + 32, o1->fx + 32, i2->fx + 32, o2->fx + 32, 128, 16) &&

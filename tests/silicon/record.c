@@ -9,8 +9,6 @@
 
 #include "tests/silicon/record.h"
 
-#define LINE_MAX_BYTES 65536u
-
 void record_standard(struct sil_state *s, bool c32)
 {
 	u32 i;
@@ -25,6 +23,15 @@ void record_standard(struct sil_state *s, bool c32)
 	s->seg[SEG_SS] = SEL_SS;
 	s->fsbase = c32 ? 0 : FS_BASE;
 	s->gsbase = c32 ? 0 : GS_BASE;
+}
+
+char *record_word(char **at)
+{
+	char *from = *at + strspn(*at, " \r\n"), *end = from + strcspn(from, " \r\n");
+
+	*at = *end ? end + 1 : end;
+	*end = 0;
+	return *from ? from : NULL;
 }
 
 /* A byte of a window, or NULL. */
@@ -61,9 +68,9 @@ static PRINTF(2, 3) void put(struct text *t, const char *fmt, ...)
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(t->buf + t->at, LINE_MAX_BYTES - t->at, fmt, ap);
+	n = vsnprintf(t->buf + t->at, RECORD_LINE - t->at, fmt, ap);
 	va_end(ap);
-	if (n < 0 || t->at + (size_t)n >= LINE_MAX_BYTES)
+	if (n < 0 || t->at + (size_t)n >= RECORD_LINE)
 		t->full = true;
 	else
 		t->at += (size_t)n;
@@ -138,7 +145,7 @@ static void put_window(struct text *t, const struct sil_window *was, const struc
 
 bool record_write(const struct record *c, FILE *f)
 {
-	struct text t = { .buf = malloc(LINE_MAX_BYTES) };
+	struct text t = { .buf = malloc(RECORD_LINE) };
 	struct sil_window *zero = calloc(1, sizeof *zero);
 	struct sil_state standard;
 	bool ok;
@@ -302,12 +309,12 @@ static bool read_word(struct record *c, bool result, char *word)
 
 static const char *read_words(struct record *c, char *text)
 {
-	char *word, *save = NULL, *name;
+	char *word, *name;
 	bool result = false;
 	u32 n = 0, i;
 
-	name = strtok_r(text, " \n", &save);
-	while ((word = strtok_r(NULL, " \n", &save))) {
+	name = record_word(&text);
+	while ((word = record_word(&text))) {
 		if (n == 0) {
 			c->k.c32 = !strcmp(word, "32");
 			record_standard(&c->k.in, c->k.c32);
@@ -368,7 +375,8 @@ void record_run_emul(void *emul, const struct record *in, struct sil_result *r, 
 	emul_poke(e, STACK_VA + PAGE_SIZE, in->before.stack, STACK_BYTES);
 	emul_run(e, &in->k, r);
 	for (p = 0; p < 5; p++)
-		memcpy(p < 3 ? after->data + p * PAGE_SIZE : after->stack + (p - 3) * PAGE_SIZE, emul_page(e, 2 + p), PAGE_SIZE);
+		memcpy(p < 3 ? after->data + p * PAGE_SIZE : after->stack + (p - 3) * PAGE_SIZE, emul_page(e, 2 + p),
+		       PAGE_SIZE);
 }
 
 void record_run_native(void *unused, const struct record *in, struct sil_result *r, struct sil_window *after)

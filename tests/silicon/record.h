@@ -24,6 +24,10 @@ struct record {
 /* A case runs: from before, which after is a copy of at first. */
 typedef void (*record_run)(void *opaque, const struct record *in, struct sil_result *r, struct sil_window *after);
 
+#define RECORD_LINE 65536u /* bytes of a line at most, with its end */
+
+/* The word at *at, which moves behind it; NULL at the end of the text. Blanks and line ends part words. */
+char *record_word(char **at);
 /* The state that a record's items differ from; memory is zero. */
 void record_standard(struct sil_state *s, bool c32);
 /* The case's memory as the tester has it: the pattern, and what lies above it. */

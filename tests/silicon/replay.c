@@ -152,9 +152,10 @@ static bool take_item(struct record *c, const char *name, const char *v)
 		st16(s->fx + 40 + 16 * (i & 7), (u16)x);
 	} else if (!strncmp(name, "mem[", 4)) {
 		u64 va = strtoull(name + 4, NULL, 16);
-		u8 *w = va - (DATA_VA + PAGE_SIZE) <= DATA_BYTES - 16	? c->after.data + (va - (DATA_VA + PAGE_SIZE)) :
-			va - (STACK_VA + PAGE_SIZE) <= STACK_BYTES - 16 ? c->after.stack + (va - (STACK_VA + PAGE_SIZE)) :
-									  NULL;
+		u8 *w = va - (DATA_VA + PAGE_SIZE) <= DATA_BYTES - 16 ? c->after.data + (va - (DATA_VA + PAGE_SIZE))
+			: va - (STACK_VA + PAGE_SIZE) <= STACK_BYTES - 16
+				? c->after.stack + (va - (STACK_VA + PAGE_SIZE))
+				: NULL;
 
 		if (w) {
 			st64(w, y);
@@ -169,10 +170,10 @@ static bool take_item(struct record *c, const char *name, const char *v)
 
 static bool take_items(struct record *c, char *text)
 {
-	char *save = NULL, *name, *v;
+	char *name, *v;
 
-	for (name = strtok_r(text, " \n", &save); name; name = strtok_r(NULL, " \n", &save)) {
-		v = strtok_r(NULL, " \n", &save);
+	while ((name = record_word(&text))) {
+		v = record_word(&text);
 		if (!v || (name[0] != '(' && !take_item(c, name, v)))
 			return false;
 	}
@@ -226,7 +227,8 @@ static bool one_case(struct replay *p, const char *line, char *text)
 		for (q = end; *q == ' '; q++)
 			;
 	}
-	if (!what || sscanf(q, "\" -r %u -s %llu -i %llu", &row, &seed, &at) != 3 || !row || row >= SIL_ROWS || gen_skip(row_at(row)))
+	if (!what || sscanf(q, "\" -r %u -s %llu -i %llu", &row, &seed, &at) != 3 || !row || row >= SIL_ROWS ||
+	    gen_skip(row_at(row)))
 		return false;
 	if (!same_case(p, row, seed, at, bytes, n) && !same_case(p, row, seed | SEED_ALL, at, bytes, n))
 		return false;
@@ -301,11 +303,10 @@ int replay_file(const char *path, u32 show, FILE *f, struct replay_totals *t)
 	struct replay *p = calloc(1, sizeof *p);
 	struct sil_window *zero = calloc(1, sizeof *zero);
 	FILE *in = fopen(path, "r");
-	char *line = NULL;
-	size_t room = 0;
+	char *line = malloc(RECORD_LINE);
 	int rc = in ? 0 : -errno;
 
-	if (!p || !zero)
+	if (!p || !zero || !line)
 		abort();
 	memset(t, 0, sizeof *t);
 	p->vendor = VENDOR_INTEL;
@@ -314,7 +315,7 @@ int replay_file(const char *path, u32 show, FILE *f, struct replay_totals *t)
 	p->t = t;
 	gen_pattern(&p->pattern);
 	p->emul = emul_open(zero);
-	while (!rc && getline(&line, &room, in) >= 0)
+	while (!rc && fgets(line, RECORD_LINE, in))
 		if (line[0] != '#')
 			one_line(p, line);
 	if (in)

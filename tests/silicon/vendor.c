@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The table of what AMD's processors and Intel's do differently, and the verdict on a case by it. What both manuals leave
- * open is in compare.c.
+ * The table of what AMD's processors and Intel's do differently, and the verdict on a case by it. What both manuals
+ * leave open is in compare.c.
  */
 #include "tests/silicon/gen.h"
 #include "tests/silicon/vendor.h"
@@ -25,7 +25,8 @@ static bool vex_unaligned(const struct vendor_pair *p)
 	u32 i;
 
 	if (!r->vex || !p->k->d.mem || (r->flags & VSIB) ||
-	    named(r, " vmovaps vmovapd vmovdqa vmovntps vmovntpd vmovntdq vmovntdqa vmaskmovps vmaskmovpd vpmaskmovd vpmaskmovq "))
+	    named(r, " vmovaps vmovapd vmovdqa vmovntps vmovntpd vmovntdq vmovntdqa vmaskmovps vmaskmovpd vpmaskmovd "
+		     "vpmaskmovq "))
 		return false;
 	for (i = 0; i < 4; i++) {
 		const char *o = r->op[i];
@@ -51,7 +52,8 @@ static bool m80_unaligned(const struct vendor_pair *p)
 /* The operand goes over the end of a page, and the second faults. */
 static bool m80_half_written(const struct vendor_pair *p)
 {
-	return m80(p) && p->amd->vector == X86_PF && p->intel->vector == X86_PF && PAGE_OFFSET(p->k->ea) > PAGE_SIZE - 10;
+	return m80(p) && p->amd->vector == X86_PF && p->intel->vector == X86_PF &&
+	       PAGE_OFFSET(p->k->ea) > PAGE_SIZE - 10;
 }
 
 static bool store_after_exception(const struct vendor_pair *p)
@@ -89,7 +91,8 @@ static bool call_stack_or_target(const struct vendor_pair *p)
 
 static bool xsave_aligned(const struct vendor_pair *p)
 {
-	return p->amd->vector == X86_GP && (p->k->ea & 63) && (p->intel->vector == X86_AC || p->intel->vector == X86_SS);
+	return p->amd->vector == X86_GP && (p->k->ea & 63) &&
+	       (p->intel->vector == X86_AC || p->intel->vector == X86_SS);
 }
 
 static bool bound_range_first(const struct vendor_pair *p)
@@ -106,8 +109,8 @@ static bool flags_of_faulting_store(const struct vendor_pair *p)
 {
 	u32 a = ld32(p->amd->s.fx + 24), b = ld32(p->intel->s.fx + 24), was = ld32(p->k->in.fx + 24);
 
-	return p->amd->vector == p->intel->vector && p->amd->vector != NO_TRAP && a == was && (b & ~0x3fu) == (a & ~0x3fu) &&
-	       (a & b) == a;
+	return p->amd->vector == p->intel->vector && p->amd->vector != NO_TRAP && a == was &&
+	       (b & ~0x3fu) == (a & ~0x3fu) && (a & b) == a;
 }
 
 /* But for these two registers the vectors are alike. */
@@ -200,7 +203,8 @@ static bool pause(const struct vendor_pair *p)
 	u32 i;
 
 	for (i = 0; i < 16; i++)
-		if (p->intel->s.gpr[i] != p->k->in.gpr[i] || (i != RAX && i != R8 && p->amd->s.gpr[i] != p->k->in.gpr[i]))
+		if (p->intel->s.gpr[i] != p->k->in.gpr[i] ||
+		    (i != RAX && i != R8 && p->amd->s.gpr[i] != p->k->in.gpr[i]))
 			return false;
 	return p->k->d.rep == 0xf3 && (p->k->d.rex & 1);
 }
@@ -243,7 +247,8 @@ static bool c1_left(const struct vendor_pair *p)
 /* #IA or #D, and not masked. */
 static bool unmasked_compare(const struct vendor_pair *p)
 {
-	return !(sw_apart(p) & ~0x4700) && (ld16(p->amd->s.fx + 2) & ~ld16(p->amd->s.fx) & 3);
+	return !(sw_apart(p) & ~0x4700) && !((ld16(p->intel->s.fx + 2) ^ ld16(p->k->in.fx + 2)) & 0x4500) &&
+	       (ld16(p->amd->s.fx + 2) & ~ld16(p->amd->s.fx) & 3);
 }
 
 static bool null_base(const struct vendor_pair *p)
@@ -287,7 +292,8 @@ static bool popa_part(const struct vendor_pair *p)
 	u32 i;
 
 	for (i = 0; i < 8; i++)
-		if ((u32)p->intel->s.gpr[i] != (u32)p->k->in.gpr[i] || (i == RSP && (u32)p->amd->s.gpr[i] != (u32)p->k->in.gpr[i]))
+		if ((u32)p->intel->s.gpr[i] != (u32)p->k->in.gpr[i] ||
+		    (i == RSP && (u32)p->amd->s.gpr[i] != (u32)p->k->in.gpr[i]))
 			return false;
 	return p->amd->vector == p->intel->vector && p->amd->vector != NO_TRAP;
 }
@@ -297,14 +303,27 @@ static bool mxcsr_bit_17(const struct vendor_pair *p)
 	return p->amd->vector == NO_TRAP && (ld32(p->amd->s.fx + 24) & BIT(17)) && p->intel->vector == X86_GP;
 }
 
+/* But for these the general registers are alike. */
+static bool others_alike(const struct vendor_pair *p, u64 regs)
+{
+	u32 i;
+
+	for (i = 0; i < 16; i++)
+		if (!(regs >> i & 1) && p->amd->s.gpr[i] != p->intel->s.gpr[i])
+			return false;
+	return true;
+}
+
 static bool far_offset_64(const struct vendor_pair *p)
 {
-	return p->k->d.mem && p->k->d.opsz == 8;
+	return p->k->d.mem && p->k->d.opsz == 8 &&
+	       others_alike(p, BIT(RSP) | (p->k->row->name[0] == 'l' ? BIT(p->k->d.reg) : 0));
 }
 
 static bool near_66(const struct vendor_pair *p)
 {
-	return !p->k->c32 && p->k->d.p66 && (p->k->row->flags & F64) && !(p->k->d.rex & 8) &&
+	return !p->k->c32 && others_alike(p, BIT(RSP)) && p->k->d.p66 && (p->k->row->flags & F64) &&
+	       !(p->k->d.rex & 8) &&
 	       (p->amd->s.rip < 0x10000 || p->amd->vector != NO_TRAP || p->amd->s.rip + 2 == p->intel->s.rip ||
 		p->k->put < p->k->len);
 }
@@ -331,57 +350,83 @@ static bool prefetch_register(const struct vendor_pair *p)
 
 const struct vendor_entry vendor_table[] = {
 	/* Alignment. */
-	{ NULL, vex_unaligned, MAY_ALL, "#AC where VEX operands of 16 bytes and more are misaligned", "no such check", XEON, true },
-	{ " movups movupd movdqu lddqu pcmpestrm pcmpestri pcmpistrm pcmpistri ", alignment_checked, MAY_ALL, "#AC", "no such check",
+	{ NULL, vex_unaligned, MAY_ALL, "#AC where VEX operands of 16 bytes and more are misaligned", "no such check",
 	  XEON, true },
+	{ " movups movupd movdqu lddqu pcmpestrm pcmpestri pcmpistrm pcmpistri ", alignment_checked, MAY_ALL, "#AC",
+	  "no such check", XEON, true },
 	{ " fstp fld fbstp fbld ", m80_unaligned, MAY_ALL, "#AC for 80 bits", "no such check", XEON, true },
-	{ " xsave xsavec xsaveopt xrstor ", xsave_aligned, MAY_ALL, "#GP before #AC and before #SS", "#AC and #SS first", XEON, true },
-	{ " fxsave pop ", ac_of_code_segment, MAY_ALL, "#AC before the #GP of a store to the code segment", "#GP first", XEON, true },
-	{ NULL, sha_aligned, MAY_ALL, "no alignment wanted of SHA operands", "#GP", "SDM 2B, SHA instructions, type 4", false },
+	{ " xsave xsavec xsaveopt xrstor ", xsave_aligned, MAY_ALL, "#GP before #AC and before #SS",
+	  "#AC and #SS first", XEON, true },
+	{ " fxsave pop ", ac_of_code_segment, MAY_ALL, "#AC before the #GP of a store to the code segment", "#GP first",
+	  "SDM 3A 6.9", false },
+	{ NULL, sha_aligned, MAY_ALL, "no alignment wanted of SHA operands", "#GP", "SDM 2B, SHA instructions, type 4",
+	  false },
 	/* Which comes first. */
-	{ NULL, xm_first, MAY_ALL, "faults of memory before #XM", "#XM before #AC; VCVTPS2PH: before its store", XEON, true },
-	{ " fst fstp fist fistp fisttp fbstp ", store_after_exception, MAY_ALL, "the operand is looked at before what is unmasked is raised",
+	{ NULL, xm_first, MAY_ALL, "faults of memory before #XM", "#XM before #AC; VCVTPS2PH: before its store", XEON,
+	  true },
+	{ " fst fstp fist fistp fisttp fbstp ", store_after_exception, MAY_ALL,
+	  "the operand is looked at before what is unmasked is raised",
 	  "the exception is pending, memory is not touched", XEON, true },
 	{ " bound ", bound_range_first, MAY_ALL, "both bounds are read", "#BR by the lower one", XEON, true },
-	{ " retf iret ", outer_stack_first, MAY_ALL, "the outer stack pointer is read, as far up as RETF n has it, before all else",
+	{ " retf iret ", outer_stack_first, MAY_ALL,
+	  "the outer stack pointer is read, as far up as RETF n has it, before all else",
 	  "selectors and privileges first", XEON, true },
-	{ " call ", call_stack_or_target, MAY_ALL, "the target first", "the push first", XEON ", which has written it", true },
-	{ " cvtpi2ps ", mf_pending, MAY_ALL, "no #MF with the source in memory", "#MF", XEON, true },
+	{ " call ", call_stack_or_target, MAY_ALL, "the target first", "the push first", "as with CALL below",
+	  false },
+	{ " cvtpi2ps ", mf_pending, MAY_ALL, "no #MF with the source in memory", "#MF", "SDM 2A, CVTPI2PS",
+	  false },
 	{ " sysret ", ud_of_sysret, MAY_ALL, "#GP in 32-bit code of a user", "#UD", XEON, true },
 	/* What is written and read. */
-	{ " call ", call_wrote, MAY_MEM, "nothing is written when the target is not canonical", "the return address is", XEON, true },
-	{ " push_seg ", push_seg_zeros, MAY_MEM, "four bytes in 32-bit code", "two bytes", XEON ", SDM 2B, PUSH", true },
-	{ " push_seg pop_seg ", seg_wide_fault, MAY_ALL, "the access is as wide as the operand", "it has two bytes", XEON, true },
-	{ " fstp fbstp ", m80_half_written, MAY_MEM, "nothing is written when the second page faults", "the first eight bytes may be",
+	{ " call ", call_wrote, MAY_MEM, "nothing is written when the target is not canonical", "the return address is",
 	  XEON, true },
-	{ " movsxd_arpl ", movsxd_16, MAY_ALL, "32 bits are read for a 16-bit result", "16 bits", "SDM 2B, MOVSXD", false },
+	{ " push_seg ", push_seg_zeros, MAY_MEM, "four bytes in 32-bit code", "two bytes", XEON ", SDM 2B, PUSH",
+	  true },
+	{ " push_seg pop_seg ", seg_wide_fault, MAY_ALL, "the access is as wide as the operand", "it has two bytes",
+	  XEON, true },
+	{ " fstp fbstp ", m80_half_written, MAY_MEM, "nothing is written when the second page faults",
+	  "the first eight bytes may be", XEON, true },
+	{ " movsxd_arpl ", movsxd_16, MAY_ALL, "32 bits are read for a 16-bit result", "16 bits", "SDM 2B, MOVSXD",
+	  false },
 	{ " jmpf callf lss lfs lgs ", far_offset_64, MAY_ALL, "REX.W is ignored: the offset has 32 bits", "m16:64",
 	  "SDM 2A, JMP; APM 3, JMP (Far)", false },
 	/* Strings. */
-	{ " movs cmps stos lods scas ", rep_none, MAY_GPR, "67H, REP and ECX = 0, or a fault at once, change nothing in 64-bit mode",
+	{ " movs cmps stos lods scas ", rep_none, MAY_GPR,
+	  "67H, REP and ECX = 0, or a fault at once, change nothing in 64-bit mode",
 	  "RCX, and RSI and RDI of MOVS and STOS, are zero-extended", XEON, true },
-	{ " scas ", scas_fault, MAY_FLAGS, "flags of the last comparison when a repetition faults", "flags as before the instruction", XEON, true },
-	{ " popa ", popa_part, MAY_GPR, "registers are loaded up to the fault", "none is", "SDM 3A 6.5: faults restart", false },
+	{ " scas ", scas_fault, MAY_FLAGS, "flags of the last comparison when a repetition faults",
+	  "flags as before the instruction", XEON, true },
+	{ " popa ", popa_part, MAY_GPR, "registers are loaded up to the fault", "none is", "SDM 3A 6.5: faults restart",
+	  false },
 	/* Vectors. */
-	{ NULL, gather, MAY_VEC, "the upper half, and the rest of the mask, as they were at a fault", "zero; sign bits all over",
-	  XEON ", SDM 2C, VGATHER (the mask)", true },
-	{ " dpps dppd vdpps vdppd ", sum_of_nans, MAY_VEC, "another order of sums: another of two NaNs", "that of SDM 2A, DPPS",
+	{ NULL, gather, MAY_VEC, "the upper half, and the rest of the mask, as they were at a fault",
+	  "zero; sign bits all over", XEON ", SDM 2C, VGATHER (the mask)", true },
+	{ " dpps dppd vdpps vdppd ", sum_of_nans, MAY_VEC, "another order of sums: another of two NaNs",
+	  "that of SDM 2A, DPPS", XEON, true },
+	{ " vcvtps2ph ", flags_of_faulting_store, MAY_MXCSR, "no flag in MXCSR when the store faults", "flags are set",
 	  XEON, true },
-	{ " vcvtps2ph ", flags_of_faulting_store, MAY_MXCSR, "no flag in MXCSR when the store faults", "flags are set", XEON, true },
-	{ " vpextrd vpinsrd ", w_in_32, MAY_ALL, "VEX.W is #UD in 32-bit code", "VEX.W is ignored", XEON ", SDM 2B, PEXTRD", true },
-	{ " ldmxcsr vldmxcsr fxrstor xrstor ", mxcsr_bit_17, MAY_ALL, "MXCSR has a bit 17 (MM)", "#GP", "SDM 1 10.2.3, APM 2", false },
+	{ " vpextrd vpinsrd ", w_in_32, MAY_ALL, "VEX.W is #UD in 32-bit code", "VEX.W is ignored",
+	  "SDM 2B, PEXTRD", false },
+	{ " ldmxcsr vldmxcsr fxrstor xrstor ", mxcsr_bit_17, MAY_ALL, "MXCSR has a bit 17 (MM)", "#GP",
+	  "SDM 1 10.2.3, APM 2", false },
 	/* x87 and MMX. */
-	{ " mmx_movd mmx_movq mmx_movntq ", mmx_store_top, MAY_X87, "a store leaves TOP", "TOP becomes 0", XEON ", SDM 1 9.5.1", true },
-	{ " fsin fsincos ", sine_of_denormal, MAY_X87, "not rounded across the smallest normal number", "rounded", XEON, true },
+	{ " mmx_movd mmx_movq mmx_movntq ", mmx_store_top, MAY_X87, "a store leaves TOP", "TOP becomes 0",
+	  XEON ", SDM 1 9.5.1", true },
+	{ " fsin fsincos ", sine_of_denormal, MAY_X87, "not rounded across the smallest normal number", "rounded", XEON,
+	  true },
 	{ " fcomi fcomip fucomi fucomip ", c1_left, MAY_X87, "C1 as before", "C1 cleared", "SDM 2A, FCOMI", false },
-	{ " fcom fcomp fcompp fucom fucomp fucompp ficom ficomp ftst fcomi fcomip fucomi fucomip ", unmasked_compare, MAY_X87 | MAY_FLAGS,
-	  "the result of a comparison is set with an unmasked #IA too", "it is not", "SDM 1 8.5.1", false },
+	{ " fcom fcomp fcompp fucom fucomp fucompp ficom ficomp ftst fcomi fcomip fucomi fucomip ", unmasked_compare,
+	  MAY_X87 | MAY_FLAGS, "the result of a comparison is set with an unmasked #IA too", "it is not", "SDM 1 8.5.1",
+	  false },
 	/* Segments, branches, prefixes. */
-	{ LOADS, null_base, MAY_BASES, "a NULL selector leaves the base", "the base is cleared", "SDM 3A 3.4.4", false },
+	{ LOADS, null_base, MAY_BASES, "a NULL selector leaves the base", "the base is cleared", "SDM 3A 3.4.4",
+	  false },
 	{ " nop xchg ", pause, MAY_GPR, "F3 with REX.B is XCHG r8, rAX", "PAUSE", XEON, true },
-	{ " jcc jmp call ret loop jcxz ", near_66, MAY_ALL, "66H makes offset and rip 16 bits wide", "66H is ignored", "SDM 2A, JMP", false },
-	{ " loop ", loop_rep, MAY_ALL, "a repeat prefix decides the kind of LOOP", "it is ignored", "SDM 2A 2.1.1", false },
-	{ " verr verw mov_from_cr mov_to_cr ", lock_refused, MAY_ALL, "LOCK is taken", "#UD", "SDM 2A, LOCK; APM 3, MOV CRn", false },
+	{ " jcc jmp call ret loop jcxz ", near_66, MAY_ALL, "66H makes offset and rip 16 bits wide", "66H is ignored",
+	  "SDM 2A, JMP", false },
+	{ " loop ", loop_rep, MAY_ALL, "a repeat prefix decides the kind of LOOP", "it is ignored", "SDM 2A 2.1.1",
+	  false },
+	{ " verr verw mov_from_cr mov_to_cr ", lock_refused, MAY_ALL, "LOCK is taken", "#UD",
+	  "SDM 2A, LOCK; APM 3, MOV CRn", false },
 	{ NULL, prefetch_register, MAY_ALL, "the register form is #UD", "it is a NOP", "SDM 2B, PREFETCHW", false },
 };
 const u32 vendor_entries = ARRAY_SIZE(vendor_table);
@@ -400,8 +445,8 @@ static u32 vendor_may(const struct vendor_pair *p, bool unseen_only)
 	return may;
 }
 
-enum verdict judge(const struct sil_case *k, const struct sil_result *host, const struct sil_result *ours, bool memory_alike,
-		   u32 vendor, char *buf, size_t n)
+enum verdict judge(const struct sil_case *k, const struct sil_result *host, const struct sil_result *ours,
+		   bool memory_alike, u32 vendor, char *buf, size_t n)
 {
 	struct vendor_pair p = { k, host, ours };
 	size_t used = strlen(buf);
