@@ -508,6 +508,56 @@ START_TEST(state_round_trip)
 }
 END_TEST
 
+/* A processor with tables of its own: #DB goes to a HLT. Runs code with these flags; gives rip as the handler's frame has it, or 0. */
+static u64 stepped(const u8 *code, size_t n, u64 rflags, u64 sfmask)
+{
+	static const struct cpu_ops ops = { .tsc = bare_tsc };
+	struct bare *b = bare_new(65536);
+	struct x86_state *s = &b->cpu.s;
+	u64 rip = 0;
+	u8 word[8];
+
+	b->cpu.ops = &ops;
+	BARE_CODE_AT(b, 0x30000, 0xf4); /* the handler */
+	BARE_CODE_AT(b, 0x31000, 0x90, 0x90, 0xf4); /* behind SYSCALL and SYSRET */
+	mem_write_u64(&b->mem, 0x32010, 0x00038e0000080000ULL); /* IDT: vector 1 */
+	mem_write_u64(&b->mem, 0x33008, 0x00af9b000000ffffULL);
+	BARE_CODE_AT(b, 0x34004, 0x00, 0xf0, 0x07, 0x00); /* TSS: RSP0 */
+	s->idt = (struct x86_dtr){ .base = 0x32000, .limit = 0xfff };
+	s->gdt = (struct x86_dtr){ .base = 0x33000, .limit = 0x2f };
+	s->seg[SEG_TR] = (struct x86_seg){ .base = 0x34000, .limit = 103, .attr = SEGA_P | 11 };
+	s->efer |= EFER_SCE;
+	s->star = 8ULL << 32 | 0x18ULL << 48;
+	s->lstar = 0x31000;
+	s->sfmask = sfmask;
+	bare_put(b, BARE_CODE, code, n);
+	s->rip = BARE_CODE;
+	s->rflags = rflags | FL_FIXED1;
+	s->gpr[RCX] = 0x31000;
+	s->gpr[R11] = FL_TF | FL_FIXED1;
+	cpu_load(&b->cpu);
+	cpu_run(&b->cpu, 20);
+	if (b->cpu.rip == 0x30001) {
+		ck_assert_uint_eq(s->dr[6] & 0xe00f, DR6_BS);
+		ck_assert_int_eq(mem_read(&b->mem, b->cpu.r[RSP], word, 8), 0);
+		rip = ld64(word);
+	}
+	bare_free(b);
+	return rip;
+}
+
+/* TF as SYSCALL leaves it and as SYSRET brings it counts at once. */
+START_TEST(steps_over_system_calls)
+{
+	static const u8 call[] = { 0x0f, 0x05, 0x90, 0xf4 }, back[] = { 0x48, 0x0f, 0x07 };
+
+	ck_assert_uint_eq(stepped(call, sizeof call, FL_TF, 0), 0x31000);
+	ck_assert_uint_eq(stepped(call, sizeof call, FL_TF, FL_TF), 0);
+	ck_assert_uint_eq(stepped(call, sizeof call, 0, 0), 0);
+	ck_assert_uint_eq(stepped(back, sizeof back, 0, 0), 0x31000);
+}
+END_TEST
+
 Suite *cpu_suite(void)
 {
 	Suite *s = suite_create("cpu");
@@ -532,6 +582,7 @@ Suite *cpu_suite(void)
 	tcase_add_test(t, flags_of_bytes);
 	tcase_add_test(t, every_row_is_reachable);
 	tcase_add_test(t, state_round_trip);
+	tcase_add_test(t, steps_over_system_calls);
 	suite_add_tcase(s, t);
 	return s;
 }
