@@ -39,6 +39,19 @@ ASMFN(do_rdfsbase, ".byte 0xf3,0x0f,0xae,0xc0");
 ASMFN(load_ds, "mov 4(%esp),%eax; mov %eax,%fs; xor %eax,%eax; mov %eax,%fs");
 ASMFN(do_iret, "push $0xe033; push 4+4(%esp); pushf; push $0xe02b; push 8+16(%esp); mov $0xe033,%eax; mov %eax,%es\n iret");
 
+#define STEP "pushf; orl $0x100,(%esp); popf\n"
+LABEL(ss_mov_2);
+LABEL(ss_pop_2);
+LABEL(tf_call_2);
+LABEL(tf_call_3);
+LABEL(ss_bp_1);
+ASMFN(ss_mov, "mov 4(%esp),%eax; mov (%eax),%ss; nop\nss_mov_2: nop");
+ASMFN(ss_pop, "mov 4(%esp),%eax; mov %esp,%edx; mov %eax,%esp; pop %ss; mov %edx,%esp\nss_pop_2: nop");
+ASMFN(ss_call, "push %ebx; mov 8(%esp),%edx; mov $17,%eax; xor %ebx,%ebx; xor %ecx,%ecx; mov (%edx),%ss; int $0x82; pop %ebx");
+ASMFN(ss_bp, "mov 4(%esp),%eax; mov (%eax),%ss; int3\nss_bp_1: nop");
+ASMFN(tf_call, "push %ebx; mov $17,%eax; xor %ebx,%ebx; xor %ecx,%ecx\n" STEP "int $0x82; nop\ntf_call_2: nop\ntf_call_3: pop %ebx");
+USERFN(user_out, "mov $0x80,%edx; out %al,%dx; ud2");
+
 USERFN(user_ud, "mov $0x1234,%ebx\nuser_ud_at: ud2");
 USERFN(user_82, "mov $17,%eax; xor %ebx,%ebx\nuser_82_at: int $0x82");
 USERFN(user_80, "mov $0x77,%eax; int $0x80\nuser_80_after: nop");
@@ -139,6 +152,72 @@ static void privileged(void)
 	ck(hc2(set_debugreg, 0, 0x12345678), 0, "set_debugreg");
 	ck(hc1(get_debugreg, 0), 0x12345678, "get_debugreg");
 	hc2(set_debugreg, 0, 0);
+}
+
+/* What comes while a function runs: how often, and the last one; a step that ends at stop is the last. */
+static u32 came, came_dr6, stop;
+static int count(struct regs *r)
+{
+	came++;
+	came_dr6 = (u32)hc1(get_debugreg, 6) & 0xe00f;
+	hc2(set_debugreg, 6, 0);
+	if (r->eip == stop)
+		r->eflags &= ~FL_TF;
+	return 1;
+}
+
+static u32 counted(i32 (*fn)(u32, u32), u32 a)
+{
+	came = 0;
+	trap_hook = count;
+	fn(a, 0);
+	trap_hook = NULL;
+	return came;
+}
+
+static void debug_held(void)
+{
+	static u32 word = KERNEL_SS;
+
+	if (dom0) /* QEMU's SS holds back interrupts alone */
+		return;
+	hc2(set_debugreg, 6, 0);
+	hc2(set_debugreg, 0, &word);
+	ck(hc2(set_debugreg, 7, 0x70001), 0, "a breakpoint on a selector");
+	ck(counted(ss_mov, A_(&word)), 1, "MOV to SS");
+	ck(last.eip, A_(ss_mov_2), "... an instruction later");
+	ck(came_dr6, 1, "... DR6");
+	ck(counted(ss_pop, A_(&word)), 1, "POP SS");
+	ck(last.eip, A_(ss_pop_2), "... an instruction later");
+	ck(counted(ss_call, A_(&word)), 0, "SS, then a hypercall: nothing");
+	ck(counted(ss_bp, A_(&word)), 1, "SS, then INT3");
+	ck(last.vector, 3, "... only that");
+	ck(last.eip, A_(ss_bp_1), "... eip");
+	hc2(set_debugreg, 7, 0);
+	hc2(set_debugreg, 0, 0);
+	stop = A_(tf_call_3);
+	ck(counted(tf_call, 0), 2, "TF over a hypercall, which leaves by IRET");
+	ck(last.eip, stop, "... eip");
+}
+
+/* The bitmap lies in memory that ring 3 does not see. */
+static void ports(void)
+{
+	static u8 bits[PAGE] __attribute__((aligned(4096)));
+	u32 map[2] = { HYPER_START - PAGE, 0x100 }, i;
+
+	ck(user_run(user_out, 2), 13, "a user's OUT");
+	ck(hc2(physdev_op, 7, map), -EINVAL, "set_iobitmap of what runs into the host's space");
+	for (i = 0; i < PAGE; i++)
+		bits[i] = 0xff;
+	bits[0x80 / 8] = 0xfe;
+	map[0] = A_(bits);
+	ck(hc2(physdev_op, 7, map), 0, "set_iobitmap");
+	ck(user_run(user_out, 2), 6, "a user's OUT by the bitmap");
+	bits[0x80 / 8] = 0xff;
+	ck(user_run(user_out, 2), 13, "... which forbids it again");
+	map[1] = 0;
+	hc2(physdev_op, 7, map);
 }
 
 static void user_traps(void)
@@ -283,7 +362,9 @@ void guest_main(void)
 	start_of_day();
 	kernel_traps();
 	privileged();
+	debug_held();
 	user_traps();
+	ports();
 	sysenter();
 	plain_iret();
 	events();
