@@ -78,6 +78,29 @@ static void match(struct cpu *c, u64 at, u32 n, u32 kinds)
 		c->sys.db_pending |= bits;
 }
 
+void debug_note(struct cpu *c, u64 bits)
+{
+	c->trap = (struct cpu_trap){ .vector = X86_DB, .kind = TRAP_TRAP, .rip = c->rip, .soft = true };
+	c->trap.dr6 = c->sys.db_pending | bits;
+	c->sys.db_pending = 0;
+}
+
+bool debug_due(struct cpu *c)
+{
+	u32 db;
+
+	if (c->s.shadow)
+		return false;
+	if (c->sys.db_pending) {
+		debug_note(c, 0);
+		return true;
+	}
+	if (!c->debug_on || (c->eflags & FL_RF) || !(db = debug_code(c, c->rip)))
+		return false;
+	c->trap = (struct cpu_trap){ .vector = X86_DB, .rip = c->rip, .dr6 = db };
+	return true;
+}
+
 void debug_data(struct cpu *c, u64 va, u32 n, bool write)
 {
 	match(c, va, n, write ? 1 << RW_WRITE | 1 << RW_DATA : 1 << RW_DATA);

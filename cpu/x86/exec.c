@@ -452,34 +452,6 @@ static enum cpu_exit stop_reason(const struct cpu *c)
 	return c->sys.blocked & BLOCK_SHUTDOWN || (!c->native && !c->ops->trap) ? CPU_SHUTDOWN : CPU_STOPPED;
 }
 
-/* A debug exception that reports before the next instruction: what is pending, and these bits of DR6. */
-static void debug_note(struct cpu *c, u64 bits)
-{
-	c->trap = (struct cpu_trap){ .vector = X86_DB, .kind = TRAP_TRAP, .rip = c->rip, .soft = true };
-	c->trap.dr6 = c->sys.db_pending | bits;
-	c->sys.db_pending = 0;
-}
-
-/*
- * Of a CPU without tables of its own, before an instruction that is run alone: true when a debug exception is due (in c->trap).
- * After a load of SS none is: what that load brought waits for one instruction more, SDM 3A 6.8.3.
- */
-static bool debug_due(struct cpu *c)
-{
-	u32 db;
-
-	if (c->s.shadow)
-		return false;
-	if (c->sys.db_pending) {
-		debug_note(c, 0);
-		return true;
-	}
-	if (!c->debug_on || (c->eflags & FL_RF) || !(db = debug_code(c, c->rip)))
-		return false;
-	c->trap = (struct cpu_trap){ .vector = X86_DB, .rip = c->rip, .dr6 = db };
-	return true;
-}
-
 enum cpu_exit cpu_run(struct cpu *c, u64 n)
 {
 	enum cpu_exit why = CPU_STOPPED;

@@ -150,6 +150,13 @@ u32 debug_code(const struct cpu *c, u64 rip);
 /* A data access, or one of a port: pending bits are noted. */
 void debug_data(struct cpu *c, u64 va, u32 n, bool write);
 void debug_port(struct cpu *c, u16 port, u32 n);
+/* Puts a debug exception that reports before the next instruction into c->trap: what is pending, and these bits of DR6. */
+void debug_note(struct cpu *c, u64 bits);
+/*
+ * Of a CPU without tables of its own, before an instruction that is run alone: true when a debug exception is due (in c->trap).
+ * After a load of SS none is: what that load brought waits for one instruction more, SDM 3A 6.8.3.
+ */
+bool debug_due(struct cpu *c);
 
 /* ---- system management mode ------------------------------------------------------------------------------------- */
 
