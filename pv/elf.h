@@ -16,7 +16,10 @@ enum { ELF_PT_LOAD = 1, ELF_PT_NOTE = 4, ELF_SHT_SYMTAB = 2, ELF_SHT_STRTAB = 3,
 
 /* True when the bytes begin with ELF's magic. */
 bool elf_probe(const u8 *p, size_t len);
-/* Reads k->image: header, segments, notes, symbols when the notes ask for them. 0, or -EINVAL / -ENOTSUP / -ENOMEM with a sentence. Frees nothing. */
+/*
+ * Reads k->image: header, segments, notes, and symbols when the notes ask for them. 0, or -EINVAL / -ENOTSUP / -ENOMEM with a
+ * sentence. Frees nothing.
+ */
 int elf_parse(struct pv_kernel *k, struct error *e);
 
 /*

@@ -140,15 +140,14 @@ static int m2p_init(struct pv_mm *mm)
 	if (mem_init(m, mm->mem->pool, end) || mem_add_zeros(m, first, full - first) ||
 	    mem_add_series(m, first, full - first, 0, mm->m2p_size))
 		return -XEN_ENOMEM;
-	for (i = full; i < end; i++) {
-		if (i > full && mem_alias(m, i, mem_frame(m, full)))
+	/* There is such a frame: the guest has fewer pages than numbers. */
+	p = mem_add(m, full) ? NULL : mem_rw(m, full, 0, PAGE_SIZE);
+	if (!p)
+		return -XEN_ENOMEM;
+	memset(p, 0xff, PAGE_SIZE);
+	for (i = full + 1; i < end; i++)
+		if (mem_alias(m, i, mem_frame(m, full)))
 			return -XEN_ENOMEM;
-		p = i > full ? NULL : mem_add(m, i) ? NULL : mem_rw(m, i, 0, PAGE_SIZE);
-		if (i == full && !p)
-			return -XEN_ENOMEM;
-		if (p)
-			memset(p, 0xff, PAGE_SIZE);
-	}
 	for (i = mm->start / per_frame * per_frame; i < mm->start; i++)
 		pv_m2p_set(mm->pd, PV_MFN_BASE + i, i);
 	return 0;
