@@ -37,7 +37,7 @@ static inline void rig_reopen(struct rig *r)
 	r->node = NULL;
 	r->file->node.size = r->file->len;
 	ck_assert_int_eq(block_filter_open(below, &r->faults, &below, &e), 0);
-	ck_assert_msg(!qcow2_open(below, false, give_base, r, &r->node, &e), "%s", e.text);
+	ck_assert_msg(!qcow2_open(below, false, give_base, NULL, r, &r->node, &e), "%s", e.text);
 }
 
 static inline void rig_open(struct rig *r, const struct image_spec *s, u64 base_size, u64 seed)

@@ -166,7 +166,7 @@ static void refused(const struct image_spec *s, bool readonly, size_t cut, const
 	struct mem_file *m = mem_new(p, cut ? cut : len);
 
 	free(p);
-	ck_assert_msg(qcow2_open(&m->node, readonly, NULL, NULL, &n, &e) < 0, "taken, but '%s' was to be said", word);
+	ck_assert_msg(qcow2_open(&m->node, readonly, NULL, NULL, NULL, &n, &e) < 0, "taken, but '%s' was to be said", word);
 	ck_assert_msg(strstr(e.text, word), "'%s' does not say '%s'", e.text, word);
 }
 
@@ -186,7 +186,9 @@ START_TEST(sentences)
 	s.incompatible = 4;
 	refused(&s, true, 0, "external data file");
 	s.incompatible = 16;
+	s.cluster_bits = 13;
 	refused(&s, true, 0, "extended L2");
+	s = plain;
 	s.incompatible = BIT(37);
 	refused(&s, true, 0, "bit 37 ('time travel')");
 	s = plain;
@@ -202,15 +204,15 @@ START_TEST(sentences)
 	/* Encryption, and sizes that lie. */
 	p = image_make(&plain, &len);
 	stbe32(p + QH_CRYPT, 2);
-	ck_assert_int_lt(qcow2_open(&mem_new(p, len)->node, true, NULL, NULL, &n, &e), 0);
+	ck_assert_int_lt(qcow2_open(&mem_new(p, len)->node, true, NULL, NULL, NULL, &n, &e), 0);
 	ck_assert(strstr(e.text, "LUKS"));
 	stbe32(p + QH_CRYPT, 0);
 	stbe64(p + QH_SIZE, (u64)1 << 50);
-	ck_assert_int_lt(qcow2_open(&mem_new(p, len)->node, true, NULL, NULL, &n, &e), 0);
+	ck_assert_int_lt(qcow2_open(&mem_new(p, len)->node, true, NULL, NULL, NULL, &n, &e), 0);
 	ck_assert(strstr(e.text, "L1 table"));
 	stbe64(p + QH_SIZE, 1 << 20);
 	stbe32(p + QH_CLUSTER_BITS, 30);
-	ck_assert_int_lt(qcow2_open(&mem_new(p, len)->node, true, NULL, NULL, &n, &e), 0);
+	ck_assert_int_lt(qcow2_open(&mem_new(p, len)->node, true, NULL, NULL, NULL, &n, &e), 0);
 	ck_assert(strstr(e.text, "cluster bits"));
 	free(p);
 	/* For reading the marks do not matter. */
@@ -218,7 +220,7 @@ START_TEST(sentences)
 	s.incompatible = 3;
 	s.compatible = 1;
 	p = image_make(&s, &len);
-	ck_assert_msg(!qcow2_open(&mem_new(p, len)->node, true, NULL, NULL, &n, &e), "%s", e.text);
+	ck_assert_msg(!qcow2_open(&mem_new(p, len)->node, true, NULL, NULL, NULL, &n, &e), "%s", e.text);
 	node_close(n);
 	free(p);
 }
@@ -239,14 +241,14 @@ START_TEST(damaged)
 	ck_assert_int_eq(node_write(r.node, 1 << 20, b, 512), 0);
 	rig_reopen(&r);
 	m = mem_new(r.file->p, r.file->len - 65536);
-	ck_assert_int_lt(qcow2_open(&m->node, true, NULL, NULL, &n, &e), 0);
+	ck_assert_int_lt(qcow2_open(&m->node, true, NULL, NULL, NULL, &n, &e), 0);
 	ck_assert_msg(strstr(e.text, "truncated"), "%s", e.text);
 	/* A data cluster over the L1 table: the write is refused, and then every other. */
 	l2 = ldbe64(r.file->p + ldbe64(r.file->p + QH_L1_OFFSET)) & QCOW2_OFFSET;
 	stbe64(r.file->p + l2, ldbe64(r.file->p + QH_L1_OFFSET) | BIT(63));
 	m = mem_new(r.file->p, r.file->len);
 	m->node.quiet = true;
-	ck_assert_msg(!qcow2_open(&m->node, false, NULL, NULL, &n, &e), "%s", e.text);
+	ck_assert_msg(!qcow2_open(&m->node, false, NULL, NULL, NULL, &n, &e), "%s", e.text);
 	ck_assert_int_eq(node_write(n, 0, b, 512), -EIO);
 	ck_assert_int_eq(node_write(n, 1 << 20, b, 512), -EIO);
 	node_close(n);
@@ -254,7 +256,7 @@ START_TEST(damaged)
 	stbe64(r.file->p + l2, 0x50200 | BIT(63));
 	m = mem_new(r.file->p, r.file->len);
 	m->node.quiet = true;
-	ck_assert_msg(!qcow2_open(&m->node, false, NULL, NULL, &n, &e), "%s", e.text);
+	ck_assert_msg(!qcow2_open(&m->node, false, NULL, NULL, NULL, &n, &e), "%s", e.text);
 	ck_assert_int_eq(node_read(n, 0, b, 512), -EIO);
 	ck_assert_int_eq(node_read(n, 1 << 20, b, 512), 0);
 	node_close(n);
@@ -275,11 +277,11 @@ START_TEST(shared_tables)
 	memcpy(q, p, len);
 	for (i = 0; i < l1; i++)
 		stbe64(q + ldbe64(p + QH_L1_OFFSET) + 8 * i, len);
-	ck_assert_int_eq(qcow2_open(&mem_new(q, len + 1024)->node, true, NULL, NULL, &n, &e), -EIO);
+	ck_assert_int_eq(qcow2_open(&mem_new(q, len + 1024)->node, true, NULL, NULL, NULL, &n, &e), -EIO);
 	ck_assert_msg(strstr(e.text, "two entries of its L1 table"), "%s", e.text);
 	memcpy(q, p, len);
 	stbe64(q + ldbe64(p + QH_RT_OFFSET) + 8, ldbe64(p + ldbe64(p + QH_RT_OFFSET)));
-	ck_assert_int_eq(qcow2_open(&mem_new(q, len)->node, false, NULL, NULL, &n, &e), -EIO);
+	ck_assert_int_eq(qcow2_open(&mem_new(q, len)->node, false, NULL, NULL, NULL, &n, &e), -EIO);
 	ck_assert_msg(strstr(e.text, "two entries of its refcount table"), "%s", e.text);
 	free(p);
 	free(q);

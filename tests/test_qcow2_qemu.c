@@ -117,6 +117,10 @@ static const char *const options[] = {
 	"preallocation=full,cluster_size=8192",
 	"compression_type=zstd",
 	"lazy_refcounts=on",
+	"extended_l2=on",
+	"extended_l2=on,cluster_size=16384",
+	"data_file=d",
+	"data_file=d,data_file_raw=on",
 };
 
 START_TEST(written_by_us)
@@ -143,7 +147,72 @@ START_TEST(written_by_us)
 		block_close(raw);
 		ck_assert_int_eq(run("qemu-img check -f qcow2 a"), 0);
 		ck_assert_int_eq(run("qemu-img compare -f qcow2 -F raw a r"), 0);
+		if (strstr(options[_i], "data_file_raw"))
+			ck_assert_int_eq(run("qemu-img compare -f raw -F raw d r"), 0);
 	}
+	end();
+}
+END_TEST
+
+/* Clusters of which QEMU wrote a part, over a backing file; and with snapshots. */
+START_TEST(extended_by_qemu)
+{
+	u64 x = 815 + (u64)_i;
+	struct block *a, *raw;
+	u8 *p = malloc(RAW_SIZE);
+	u32 i;
+
+	if (!begin())
+		return;
+	ck_assert_int_eq(run("qemu-img create -f raw base %u", RAW_SIZE), 0);
+	raw = open_it("base", "raw", false);
+	for (i = 0; i < RAW_SIZE; i++)
+		p[i] = (u8)(image_random(&x) | 1);
+	ck_assert_int_eq(block_pwrite(raw, 0, p, RAW_SIZE), 0);
+	block_close(raw);
+	ck_assert_int_eq(run("qemu-img create -f qcow2 -o extended_l2=on -b base -F raw a %u", RAW_SIZE), 0);
+	for (i = 0; i < 12; i++) {
+		u64 at = image_random(&x) % (RAW_SIZE / 512 - 300), n = 1 + image_random(&x) % (i % 2 ? 9 : 300);
+
+		ck_assert_int_eq(run("qemu-io -f qcow2 -c '%s %llu %llu' a", i % 4 ? "write -P 77" : "write -z",
+				     (unsigned long long)at * 512, (unsigned long long)n * 512), 0);
+	}
+	if (_i)
+		ck_assert_int_eq(run("qemu-img snapshot -c one a"), 0);
+	ck_assert_int_eq(run("qemu-img convert -f qcow2 -O raw a r && cp r one"), 0);
+	a = open_it("a", "qcow2", false);
+	raw = open_it("r", "raw", false);
+	both(a, raw, 100, &x);
+	block_close(a);
+	block_close(raw);
+	ck_assert_int_eq(run("qemu-img check -f qcow2 a"), 0);
+	ck_assert_int_eq(run("qemu-img compare -f qcow2 -F raw a r"), 0);
+	if (_i)
+		ck_assert_int_eq(run("qemu-img snapshot -a one a && qemu-img compare -f qcow2 -F raw a one"), 0);
+	end();
+	free(p);
+}
+END_TEST
+
+/* A data file that the image's maker chose, elsewhere: the guest would write to it. */
+START_TEST(data_file_elsewhere)
+{
+	struct block_options o = { .format = "qcow2" };
+	struct error e = { "" };
+	char path[200];
+	int code = 0;
+
+	if (!begin())
+		return;
+	ck_assert_int_eq(run("mkdir sub; qemu-img create -f qcow2 -o data_file=sub/d a 1M"), 0);
+	snprintf(path, sizeof path, "%s/a", dir);
+	ck_assert_ptr_null(block_open(path, &o, NULL, &code, &e));
+	ck_assert_int_eq(code, -EPERM);
+	ck_assert_msg(strstr(e.text, "does not lie beside it"), "%s", e.text);
+	o.folder = dir;
+	block_close(block_open(path, &o, NULL, &code, &e));
+	ck_assert_int_eq(code, 0);
+	run("rm -r sub");
 	end();
 }
 END_TEST
@@ -294,6 +363,8 @@ Suite *qcow2_qemu_suite(void)
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, written_by_us, 0, ARRAY_SIZE(options));
+	tcase_add_loop_test(tc, extended_by_qemu, 0, 2);
+	tcase_add_test(tc, data_file_elsewhere);
 	tcase_add_test(tc, backing_files);
 	tcase_add_loop_test(tc, compressed, 0, 4);
 	tcase_add_loop_test(tc, snapshots, 0, 2);

@@ -131,14 +131,15 @@ INLINE u64 block_probe_tail(u64 size)
 	return size > BLOCK_PROBE ? size - BLOCK_PROBE : 0;
 }
 
-/* Opens the backing file of the image called above: path as it stands there, format or NULL. */
+/* Opens the backing file (or the data file) of the image called above: path as it stands there, format or NULL. */
 typedef int block_backing_fn(void *opaque, const char *above, const char *path, const char *format,
 			     struct block_node **out, struct error *e);
 
 /* True when the first bytes of an image are those of qcow2, whatever version. */
 bool qcow2_probe(const u8 *p, size_t n);
-/* qcow2 over file, which is closed with it, on failure too. backing NULL: what would be read from one is zeros. */
-int qcow2_open(struct block_node *file, bool readonly, block_backing_fn *backing, void *opaque, struct block_node **out,
-	       struct error *e);
+/* qcow2 over file, which is closed with it, on failure too. backing NULL: what would be read from one is zeros. data opens
+ * an external data file; NULL: images with one are refused. */
+int qcow2_open(struct block_node *file, bool readonly, block_backing_fn *backing, block_backing_fn *data, void *opaque,
+	       struct block_node **out, struct error *e);
 
 #endif

@@ -124,6 +124,38 @@ static int open_backing(void *opaque, const char *above, const char *name, const
 	return open_format(file, format, above, &env, out, e);
 }
 
+/*
+ * The external data file of the image called above, which the guest may write to: it lies beside the image, or where options allow
+ * it, for whoever made the image has chosen it.
+ */
+static int open_data(void *opaque, const char *above, const char *name, const char *format, struct block_node **out, struct error *e)
+{
+	struct backing_env *env = opaque;
+	bool readonly = env->o.readonly || env->o.snapshot || env->chain.depth > 1;
+	struct error why = { "" };
+	char *path;
+	int rc;
+
+	if (!strncmp(name, "file:", 5))
+		name += 5;
+	if (!env->o.folder && name[strcspn(name, ":/\\")])
+		return error_set(e, -EPERM, "%.180s keeps its data in %.160s, which does not lie beside it: put it there (qemu-img amend -o data_file= "
+				 "names it), or allow its folder by backing-dir=", above, name);
+	path = backing_path(above, name);
+	if (!path)
+		return error_set(e, -ENOMEM, "%.300s: the host is out of memory", above);
+	rc = check_folder(&env->o, above, path, e);
+	if (!rc) {
+		rc = block_file_open(path, readonly, env->o.cache, &env->chain, out, &why);
+		if (rc)
+			error_set(e, rc, "%.120s: its data file cannot be used: %.360s", above, why.text);
+		else
+			(*out)->quiet = env->o.quiet;
+	}
+	free(path);
+	return rc;
+}
+
 /* What the bytes of file say it is; NULL: nothing. */
 static int probe(struct block_node *file, const char **kind, struct error *e)
 {
@@ -181,7 +213,8 @@ static int open_format(struct block_node *file, const char *format, const char *
 		return rc;
 	}
 	if (!strcmp(format, "qcow2"))
-		return qcow2_open(file, above || env->o.readonly || env->o.snapshot, env->o.no_backing ? NULL : open_backing, env, out, e);
+		return qcow2_open(file, above || env->o.readonly || env->o.snapshot, env->o.no_backing ? NULL : open_backing, open_data, env,
+				  out, e);
 	/* Part of a sector at the end counts as one. */
 	if (!file->fixed)
 		file->size = ALIGN_UP(file->size, 512);

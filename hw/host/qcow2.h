@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * qcow2 images, versions 2 and 3 (QEMU docs/interop/qcow2.txt, "the specification"). Left out: encryption, external
- * data files, extended L2 entries, dirty bitmaps, internal snapshots other than leaving their clusters alone.
+ * qcow2 images, versions 2 and 3 (QEMU docs/interop/qcow2.txt, "the specification"). Left out: encryption, dirty bitmaps, internal snapshots other than leaving their clusters alone.
  *
  * Order of writes. Data go to the file at once; tables that change stay in memory, and qcow2_write_out() brings them out:
  * refcounts, a flush, L2 tables, a flush, the L1 table, a flush, and only then refcounts that went down. So whatever
@@ -52,10 +51,15 @@ enum {
 #define QCOW2_INC_COMPRESSION BIT(3)
 #define QCOW2_INC_EXTENDED_L2 BIT(4)
 
+#define QCOW2_AUTO_RAW_DATA BIT(1)
+
 #define QCOW2_COPIED BIT(63)     /* the refcount is exactly one: may be written in place */
 #define QCOW2_COMPRESSED BIT(62) /* of L2 entries */
 #define QCOW2_ZERO BIT(0)        /* of L2 entries, version 3 */
 #define QCOW2_OFFSET 0x00fffffffffffe00ULL
+/* Of the second half of an extended entry: every part of the cluster has data, or reads as zeros. */
+#define QCOW2_SUB_DATA 0x00000000ffffffffULL
+#define QCOW2_SUB_ZERO 0xffffffff00000000ULL
 
 /* As QEMU has them. */
 #define QCOW2_L1_MAX (32u << 20) /* bytes */
@@ -85,9 +89,12 @@ struct qcow2_run {
 struct qcow2 {
 	struct block_node node;
 	struct block_node *file, *backing;
+	struct block_node *data; /* where data clusters are: file, or a file of its own, in which each has the place it has on the disk */
+	bool raw_data;           /* that can be read without the image: zeros are written to it, too */
 	char *name;
 
 	u32 version, cluster_bits, l2_bits, refcount_order, compression;
+	bool extended; /* entries of L2 tables are 16 bytes: the second half says what each 32nd of a cluster is */
 	u64 cluster_size;
 	bool writable;
 
@@ -122,6 +129,17 @@ struct qcow2 {
 INLINE struct qcow2 *qcow2_of(struct block_node *n)
 {
 	return container_of(n, struct qcow2, node);
+}
+
+/* log2 of the bytes of an L2 entry, and of those that are all of one kind. */
+INLINE u32 qcow2_entry_bits(const struct qcow2 *q)
+{
+	return q->extended ? 4 : 3;
+}
+
+INLINE u32 qcow2_unit_bits(const struct qcow2 *q)
+{
+	return q->extended ? q->cluster_bits - 5 : q->cluster_bits;
 }
 
 INLINE bool qcow2_is_broken(const struct qcow2 *q)

@@ -25,12 +25,12 @@ static int scan_l2(struct qcow2 *q, u64 l2, u8 *p, struct error *e)
 
 	if (rc)
 		return error_set(e, rc, "%.300s: cannot read its tables", q->name);
-	for (i = 0; i < q->cluster_size; i += 8) {
+	for (i = 0; i < q->cluster_size && q->data == q->file; i += (size_t)1 << qcow2_entry_bits(q)) {
 		u64 entry = ldbe64(p + i), at = entry & QCOW2_OFFSET, len;
 
 		if (entry & QCOW2_COMPRESSED)
 			qcow2_packed_place(q, entry, &at, &len);
-		else if (entry & QCOW2_ZERO)
+		else if (q->extended ? !(ldbe64(p + i + 8) & QCOW2_SUB_DATA) : !!(entry & QCOW2_ZERO))
 			continue;
 		if (at >= q->file_end)
 			return cut_off(q, "there are data", at, e);

@@ -99,6 +99,10 @@ static int read_header(struct qcow2 *q, struct header *h, struct error *e)
 			return damaged(q, e, "the length of its header", h->length);
 		if (h->length > QH_V3_LENGTH)
 			q->compression = h->p[QH_COMPRESSION];
+		q->extended = h->incompatible & QCOW2_INC_EXTENDED_L2;
+		q->l2_bits = q->cluster_bits - qcow2_entry_bits(q);
+		if (q->extended && q->cluster_bits < 14)
+			return damaged(q, e, "the number of its cluster bits, with extended L2 entries,", q->cluster_bits);
 	}
 	return 0;
 }
@@ -147,7 +151,7 @@ static void feature_name(const struct header *h, u32 bit, char *name, size_t roo
 /* What is not done at all. */
 static int check_features(struct qcow2 *q, const struct header *h, struct error *e)
 {
-	u64 known = QCOW2_INC_DIRTY | QCOW2_INC_CORRUPT | QCOW2_INC_COMPRESSION;
+	u64 known = QCOW2_INC_DIRTY | QCOW2_INC_CORRUPT | QCOW2_INC_COMPRESSION | QCOW2_INC_EXTENDED_L2 | QCOW2_INC_DATA_FILE;
 	u64 unknown = h->incompatible & ~known;
 
 	if (h->crypt)
@@ -158,16 +162,6 @@ static int check_features(struct qcow2 *q, const struct header *h, struct error 
 			h->crypt == 1   ? "AES"
 			: h->crypt == 2 ? "LUKS"
 					: "an unknown method");
-	if (unknown & QCOW2_INC_DATA_FILE)
-		return error_set(e, -ENOTSUP,
-				 "%.200s keeps its data in the external data file '%.200s', which is not done here; "
-				 "qemu-img convert makes one image of both",
-				 q->name, h->data_file);
-	if (unknown & QCOW2_INC_EXTENDED_L2)
-		return error_set(e, -ENOTSUP,
-				 "%.300s has extended L2 entries (incompatible feature bit 4), which are not done "
-				 "here; qemu-img convert -o extended_l2=off",
-				 q->name);
 	if (unknown) {
 		u32 bit = (u32)__builtin_ctzll(unknown);
 		char name[48];
@@ -285,9 +279,31 @@ static int open_backing(struct qcow2 *q, struct header *h, block_backing_fn *bac
 	return rc;
 }
 
-static int open_image(struct qcow2 *q, struct header *h, block_backing_fn *backing, void *opaque, struct error *e)
+static int open_data(struct qcow2 *q, struct header *h, block_backing_fn *data, void *opaque, struct error *e)
 {
-	static const u8 none[8];
+	struct block_node *n = NULL;
+	int rc;
+
+	if (!(h->incompatible & QCOW2_INC_DATA_FILE))
+		return 0;
+	if (q->nsnapshots || !*h->data_file || !data)
+		return error_set(e, -EINVAL, "%.200s keeps its data in an external data file, and %s", q->name,
+				 q->nsnapshots ? "has snapshots, which cannot be" : "does not say in which");
+	rc = data(opaque, q->name, h->data_file, NULL, &n, e);
+	if (rc)
+		return rc;
+	q->data = n;
+	q->raw_data = h->autoclear & QCOW2_AUTO_RAW_DATA;
+	q->node.sector = MAX(q->node.sector, n->sector);
+	if (q->raw_data && h->backing_offset)
+		return error_set(e, -EINVAL, "%.200s has a raw data file and a backing file, which cannot be", q->name);
+	return 0;
+}
+
+static int open_image(struct qcow2 *q, struct header *h, block_backing_fn *backing, block_backing_fn *data, void *opaque,
+		      struct error *e)
+{
+	u8 left[8];
 	int rc = node_quit(&q->node, e);
 
 	if (!rc)
@@ -308,12 +324,15 @@ static int open_image(struct qcow2 *q, struct header *h, block_backing_fn *backi
 	q->rt = read_table(q, q->rt_offset, q->rt_size, e);
 	if (!q->rt)
 		return -EIO;
-	rc = qcow2_check_truncated(q, e);
+	rc = open_data(q, h, data, opaque, e);
+	if (!rc)
+		rc = qcow2_check_truncated(q, e);
 	if (!rc)
 		rc = open_backing(q, h, backing, opaque, e);
 	/* Whoever writes without knowing what these bits are about says so by clearing them. */
-	if (!rc && q->writable && h->autoclear) {
-		rc = node_write(q->file, QH_AUTOCLEAR, none, sizeof none);
+	stbe64(left, q->raw_data ? QCOW2_AUTO_RAW_DATA : 0);
+	if (!rc && q->writable && h->autoclear != ldbe64(left)) {
+		rc = node_write(q->file, QH_AUTOCLEAR, left, sizeof left);
 		if (!rc)
 			rc = qcow2_sync(q);
 		if (rc)
@@ -370,6 +389,8 @@ static void qcow2_close(struct block_node *n)
 	qcow2_cache_free(&q->l2);
 	qcow2_cache_free(&q->refcounts);
 	node_close(q->backing);
+	if (q->data != q->file)
+		node_close(q->data);
 	node_close(q->file);
 	free(q->pending);
 	free(q->last);
@@ -386,8 +407,8 @@ static const struct block_node_ops qcow2_ops = {
 	"qcow2", qcow2_read, qcow2_write, qcow2_flush, qcow2_zero, qcow2_discard, qcow2_resize, qcow2_close,
 };
 
-int qcow2_open(struct block_node *file, bool readonly, block_backing_fn *backing, void *opaque, struct block_node **out,
-	       struct error *e)
+int qcow2_open(struct block_node *file, bool readonly, block_backing_fn *backing, block_backing_fn *data, void *opaque,
+	       struct block_node **out, struct error *e)
 {
 	struct qcow2 *q = calloc(1, sizeof *q);
 	char *name = strdup(file->name);
@@ -401,7 +422,7 @@ int qcow2_open(struct block_node *file, bool readonly, block_backing_fn *backing
 		node_close(file);
 		return error_set(e, -ENOMEM, "the host is out of memory");
 	}
-	q->file = file;
+	q->file = q->data = file;
 	q->node.ops = &qcow2_ops;
 	q->node.name = q->name = name;
 	q->node.sector = file->sector;
@@ -415,7 +436,7 @@ int qcow2_open(struct block_node *file, bool readonly, block_backing_fn *backing
 	rw_init(&q->lock);
 	pthread_mutex_init(&q->cache_lock, NULL);
 	pthread_mutex_init(&q->last_lock, NULL);
-	rc = open_image(q, &h, backing, opaque, e);
+	rc = open_image(q, &h, backing, data, opaque, e);
 	free(h.p);
 	free(h.backing_name);
 	if (rc) {

@@ -9,45 +9,66 @@
 
 #include "hw/host/qcow2.h"
 
-static int entry_kind(struct qcow2 *q, u64 entry, enum qcow2_kind *kind)
+static int entry_kind(struct qcow2 *q, u64 entry, u64 bits, u32 sub, enum qcow2_kind *kind)
 {
+	/* In a file of its own a cluster may lie at 0. */
+	bool place = entry & QCOW2_OFFSET || (q->data != q->file && entry & QCOW2_COPIED);
+	bool data = bits >> sub & 1, zero = bits >> (32 + sub) & 1;
+
 	if (entry & QCOW2_COMPRESSED) {
 		*kind = QCOW2_MAP_PACKED;
-		return 0;
+		return q->data == q->file ? 0 : qcow2_broken(q, "a cluster is compressed in an external data file", entry & QCOW2_OFFSET);
 	}
 	if (entry & QCOW2_OFFSET & (q->cluster_size - 1))
 		return qcow2_broken(q, "a cluster is not aligned", entry & QCOW2_OFFSET);
+	if (q->extended) {
+		if (data && (zero || !place))
+			return qcow2_broken(q, "a part of a cluster is two things at once", entry & QCOW2_OFFSET);
+		*kind = data ? QCOW2_MAP_DATA : zero ? QCOW2_MAP_ZERO : QCOW2_MAP_HOLE;
+		return 0;
+	}
 	if (entry & QCOW2_ZERO && q->version < 3)
 		return qcow2_broken(q, "a version 2 image has a zero cluster", entry & QCOW2_OFFSET);
 	if (entry & QCOW2_ZERO)
 		*kind = QCOW2_MAP_ZERO;
 	else
-		*kind = entry & QCOW2_OFFSET ? QCOW2_MAP_DATA : QCOW2_MAP_HOLE;
+		*kind = place ? QCOW2_MAP_DATA : QCOW2_MAP_HOLE;
 	return 0;
+}
+
+/* What unit i of the table is. Units are clusters, or the 32 parts of each. */
+static int unit_kind(struct qcow2 *q, const struct qcow2_table *t, u64 i, u64 *entry, enum qcow2_kind *kind)
+{
+	u32 per_bits = q->cluster_bits - qcow2_unit_bits(q);
+	const u8 *p = t->data + ((i >> per_bits) << qcow2_entry_bits(q));
+
+	*entry = ldbe64(p);
+	return entry_kind(q, *entry, q->extended ? ldbe64(p + 8) : 0, (u32)(i & ((1u << per_bits) - 1)), kind);
 }
 
 static int map_table(struct qcow2 *q, const struct qcow2_table *t, u64 off, u64 len, struct qcow2_map *m)
 {
-	u64 in = off & (q->cluster_size - 1), n = q->cluster_size - in;
-	u32 entries = 1u << q->l2_bits, i = (u32)(off >> q->cluster_bits) & (entries - 1);
-	int rc;
+	u32 unit_bits = qcow2_unit_bits(q);
+	u64 unit = BIT(unit_bits), in_cluster = off & (q->cluster_size - 1), n = unit - (off & (unit - 1));
+	u64 units = BIT(q->l2_bits + q->cluster_bits - unit_bits), i = (off >> unit_bits) & (units - 1);
+	int rc = unit_kind(q, t, i, &m->entry, &m->kind);
 
-	m->entry = ldbe64(t->data + 8 * (size_t)i);
-	rc = entry_kind(q, m->entry, &m->kind);
 	if (rc)
 		return rc;
 	m->copied = m->entry & QCOW2_COPIED;
 	if (m->kind == QCOW2_MAP_DATA)
-		m->host = (m->entry & QCOW2_OFFSET) + in;
-	while (m->kind != QCOW2_MAP_PACKED && n < len && ++i < entries) {
-		u64 e = ldbe64(t->data + 8 * (size_t)i);
+		m->host = (m->entry & QCOW2_OFFSET) + in_cluster;
+	if (m->kind == QCOW2_MAP_PACKED)
+		n = q->cluster_size - in_cluster;
+	while (m->kind != QCOW2_MAP_PACKED && n < len && ++i < units) {
 		enum qcow2_kind kind;
+		u64 e;
 
-		if (entry_kind(q, e, &kind) || kind != m->kind || m->copied != !!(e & QCOW2_COPIED))
+		if (unit_kind(q, t, i, &e, &kind) || kind != m->kind || m->copied != !!(e & QCOW2_COPIED))
 			break;
-		if (kind == QCOW2_MAP_DATA && (e & QCOW2_OFFSET) != m->host + n)
+		if (kind == QCOW2_MAP_DATA && (e & QCOW2_OFFSET) + ((i << unit_bits) & (q->cluster_size - 1)) != m->host + n)
 			break;
-		n += q->cluster_size;
+		n += unit;
 	}
 	m->len = MIN(n, len);
 	return 0;
@@ -148,10 +169,10 @@ int qcow2_read_locked(struct qcow2 *q, u64 off, const struct block_slice *s)
 			break;
 		case QCOW2_MAP_DATA:
 			/* A file may end within its last cluster, not before one. */
-			if (m.host + m.len > ALIGN_UP(q->file_end, q->cluster_size))
+			if (q->data == q->file && m.host + m.len > ALIGN_UP(q->file_end, q->cluster_size))
 				rc = -EIO;
 			else
-				rc = q->file->ops->read(q->file, m.host, &part);
+				rc = q->data->ops->read(q->data, m.host, &part);
 			break;
 		case QCOW2_MAP_PACKED:
 			rc = read_packed(q, off + done, m.entry, &part);

@@ -97,7 +97,9 @@ int qcow2_resize(struct block_node *n, u64 size, struct error *e)
 		return error_set(e, -EFBIG, "%.300s: %llu bytes are too many for clusters of %llu", q->name,
 				 (unsigned long long)size, (unsigned long long)q->cluster_size);
 	rw_wrlock(&q->lock);
-	rc = grow(q, size);
+	rc = q->raw_data ? q->data->ops->resize(q->data, size, NULL) : 0;
+	if (!rc)
+		rc = grow(q, size);
 	if (!rc)
 		n->size = size;
 	rw_wrunlock(&q->lock);

@@ -109,8 +109,10 @@ void qcow2_cache_free(struct qcow2_cache *c)
 
 int qcow2_sync(struct qcow2 *q)
 {
-	int rc = q->file->ops->flush(q->file);
+	int rc = q->data != q->file ? q->data->ops->flush(q->data) : 0;
 
+	if (!rc)
+		rc = q->file->ops->flush(q->file);
 	if (rc)
 		__atomic_store_n(&q->lost, true, __ATOMIC_RELAXED);
 	return q->file->last_words ? 0 : rc;

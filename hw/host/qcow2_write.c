@@ -24,7 +24,8 @@ static bool hits_tables(const struct qcow2 *q, u64 off, u64 len)
 
 static int write_in_place(struct qcow2 *q, u64 off, const struct block_slice *s)
 {
-	if (hits_tables(q, off, s->len) || off + s->len > ALIGN_UP(q->file_end, q->cluster_size)) {
+	if (q->data == q->file &&
+	    (hits_tables(q, off, s->len) || off + s->len > ALIGN_UP(q->file_end, q->cluster_size))) {
 		int rc;
 
 		pthread_mutex_lock(&q->cache_lock);
@@ -32,7 +33,7 @@ static int write_in_place(struct qcow2 *q, u64 off, const struct block_slice *s)
 		pthread_mutex_unlock(&q->cache_lock);
 		return rc;
 	}
-	return q->file->ops->write(q->file, off, s);
+	return q->data->ops->write(q->data, off, s);
 }
 
 /* What a shared table points at is shared. */
@@ -40,7 +41,8 @@ static void copy_table(const struct qcow2 *q, u8 *to, const u8 *from)
 {
 	size_t i;
 
-	for (i = 0; i < q->cluster_size; i += 8) {
+	memcpy(to, from, (size_t)q->cluster_size);
+	for (i = 0; i < q->cluster_size; i += (size_t)1 << qcow2_entry_bits(q)) {
 		u64 entry = ldbe64(from + i);
 
 		stbe64(to + i, entry & QCOW2_COMPRESSED ? entry : entry & ~QCOW2_COPIED);
@@ -93,6 +95,8 @@ static void drop_entry(struct qcow2 *q, u64 entry)
 {
 	u64 off, len;
 
+	if (q->data != q->file)
+		return; /* nobody counts its clusters */
 	if (entry & QCOW2_COMPRESSED) {
 		qcow2_packed_place(q, entry, &off, &len);
 		pthread_mutex_lock(&q->last_lock);
@@ -105,8 +109,8 @@ static void drop_entry(struct qcow2 *q, u64 entry)
 	}
 }
 
-/* Puts entries for n clusters from off on; step is added from one to the next. */
-static int set_entries(struct qcow2 *q, u64 place, u64 off, u64 n, u64 entry, u64 step)
+/* Puts entries for n clusters from off on; step is added from one to the next. bits: of extended ones. */
+static int set_entries(struct qcow2 *q, u64 place, u64 off, u64 n, u64 entry, u64 step, u64 bits)
 {
 	u32 i = (u32)(off >> q->cluster_bits) & ((1u << q->l2_bits) - 1);
 	struct qcow2_table *t;
@@ -115,11 +119,14 @@ static int set_entries(struct qcow2 *q, u64 place, u64 off, u64 n, u64 entry, u6
 	if (rc)
 		return rc;
 	for (; n--; i++, entry += step) {
-		u64 old = ldbe64(t->data + 8 * (size_t)i);
+		u8 *p = t->data + ((size_t)i << qcow2_entry_bits(q));
+		u64 old = ldbe64(p);
 
+		if (q->extended)
+			stbe64(p + 8, bits);
 		if (old == entry)
 			continue;
-		stbe64(t->data + 8 * (size_t)i, entry);
+		stbe64(p, entry);
 		drop_entry(q, old);
 	}
 	qcow2_table_dirty(&q->l2, t);
@@ -142,7 +149,7 @@ static int copy_over(struct qcow2 *q, u64 from, u64 len, u64 host)
 	v = (struct block_vec){ p, (size_t)len };
 	rc = qcow2_read_locked(q, from, &s);
 	if (!rc)
-		rc = q->file->ops->write(q->file, host, &s);
+		rc = q->data->ops->write(q->data, host, &s);
 	free(p);
 	return rc;
 }
@@ -167,7 +174,7 @@ static bool is_zero(struct qcow2 *q, u64 off, u64 len)
 static int fill_new(struct qcow2 *q, u64 start, u64 end, u64 host, u64 off, const struct block_slice *s)
 {
 	u64 head = off - start, tail_at = off + s->len, tail = end - tail_at, host_end = host + (end - start);
-	bool fresh = !q->file->fixed && host >= q->file_end;
+	bool fresh = q->data == q->file && !q->file->fixed && host >= q->file_end;
 	int rc = 0;
 
 	/* Behind the end of the file there are zeros already, it need only be long enough. */
@@ -178,12 +185,32 @@ static int fill_new(struct qcow2 *q, u64 start, u64 end, u64 host, u64 off, cons
 	if (head && !(fresh && is_zero(q, start, head)))
 		rc = copy_over(q, start, head, host);
 	if (!rc)
-		rc = q->file->ops->write(q->file, host + head, s);
+		rc = q->data->ops->write(q->data, host + head, s);
 	if (!rc && tail && !(fresh && is_zero(q, tail_at, tail)))
 		rc = copy_over(q, tail_at, tail, host + head + s->len);
 	/* After a failure too: a part may be there, and that is not zeros. */
-	q->file_end = MAX(q->file_end, host_end);
+	if (q->data == q->file)
+		q->file_end = MAX(q->file_end, host_end);
 	return rc;
+}
+
+/* Whether all of the cluster at off can be written where it is. */
+static bool in_place(struct qcow2 *q, u64 off, int *rc)
+{
+	struct qcow2_map m;
+
+	*rc = qcow2_map(q, off, q->cluster_size, &m);
+	return !*rc && m.kind == QCOW2_MAP_DATA && m.copied && m.len == q->cluster_size;
+}
+
+/* Clusters for data from start on: *first, *got of them. In a file of its own they have their place. */
+static int take_clusters(struct qcow2 *q, u64 start, u64 want, u64 *first, u64 *got)
+{
+	if (q->data == q->file)
+		return qcow2_alloc(q, want, first, got);
+	*first = start >> q->cluster_bits;
+	*got = want;
+	return qcow2_is_broken(q) ? -EIO : 0;
 }
 
 /* New clusters for the first part of s; *done is its length. Under the lock for writing. */
@@ -199,28 +226,20 @@ static int write_new(struct qcow2 *q, u64 off, const struct block_slice *s, u64 
 		rc = l2_writable(q, off, &place);
 	if (rc)
 		return rc;
-	/* As many clusters as cannot be written in place. */
-	while (end < MIN(stop, table_end)) {
-		struct qcow2_map m;
-
-		rc = qcow2_map(q, end, cs, &m);
-		if (rc)
-			return rc;
-		if (m.kind == QCOW2_MAP_DATA && m.copied)
-			break;
+	/* This one, and as many more as cannot be written in place. */
+	do
 		end += cs;
-	}
-	if (end == start)
-		return -EIO; /* it could be after all: the map has changed under the lock */
-	rc = qcow2_alloc(q, (end - start) >> q->cluster_bits, &first, &got);
+	while (end < MIN(stop, table_end) && !in_place(q, end, &rc) && !rc);
+	if (!rc)
+		rc = take_clusters(q, start, (end - start) >> q->cluster_bits, &first, &got);
 	if (rc)
 		return rc;
 	end = start + (got << q->cluster_bits);
 	part = slice_cut(s, 0, MIN(stop, end) - off);
 	rc = fill_new(q, start, end, first << q->cluster_bits, off, &part);
 	if (!rc)
-		rc = set_entries(q, place, start, got, first << q->cluster_bits | QCOW2_COPIED, cs);
-	if (rc)
+		rc = set_entries(q, place, start, got, first << q->cluster_bits | QCOW2_COPIED, cs, QCOW2_SUB_DATA);
+	if (rc && q->data == q->file)
 		qcow2_alloc_undo(q, first, got);
 	*done = part.len;
 	return rc;
@@ -293,7 +312,7 @@ static int zero_clusters(struct qcow2 *q, u64 off, u64 n)
 	if (rc || is_zero(q, off, n << q->cluster_bits))
 		return rc;
 	rc = l2_writable(q, off, &place);
-	return rc ? rc : set_entries(q, place, off, n, behind ? QCOW2_ZERO : 0, 0);
+	return rc ? rc : set_entries(q, place, off, n, behind && !q->extended ? QCOW2_ZERO : 0, 0, behind ? QCOW2_SUB_ZERO : 0);
 }
 
 static int zero_range(struct qcow2 *q, u64 first, u64 last)
@@ -328,7 +347,7 @@ int qcow2_zero(struct block_node *n, u64 off, u64 len, u32 flags)
 
 	whole_clusters(q, off, len, &first, &last);
 	/* Version 2 has no zero clusters to hide a backing file with. */
-	if (first >= last || (q->version < 3 && q->backing))
+	if (first >= last || (q->version < 3 && q->backing) || q->raw_data)
 		return node_write_zeros(n, off, len);
 	if (off < first)
 		rc = node_write_zeros(n, off, first - off);
@@ -343,7 +362,7 @@ int qcow2_discard(struct block_node *n, u64 off, u64 len)
 	u64 first, last;
 
 	whole_clusters(q, off, len, &first, &last);
-	if (first >= last || (q->version < 3 && q->backing))
+	if (first >= last || (q->version < 3 && q->backing) || q->raw_data)
 		return 0;
 	return zero_range(q, first, last);
 }

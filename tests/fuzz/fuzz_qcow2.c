@@ -70,15 +70,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	m->keep = true;
 	m->node.quiet = true;
 	m->limit = MAX(ROOM, size);
-	if (!qcow2_open(&m->node, true, give_base, NULL, &n, &e)) {
+	if (!qcow2_open(&m->node, true, give_base, NULL, NULL, &n, &e)) {
 		use(n, x, false);
 		node_close(n);
 	}
-	if (!qcow2_open(&m->node, false, give_base, NULL, &n, &e)) {
+	if (!qcow2_open(&m->node, false, give_base, NULL, NULL, &n, &e)) {
 		use(n, x, true);
 		node_close(n);
 		m->node.size = m->len;
-		if (!qcow2_open(&m->node, false, give_base, NULL, &n, &e)) {
+		if (!qcow2_open(&m->node, false, give_base, NULL, NULL, &n, &e)) {
 			use(n, x + 1, true);
 			node_close(n);
 		}
