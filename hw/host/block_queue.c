@@ -165,8 +165,7 @@ static struct block_request *take_done(struct block *b)
 		b->done = r->next;
 	if (!b->done) {
 		b->done_tail = &b->done;
-		if (b->wake[0] >= 0)
-			os_wake_clear(b->wake[0]);
+		drain_wake(b);
 	}
 	pthread_mutex_unlock(&b->lock);
 	return r;
