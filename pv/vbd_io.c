@@ -257,7 +257,7 @@ static u64 due_at(struct vbd *v, u64 now, enum block_op op, u64 len)
 {
 	u64 latency = op == BLOCK_FLUSH          ? LATENCY_FLUSH
 		      : op == BLOCK_WRITE_ZEROES ? LATENCY_DISCARD
-		      : len > VBD_LAZY_MAX           ? LATENCY_LARGE
+		      : len > VBD_LAZY_MAX       ? LATENCY_LARGE
 						 : LATENCY;
 
 	v->bus_free = MAX(v->bus_free, now);

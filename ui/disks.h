@@ -31,7 +31,8 @@ struct guest_disks;
 
 /*
  * Writes the node of one drive below guest ("disks" is made). spec: -drive's value, keys file, format, if, media, readonly,
- * cache, id, index, snapshot, backing, backing-dir, reconnect-delay; a comma in a value is doubled. said: the option with its dash, "-drive file=x". The node in *out
+ * cache, id, index, snapshot, backing, backing-dir, reconnect-delay; a comma in a value is doubled. said: the option with its
+ * dash, "-drive file=x". The node in *out
  * (NULL is allowed). 0 or -errno with a sentence.
  */
 int disks_option_drive(struct node *guest, const char *spec, const char *said, struct node **out, struct error *e);

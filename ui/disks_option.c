@@ -146,8 +146,8 @@ static int check_words(const struct drive *d, const char *said, bool *cdrom, str
 	if (d->media && !*cdrom && strcmp(d->media, "disk"))
 		return error_set(e, -EINVAL, "%s: media=%.80s is neither disk nor cdrom", said, d->media);
 	if (d->format && !block_format_find(d->format))
-		return error_set(e, -EINVAL, "%s: format=%.80s: there are raw and qcow2, and those that qemu-nbd reads: vmdk, vdi, vpc, vhdx and so on",
-				 said, d->format);
+		return error_set(e, -EINVAL, "%s: format=%.80s: there are raw and qcow2, and those that qemu-nbd reads: vmdk, vdi, vpc, "
+				 "vhdx and so on", said, d->format);
 	if (d->cache && block_cache_parse(d->cache, &cache, &why))
 		return error_set(e, -EINVAL, "%s: %s", said, why.text);
 	if (!d->file && !*cdrom)

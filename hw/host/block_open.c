@@ -14,8 +14,15 @@ static int open_below(const char *spec, bool readonly, const struct block_option
 		      struct block_node **out, struct error *e)
 {
 	bool nbd = block_is_nbd(spec), served = o->format && strcmp(o->format, "raw") && strcmp(o->format, "qcow2");
-	struct block_nbd_options n = { .readonly = readonly, .connections = o->threads ? o->threads : BLOCK_THREADS,
-				       .patience = o->patience, .open_patience = o->open_patience, .reconnect = o->reconnect, .quit = o->quit, .format = served ? o->format : NULL };
+	struct block_nbd_options n = {
+		.readonly = readonly,
+		.connections = o->threads ? o->threads : BLOCK_THREADS,
+		.patience = o->patience,
+		.open_patience = o->open_patience,
+		.reconnect = o->reconnect,
+		.quit = o->quit,
+		.format = served ? o->format : NULL,
+	};
 	int rc;
 
 	if (!nbd && !strncmp(spec, "file:", 5))
@@ -139,8 +146,8 @@ static int open_data(void *opaque, const char *above, const char *name, const ch
 	if (!strncmp(name, "file:", 5))
 		name += 5;
 	if (!env->o.folder && name[strcspn(name, ":/\\")])
-		return error_set(e, -EPERM, "%.180s keeps its data in %.160s, which does not lie beside it: put it there (qemu-img amend -o data_file= "
-				 "names it), or allow its folder by backing-dir=", above, name);
+		return error_set(e, -EPERM, "%.180s keeps its data in %.160s, which does not lie beside it: put it there (qemu-img amend "
+				 "-o data_file= names it), or allow its folder by backing-dir=", above, name);
 	path = backing_path(above, name);
 	if (!path)
 		return error_set(e, -ENOMEM, "%.300s: the host is out of memory", above);

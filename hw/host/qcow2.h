@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * qcow2 images, versions 2 and 3 (QEMU docs/interop/qcow2.txt, "the specification"). Left out: encryption, dirty bitmaps, internal snapshots other than leaving their clusters alone.
+ * qcow2 images, versions 2 and 3 (QEMU docs/interop/qcow2.txt, "the specification"). Left out: encryption, dirty bitmaps,
+ * internal snapshots other than leaving their clusters alone.
  *
  * Order of writes. Data go to the file at once; tables that change stay in memory, and qcow2_write_out() brings them out:
  * refcounts, a flush, L2 tables, a flush, the L1 table, a flush, and only then refcounts that went down. So whatever
