@@ -195,11 +195,11 @@ static bool in_window(const struct log *log)
 	       !(log->want.to.kind && reached(&log->want.to, icount, now));
 }
 
-bool log_at(const struct log *log, u32 item, u64 va)
+bool log_inside(const struct log *log, u64 va)
 {
 	u32 i;
 
-	if (!log_on(log, item) || !in_window(log))
+	if (!in_window(log))
 		return false;
 	for (i = 0; i < log->nranges; i++)
 		if (va >= log->range[i].first && va <= log->range[i].last)

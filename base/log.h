@@ -97,8 +97,14 @@ INLINE bool log_on(const struct log *log, u32 item)
 	return UNLIKELY(log->mask & item);
 }
 
+/* Between from= and to=, and of an address that -dfilter lets through. For log_at() only. */
+bool log_inside(const struct log *log, u64 va);
+
 /* Whether a line of an item that belongs to the code at va is wanted at this instant. */
-bool log_at(const struct log *log, u32 item, u64 va);
+INLINE bool log_at(const struct log *log, u32 item, u64 va)
+{
+	return log_on(log, item) && log_inside(log, va);
+}
 
 /* Writes one trace line, with the instruction count and guest time before it, if the item is wanted at this instant. */
 void log_line(struct log *log, u32 item, const char *fmt, ...) PRINTF(3, 4);

@@ -485,6 +485,57 @@ START_TEST(fifo_poll)
 }
 END_TEST
 
+static void waiting(struct env *e, u32 vcpu, const char *want)
+{
+	char text[200];
+
+	pv_evtchn_describe_pending(e->d->vcpus[vcpu], text, sizeof text);
+	ck_assert_str_eq(text, want);
+}
+
+/* What the log says of an upcall: the ports that wait, of this vCPU and not masked, by either ABI. */
+START_TEST(described)
+{
+	u32 console, store, device, ipi, fifo, i;
+	char text[64];
+
+	for (fifo = 0; fifo < 2; fifo++) {
+		struct env *e = env_new();
+
+		if (fifo)
+			fifo_start(e);
+		ck_assert_int_eq(pv_evtchn_bind_host(&e->pv, &store, NULL, NULL), 0);
+		ck_assert_int_eq(pv_evtchn_bind_host(&e->pv, &console, NULL, NULL), 0);
+		ck_assert_int_eq(pv_evtchn_bind_host(&e->pv, &device, NULL, NULL), 0);
+		e->pv.s.store_port = store;
+		e->pv.s.console_port = console;
+		ipi = new_ipi(e, 1);
+		ck_assert_int_eq(env_evtchn(e, BIND_VIRQ, VIRQ_TIMER, 0, 0), 0);
+		waiting(e, 0, "no port is pending");
+		pv_evtchn_notify(&e->pv, console);
+		pv_evtchn_notify(&e->pv, device);
+		ck_assert_int_eq(env_evtchn(e, SEND, ipi, 0, 0), 0);
+		waiting(e, 0, "port 2 (console), 3 (a device)");
+		waiting(e, 1, "port 4 (IPI)");
+		pv_evtchn_notify(&e->pv, store);
+		pv_send_virq(e->d->vcpus[0], VIRQ_TIMER);
+		waiting(e, 0, "port 1 (xenstore), 2 (console), 3 (a device), 5 (virq timer)");
+		/* Masked ones wait for nobody. */
+		if (fifo)
+			env_put32(e, word_va(device), env_u32(e, word_va(device)) | W_MASKED);
+		else
+			env_put32(e, SI_MSK, 1u << device);
+		waiting(e, 0, "port 1 (xenstore), 2 (console), 5 (virq timer)");
+		/* More than there is room for. */
+		for (i = 0; i < 30; i++)
+			ck_assert_int_eq(env_evtchn(e, SEND, new_ipi(e, 2), 0, 0), 0);
+		pv_evtchn_describe_pending(e->d->vcpus[2], text, sizeof text);
+		ck_assert_str_eq(text, "port 6 (IPI), 7 (IPI), 8 (IPI)");
+		env_free(e);
+	}
+}
+END_TEST
+
 /* Random events, priorities and readers against a plain model: each event comes once, first in, first out. */
 START_TEST(fifo_random)
 {
@@ -594,6 +645,7 @@ Suite *evtchn_suite(void)
 	tcase_add_test(tc, fifo_order);
 	tcase_add_test(tc, fifo_late_page);
 	tcase_add_test(tc, fifo_poll);
+	tcase_add_test(tc, described);
 	tcase_add_test(tc, fifo_random);
 	tcase_add_test(tc, state_survives);
 	suite_add_tcase(s, tc);

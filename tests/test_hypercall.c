@@ -23,6 +23,7 @@ START_TEST(registers)
 	struct env *e = ce_new();
 	struct cpu *c = &ce_vcpu(e)->cpu;
 	u64 rip = c->rip;
+	u32 port;
 
 	cpu_set_rflags(c, FL_IF | FL_CF);
 	ck_assert_uint_eq(ce_call(e, 3, 0xe02b, 0x1230, 0), 0);
@@ -42,6 +43,16 @@ START_TEST(registers)
 	ck_assert_uint_eq(e->vcpu[0].calls[0].nr, 3);
 	ck_assert_uint_eq(e->vcpu[0].calls[0].args[1], 0x1230);
 	ck_assert_int_eq(e->vcpu[0].calls[1].result, -XEN_ENOSYS);
+	/* What the console does is not: a panic's own words would fill the list. */
+	ce_call(e, 18, 0, 0, 0);
+	ck_assert_uint_eq(e->vcpu[0].ncalls, 4);
+	ck_assert_int_eq(pv_evtchn_bind_host(&e->pv, &port, NULL, NULL), 0);
+	env_put32(e, ENV_ARGS, port);
+	ck_assert_uint_eq(ce_call(e, 32, 4, ENV_ARGS, 0), 0);
+	ck_assert_uint_eq(e->vcpu[0].ncalls, 5);
+	e->pv.s.console_port = port;
+	ck_assert_uint_eq(ce_call(e, 32, 4, ENV_ARGS, 0), 0);
+	ck_assert_uint_eq(e->vcpu[0].ncalls, 5);
 	ck_assert_str_eq(pv_hypercall_name(13), "multicall");
 	ck_assert_str_eq(pv_hypercall_name(7), "unknown");
 	env_free(e);

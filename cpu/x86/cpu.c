@@ -474,7 +474,15 @@ bool pdptes_load(struct cpu *c, u64 cr3)
 	return true;
 }
 
-#define FAULT_AGE 20000000u /* instructions after which a page fault says nothing of a crash */
+/* Instructions after which a page fault says nothing of a crash: it takes as long to tell of it. One of a program: at once. */
+#define FAULT_AGE 20000000u
+#define USER_FAULT_AGE 10000u
+
+/* In 64-bit mode programs are in the low half of the address space. */
+static bool long_past(const struct cpu *c, u64 from, u64 age)
+{
+	return age > ((c->s.seg[SEG_CS].attr & SEGA_L) && !(from >> 63) ? USER_FAULT_AGE : FAULT_AGE);
+}
 
 u32 cpu_print_branches(const struct cpu *c, const char *indent, FILE *out)
 {
@@ -485,7 +493,7 @@ u32 cpu_print_branches(const struct cpu *c, const char *indent, FILE *out)
 		u32 k = (c->nbranch - i) % CPU_BRANCHES;
 		u64 age = now - c->branch_at[k];
 
-		if (c->branch_vector[k] == X86_PF && age > FAULT_AGE)
+		if (c->branch_vector[k] == X86_PF && long_past(c, c->branch_from[k], age))
 			continue;
 		fprintf(out, "%s%016" PRIx64 " -> %016" PRIx64 "  vector %u, %" PRIu64 " instructions before\n", indent, c->branch_from[k],
 			c->branch_to[k], c->branch_vector[k], age);
