@@ -134,7 +134,8 @@ static int opt_device(struct options *o, const struct option_row *row, const cha
 	if (disk)
 		return disks_option_drive(o->guest, disk, "-device xen-disk", NULL, e);
 	if (!device_words(value, "xen-net-device"))
-		return error_set(e, -EINVAL, "-device %.100s: there is no such device: use xen-net-device,netdev=ID or xen-disk,file=FILE", value);
+		return error_set(e, -EINVAL, "-device %.100s: '%.*s' is no device that there is: use xen-net-device,netdev=ID or xen-disk,file=FILE",
+				 value, (int)MIN(strcspn(value, ","), (size_t)60), value);
 	return opt_network(o, row, value, e);
 }
 
