@@ -128,8 +128,9 @@ int os_fstat(int fd, struct os_stat *st)
 		st->kind = os_socket_of(fd) == INVALID_SOCKET ? OS_STREAM : OS_SOCKET;
 		break;
 	case FILE_TYPE_DISK:
+		st->kind = OS_FILE;
 		if (!GetFileInformationByHandle(h, &i))
-			return os_fail(GetLastError());
+			break; /* a standard stream that may be written only */
 		st->kind = i.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY ? OS_DIRECTORY : OS_FILE;
 		st->size = (u64)i.nFileSizeHigh << 32 | i.nFileSizeLow;
 		st->dev = i.dwVolumeSerialNumber;

@@ -154,6 +154,8 @@ int pv_file_read(const char *path, const char *what, size_t max, u8 **data, size
 	u8 *p, *q;
 	int rc = 0;
 
+	if (!f && errno == EISDIR)
+		return error_set(e, -EISDIR, "the %s %s is a directory; give a file", what, path);
 	if (!f)
 		return error_set(e, -errno, "cannot open the %s %s: %s", what, path, strerror(errno));
 	if (!os_fstat(fileno(f), &st)) {

@@ -166,6 +166,9 @@ loader_packages="grub-xen-host e2fsprogs"
 cross_packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross gcc-i686-linux-gnu \
 	libc6-dev-i386-cross musl-tools qemu-user"
 
+# What tests/windows.sh builds and runs the program for Windows with, and does without.
+windows_packages="gcc-mingw-w64-x86-64 libz-mingw-w64-dev wine64"
+
 # What tests/debian_image.sh makes its disk with, and what tests/debian.py asks of it.
 image_packages="mmdebstrap e2fsprogs openssh-client qemu-utils iproute2"
 # What tests/screen.sh looks at screens with.

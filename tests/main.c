@@ -14,6 +14,7 @@
 #include <unistd.h>
 #endif
 
+#include "base/os.h"
 #include "base/poll.h"
 #include "base/types.h"
 #include "tests/suites.h"
@@ -69,6 +70,7 @@ int main(int argc, char **argv)
 	int wanted = 0, failed, i;
 	size_t n;
 
+	os_start(&argc, &argv);
 	if (argc == 2 && !strcmp(argv[1], "-l")) {
 		for (n = 0; n < ARRAY_SIZE(suites); n++)
 			puts(suites[n].name);

@@ -106,8 +106,10 @@ START_TEST(sentences)
 	mkdir(at("d"), 0700);
 	refused("d", &o, -EISDIR, "is a directory");
 	refused("d", &ro, -EISDIR, "is a directory");
-	ck_assert_int_eq(mkfifo(at("pipe"), 0600), 0);
-	refused("pipe", &ro, -EINVAL, "neither a file nor a disk");
+	if (!mkfifo(at("pipe"), 0600))
+		refused("pipe", &ro, -EINVAL, "neither a file nor a disk");
+	else
+		ck_assert_int_eq(errno, ENOSYS); /* Windows has none */
 	make_raw("a", 1 << 20);
 	refused("a", &odd, -EINVAL, "format=odd");
 	refused("a", &qcow2, -EINVAL, "no qcow2 image");

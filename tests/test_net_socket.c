@@ -123,11 +123,16 @@ static const char *temp(char *path, size_t n, const char *name)
 
 START_TEST(stream_pairs)
 {
-	char path[100], a[200], b[200];
-
 	pair("socket,listen=127.0.0.1:0", "socket,connect=127.0.0.1:%u", NET_FRAME_MAX, true);
 	pair("stream,server=on,addr.type=inet,addr.host=127.0.0.1,addr.port=0",
 	     "stream,addr.type=inet,addr.host=127.0.0.1,addr.port=%u", NET_FRAME_MAX, true);
+}
+END_TEST
+
+START_TEST(stream_pair_unix)
+{
+	char path[100], a[200], b[200];
+
 	temp(path, sizeof path, "s");
 	snprintf(a, sizeof a, "stream,server=on,addr.type=unix,addr.path=%s", path);
 	snprintf(b, sizeof b, "stream,addr.type=unix,addr.path=%s", path);
@@ -145,6 +150,14 @@ START_TEST(fd_pairs)
 	snprintf(a, sizeof a, "socket,fd=%d", fd[0]);
 	snprintf(b, sizeof b, "stream,addr.type=fd,addr.str=%d", fd[1]);
 	pair(a, b, NET_FRAME_MAX, true);
+}
+END_TEST
+
+START_TEST(fd_pair_dgram)
+{
+	char a[60], b[60];
+	int fd[2];
+
 	ck_assert(!socketpair(AF_UNIX, SOCK_DGRAM, 0, fd));
 	snprintf(a, sizeof a, "socket,fd=%d", fd[0]);
 	snprintf(b, sizeof b, "dgram,local.type=fd,local.str=%d", fd[1]);
@@ -154,7 +167,7 @@ END_TEST
 
 static u16 free_udp(void)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof sa;
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
@@ -166,7 +179,7 @@ static u16 free_udp(void)
 
 START_TEST(dgram_pairs)
 {
-	char p1[100], p2[100], a[300], b[300];
+	char a[300], b[300];
 	u16 x = free_udp(), y = free_udp();
 
 	snprintf(a, sizeof a, "socket,udp=127.0.0.1:%u,localaddr=127.0.0.1:%u", x, y);
@@ -175,6 +188,13 @@ START_TEST(dgram_pairs)
 		 "remote.port=%u",
 		 x, y);
 	pair(a, b, 9000, false);
+}
+END_TEST
+
+START_TEST(dgram_pair_unix)
+{
+	char p1[100], p2[100], a[300], b[300];
+
 	temp(p1, sizeof p1, "d1");
 	temp(p2, sizeof p2, "d2");
 	snprintf(a, sizeof a, "dgram,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s", p1, p2);
@@ -272,7 +292,7 @@ START_TEST(dropping_peers)
 {
 	struct poll_set *ps = poll_set_new();
 	struct card *c = malloc(sizeof *c);
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	u8 wire[80] = { 0 };
 	u32 cut, whole = 0;
 
@@ -591,7 +611,7 @@ END_TEST
 START_TEST(sentences)
 {
 	struct poll_set *ps = poll_set_new();
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	socklen_t len = sizeof sa;
 	char spec[200], path[100];
@@ -756,8 +776,11 @@ Suite *net_socket_suite(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, stream_pairs);
+	tcase_add_test(t, stream_pair_unix);
 	tcase_add_test(t, fd_pairs);
+	tcase_add_test(t, fd_pair_dgram);
 	tcase_add_test(t, dgram_pairs);
+	tcase_add_test(t, dgram_pair_unix);
 	tcase_add_test(t, multicast);
 	tcase_add_test(t, framing);
 	tcase_add_test(t, dropping_peers);

@@ -182,6 +182,8 @@ static int unix_go(struct chardev *cd, const char *path, const struct options *o
 	if (o->server && (rc = socket_clear_stale(cd->spec, &sa, SOCK_STREAM, e)))
 		return rc;
 	fd = os_socket(AF_UNIX, SOCK_STREAM, 0);
+	if (fd < 0 && errno == EAFNOSUPPORT)
+		return error_set(e, -errno, "%.200s: this system has no Unix sockets: use tcp:HOST:PORT", cd->spec);
 	if (fd < 0)
 		return error_set(e, -errno, "%.200s: no socket to be had (%s)", cd->spec, os_strerror(errno));
 	if (o->server) {

@@ -245,6 +245,8 @@ int net_bind_error(const char *spec, const struct net_addr *a, int rc, struct er
 		return error_set(e, rc,
 				 "%.200s: the port of %s is taken: stop the program that has it, or choose another",
 				 spec, a->text);
+	if (rc == -EAFNOSUPPORT && a->ss.ss_family == AF_UNIX)
+		return error_set(e, rc, "%.200s: this system has no Unix sockets: use a host and a port", spec);
 	if (rc == -EADDRNOTAVAIL)
 		return error_set(e, rc,
 				 "%.200s: %s is no address of this machine: use one that is, or leave the host out",

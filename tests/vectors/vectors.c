@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/os.h"
 #include "tests/vectors/vectors.h"
 
 #define LINES_MAX 4096u
@@ -82,6 +83,7 @@ int main(int argc, char **argv)
 	u32 vcpus = 1, i;
 	int opt, rc = 0;
 
+	os_start(&argc, &argv);
 	while ((opt = getopt(argc, argv, "n:m:c:v:h")) != -1)
 		switch (opt) {
 		case 'n':

@@ -36,8 +36,13 @@ void srunner_free(SRunner *r);
 	{
 #define END_TEST }
 
+#ifdef __MINGW_PRINTF_FORMAT
+#define NOCHECK_PRINTF __MINGW_PRINTF_FORMAT /* "printf" is Windows' own there */
+#else
+#define NOCHECK_PRINTF printf
+#endif
 /* Says what failed and leaves the test. */
-void nocheck_fail(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4), noreturn));
+void nocheck_fail(const char *file, int line, const char *fmt, ...) __attribute__((format(NOCHECK_PRINTF, 3, 4), noreturn));
 
 #define ck_abort_msg(...) nocheck_fail(__FILE__, __LINE__, __VA_ARGS__)
 #define ck_assert_msg(e, ...) ((e) ? (void)0 : nocheck_fail(__FILE__, __LINE__, __VA_ARGS__))
