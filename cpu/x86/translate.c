@@ -15,12 +15,13 @@ static HANDLER(op_trap)
 	RAISE(i->aux, (u32)i->imm);
 }
 
+/* Of whom a pending x87 exception is reported: in aux of op_segcheck. */
+enum { WAITS_X87 = 1, WAITS_MMX };
+
 /*
  * A memory operand in a segment that is not flat: type, limit and presence (SDM 3A 5.3). Its linear address goes to
  * REG_LIN, where the records of the instruction take it from. dst: a write; imm: bytes.
  */
-enum { WAITS_X87 = 1, WAITS_MMX };
-
 static HANDLER(op_segcheck)
 {
 	u64 off = (c->r[i->base] + (c->r[i->index] << i->scale) + (u64)(i64)i->disp) & c->r[i->asz];
