@@ -22,6 +22,8 @@ mkdir -p "$4" && dir=$(cd "$4" && pwd) && mkdir -p "$dir/build" || exit 1
 
 # Windows of its own, without a screen; its server ends with us, and with it whatever still runs.
 unset DISPLAY
+# wine takes names and arguments to be in the locale's character set.
+export LC_ALL=C.UTF-8
 export WINEPREFIX="$dir/wine" WINEDEBUG=-all WINEARCH=win64 srcdir="$root"
 server=$(command -v wineserver || echo /usr/lib/wine/wineserver)
 trap '"$server" -k >/dev/null 2>&1' EXIT
@@ -56,7 +58,7 @@ is 'help' $? 0
 win 1800 "$dir/build/obj/release/vectors.exe" -c "$root/tests/vectors/recorded" >"$dir/vectors.log" 2>&1
 is "vectors ($(tail -n 1 "$dir/vectors.log" | tr -d '\r'))" $? 0
 
-CK_LEAVE_OUT=$(sed -n 's/^test \([a-z0-9_]*\).*/\1/p' "$root/tests/windows/left_out" | tr '\n' ' ' | sed 's/ $//')
+CK_LEAVE_OUT=$(sed -n 's/^test \([a-z0-9_:]*\).*/\1/p' "$root/tests/windows/left_out" | tr '\n' ' ' | sed 's/ $//')
 # An ELF in a bzImage may be packed with what this build cannot unpack.
 "$native/obj/release/vectors" unpack "$kernel" "$dir/vmlinux"
 export CK_LEAVE_OUT PARAVANE_TEST_KERNEL="$dir/vmlinux"
@@ -186,7 +188,7 @@ wait $g
 is 'console on TCP: power off' "$(cat "$dir/windows-tcp.rc")" 0
 has 'console on TCP: to the end' "$dir/tcp.out" 'MARK ending poweroff'
 
-guest windows monitor -M xenpv -name watched -m 64 -kernel "$dir/vmlinux" -append console=hvc0 -serial "file:$dir/windows/console ü.txt" \
+guest windows monitor -M xenpv -name watched -m 128 -kernel "$dir/vmlinux" -append console=hvc0 -serial "file:$dir/windows/console ü.txt" \
 	-monitor "tcp:127.0.0.1:$((p + 1)),server=on,wait=off" -S -timeout 1100 &
 g=$!
 timeout 1100 python3 "$dir/tcp.py" monitor "$((p + 1))" >"$dir/monitor.out"
@@ -195,12 +197,18 @@ is 'monitor on TCP: quit' "$(cat "$dir/windows-monitor.rc")" 0
 has 'monitor on TCP: it answers' "$dir/monitor.out" watched
 has 'monitor on TCP: the guest waits' "$dir/monitor.out" paused
 
-guest windows unix -M xenpv -m 64 -kernel "$dir/vmlinux" -serial "unix:$dir/sock,server=on,wait=off" -timeout 5
+# The standard input is read by a thread.
+(printf 'info name\n' && sleep 2 && printf 'quit\n' && sleep 30) | win 600 "$program" -M xenpv -name piped -m 128 \
+	-kernel "$dir/vmlinux" -monitor stdio -serial null -S >"$dir/stdio.out" 2>"$dir/stdio.err"
+is 'monitor on the standard input: quit' $? 0
+has 'monitor on the standard input: it answers' "$dir/stdio.out" piped
+
+guest windows unix -M xenpv -m 128 -kernel "$dir/vmlinux" -serial "unix:$dir/sock,server=on,wait=off" -timeout 5
 case $(cat "$dir/windows-unix.rc") in
 1) has 'unix: a sentence' "$dir/windows-unix.err" 'no Unix sockets' ;;
 *) is 'unix: is there, or refused' "$(cat "$dir/windows-unix.rc")" 3 ;;
 esac
-guest windows pty -M xenpv -m 64 -kernel "$dir/vmlinux" -serial pty
+guest windows pty -M xenpv -m 128 -kernel "$dir/vmlinux" -serial pty
 is 'pty: refused' "$(cat "$dir/windows-pty.rc")" 1
 has 'pty: a sentence' "$dir/windows-pty.err" 'no pseudo-terminals'
 
@@ -226,8 +234,8 @@ if [ -f "$modules/net/xen-netfront.ko" ]; then
 	is 'wire: a file' "$(marked windows-left served)" "$(marked windows-right sent)"
 	wire windows left 'addr=192.168.9.1/24 serve=99' "socket,listen=127.0.0.1:$((p + 3))" &
 	left=$!
-	sleep 2
-	wire native right 'addr=192.168.9.2/24 wait=192.168.9.1 send=192.168.9.1:99' "socket,connect=127.0.0.1:$((p + 3))" &
+	wire native right 'addr=192.168.9.2/24 wait=192.168.9.1 send=192.168.9.1:99' \
+		"stream,addr.type=inet,addr.host=127.0.0.1,addr.port=$((p + 3)),reconnect=1" &
 	right=$!
 	wait $left $right
 	is 'wire to here: exit codes' "$(cat "$dir/windows-left.rc" "$dir/native-right.rc" | tr '\n' ' ')" '0 0 '

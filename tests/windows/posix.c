@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 
+#include "base/os.h"
 #include "base/os_windows.h"
 
 #undef mkdir
@@ -19,24 +20,36 @@ int posix_never(void)
 	return -1;
 }
 
-/* Fills in the six X. */
-static void next_name(char *path)
-{
-	static unsigned count;
+#define TRIES 100 /* names that somebody left behind */
 
-	sprintf(path + strlen(path) - 6, "%02x%04x", count++ & 0xff, (unsigned)GetCurrentProcessId() & 0xffff);
+/* Fills in the six X. */
+static void next_name(char *path, unsigned i)
+{
+	sprintf(path + strlen(path) - 6, "%06llx", (os_now() / 1000 + i * 7919) & 0xffffff);
 }
 
 int posix_mkstemp(char *path)
 {
-	next_name(path);
-	return os_open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+	int fd = -1;
+	unsigned i;
+
+	for (i = 0; fd < 0 && i < TRIES; i++) {
+		next_name(path, i);
+		fd = os_open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+	}
+	return fd;
 }
 
 char *posix_mkdtemp(char *path)
 {
-	next_name(path);
-	return _mkdir(path) ? NULL : path;
+	unsigned i;
+
+	for (i = 0; i < TRIES; i++) {
+		next_name(path, i);
+		if (!_mkdir(path))
+			return path;
+	}
+	return NULL;
 }
 
 int posix_open(const char *path, int flags, ...)

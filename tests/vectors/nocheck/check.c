@@ -110,12 +110,15 @@ void nocheck_fail(const char *file, int line, const char *fmt, ...)
 	longjmp(out, 1);
 }
 
-/* CK_LEAVE_OUT="NAME NAME...": tests that this host cannot do. */
-static int left_out(const char *name)
+/* CK_LEAVE_OUT="SUITE:TEST SUITE:TEST...": those that this host cannot do. */
+static int left_out(const char *suite, const char *test)
 {
 	const char *list = getenv("CK_LEAVE_OUT"), *p = list;
-	size_t len = strlen(name);
+	char name[200];
+	size_t len;
 
+	snprintf(name, sizeof name, "%s:%s", suite, test);
+	len = strlen(name);
 	while (p && (p = strstr(p, name))) {
 		if ((p == list || p[-1] == ' ') && (p[len] == ' ' || !p[len]))
 			return 1;
@@ -126,7 +129,7 @@ static int left_out(const char *name)
 
 static void run(SRunner *r, const Suite *s, const TCase *t, int n, int i)
 {
-	if (left_out(t->tests[n].name)) {
+	if (left_out(s->name, t->tests[n].name)) {
 		if (!i)
 			printf("left out: %s: %s\n", s->name, t->tests[n].name);
 		return;
