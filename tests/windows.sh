@@ -144,7 +144,7 @@ if [ -f "$modules/block/xen-blkfront.ko" ] && command -v qemu-img >/dev/null; th
 		-timeout 1100 -icount sleep=off -stats -drive 'file=ein Bild für 世界.raw,format=raw,cache=none' \
 		-drive file=b.qcow2,format=qcow2 -drive 'file=c é.qcow2,format=qcow2'
 	is 'disks: the pieces are where they belong' "$(marked windows-disks 'xvda pieces')$(marked windows-disks 'xvdb pieces')" \
-		"$(marked native-disks 'xvdc pieces')$(marked native-disks 'xvdc pieces')"
+		"$(marked native-disks 'xvda pieces')$(marked native-disks 'xvdb pieces' | grep . || echo something)"
 	if cmp "$dir/native/ein Bild für 世界.raw" "$dir/windows/ein Bild für 世界.raw"; then pass 'raw: the same image'; else
 		fail 'raw: the images differ'; fi
 	for f in b.qcow2 'c é.qcow2'; do
@@ -231,7 +231,7 @@ if [ -f "$modules/net/xen-netfront.ko" ]; then
 	wait $left $right
 	is 'wire: exit codes' "$(cat "$dir/windows-left.rc" "$dir/windows-right.rc" | tr '\n' ' ')" '0 0 '
 	is 'wire: ping' "$(marked windows-right ping)" answered
-	is 'wire: a file' "$(marked windows-left served)" "$(marked windows-right sent)"
+	is 'wire: a file' "$(marked windows-left served)" "$(marked windows-right sent | grep . || echo something)"
 	wire windows left 'addr=192.168.9.1/24 serve=99' "socket,listen=127.0.0.1:$((p + 3))" &
 	left=$!
 	wire native right 'addr=192.168.9.2/24 wait=192.168.9.1 send=192.168.9.1:99' \
@@ -239,7 +239,7 @@ if [ -f "$modules/net/xen-netfront.ko" ]; then
 	right=$!
 	wait $left $right
 	is 'wire to here: exit codes' "$(cat "$dir/windows-left.rc" "$dir/native-right.rc" | tr '\n' ' ')" '0 0 '
-	is 'wire to here: a file' "$(marked windows-left served)" "$(marked native-right sent)"
+	is 'wire to here: a file' "$(marked windows-left served)" "$(marked native-right sent | grep . || echo something)"
 else
 	echo 'left out: the wire (no xen-netfront.ko beside the kernel)'
 fi
