@@ -44,11 +44,6 @@ static bool m80(const struct vendor_pair *p)
 	return !strcmp(r->op[0], "Mt") || !strcmp(r->name, "fbstp");
 }
 
-static bool m80_unaligned(const struct vendor_pair *p)
-{
-	return m80(p) && alignment_checked(p);
-}
-
 /* The operand goes over the end of a page, and the second faults. */
 static bool m80_half_written(const struct vendor_pair *p)
 {
@@ -354,7 +349,6 @@ const struct vendor_entry vendor_table[] = {
 	  XEON, true },
 	{ " movups movupd movdqu lddqu pcmpestrm pcmpestri pcmpistrm pcmpistri ", alignment_checked, MAY_ALL, "#AC",
 	  "no such check", XEON, true },
-	{ " fstp fld fbstp fbld ", m80_unaligned, MAY_ALL, "#AC for 80 bits", "no such check", XEON, true },
 	{ " xsave xsavec xsaveopt xrstor ", xsave_aligned, MAY_ALL, "#GP before #AC and before #SS",
 	  "#AC and #SS first", XEON, true },
 	{ " fxsave pop ", ac_of_code_segment, MAY_ALL, "#AC before the #GP of a store to the code segment", "#GP first",
