@@ -51,6 +51,8 @@ ssize_t os_sendto(int fd, const void *p, size_t n, const struct sockaddr *to, so
 ssize_t os_recvfrom(int fd, void *p, size_t n, struct sockaddr *from, socklen_t *len);
 /* Two ends of a stream within this process. */
 int os_socketpair(int fd[2]);
+/* What is written to fd[1] is read from fd[0]. */
+int os_pipe(int fd[2]);
 /* False when nothing is open under that number. */
 bool os_fd_is_open(int fd);
 

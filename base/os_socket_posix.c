@@ -92,49 +92,14 @@ int os_socketpair(int fd[2])
 	return socketpair(AF_UNIX, SOCK_STREAM, 0, fd);
 }
 
+int os_pipe(int fd[2])
+{
+	return pipe(fd);
+}
+
 bool os_fd_is_open(int fd)
 {
 	return fcntl(fd, F_GETFL) >= 0;
-}
-
-int os_wake_open(int fd[2])
-{
-	if (pipe(fd)) {
-		fd[0] = fd[1] = -1;
-		return -errno;
-	}
-	os_prepare(fd[0]);
-	os_prepare(fd[1]);
-	return 0;
-}
-
-void os_wake(int fd)
-{
-	int saved = errno;
-	ssize_t n;
-
-	do
-		n = write(fd, "", 1);
-	while (n < 0 && errno == EINTR); /* a full pipe wakes just as well */
-	errno = saved;
-}
-
-void os_wake_clear(int fd)
-{
-	char sink[64];
-
-	while (read(fd, sink, sizeof sink) > 0)
-		;
-}
-
-void os_wake_close(int fd[2])
-{
-	int i;
-
-	for (i = 0; i < 2; i++)
-		if (fd[i] >= 0)
-			close(fd[i]);
-	fd[0] = fd[1] = -1;
 }
 
 int os_poll(struct os_pollfd *fds, u32 n, i64 timeout)

@@ -208,46 +208,15 @@ int os_socketpair(int fd[2])
 	return rc;
 }
 
+/* One that can be waited for. */
+int os_pipe(int fd[2])
+{
+	return os_socketpair(fd);
+}
+
 bool os_fd_is_open(int fd)
 {
 	return os_handle_of(fd) != INVALID_HANDLE_VALUE;
-}
-
-int os_wake_open(int fd[2])
-{
-	if (os_socketpair(fd)) {
-		fd[0] = fd[1] = -1;
-		return -errno;
-	}
-	os_prepare(fd[0]);
-	os_prepare(fd[1]);
-	return 0;
-}
-
-void os_wake(int fd)
-{
-	int saved = errno;
-
-	os_send(fd, "", 1); /* one that is full wakes just as well */
-	errno = saved;
-}
-
-void os_wake_clear(int fd)
-{
-	char sink[64];
-
-	while (os_read(fd, sink, sizeof sink) > 0)
-		;
-}
-
-void os_wake_close(int fd[2])
-{
-	int i;
-
-	for (i = 0; i < 2; i++)
-		if (fd[i] >= 0)
-			os_close(fd[i]);
-	fd[0] = fd[1] = -1;
 }
 
 int os_poll(struct os_pollfd *fds, u32 n, i64 timeout)

@@ -60,7 +60,7 @@ int posix_truncate(const char *path, off_t size);
 /* O_NONBLOCK of sockets. */
 int posix_fcntl(int fd, int what, ...);
 #define fcntl posix_fcntl
-#define pipe os_socketpair
+#define pipe os_pipe
 
 /* A name that tests have of their own; tests/windows/include/sys/socket.h has the real one. */
 #define connect posix_connect
