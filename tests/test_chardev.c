@@ -167,6 +167,55 @@ START_TEST(unix_server)
 }
 END_TEST
 
+static void greet(void *opaque)
+{
+	chardev_write(opaque, "hello", 5);
+}
+
+/* Those who leave at once, in the middle of the greeting or of their own words: the next one is served all the same. */
+START_TEST(impatient_clients)
+{
+	static const struct chardev_watcher watcher = { .connected = greet };
+	struct poll_set *ps = poll_set_new();
+	struct sink s = { .room = sizeof s.got - 1 };
+	struct chardev *cd;
+	char path[90], spec[140], buf[16];
+	int fd, i;
+
+	temp_path(path, sizeof path, "i.sock");
+	snprintf(spec, sizeof spec, "unix:%s,server=on,wait=off", path);
+	cd = open_dev(spec, ps, &s, NULL);
+	chardev_watch(cd, &watcher, cd);
+	for (i = 0; i < 1000; i++) {
+		fd = unix_connect(path);
+		ck_assert_msg(fd >= 0, "client %d is refused", i);
+		if (i % 4 == 1) {
+			ck_assert_int_eq((int)write(fd, "quit\n", (size_t)(i / 4 % 5 + 1)), i / 4 % 5 + 1);
+		} else if (i % 4 == 2) {
+			LOOP_UNTIL(ps, recv(fd, buf, (size_t)(i / 4 % 5 + 1), MSG_DONTWAIT) > 0);
+		} else if (i % 4 == 3) {
+			shutdown(fd, SHUT_RDWR);
+			poll_wait(ps, 0);
+		}
+		close(fd);
+		while (poll_wait(ps, 0))
+			;
+	}
+	fd = unix_connect(path);
+	ck_assert_int_ge(fd, 0);
+	LOOP_UNTIL(ps, recv(fd, buf, 5, MSG_PEEK | MSG_DONTWAIT) == 5);
+	read_exactly(fd, buf, 5);
+	ck_assert_str_eq(buf, "hello");
+	s.n = 0;
+	s.room = 10;
+	ck_assert_int_eq((int)write(fd, "polite", 6), 6);
+	LOOP_UNTIL(ps, s.n == 6);
+	close(fd);
+	chardev_close(cd);
+	poll_set_free(ps);
+}
+END_TEST
+
 /* A host without descriptors: who knocks waits, and the loop does not spin meanwhile. */
 START_TEST(no_descriptors)
 {
@@ -600,6 +649,7 @@ Suite *chardev_suite(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, unix_server);
+	tcase_add_test(t, impatient_clients);
 	tcase_add_test(t, no_descriptors);
 	tcase_add_test(t, unix_wait_and_client);
 	tcase_add_test(t, tcp);

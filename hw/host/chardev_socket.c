@@ -107,11 +107,12 @@ static void on_connection(void *opaque, u32 events)
 	}
 	os_prepare(fd);
 	os_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* no harm where it is no TCP */
+	/* Before the start: a greeting that finds the peer gone hangs up, and that listens again. */
+	poll_change(cd->env.poll, cd->listen_it, 0, true);
 	if (chardev_start(cd, fd, fd)) {
 		os_close(fd);
-		return;
+		poll_change(cd->env.poll, cd->listen_it, POLL_READABLE, false);
 	}
-	poll_change(cd->env.poll, cd->listen_it, 0, true);
 }
 
 static int start_server(struct chardev *cd, int fd, const struct options *o, struct error *e)
