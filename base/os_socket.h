@@ -35,6 +35,11 @@ int os_socket(int family, int type, int protocol);
 /* Makes a socket or pipe close on exec and never wait. */
 void os_prepare(int fd);
 int os_bind(int fd, const struct sockaddr *sa, socklen_t len);
+/*
+ * For a Unix socket: its file is open to nobody but the owner, from the first moment (where files have owners). What other
+ * threads create meanwhile is not open to others either.
+ */
+int os_bind_private(int fd, const struct sockaddr_un *sa);
 int os_listen(int fd, int backlog);
 int os_accept(int fd, struct sockaddr *sa, socklen_t *len);
 /* EINPROGRESS: the answer comes later. */

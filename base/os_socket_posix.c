@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +31,16 @@ void os_prepare(int fd)
 int os_bind(int fd, const struct sockaddr *sa, socklen_t len)
 {
 	return bind(fd, sa, len);
+}
+
+int os_bind_private(int fd, const struct sockaddr_un *sa)
+{
+	mode_t mask = umask(0177);
+	int rc = bind(fd, (const struct sockaddr *)sa, sizeof *sa), err = errno;
+
+	umask(mask);
+	errno = err;
+	return rc;
 }
 
 int os_listen(int fd, int backlog)

@@ -78,6 +78,11 @@ int os_bind(int fd, const struct sockaddr *sa, socklen_t len)
 	return result(bind(os_socket_of(fd), sa, len));
 }
 
+int os_bind_private(int fd, const struct sockaddr_un *sa)
+{
+	return os_bind(fd, (const struct sockaddr *)sa, sizeof *sa);
+}
+
 int os_listen(int fd, int backlog)
 {
 	return result(listen(os_socket_of(fd), backlog));

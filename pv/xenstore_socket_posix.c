@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -42,9 +41,7 @@ struct xs_socket {
 	struct poll_item *listen_it, *retry;
 	char *path;
 	int fd;
-	dev_t dev; /* of the socket's file */
-	ino_t ino;
-	bool bound;
+	struct socket_file file;
 	struct door *door; /* NULL: nobody is let in */
 	struct xenstore *store;
 	u32 next_id;
@@ -310,9 +307,7 @@ bool xs_socket_spec_ok(const char *spec, struct error *e)
 static int serve_at(struct xs_socket *k, const char *spec, struct error *e)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	struct stat st;
 	char said[220];
-	mode_t mask;
 	int rc;
 
 	memcpy(sa.sun_path, k->path, strlen(k->path) + 1);
@@ -324,18 +319,9 @@ static int serve_at(struct xs_socket *k, const char *spec, struct error *e)
 	if (k->fd < 0)
 		return error_set(e, -errno, "-xenstore %.200s: no socket to be had (%s)", spec, strerror(errno));
 	os_prepare(k->fd);
-	/* Who may connect may do everything to the guest: nobody but the owner, from the first moment. */
-	mask = umask(0177);
-	rc = bind(k->fd, (const struct sockaddr *)&sa, sizeof sa) ? -errno : 0;
-	umask(mask);
-	if (!rc) {
-		k->bound = true;
-		if (!lstat(k->path, &st)) {
-			k->dev = st.st_dev;
-			k->ino = st.st_ino;
-		}
+	rc = socket_bind_file(k->fd, &sa, &k->file);
+	if (!rc)
 		rc = listen(k->fd, 16) ? -errno : 0;
-	}
 	if (rc)
 		return error_set(e, rc, "-xenstore %.200s: cannot serve there (%s): name a path in a directory you may write to", spec,
 				 strerror(-rc));
@@ -392,8 +378,6 @@ void xs_socket_detach(struct xs_socket *k)
 
 void xs_socket_close(struct xs_socket *k)
 {
-	struct stat st;
-
 	if (!k)
 		return;
 	if (k->listen_it) {
@@ -401,11 +385,9 @@ void xs_socket_close(struct xs_socket *k)
 		poll_remove(k->poll, k->retry);
 		poll_remove(k->poll, k->listen_it);
 	}
+	socket_file_remove(&k->file);
 	if (k->fd >= 0)
 		close(k->fd);
-	/* Somebody may have put another there since. */
-	if (k->bound && !lstat(k->path, &st) && st.st_dev == k->dev && st.st_ino == k->ino)
-		unlink(k->path);
 	free(k->path);
 	free(k);
 }

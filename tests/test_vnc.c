@@ -13,7 +13,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/suites.h"
@@ -429,12 +431,49 @@ START_TEST(many)
 }
 END_TEST
 
+/* A host without descriptors: who knocks waits, and the loop does not spin meanwhile. */
+START_TEST(no_descriptors)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	char spec[64], path[] = "/tmp/paravane-vnc-XXXXXX";
+	struct rlimit old, few;
+	struct rig *r;
+	u32 i, calls = 0;
+	int fd;
+
+	if (!vnc_available())
+		return;
+	close(mkstemp(path));
+	remove(path);
+	snprintf(spec, sizeof spec, "unix:%s", path);
+	r = rig_new(spec);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	strcpy(sa.sun_path, path);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, sizeof sa), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	few.rlim_cur = (rlim_t)dup(0);
+	close((int)few.rlim_cur);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	for (i = 0; i < 10; i++)
+		calls += (u32)poll_wait(r->poll, 5000000);
+	ck_assert_uint_le(calls, 3);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	for (i = 0; i < 100 && !vnc_viewers(r->v); i++)
+		run(r, 50);
+	ck_assert_uint_eq(vnc_viewers(r->v), 1);
+	close(fd);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(ports)
 {
 	struct rig *r, *other;
 	struct vnc_spec s;
 	struct error e = { "" };
 	char spec[64], path[] = "/tmp/paravane-vnc-XXXXXX";
+	struct stat st;
 	u32 n;
 
 	if (!vnc_available())
@@ -454,12 +493,20 @@ START_TEST(ports)
 	snprintf(spec, sizeof spec, "unix:%s", path);
 	other = rig_new(spec);
 	ck_assert_str_eq(vnc_address(other->v), path);
-	ck_assert_int_eq(access(path, F_OK), 0);
+	ck_assert_int_eq(lstat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
 	vnc_parse(spec, &s, &e);
 	ck_assert_ptr_null(vnc_open(&s, r->d, r->poll, keymap_find(NULL), "x", &e));
 	ck_assert_ptr_nonnull(strstr(e.text, path));
 	rig_free(other);
 	ck_assert_int_ne(access(path, F_OK), 0);
+	/* Somebody puts a file of his own there: it is his. */
+	other = rig_new(spec);
+	remove(path);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	rig_free(other);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	remove(path);
 	rig_free(r);
 }
 END_TEST
@@ -476,6 +523,7 @@ Suite *vnc_suite(void)
 	tcase_add_test(t, hostile);
 	tcase_add_test(t, quiet);
 	tcase_add_test(t, many);
+	tcase_add_test(t, no_descriptors);
 	tcase_add_test(t, ports);
 	suite_add_tcase(s, t);
 	return s;

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #include "base/os.h"
-#include "base/os_socket.h"
 #include "ui/vnc_impl.h"
 
 bool vnc_available(void)
@@ -208,9 +207,23 @@ int vnc_serve(struct vnc *v, int fd)
 	return 0;
 }
 
+#define RETRY_NS 100000000u /* after the host had no descriptor for a viewer */
+
+static void on_retry(void *opaque, u32 events)
+{
+	struct vnc *v = opaque;
+	u32 i;
+
+	poll_remove(v->poll, v->retry);
+	v->retry = NULL;
+	for (i = 0; i < v->nlisten; i++)
+		poll_change(v->poll, v->items[i], POLL_READABLE, false);
+}
+
 static void on_accept(void *opaque, u32 events)
 {
 	struct vnc *v = opaque;
+	bool short_of = false;
 	u32 i;
 
 	for (i = 0; i < v->nlisten; i++) {
@@ -218,7 +231,13 @@ static void on_accept(void *opaque, u32 events)
 
 		if (fd >= 0)
 			vnc_serve(v, fd);
+		else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED)
+			short_of = true;
 	}
+	/* The viewer goes on knocking: without a pause we would do nothing but say no. */
+	if (short_of && !v->retry && (v->retry = poll_every(v->poll, RETRY_NS, on_retry, v)))
+		for (i = 0; i < v->nlisten; i++)
+			poll_change(v->poll, v->items[i], 0, true);
 }
 
 static int take_listener(struct vnc *v, int fd)
@@ -234,25 +253,24 @@ static int take_listener(struct vnc *v, int fd)
 static int listen_unix(struct vnc *v, const struct vnc_spec *spec, struct error *e)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	struct os_stat st;
-	int fd = os_socket(AF_UNIX, SOCK_STREAM, 0), rc;
+	int fd, rc;
 
 	memcpy(a.sun_path, spec->host, MIN(strlen(spec->host), sizeof a.sun_path - 1));
 	/* One that was left behind by a process that is gone is in nobody's way. */
-	if (fd >= 0 && !os_stat(spec->host, &st) && st.kind == OS_SOCKET) {
-		if (os_connect(fd, (struct sockaddr *)&a, sizeof a) < 0 && errno == ECONNREFUSED)
-			os_unlink(spec->host);
-		os_close(fd);
-		fd = os_socket(AF_UNIX, SOCK_STREAM, 0);
-	}
-	if (fd < 0 || os_bind(fd, (struct sockaddr *)&a, sizeof a) || os_listen(fd, 8)) {
+	rc = socket_clear_stale(spec->host, &a, SOCK_STREAM, e);
+	if (rc)
+		return rc;
+	fd = os_socket(AF_UNIX, SOCK_STREAM, 0);
+	rc = fd < 0 ? -errno : socket_bind_file(fd, &a, &v->file);
+	if (!rc && os_listen(fd, 8))
 		rc = -errno;
+	if (rc) {
+		socket_file_remove(&v->file);
 		if (fd >= 0)
 			os_close(fd);
 		return error_set(e, rc, "no socket can be made at %s (%s): choose another path, or remove what is there", spec->host,
 				 os_strerror(-rc));
 	}
-	snprintf(v->path, sizeof v->path, "%s", spec->host);
 	snprintf(v->address, sizeof v->address, "%s", spec->host);
 	return take_listener(v, fd);
 }
@@ -368,7 +386,9 @@ void vnc_close(struct vnc *v)
 
 	if (!v)
 		return;
+	socket_file_remove(&v->file);
 	stop_listening(v);
+	poll_remove(v->poll, v->retry);
 	for (c = v->viewers; c; c = c->next)
 		viewer_stop(c);
 	while ((c = v->viewers)) {
@@ -379,8 +399,6 @@ void vnc_close(struct vnc *v)
 	display_unlisten(v->listener);
 	poll_remove(v->poll, v->wake_item);
 	os_wake_close(v->wake);
-	if (*v->path)
-		os_unlink(v->path);
 	pthread_mutex_destroy(&v->lock);
 	free(v->pixels);
 	free(v);

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "hw/host/sockets.h"
 #include "ui/vnc.h"
 
 #define VNC_LISTEN 8u
@@ -33,9 +34,10 @@ struct vnc {
 	struct display_listener *listener; /* while there are viewers */
 	struct poll_set *poll;
 	const struct keymap *keymap;
-	char name[64], address[192], path[128];
+	char name[64], address[192];
+	struct socket_file file;
 	int listen[VNC_LISTEN];
-	struct poll_item *items[VNC_LISTEN];
+	struct poll_item *items[VNC_LISTEN], *retry;
 	u32 nlisten;
 	int wake[2];
 	struct poll_item *wake_item;

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "hw/host/chardev.h"
+#include "hw/host/sockets.h"
 
 struct chardev_kind {
 	/* Opens what follows the prefix; spec is the whole of it for messages. 0 or -errno with a sentence. */
@@ -48,8 +49,9 @@ struct chardev {
 	int listen_fd;
 	struct poll_item *listen_it, *timer;
 	struct os_stdin *input;
+	struct socket_file file;
 	bool lost; /* output could not be written, and a sentence has told */
-	bool server, eof, tty, unlink_path, warned;
+	bool server, eof, tty, warned;
 };
 
 extern const struct chardev_kind chardev_stdio, chardev_pty, chardev_file, chardev_unix, chardev_tcp, chardev_null;

@@ -190,13 +190,13 @@ static int unix_go(struct chardev *cd, const char *path, const struct options *o
 	if (o->server) {
 		cd->listen_fd = fd;
 		os_prepare(fd);
-		if (os_bind(fd, (const struct sockaddr *)&sa, sizeof sa) || os_listen(fd, 1)) {
+		rc = socket_bind_file(fd, &sa, &cd->file);
+		if (!rc && os_listen(fd, 1))
 			rc = -errno;
+		if (rc)
 			return error_set(e, rc,
 					 "%.200s: cannot serve there (%s): name a path in a directory you may write to",
 					 cd->spec, os_strerror(-rc));
-		}
-		cd->unlink_path = true;
 		return start_server(cd, fd, o, e);
 	}
 	rc = connect_to(cd, fd, (const struct sockaddr *)&sa, sizeof sa);
@@ -355,12 +355,11 @@ static void socket_hangup(struct chardev *cd, bool output)
 
 static void socket_close(struct chardev *cd)
 {
+	socket_file_remove(&cd->file);
 	if (cd->wfd >= 0)
 		os_close(cd->wfd);
 	if (cd->listen_fd >= 0)
 		os_close(cd->listen_fd);
-	if (cd->unlink_path)
-		os_unlink(cd->path);
 }
 
 static bool socket_is_live(const struct chardev *cd)

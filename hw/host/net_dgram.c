@@ -18,7 +18,8 @@
 struct dgram {
 	struct netdev *n;
 	struct net_addr local, remote, self; /* self: where our own multicasts come from */
-	bool unlink_path, multicast;
+	bool multicast;
+	struct socket_file file;
 	int fd, send_fd;
 	struct poll_item *it, *retry;
 	struct net_queue wait; /* what the host had no room for */
@@ -132,12 +133,11 @@ static void dgram_close(struct netdev *n)
 	poll_remove(n->ps, g->it);
 	poll_remove(n->ps, g->retry);
 	net_queue_clear(&g->wait);
+	socket_file_remove(&g->file);
 	if (g->send_fd >= 0 && g->send_fd != g->fd)
 		os_close(g->send_fd);
 	if (g->fd >= 0)
 		os_close(g->fd);
-	if (g->unlink_path)
-		os_unlink(((const struct sockaddr_un *)&g->local.ss)->sun_path);
 	free(g);
 	n->own = NULL;
 }
@@ -160,9 +160,10 @@ static int open_plain(struct dgram *g, struct error *e)
 	os_prepare(g->fd);
 	if (at->ss.ss_family == AF_INET)
 		os_setsockopt(g->fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof one);
-	if (g->local.len && os_bind(g->fd, (const struct sockaddr *)&g->local.ss, g->local.len))
-		return net_bind_error(g->n->spec, &g->local, -errno, e);
-	g->unlink_path = g->local.len && g->local.ss.ss_family == AF_UNIX;
+	if (g->local.len)
+		rc = net_bind(g->fd, &g->local, &g->file);
+	if (rc)
+		return net_bind_error(g->n->spec, &g->local, rc, e);
 	g->send_fd = g->fd;
 	return 0;
 }

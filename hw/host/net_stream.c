@@ -23,7 +23,8 @@ struct stream {
 	struct netdev *n;
 	struct net_addr addr;
 	char peer[160];
-	bool server, connecting, unlink_path, quiet;
+	bool server, connecting, quiet;
+	struct socket_file file;
 	u64 reconnect; /* ns; 0: never */
 	int listen_fd, fd;
 	struct poll_item *listen_it, *it, *timer;
@@ -257,6 +258,13 @@ int net_bind_error(const char *spec, const struct net_addr *a, int rc, struct er
 	return error_set(e, rc, "%.200s: cannot use %s (%s): choose another address", spec, a->text, os_strerror(-rc));
 }
 
+int net_bind(int fd, const struct net_addr *a, struct socket_file *file)
+{
+	if (a->ss.ss_family == AF_UNIX)
+		return socket_bind_file(fd, (const struct sockaddr_un *)&a->ss, file);
+	return os_bind(fd, (const struct sockaddr *)&a->ss, a->len) ? -errno : 0;
+}
+
 int net_clear_stale(const char *spec, const struct net_addr *a, int type, struct error *e)
 {
 	return a->ss.ss_family == AF_UNIX ? socket_clear_stale(spec, (const struct sockaddr_un *)&a->ss, type, e) : 0;
@@ -273,12 +281,12 @@ static int begin_listen(struct stream *s, struct error *e)
 		return net_bind_error(s->n->spec, &s->addr, -errno, e);
 	os_prepare(s->listen_fd);
 	os_setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (os_bind(s->listen_fd, (const struct sockaddr *)&s->addr.ss, s->addr.len))
-		return net_bind_error(s->n->spec, &s->addr, -errno, e);
-	s->unlink_path = s->addr.ss.ss_family == AF_UNIX;
+	rc = net_bind(s->listen_fd, &s->addr, &s->file);
+	if (rc)
+		return net_bind_error(s->n->spec, &s->addr, rc, e);
 	if (os_listen(s->listen_fd, 1))
 		return net_bind_error(s->n->spec, &s->addr, -errno, e);
-	if (!s->unlink_path) {
+	if (s->addr.ss.ss_family != AF_UNIX) {
 		s->addr.len = sizeof s->addr.ss; /* port 0 let the system choose */
 		os_getsockname(s->listen_fd, (struct sockaddr *)&s->addr.ss, &s->addr.len);
 		net_addr_name(&s->addr);
@@ -382,10 +390,9 @@ static void stream_close(struct netdev *n)
 	s->listen_it = NULL;
 	hang_up(s);
 	poll_remove(n->ps, s->timer);
+	socket_file_remove(&s->file);
 	if (s->listen_fd >= 0)
 		os_close(s->listen_fd);
-	if (s->unlink_path)
-		os_unlink(((const struct sockaddr_un *)&s->addr.ss)->sun_path);
 	buf_free(&s->out);
 	free(s);
 	n->own = NULL;

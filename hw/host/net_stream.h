@@ -6,6 +6,7 @@
 #define HW_HOST_NET_STREAM_H
 
 #include "hw/host/net_impl.h"
+#include "hw/host/sockets.h"
 
 struct net_stream_conf {
 	struct net_addr addr;
@@ -25,6 +26,8 @@ int net_stream_start(struct netdev *n, const struct net_stream_conf *c, struct e
 int net_dgram_start(struct netdev *n, const struct net_dgram_conf *c, struct error *e);
 /* The sentence for a socket that cannot be bound. */
 int net_bind_error(const char *spec, const struct net_addr *a, int rc, struct error *e);
+/* Binds; a Unix socket's file is noted in file, for socket_file_remove(). 0 or -errno. */
+int net_bind(int fd, const struct net_addr *a, struct socket_file *file);
 /* Removes the file of a Unix socket that nobody serves any more. 0, or -errno with a sentence. */
 int net_clear_stale(const char *spec, const struct net_addr *a, int type, struct error *e);
 

@@ -5,6 +5,7 @@
 #include "hw/host/sockets.h"
 
 #include <errno.h>
+#include <string.h>
 
 int socket_clear_stale(const char *said, const struct sockaddr_un *sa, int type, struct error *e)
 {
@@ -27,4 +28,28 @@ int socket_clear_stale(const char *said, const struct sockaddr_un *sa, int type,
 		return error_set(e, -EADDRINUSE, "%.200s: another program serves this socket: stop it or name another path", said);
 	os_unlink(sa->sun_path);
 	return 0;
+}
+
+int socket_bind_file(int fd, const struct sockaddr_un *sa, struct socket_file *file)
+{
+	struct os_stat st;
+
+	if (os_bind_private(fd, sa))
+		return -errno;
+	memcpy(file->path, sa->sun_path, sizeof file->path);
+	if (!os_stat(file->path, &st)) {
+		file->dev = st.dev;
+		file->ino = st.ino;
+	}
+	return 0;
+}
+
+void socket_file_remove(struct socket_file *file)
+{
+	struct os_stat st;
+
+	/* While the socket is open, no other file can have its number. */
+	if (*file->path && !os_stat(file->path, &st) && st.kind == OS_SOCKET && st.dev == file->dev && st.ino == file->ino)
+		os_unlink(file->path);
+	file->path[0] = 0;
 }
