@@ -206,6 +206,58 @@ is 'console file, full: one line' "$(grep -c . "$dir/err")" 1
 "$program" -M none -m 8 -bios "$dir/hello" -timeout 20 -serial stdio </dev/null >"$dir/out" 2>"$dir/err"
 is 'console, a good one: exit code' $? 0
 
+# A console's peer that does not read: the guest stands, its monitor answers, and nothing is lost or another than without.
+if command -v python3 >/dev/null 2>&1; then
+	# mov ebx, 3000000; mov al, 'A'; out 0xe9, al; dec ebx; jnz out; cli; hlt
+	printf 'f\273\300\306\055\000\260A\346\351fKu\372\372\364%b%b' "$(printf '%016d' 0 | sed 's/0/\\220/g')" "$reset" >"$dir/chatty"
+	"$program" -M none -m 8 -bios "$dir/chatty" -timeout 300 -stats -serial null </dev/null 2>"$dir/err" >"$dir/out"
+	hash=$(grep 'state hash' "$dir/err")
+	spot=$(mktemp -d)
+	"$program" -M none -m 8 -bios "$dir/chatty" -timeout 300 -stats -serial "unix:$spot/con,server=on,wait=on" \
+		-monitor "unix:$spot/mon,server=on,wait=off" </dev/null 2>"$dir/err" >"$dir/out" &
+	pid=$!
+	python3 - "$spot" >"$dir/out.peer" <<-'END'
+		import socket, sys, time
+
+		def connect(name):
+		    s = socket.socket(socket.AF_UNIX)
+		    s.settimeout(100)
+		    for _ in range(1000):
+		        try:
+		            s.connect(sys.argv[1] + "/" + name)
+		            return s
+		        except OSError:
+		            time.sleep(0.05)
+
+		def said(s):
+		    text = b""
+		    while not text.endswith(b"(paravane) "):
+		        text += s.recv(4096)
+		    return text
+
+		con, mon = connect("con"), connect("mon")
+		said(mon)
+		at = []
+		while len(at) < 3 or len(set(at[-3:])) > 1:
+		    time.sleep(0.3)
+		    mon.sendall(b"info status\n")
+		    at.append(said(mon))
+		print("stands" if b"running" in at[-1] and b" 9000005 " not in at[-1] else at[-1])
+		n = 0
+		while True:
+		    got = con.recv(65536)
+		    if not got or got.strip(b"A"):
+		        break
+		    n += len(got)
+		print(n)
+	END
+	wait $pid
+	is 'a peer that does not read: exit code' $? 0
+	is 'a peer that does not read: the guest stands, the monitor answers, nothing is lost' "$(tr '\n' ' ' <"$dir/out.peer")" 'stands 3000000 '
+	is 'a peer that does not read: state' "$(grep 'state hash' "$dir/err")" "$hash"
+	rm -rf "$spot"
+fi
+
 # In the background: back when the guest is there, a pid file that is its own, and gone at the end.
 "$program" -M none -m 8 -bios "$dir/spin" -serial null -daemonize -pidfile "$dir/pid" -timeout 60 </dev/null >"$dir/out" 2>"$dir/err"
 is 'background: exit code' $? 0

@@ -112,13 +112,25 @@ int guest_load(struct guest *g, const struct pv_progress *progress, struct error
 	return rc;
 }
 
+static void console_drained(void *opaque)
+{
+	struct guest *g = opaque;
+
+	if (g->held)
+		timeline_release(&g->d->time);
+	g->held = false;
+}
+
 int guest_open_console(struct guest *g, const struct chardev_env *env, struct error *e)
 {
 	const char *spec = node_str(g->node, "serial0", "null");
 	struct error why = { "" };
 
 	g->console = chardev_open(strcmp(spec, "vc") ? spec : "null", env, &why);
-	return g->console ? 0 : error_set(e, -EINVAL, "-serial %s", why.text);
+	if (!g->console)
+		return error_set(e, -EINVAL, "-serial %s", why.text);
+	chardev_on_room(g->console, console_drained, g);
+	return 0;
 }
 
 void guest_close_console(struct guest *g)
@@ -185,6 +197,11 @@ static void console_out(void *opaque, const u8 *p, size_t n)
 
 	if (g->console)
 		chardev_write(g->console, p, n);
+	/* No more until the peer reads. What the guest sees is the same at the same instants: for it no time passes. */
+	if (g->console && g->d && !g->held && chardev_full(g->console)) {
+		g->held = true;
+		timeline_hold(&g->d->time);
+	}
 	panic_said(&g->panic, p, n);
 	if (g->watch.left && bootloader_said(&g->watch, p, n))
 		msg_info("the boot loader found nothing to boot and stands at its own prompt: no disk of the guest has a "
@@ -353,4 +370,5 @@ void guest_destroy(struct guest *g)
 	if (g->store)
 		xs_socket_detach(g->store);
 	g->d = NULL;
+	g->held = false;
 }

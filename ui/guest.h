@@ -34,6 +34,7 @@ struct guest {
 	struct boot_watch watch;
 	struct panic_watch panic;
 	bool looked;      /* at the initrd, for a warning */
+	bool held;        /* time stands until the console's peer has read */
 	bool output_lost; /* the console's device could not be written */
 	/* What guest_load() brought; freed by guest_create(). */
 	struct pv_kernel kernel;

@@ -158,10 +158,11 @@ void timeline_fire(struct timeline *t)
 
 void timeline_hold(struct timeline *t)
 {
-	t->held = t->owed = true;
+	t->held++;
+	t->owed = true;
 }
 
 void timeline_release(struct timeline *t)
 {
-	t->held = false;
+	t->held--;
 }

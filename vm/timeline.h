@@ -37,8 +37,9 @@ struct timeline {
 	struct timeline_state s;
 	struct vtimer **heap;
 	u32 n, cap;
-	/* The host's own: held: a timer waits for the host, and time stands; owed: and what is due has not all been fired since. */
-	bool held, owed;
+	/* The host's own: held: how many wait for the host, and time stands; owed: what is due has not all been fired since. */
+	u32 held;
+	bool owed;
 };
 
 void timeline_init(struct timeline *t, u32 shift);
@@ -64,7 +65,8 @@ u64 timeline_next(const struct timeline *t);
 void timeline_fire(struct timeline *t);
 /*
  * For a timer's own function that finds the host not ready: time stands, and nothing fires, until timeline_release(). It arms
- * itself anew for the deadline that it had, so that all goes on in the order in which it would have gone.
+ * itself anew for the deadline that it had, so that all goes on in the order in which it would have gone. Within a slot, for
+ * what has already been done and must not be done again soon: the slot goes on to its end. Each hold wants its release.
  */
 void timeline_hold(struct timeline *t);
 void timeline_release(struct timeline *t);

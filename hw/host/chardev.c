@@ -105,6 +105,15 @@ static void queue(struct chardev *cd, const u8 *p, size_t n)
 	cd->out.failed = false; /* the host is out of memory: this piece is lost, later ones may not be */
 }
 
+static void tell_room(struct chardev *cd)
+{
+	if (!cd->full || unsent(cd) > CHARDEV_QUEUE_MAX / 2)
+		return;
+	cd->full = false;
+	if (cd->room)
+		cd->room(cd->room_opaque);
+}
+
 /* Sends what can be sent without waiting. */
 static void flush(struct chardev *cd)
 {
@@ -120,6 +129,7 @@ static void flush(struct chardev *cd)
 	}
 	if (cd->wit)
 		poll_change(cd->env.poll, cd->wit, POLL_WRITABLE, !unsent(cd));
+	tell_room(cd);
 }
 
 static void tell_drained(struct chardev *cd)
@@ -131,6 +141,7 @@ static void tell_drained(struct chardev *cd)
 void chardev_write(struct chardev *cd, const void *p, size_t n)
 {
 	const u8 *bytes = p;
+	bool idle = !unsent(cd);
 
 	if (!cd->connected) {
 		if (n > cd->kind->backlog) {
@@ -143,26 +154,21 @@ void chardev_write(struct chardev *cd, const void *p, size_t n)
 			queue(cd, bytes, n);
 		return;
 	}
-	/* In pieces, so that one huge write keeps to the limit too. */
-	while (n && cd->connected) {
-		size_t piece = MIN(n, 65536);
-
-		queue(cd, bytes, piece);
-		bytes += piece;
-		n -= piece;
+	queue(cd, bytes, n);
+	if (idle) /* else the peer has no room: the loop hears when it has */
 		flush(cd);
-		while (cd->connected && unsent(cd) > CHARDEV_QUEUE_MAX) {
-			int rc = poll_one(cd->env.poll, cd->wfd, POLL_WRITABLE, cd->env.late ? CHARDEV_LOOK : -1);
+	cd->full |= unsent(cd) > CHARDEV_QUEUE_MAX;
+}
 
-			if (rc == -EINTR || chardev_late(cd)) {
-				/* Somebody wants the loop's attention: pass the limit for once, four-fold at most. */
-				if (unsent(cd) > 4 * CHARDEV_QUEUE_MAX)
-					return;
-				break;
-			}
-			flush(cd);
-		}
-	}
+bool chardev_full(const struct chardev *cd)
+{
+	return cd->full;
+}
+
+void chardev_on_room(struct chardev *cd, void (*room)(void *opaque), void *opaque)
+{
+	cd->room = room;
+	cd->room_opaque = opaque;
 }
 
 static size_t client_room(const struct chardev *cd)
@@ -297,6 +303,7 @@ void chardev_stop(struct chardev *cd)
 	cd->connected = false;
 	if (unsent(cd) > cd->kind->backlog)
 		forget_output(cd, unsent(cd) - cd->kind->backlog);
+	tell_room(cd);
 }
 
 void chardev_set_client(struct chardev *cd, const struct chardev_client *client, void *opaque)
@@ -336,6 +343,7 @@ bool chardev_close(struct chardev *cd)
 
 	if (!cd)
 		return true;
+	cd->room = NULL;
 	left = cd->kind->close_wait;
 	if (left < 0 && cd->env.signals && *signals_quit_flag(cd->env.signals))
 		left = HURRY; /* a peer that has stopped reading must not hold up who was told to end */

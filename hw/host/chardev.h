@@ -3,8 +3,8 @@
  * Character devices on the host: where a guest's console goes (QEMU's -serial spelling: stdio, mon:stdio, pty, file:,
  * unix:, tcp:, null). Left out: telnet, udp, pipe:, reconnecting clients, TLS.
  *
- * Output never loses a byte while a peer is there (the host waits, guest time stands still); with no peer it is
- * dropped. Input comes by callback in poll_wait(), and the client carries it to the guest through the one door.
+ * Output never loses a byte while a peer is there: nobody is waited for here, and who brings much asks chardev_full() whether
+ * to bring more (a guest's time stands still then). With no peer it is dropped. Input comes by callback in poll_wait(), and the client carries it to the guest through the one door.
  */
 #ifndef HW_HOST_CHARDEV_H
 #define HW_HOST_CHARDEV_H
@@ -16,7 +16,7 @@
 struct chardev;
 struct signals;
 
-#define CHARDEV_QUEUE_MAX (1024u * 1024) /* bytes queued before the host waits for the peer */
+#define CHARDEV_QUEUE_MAX (1024u * 1024) /* bytes unsent, and no more are to be brought */
 #define CHARDEV_BACKLOG_MAX (64u * 1024) /* bytes a pty keeps for the peer to come; input kept for a slow guest */
 
 /* What the opener provides. Everything must outlive the device. */
@@ -75,8 +75,12 @@ bool chardev_is_own_terminal(const struct chardev *cd);
 /* True when the device takes Ctrl-A keys, so that a second reader can be reached. */
 bool chardev_has_mux(const struct chardev *cd);
 
-/* Sends bytes to the peer. May wait while more than CHARDEV_QUEUE_MAX bytes are unsent; poll_wake() ends the wait. */
+/* Sends bytes to the peer, or queues them; never waits. Called on the execution thread. */
 void chardev_write(struct chardev *cd, const void *p, size_t n);
+/* True from when more than CHARDEV_QUEUE_MAX bytes are unsent until half of that is, or the peer has left. */
+bool chardev_full(const struct chardev *cd);
+/* Who is called when chardev_full() ends, in poll_wait() or chardev_write(); not in chardev_close(). NULL: nobody. */
+void chardev_on_room(struct chardev *cd, void (*room)(void *opaque), void *opaque);
 
 /* True while a person or a peer could still send something: then an idle guest sleeps in real time. */
 bool chardev_is_live(const struct chardev *cd);

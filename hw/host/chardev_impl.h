@@ -44,6 +44,9 @@ struct chardev {
 	bool focus; /* the second reader gets the input */
 	const struct chardev_watcher *watcher;
 	void *watcher_opaque;
+	bool full; /* as chardev_full() says */
+	void (*room)(void *opaque);
+	void *room_opaque;
 
 	/* Of single kinds. */
 	int listen_fd;
