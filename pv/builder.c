@@ -239,6 +239,8 @@ static int put(const struct pv_build_in *in, u64 pa, const u8 *src, u64 len, con
 		/* What is small is there before anybody could read of it. */
 		if (src && len >> 20 && in->progress && in->progress->step && (done >> 20 != (done - n) >> 20 || done == len))
 			in->progress->step(in->progress->opaque, what, done, len);
+		if (pv_stopped(in->progress))
+			return error_set(e, -EINTR, "%s: asked to end while the %s was loaded", in->kernel->name, what);
 	}
 	return 0;
 }

@@ -39,7 +39,7 @@
 /* A library gets this much room at a time, so that progress can be told and growth is even. */
 #define STEP (4u << 20)
 
-enum result { DONE, MORE, DAMAGED, TRUNCATED, TOO_BIG, NO_MEMORY };
+enum result { DONE, MORE, DAMAGED, TRUNCATED, TOO_BIG, NO_MEMORY, STOPPED };
 
 struct unpack {
 	const u8 *in;
@@ -79,7 +79,7 @@ static UNUSED enum result wrote(struct unpack *u, size_t n)
 		return TOO_BIG;
 	if (u->progress && u->progress->step)
 		u->progress->step(u->progress->opaque, u->what, u->used, u->len);
-	return MORE;
+	return pv_stopped(u->progress) ? STOPPED : MORE;
 }
 
 #if HAVE_ZLIB
@@ -514,6 +514,9 @@ int decompress(enum codec c, const u8 *in, size_t len, size_t limit, size_t hint
 	case NO_MEMORY:
 		rc = error_set(e, -ENOMEM, "%s: not enough memory to unpack its %s stream (%zu bytes unpacked so far)",
 			       name, d->name, u.have);
+		break;
+	case STOPPED:
+		rc = error_set(e, -EINTR, "%s: asked to end while its %s stream was unpacked", name, d->name);
 		break;
 	default:
 		rc = error_set(e, -EINVAL,

@@ -15,9 +15,15 @@ enum codec {
 
 /* Told now and then how far a long step has come; total is 0 where it is not known. */
 struct pv_progress {
-	void (*step)(void *opaque, const char *what, u64 done, u64 total);
+	void (*step)(void *opaque, const char *what, u64 done, u64 total); /* NULL: nobody is told */
 	void *opaque;
+	volatile int *stop; /* non-zero: the step ends with -EINTR; NULL: never */
 };
+
+static inline bool pv_stopped(const struct pv_progress *p)
+{
+	return p && p->stop && *p->stop;
+}
 
 struct unpacked {
 	u8 *p; /* malloc()ed; never NULL after success */

@@ -258,6 +258,19 @@ if command -v python3 >/dev/null 2>&1; then
 	rm -rf "$spot"
 fi
 
+# Told to end while its kernel is read: whoever opens a FIFO to write has waited for it to be opened to read.
+spot=$(mktemp -d)
+mkfifo "$spot/kernel"
+"$program" -M xenpv -kernel "$spot/kernel" -serial null -timeout 60 </dev/null >"$dir/out" 2>"$dir/err" &
+pid=$!
+exec 4>"$spot/kernel"
+kill -TERM $pid
+wait $pid
+is 'a signal while a kernel is read: exit code' $? 1
+has 'a signal while a kernel is read: sentence' "$dir/err" 'ended by signal 15 (SIGTERM) before the guest ran'
+exec 4>&-
+rm -rf "$spot"
+
 # In the background: back when the guest is there, a pid file that is its own, and gone at the end.
 "$program" -M none -m 8 -bios "$dir/spin" -serial null -daemonize -pidfile "$dir/pid" -timeout 60 </dev/null >"$dir/out" 2>"$dir/err"
 is 'background: exit code' $? 0

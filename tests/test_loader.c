@@ -661,7 +661,7 @@ START_TEST(progress_told)
 	struct pv_kernel k;
 	struct error e;
 	u64 n = 0;
-	struct pv_progress p = { count_step, &n };
+	struct pv_progress p = { .step = count_step, .opaque = &n };
 
 	m.text = 20 << 20;
 	elf = mk_elf(&m);
@@ -672,6 +672,43 @@ START_TEST(progress_told)
 	}
 	buf_free(&elf);
 	buf_free(&packed);
+}
+END_TEST
+
+static void stop_at_two(void *opaque, const char *what, u64 done, u64 total)
+{
+	volatile int *steps = opaque;
+
+	++steps[0];
+	steps[1] = steps[0] >= 2;
+}
+
+/* Somebody asks to end while a kernel is unpacked. */
+START_TEST(stopped)
+{
+	static const enum codec all[] = { CODEC_GZIP, CODEC_BZIP2, CODEC_XZ, CODEC_ZSTD };
+	struct mk m = mk_linux;
+	struct buf elf;
+	size_t i;
+
+	m.text = 20 << 20;
+	elf = mk_elf(&m);
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		volatile int steps[2] = { 0, 0 };
+		struct pv_progress p = { .step = stop_at_two, .opaque = (void *)steps, .stop = &steps[1] };
+		struct buf packed = { 0 };
+		struct pv_kernel k;
+		struct error e;
+
+		if (pack(all[i], &elf, &packed)) {
+			ck_assert_int_eq(pv_kernel_load(&k, packed.p, packed.len, "testkernel", PV_KERNEL_MAX, &p, &e), -EINTR);
+			ck_assert_int_eq(steps[0], 2);
+			ck_assert_ptr_nonnull(strstr(e.text, "asked to end"));
+			pv_kernel_free(&k);
+		}
+		buf_free(&packed);
+	}
+	buf_free(&elf);
 }
 END_TEST
 
@@ -716,6 +753,7 @@ Suite *loader_suite(void)
 	tcase_add_loop_test(c, codec_alone, CODEC_NONE + 1, CODEC_COUNT);
 	tcase_add_test(c, codec_missing);
 	tcase_add_test(c, progress_told);
+	tcase_add_test(c, stopped);
 	suite_add_tcase(s, c);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, plain_elf64);

@@ -225,6 +225,26 @@ START_TEST(terminal_restored_in_crash)
 }
 END_TEST
 
+/* One that came before there was a loop to wake: the loop hears of it when it is there. */
+START_TEST(early_signal)
+{
+	struct signals *sig = signals_open(NULL);
+	struct poll_set *ps;
+
+	ck_assert_ptr_nonnull(sig);
+	ck_assert_int_eq(raise(SIGTERM), 0);
+	ck_assert(*signals_quit_flag(sig) && signals_last(sig) == SIGTERM);
+	ps = poll_set_new();
+	signals_wake(sig, ps);
+	ck_assert_int_eq(poll_wait(ps, -1), 0); /* comes back */
+	ck_assert(signals_take(sig) & SIGNAL_QUIT);
+	ck_assert_int_eq(raise(SIGINT), 0);
+	ck_assert_int_eq(poll_wait(ps, -1), 0);
+	signals_close(sig);
+	poll_set_free(ps);
+}
+END_TEST
+
 START_TEST(terminal_job_control)
 {
 	struct terminal t;
@@ -266,6 +286,7 @@ Suite *terminal_suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, terminal_restored);
 	tcase_add_test(t, terminal_restored_in_crash);
+	tcase_add_test(t, early_signal);
 	tcase_add_test(t, terminal_job_control);
 	suite_add_tcase(s, t);
 	return s;

@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hw/host/signals.h"
+
 #ifndef O_CLOEXEC
 #define O_CLOEXEC 0
 #endif
@@ -35,7 +37,7 @@ static void wait_and_exit(int fd, pid_t child)
 	_exit(WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1);
 }
 
-int daemon_start(struct daemon *d, struct error *e)
+int daemon_start(struct daemon *d, struct signals *signals, struct error *e)
 {
 	int ends[2], rc;
 	pid_t child;
@@ -52,6 +54,7 @@ int daemon_start(struct daemon *d, struct error *e)
 	}
 	if (child) {
 		close(ends[1]);
+		signals_close(signals);
 		wait_and_exit(ends[0], child);
 	}
 	close(ends[0]);

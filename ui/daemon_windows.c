@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-int daemon_start(struct daemon *d, struct error *e)
+int daemon_start(struct daemon *d, struct signals *signals, struct error *e)
 {
 	return error_set(e, -ENOSYS, "-daemonize: this system has no such thing: start the program in the background");
 }

@@ -143,9 +143,7 @@ static int open_host(struct run *r, struct error *e)
 	r->host.idle_sleep = r->o.idle_sleep;
 	r->host.tick = on_tick;
 	r->host.tick_opaque = r;
-	r->signals = signals_open(r->host.poll);
-	if (!r->signals)
-		return error_set(e, -ENOMEM, "the host is out of memory");
+	signals_wake(r->signals, r->host.poll);
 	r->host.kill = signals_quit_flag(r->signals);
 	return 0;
 }
@@ -211,6 +209,7 @@ static int start_life(struct run *r, struct error *e)
 
 	monitors_hide(r->guest.monitors);
 	report_loading_init(&loading, stderr, !os_is_terminal(2));
+	loading.hook.stop = r->host.kill;
 	rc = guest_load(&r->guest, &loading.hook, e);
 	report_loading_done(&loading, !rc);
 	if (!rc)
@@ -388,8 +387,12 @@ static int run_guest(struct run *r)
 	struct error e = { "" };
 	int code = EXIT_ERROR, rc = 0;
 
-	if (r->o.daemonize)
-		rc = daemon_start(&r->daemon, &e);
+	/* First of all: a guest that is told to end while it is being made has something to say, too. */
+	r->signals = signals_open(NULL);
+	if (!r->signals)
+		rc = error_set(&e, -ENOMEM, "the host is out of memory");
+	if (!rc && r->o.daemonize)
+		rc = daemon_start(&r->daemon, r->signals, &e);
 	if (!rc && r->o.pidfile)
 		rc = daemon_pidfile(&r->daemon, r->o.pidfile, &e);
 	rc = rc ? rc : open_host(r, &e);
@@ -431,7 +434,6 @@ static int run_guest(struct run *r)
 	networks_close(&r->guest);
 	guest_close_screen(&r->guest);
 	guest_close_store(&r->guest);
-	signals_close(r->signals);
 	daemon_end(&r->daemon);
 	return code;
 }
@@ -446,6 +448,7 @@ int main(int argc, char **argv)
 	rc = options_parse(&r.o, argc, argv, stdout, &e);
 	if (rc == OPTIONS_RUN) {
 		code = run_guest(&r);
+		signals_close(r.signals);
 		if (r.host_up) {
 			log_close(&r.host.log);
 			host_exit(&r.host);

@@ -24,6 +24,8 @@ enum signal_note {
  * thread; other threads block all signals. NULL when memory is short.
  */
 struct signals *signals_open(struct poll_set *ps);
+/* From now on signals wake ps; it is woken at once when one to quit has come already. */
+void signals_wake(struct signals *s, struct poll_set *ps);
 /* Puts terminals back and the signals as they were. NULL is allowed. */
 void signals_close(struct signals *s);
 

@@ -56,7 +56,7 @@ struct guarded_tty {
 
 struct signals {
 	u64 magic;
-	struct poll_set *ps;
+	struct poll_set *volatile ps;
 	volatile sig_atomic_t notes_quit, notes_progress, notes_screen; /* counts */
 	volatile sig_atomic_t last;
 	volatile int quit;
@@ -277,6 +277,13 @@ void signals_close(struct signals *s)
 	sigaltstack(&s->old_stack, NULL);
 	s->magic = 0;
 	free(s);
+}
+
+void signals_wake(struct signals *s, struct poll_set *ps)
+{
+	s->ps = ps;
+	if (s->quit)
+		poll_wake(ps);
 }
 
 u32 signals_take(struct signals *s)

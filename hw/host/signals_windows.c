@@ -27,7 +27,7 @@ struct guarded_tty {
 };
 
 struct signals {
-	struct poll_set *ps;
+	struct poll_set *volatile ps;
 	volatile int quit;
 	volatile LONG notes_quit, last;
 	u32 taken_quit;
@@ -239,6 +239,13 @@ void signals_close(struct signals *s)
 }
 
 /* ---- the rest -------------------------------------------------------------------------------------------------- */
+
+void signals_wake(struct signals *s, struct poll_set *ps)
+{
+	s->ps = ps;
+	if (s->quit)
+		poll_wake(ps);
+}
 
 u32 signals_take(struct signals *s)
 {
