@@ -287,6 +287,44 @@ START_TEST(framing)
 }
 END_TEST
 
+/* A peer that talks nonsense and comes back to do it again. */
+START_TEST(nonsense_told_once)
+{
+	struct poll_set *ps = poll_set_new();
+	struct card *c = malloc(sizeof *c);
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	char said[4096] = "", *first;
+	FILE *f = tmpfile();
+	int saved = dup(2), i;
+
+	ck_assert(f != NULL && saved >= 0);
+	open_card(c, "socket,listen=127.0.0.1:0", NULL, ps);
+	sa.sin_port = htons(port_of(c->n));
+	fflush(stderr);
+	dup2(fileno(f), 2);
+	for (i = 0; i < 20; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		ck_assert(!connect(fd, (struct sockaddr *)&sa, sizeof sa));
+		LOOP_UNTIL(ps, connected(c->n));
+		ck_assert_int_eq((int)write(fd, "\xff\xff\xff\xff", 4), 4);
+		LOOP_UNTIL(ps, !connected(c->n));
+		close(fd);
+	}
+	fflush(stderr);
+	dup2(saved, 2);
+	close(saved);
+	rewind(f);
+	said[fread(said, 1, sizeof said - 1, f)] = 0;
+	fclose(f);
+	first = strstr(said, "impossible length");
+	ck_assert_msg(first && !strstr(first + 1, "impossible length"), "%s", said);
+	netdev_close(c->n);
+	free(c);
+	poll_set_free(ps);
+}
+END_TEST
+
 /* Peers that leave after each number of bytes: the next one finds all as it should be. */
 START_TEST(dropping_peers)
 {
@@ -783,6 +821,7 @@ Suite *net_socket_suite(void)
 	tcase_add_test(t, dgram_pair_unix);
 	tcase_add_test(t, multicast);
 	tcase_add_test(t, framing);
+	tcase_add_test(t, nonsense_told_once);
 	tcase_add_test(t, dropping_peers);
 	tcase_add_test(t, no_descriptors);
 	tcase_add_test(t, stalled_peer);

@@ -23,7 +23,7 @@ struct stream {
 	struct netdev *n;
 	struct net_addr addr;
 	char peer[160];
-	bool server, connecting, quiet;
+	bool server, connecting, quiet, told;
 	struct socket_file file;
 	u64 reconnect; /* ns; 0: never */
 	int listen_fd, fd;
@@ -108,9 +108,12 @@ static bool take_frames(struct stream *s)
 	while (!net_blocked(s->n) && (rc = net_frames_next(&s->in, &f)) > 0)
 		net_deliver(s->n, &f);
 	if (rc < 0) {
-		msg_warn("%.200s: the peer %s sent a frame of an impossible length and was hung up on: does it speak "
-			 "QEMU's format?",
-			 s->n->spec, s->peer);
+		/* Once: it may come back and do it again for ever. */
+		if (!s->told)
+			msg_warn("%.200s: the peer %s sent a frame of an impossible length and was hung up on, as will be those "
+				 "who do so again: does it speak QEMU's format?",
+				 s->n->spec, s->peer);
+		s->told = true;
 		hang_up(s);
 		return false;
 	}
