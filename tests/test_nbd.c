@@ -170,7 +170,9 @@ START_TEST(comes_back)
 		usleep(50000);
 	snprintf(spec, sizeof spec, "nbd:unix:%s/s", dir);
 	o.quit = &quit;
-	b = block_open(spec, &o, NULL, NULL, &e);
+	/* The socket is there before anybody listens. */
+	for (tries = 0; !(b = block_open(spec, &o, NULL, NULL, &e)) && tries < 200; tries++)
+		usleep(50000);
 	ck_assert_msg(b != NULL, "%s", e.text);
 	ck_assert_int_eq(block_pwrite(b, 512, "hello", 5), 0);
 	/* Gone for a second and a half. */

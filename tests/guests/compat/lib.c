@@ -27,9 +27,35 @@ static u32 arena_used;
 
 /* ---- console ----------------------------------------------------------------------------------------------------- */
 
+/* The ring of struct xencons_interface (Xen public/io/console.h): its indices behind the two buffers, out_cons and out_prod last. */
+static void console_ring(volatile u8 *page, volatile u32 *index, const char *s, u32 n)
+{
+	u32 port = si->console_evtchn, prod = index[3];
+
+	while (n) {
+		while (prod - index[2] >= 2048) {
+			index[3] = prod;
+			hc2(event_channel_op, 4, &port);
+			hc2(sched_op, 0, NULL);
+		}
+		page[1024 + (prod++ & 2047)] = (u8)*s++;
+		n--;
+	}
+	__sync_synchronize();
+	index[3] = prod;
+	hc2(event_channel_op, 4, &port);
+}
+
+/* Once the ring was used, by a boot loader, Xen's own console is not shown any more. */
 static void emit(const struct out *o)
 {
-	hc3(console_io, 0, o->n, o->buf);
+	volatile u8 *page = va_of(si->console_mfn);
+	volatile u32 *index = (volatile u32 *)(page + 3072);
+
+	if (index[3])
+		console_ring(page, index, o->buf, o->n);
+	else
+		hc3(console_io, 0, o->n, o->buf);
 }
 
 void check_(u32 got, u32 want, const char *fmt, ...)
