@@ -4,7 +4,8 @@
  * unix:, tcp:, null). Left out: telnet, udp, pipe:, reconnecting clients, TLS.
  *
  * Output never loses a byte while a peer is there: nobody is waited for here, and who brings much asks chardev_full() whether
- * to bring more (a guest's time stands still then). With no peer it is dropped. Input comes by callback in poll_wait(), and the client carries it to the guest through the one door.
+ * to bring more (a guest's time stands still then). With no peer it is dropped. Input comes by callback in poll_wait(), and the
+ * client carries it to the guest through the one door.
  */
 #ifndef HW_HOST_CHARDEV_H
 #define HW_HOST_CHARDEV_H
