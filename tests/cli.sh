@@ -265,10 +265,10 @@ mkfifo "$spot/kernel"
 pid=$!
 exec 4>"$spot/kernel"
 kill -TERM $pid
+exec 4>&- # a signal that comes just before the read does not end that: its end does
 wait $pid
 is 'a signal while a kernel is read: exit code' $? 1
 has 'a signal while a kernel is read: sentence' "$dir/err" 'ended by signal 15 (SIGTERM) before the guest ran'
-exec 4>&-
 rm -rf "$spot"
 
 # In the background: back when the guest is there, a pid file that is its own, and gone at the end.
