@@ -27,30 +27,28 @@ static void say(struct replay *p, const char *line, const char *text)
 		fprintf(p->f, "%.*s\n  recorded/ours: %s\n", (int)MIN(strcspn(line, "\n"), 300), line, text);
 }
 
-/* Where the windows differ, in words. */
-static bool memory_alike(struct replay *p, char *buf, size_t n)
+/* Where n bytes of one window, which lies at va, differ, in words. */
+static bool window_alike(struct replay *p, const u8 *a, const u8 *b, u32 bytes, u64 va, char *buf, size_t n)
 {
-	const u8 *a = p->c.after.data, *b = p->ours.after.data;
-	u64 va = DATA_VA + PAGE_SIZE;
 	u32 i;
 
-	for (i = 0; i < DATA_BYTES + STACK_BYTES; i++, va++) {
-		u8 apart;
+	for (i = 0; i < bytes; i++, va++) {
+		u8 apart = a[i] ^ b[i];
 
-		if (i == DATA_BYTES) {
-			a = p->c.after.stack - DATA_BYTES;
-			b = p->ours.after.stack - DATA_BYTES;
-			va = STACK_VA + PAGE_SIZE;
-		}
-		apart = a[i] ^ b[i];
-		if (apart == 2 && p->vendor == VENDOR_AMD && vendor_mxcsr_mask(&p->c.k, va))
-			apart = 0;
-		if (apart) {
-			snprintf(buf, n, "mem[%llx] %02x/%02x", (unsigned long long)va, a[i], b[i]);
-			return false;
-		}
+		if (!apart || (apart == 2 && p->vendor == VENDOR_AMD && vendor_mxcsr_mask(&p->c.k, va)))
+			continue;
+		snprintf(buf, n, "mem[%llx] %02x/%02x", (unsigned long long)va, a[i], b[i]);
+		return false;
 	}
 	return true;
+}
+
+static bool memory_alike(struct replay *p, char *buf, size_t n)
+{
+	const struct sil_window *a = &p->c.after, *b = &p->ours.after;
+
+	return window_alike(p, a->data, b->data, DATA_BYTES, DATA_VA + PAGE_SIZE, buf, n) &&
+	       window_alike(p, a->stack, b->stack, STACK_BYTES, STACK_VA + PAGE_SIZE, buf, n);
 }
 
 /* The case of p->c has run here, and is compared with its result. */
