@@ -64,6 +64,13 @@ ssize_t posix_pread(int fd, void *p, size_t n, off_t off)
 	return got < 0 ? -1 : got;
 }
 
+ssize_t posix_pwrite(int fd, const void *p, size_t n, off_t off)
+{
+	ssize_t put = os_transfer(fd, true, &(struct iovec){ (void *)(uintptr_t)p, n }, 1, (u64)off);
+
+	return put < 0 ? -1 : put;
+}
+
 static char *gone;
 
 static void remove_one(void *opaque, const char *name, bool directory)

@@ -29,6 +29,7 @@ int posix_mkstemp(char *path);
 char *posix_mkdtemp(char *path);
 int posix_open(const char *path, int flags, ...);
 ssize_t posix_pread(int fd, void *p, size_t n, off_t off);
+ssize_t posix_pwrite(int fd, const void *p, size_t n, off_t off);
 /* "rm -rf DIR" and nothing else. */
 int posix_system(const char *command);
 FILE *posix_memstream(char **text, size_t *len);
@@ -38,6 +39,7 @@ int posix_truncate(const char *path, off_t size);
 #define mkdtemp posix_mkdtemp
 #define open posix_open
 #define pread posix_pread
+#define pwrite posix_pwrite
 #define system posix_system
 #define open_memstream posix_memstream
 #define fclose posix_fclose
@@ -79,6 +81,7 @@ int posix_never(void);
 #define kill(pid, sig) posix_never()
 #define waitpid(pid, status, how) (*(status) = 0, posix_never())
 #define mkfifo(path, mode) posix_never()
+#define symlink(to, path) posix_never()
 #define getuid() 0
 
 /* ---- memory ---- */
