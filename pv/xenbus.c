@@ -51,6 +51,19 @@ static void disconnect(struct xenbus_device *dev)
 	xenbus_release(dev);
 }
 
+/* An error's number as the guest knows it, Linux's: the first 34 are the same everywhere. */
+static int guest_errno(int err)
+{
+	switch (-err) {
+	case EPROTO:
+		return XEN_EPROTO;
+	case EOPNOTSUPP:
+		return XEN_EOPNOTSUPP;
+	default:
+		return -err;
+	}
+}
+
 static void fail(struct xenbus_device *dev, int err, const char *why)
 {
 	struct xenstore *s = dev->d->store;
@@ -58,7 +71,7 @@ static void fail(struct xenbus_device *dev, int err, const char *why)
 	disconnect(dev);
 	log_line(&dev->d->d->host->log, LOG_GUEST_ERRORS, "xenbus: %s %u: %s; it is closed", dev->ops->name, dev->id, why);
 	xs_begin(s);
-	xs_write(s, dev->error_path, "%d %s", -err, why);
+	xs_write(s, dev->error_path, "%d %s", guest_errno(err), why);
 	set_state(dev, XENBUS_CLOSING);
 	xs_end(s);
 }
