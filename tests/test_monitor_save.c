@@ -183,7 +183,7 @@ static void send_line(int fd, const char *line)
 
 START_TEST(in_pieces)
 {
-	char one[2000] = "", two[2000] = "";
+	char one[2000] = "", two[2100] = "";
 	u64 i, hash, answered = 0;
 	struct stat st;
 	struct rig r;
