@@ -146,10 +146,10 @@ build() {
 # What the program is built from and with, in Debian's names: all that the command lines of README.md take. (slirp.pc wants glib's,
 # which libslirp-dev does not bring.) Where these packages are, configure has to find them.
 build_packages="gcc make libc6-dev pkg-config zlib1g-dev libbz2-dev liblzma-dev liblzo2-dev liblz4-dev libzstd-dev libzydis-dev \
-	libslirp-dev libglib2.0-dev libnbd-dev libsdl2-dev libvncserver-dev libvterm-dev"
+	libslirp-dev libglib2.0-dev libnbd-dev libseccomp-dev libsdl2-dev libvncserver-dev libvterm-dev"
 insist=
 if have_apt; then
-	for library in zlib bz2 lzma lzo lz4 zstd zydis slirp nbd sdl2 vncserver vterm; do
+	for library in zlib bz2 lzma lzo lz4 zstd zydis slirp nbd seccomp sdl2 vncserver vterm; do
 		insist="$insist --with-$library"
 	done
 	# GRUB for Xen, which boots disks, is made for PCs.

@@ -55,6 +55,7 @@ cat >"$dir/wanted" <<END
 ./usr/share/doc/paravane/instructions.md
 ./usr/share/doc/paravane/manual.md
 ./usr/share/doc/paravane/porting.md
+./usr/share/doc/paravane/security.md
 ./usr/share/man/man1/paravane.1
 END
 installed 'prefix /usr' "$dir/wanted" prefix=/usr

@@ -77,36 +77,45 @@ static int load_bios(struct guest *g, struct error *e)
 	return rc;
 }
 
-int guest_load(struct guest *g, const struct pv_progress *progress, struct error *e)
+int guest_load(struct guest *g, struct error *e)
 {
 	const char *kernel = node_str(g->node, "kernel", NULL), *initrd = node_str(g->node, "initrd", NULL);
-	char loader[1024];
 	int rc = 0;
 
 	g->bare = !strcmp(node_str(g->node, "machine", ""), "none");
 	if (g->bare)
 		return load_bios(g, e);
 	g->by_loader = !kernel;
-	if (g->by_loader) {
-		rc = bootloader_find(g->node, loader, sizeof loader, e);
-		kernel = loader;
-	}
+	g->kernel_path = g->by_loader ? g->loader_path : kernel;
+	if (g->by_loader)
+		rc = bootloader_find(g->node, g->loader_path, sizeof g->loader_path, e);
 	if (!rc)
 		rc = guest_open_disks(g, e);
 	if (!rc)
 		rc = networks_open(g, e);
 	if (!rc)
-		rc = pv_file_read(kernel, g->by_loader ? "boot loader" : "kernel", PV_KERNEL_MAX, &g->kernel_file, &g->kernel_len, e);
+		rc = pv_file_read(g->kernel_path, g->by_loader ? "boot loader" : "kernel", PV_KERNEL_MAX, &g->kernel_file, &g->kernel_len, e);
 	if (!rc && initrd)
 		rc = read_initrd(g, initrd, e);
-	if (!rc)
-		rc = pv_kernel_load(&g->kernel, g->kernel_file, g->kernel_len, kernel, PV_KERNEL_MAX, progress, e);
+	if (rc)
+		unload(g);
+	return rc;
+}
+
+int guest_unpack(struct guest *g, const struct pv_progress *progress, struct error *e)
+{
+	const char *initrd = node_str(g->node, "initrd", NULL);
+	int rc;
+
+	if (g->bare)
+		return 0;
+	rc = pv_kernel_load(&g->kernel, g->kernel_file, g->kernel_len, g->kernel_path, PV_KERNEL_MAX, progress, e);
 	g->loaded = !rc;
 	if (!rc && initrd && !g->looked)
 		look_at_initrd(g, initrd);
 	g->looked |= !rc;
-	if (g->by_loader && g->kernel_file)
-		rc = bootloader_fits(rc ? NULL : &g->kernel, kernel, rc, e);
+	if (g->by_loader)
+		rc = bootloader_fits(rc ? NULL : &g->kernel, g->kernel_path, rc, e);
 	if (rc)
 		unload(g);
 	return rc;
@@ -159,6 +168,11 @@ int guest_open_screen(struct guest *g, void (*quit)(void *opaque), void *opaque,
 	if (g->screen && g->monitors)
 		monitors_set_screen(g->monitors, screen_words(), g->screen);
 	return rc;
+}
+
+int guest_open_window(struct guest *g, struct error *e)
+{
+	return screen_open_window(g->screen, e);
 }
 
 void guest_close_screen(struct guest *g)

@@ -36,15 +36,19 @@ struct guest {
 	bool looked;      /* at the initrd, for a warning */
 	bool held;        /* time stands until the console's peer has read */
 	bool output_lost; /* the console's device could not be written */
-	/* What guest_load() brought; freed by guest_create(). */
+	char loader_path[1024];
+	const char *kernel_path; /* of the kernel, or of the boot loader */
+	/* What guest_load() and guest_unpack() brought; freed by guest_create(). */
 	struct pv_kernel kernel;
 	u8 *kernel_file, *initrd; /* of a bare machine: the image is kernel_file */
 	size_t kernel_len, initrd_len;
 	bool loaded;
 };
 
-/* Reads and unpacks the files. 0, or -errno with a sentence. */
-int guest_load(struct guest *g, const struct pv_progress *progress, struct error *e);
+/* Reads the files, opens disks and networks. 0, or -errno with a sentence. */
+int guest_load(struct guest *g, struct error *e);
+/* Looks at what was read, and unpacks it. 0, or -errno with a sentence. */
+int guest_unpack(struct guest *g, const struct pv_progress *progress, struct error *e);
 /* Opens the console's device. 0, or -errno with a sentence. */
 int guest_open_console(struct guest *g, const struct chardev_env *env, struct error *e);
 /* Makes the domain. 0, or -errno with a sentence. */
@@ -56,6 +60,8 @@ void guest_destroy(struct guest *g);
 void guest_close_console(struct guest *g);
 /* Opens its screens, if there are to be some; quit is called when a person closes the window. 0, or -errno with a sentence. */
 int guest_open_screen(struct guest *g, void (*quit)(void *opaque), void *opaque, struct error *e);
+/* And their window, if there is to be one: apart, since window libraries bring threads. 0, or -errno with a sentence. */
+int guest_open_window(struct guest *g, struct error *e);
 void guest_close_screen(struct guest *g);
 /* Serves the xenstore's socket, if one is asked for. 0, or -errno with a sentence. */
 int guest_open_store(struct guest *g, struct error *e);

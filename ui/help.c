@@ -108,6 +108,7 @@ static const struct feature features[] = {
 	{ "libvncserver", "VNC", HAVE_VNCSERVER },
 	{ "libvterm", "the text console on screens", HAVE_VTERM },
 	{ "zydis", "disassembly in logs and crash reports", HAVE_ZYDIS },
+	{ "libseccomp", "-sandbox", HAVE_SECCOMP },
 };
 
 void options_print_version(FILE *out)

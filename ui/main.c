@@ -17,6 +17,7 @@
 #include "ui/networks.h"
 #include "ui/options.h"
 #include "ui/report.h"
+#include "ui/sandbox.h"
 #include "ui/screen.h"
 #include "vm/run.h"
 
@@ -39,6 +40,7 @@ struct run {
 	bool restart; /* a monitor wants a guest that was kept to begin anew */
 	bool said_stuck; /* that nobody is there to say cont */
 	bool reported;   /* the crash */
+	bool confined;   /* -sandbox on has begun */
 	int quit_code;
 };
 
@@ -200,22 +202,44 @@ static void warn_memory(const struct guest *g)
 			 (unsigned long long)(want >> 20), (unsigned long long)(have >> 20));
 }
 
+/* Looks at the kernel. 0, or -errno with a sentence (none after -EINTR). */
+static int unpack(struct run *r, struct report_loading *loading, struct error *e)
+{
+	int rc = guest_unpack(&r->guest, &loading->hook, e);
+
+	report_loading_done(loading, !rc);
+	if (!rc)
+		say_loaded(&r->guest, loading);
+	return asked_to_end(r) ? -EINTR : rc;
+}
+
+/* Shuts the door behind what is open now; windows come from inside. 0, or -errno with a sentence. */
+static int confine(struct run *r, struct error *e)
+{
+	int rc = r->confined ? 0 : sandbox_enter(&r->o, e);
+
+	r->confined = !rc;
+	return rc ? rc : guest_open_window(&r->guest, e);
+}
+
 /* Begins a life of the guest. 0, or -errno with a sentence (none after -EINTR). */
 static int start_life(struct run *r, struct error *e)
 {
 	struct chardev_env env = { r->host.poll, r->signals, "serial0", on_quit_key, out_of_time, r };
 	struct report_loading loading;
+	/* A kernel that is none is told before anybody is waited for. But nothing of the guest's is looked at outside a sandbox. */
+	bool early = r->confined || !sandbox_wanted(&r->o);
 	int rc;
 
 	monitors_hide(r->guest.monitors);
 	report_loading_init(&loading, stderr, !os_is_terminal(2));
 	loading.hook.stop = r->host.kill;
-	rc = guest_load(&r->guest, &loading.hook, e);
+	rc = guest_load(&r->guest, e);
 	report_loading_done(&loading, !rc);
-	if (!rc)
-		say_loaded(&r->guest, &loading);
 	if (!rc && asked_to_end(r))
 		rc = -EINTR;
+	if (!rc && early)
+		rc = unpack(r, &loading, e);
 	if (!rc && !r->guest.console) {
 		r->limit_from = host_now();
 		rc = guest_open_console(&r->guest, &env, e);
@@ -231,6 +255,10 @@ static int start_life(struct run *r, struct error *e)
 	}
 	if (!rc)
 		rc = guest_open_screen(&r->guest, on_quit_key, r, e);
+	if (!rc)
+		rc = confine(r, e);
+	if (!rc && !early)
+		rc = unpack(r, &loading, e);
 	if (!rc && !r->totals.start) {
 		warn_memory(&r->guest);
 		r->limit_from = host_now();

@@ -288,6 +288,7 @@ static int opt_version(struct options *o, const struct option_row *row, const ch
 #define opt_action value_action
 #define opt_uuid value_uuid
 #define opt_chardev value_chardev
+#define opt_sandbox value_sandbox
 #define opt_timeout value_timeout
 #define opt_display value_display
 #define opt_vnc value_vnc
@@ -521,6 +522,7 @@ void options_free(struct options *o)
 		node_free(o->guest);
 	node_free(o->tree);
 	node_free(o->chardevs);
+	node_free(o->sandbox);
 	free(o->log_file);
 	free(o->pidfile);
 	free(o->name);

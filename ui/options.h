@@ -40,6 +40,7 @@ struct options {
 	bool stopped;       /* -S */
 	bool daemonize;
 	char *pidfile;      /* NULL: none */
+	struct node *sandbox; /* -sandbox: flag on; path0, path1, ... with ro or rw (str), a file or folder. NULL: not given */
 	bool singlestep, stats, progress;
 	/* Only while parsing. */
 	char *name;

@@ -32,7 +32,7 @@ static const struct missing qemus[] = {
 	{ " loadvm incoming only-migratable snapshot-load ", "guests cannot be saved and loaded yet" },
 	{ " mem-path mem-prealloc numa overcommit realtime mlock ", "memory is taken as the guest uses it: leave it out" },
 	{ " global set readconfig writeconfig compat ", "say it with the option itself, as in -drive file=FILE" },
-	{ " runas chroot sandbox ", "use setpriv, chroot or a container of the host around the program" },
+	{ " runas chroot ", "use setpriv, chroot or a container of the host around the program" },
 	{ " spice sdl curses ", "use -display sdl, -vnc, or -nographic" },
 	{ " redir smb tftp bootp ", "use properties of -nic user, such as hostfwd= and tftp=" },
 	{ " watchdog watchdog-action ", "a Xen guest has Xen's watchdog, which it starts itself: leave it out" },

@@ -27,6 +27,8 @@ bool value_uuid_bytes(const char *text, u8 uuid[16]);
 int value_chardev(struct options *o, const struct option_row *row, const char *value, struct error *e);
 /* Puts devices in place of chardev:ID when all options are known. 0 or -errno with a sentence. */
 int value_finish_chardevs(struct options *o, struct error *e);
+/* In ui/sandbox.c. */
+int value_sandbox(struct options *o, const struct option_row *row, const char *value, struct error *e);
 /* In ui/optunknown.c: -EINVAL with a sentence about an option, as typed and without its dashes, that is not in the table. */
 int option_unknown(const char *arg, const char *name, struct error *e);
 /* In ui/optdisplay.c. */

@@ -61,10 +61,14 @@ static int open_vnc(struct screen *s, const struct keymap *keymap, struct error 
 	return s->vnc ? 0 : error_set(e, -EINVAL, "-vnc %.*s: %.380s", (int)strcspn(text, ","), text, why.text);
 }
 
-static int open_sdl(struct screen *s, struct error *e)
+int screen_open_window(struct screen *s, struct error *e)
 {
 	struct error why = { "" };
-	struct sdl_setup setup = {
+	struct sdl_setup setup;
+
+	if (!s || s->sdl || strcmp(node_str(s->node, "display", ""), "sdl"))
+		return 0;
+	setup = (struct sdl_setup){
 		.display = s->display,
 		.poll = s->env.host->poll,
 		.name = s->node->name,
@@ -74,8 +78,6 @@ static int open_sdl(struct screen *s, struct error *e)
 		.opaque = s,
 	};
 
-	if (strcmp(node_str(s->node, "display", ""), "sdl"))
-		return 0;
 	s->sdl = sdl_open(&setup, &why);
 	if (s->sdl)
 		return 0;
@@ -130,7 +132,6 @@ int screen_open(const struct node *node, const struct screen_env *env, struct sc
 		}
 	}
 	rc = open_vnc(s, keymap, e);
-	rc = rc ? rc : open_sdl(s, e);
 	if (rc) {
 		screen_close(s);
 		return rc;

@@ -20,11 +20,10 @@ struct screen_env {
 	void *opaque;
 };
 
-/*
- * Opens what the node's display, vnc and keymap ask for; *out is NULL when that is nothing. 0, or -errno with a sentence.
- */
+/* Opens what the node's display, vnc and keymap ask for; *out is NULL when that is nothing. 0, or -errno with a sentence. */
 int screen_open(const struct node *node, const struct screen_env *env, struct screen **out, struct error *e);
-/* NULL is allowed, here and below. */
+/* The window, unless it is there or there is to be none. NULL is allowed, here and below. 0, or -errno with a sentence. */
+int screen_open_window(struct screen *s, struct error *e);
 void screen_close(struct screen *s);
 /* A life begins: gives a PV domain its framebuffer, keyboard and pointer. And it ends. 0, or -errno with a sentence. */
 int screen_attach(struct screen *s, struct domain *d, struct error *e);
