@@ -158,8 +158,8 @@ static const unsigned long ioctls[] = {
 };
 
 /* Bits of mask must be as value has them. */
-#define BITS(arg, mask, value) SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), (scmp_datum_t)(value))
-#define EQUAL(arg, value) SCMP_CMP(arg, SCMP_CMP_EQ, (scmp_datum_t)(value))
+#define BITS(n, mask, value) ((struct scmp_arg_cmp){ (n), SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), (scmp_datum_t)(value) })
+#define EQUAL(n, value) ((struct scmp_arg_cmp){ (n), SCMP_CMP_EQ, (scmp_datum_t)(value), 0 })
 
 static int allow(scmp_filter_ctx f, const char *const *names, size_t n)
 {
