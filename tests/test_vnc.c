@@ -264,6 +264,9 @@ START_TEST(sizes)
 	ck_assert(b[3] == 1 && b[9] == 32 && b[11] == 80 && !memcmp(b + 12, "\xff\xff\xff\x21", 4));
 	ck_assert_uint_eq(picture(cannot, true, pixels), 64 * 48);
 	ck_assert_uint_eq(pixels[1] & 0xffffff, 0x55);
+	pixels[1] = 0;
+	ck_assert_uint_gt(picture(can, false, pixels), 0);
+	ck_assert_uint_eq(pixels[1] & 0xffffff, 0x55);
 	close(can);
 	close(cannot);
 	rig_free(r);
@@ -309,6 +312,22 @@ START_TEST(passwords)
 	ck_assert_uint_eq(refused, 2);
 	ck_assert_uint_ge(took[0], 900000000);
 	ck_assert_uint_ge(took[1], 900000000);
+	/* Who answers and goes costs those behind nothing. */
+	for (i = 0; i < 20; i++) {
+		u8 b[24];
+		int fd = join(r);
+
+		if (get(fd, b, 12)) {
+			PUT(fd, "RFB 003.008\n\2");
+			if (get(fd, b, 18))
+				PUT(fd, "0123456789abcdef");
+		}
+		run(r, 20);
+		close(fd);
+	}
+	begun = host_now();
+	ck_assert(wrong_password(r));
+	ck_assert_uint_lt(host_now() - begun, 14000000000u);
 	/* Ending does not wait for anybody's turn. */
 	i = (u32)join(r);
 	begun = host_now();
@@ -408,17 +427,131 @@ START_TEST(quiet)
 }
 END_TEST
 
-START_TEST(many)
+/* Resident memory in MiB; 0 where the host does not say. */
+static u32 memory(void)
 {
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[200];
+	u32 kib = 0;
+
+	while (f && fgets(line, sizeof line, f))
+		if (!strncmp(line, "VmRSS:", 6))
+			kib = (u32)strtoul(line + 6, NULL, 10);
+	if (f)
+		fclose(f);
+	return kib / 1024;
+}
+
+/* Whether the other side has closed it. */
+static bool is_closed(int fd)
+{
+	u8 b[64];
+	ssize_t n;
+
+	while ((n = recv(fd, b, sizeof b, MSG_DONTWAIT)) > 0)
+		;
+	return !n || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+/* Any number that do not log in: those who have keep their places, who comes gets one, and a large screen is copied for none. */
+START_TEST(stallers)
+{
+	static const char talk[] = "RFB 003.008\n\1";
+	static u32 pixels[64 * 48];
+	int fd[100], old, polite;
+	u32 i, w, h, closed = 0, most = 0, before, after;
 	struct rig *r;
-	int fd[VNC_VIEWERS + 1], pair[2];
-	u32 i;
+	u64 end;
 
 	if (!vnc_available())
 		return;
 	r = rig_new("none");
-	for (i = 0; i < VNC_VIEWERS; i++)
+	ck_assert_int_eq(display_resize(r->c, 2048, 2048), 0);
+	old = join(r);
+	ck_assert(hello(old, &w, &h));
+	ck_assert_uint_eq(picture(old, false, pixels), 64 * 48);
+	before = memory();
+	for (i = 0; i < ARRAY_SIZE(fd); i++) {
 		fd[i] = join(r);
+		put(fd[i], talk, i % sizeof talk);
+		display_changed(r->c, 0, 0, 2048, 2048);
+		run(r, 10);
+		most = MAX(most, vnc_viewers(r->v));
+	}
+	after = memory();
+	/* Each picture has 16 MiB. */
+	ck_assert_uint_lt(after - MIN(before, after), 64);
+	ck_assert_uint_le(most, 1 + VNC_STRANGERS + 16);
+	polite = join(r);
+	ck_assert(hello(polite, &w, &h));
+	ck_assert(w == 2048 && h == 2048);
+	display_surface(r->c)->pixels[3 * 2048 + 4] = 0x998877;
+	display_changed(r->c, 4, 3, 1, 1);
+	run(r, 100);
+	ck_assert_uint_eq(picture(polite, false, pixels), 64 * 48);
+	ck_assert_uint_eq(pixels[3 * 64 + 4] & 0xffffff, 0x998877);
+	for (i = 0; i < ARRAY_SIZE(fd); i++)
+		closed += is_closed(fd[i]);
+	ck_assert_uint_ge(closed, ARRAY_SIZE(fd) - VNC_STRANGERS);
+	/* Time runs out for the rest, and for one that always says a little more. */
+	end = host_now() + 60000000000u;
+	for (i = 0; host_now() < end && vnc_viewers(r->v) > 2; i++) {
+		if (i % 20 == 0 && i / 20 < 12)
+			put(fd[98], talk + 98 % sizeof talk, 1);
+		run(r, 100);
+	}
+	ck_assert_uint_eq(vnc_viewers(r->v), 2);
+	ck_assert_uint_eq(picture(polite, false, pixels), 64 * 48);
+	ck_assert_uint_eq(picture(old, false, pixels), 64 * 48);
+	for (i = 0; i < ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+	close(old);
+	close(polite);
+	rig_free(r);
+}
+END_TEST
+
+/* The size that counts is the one the screen has when the login ends. */
+START_TEST(size_at_login)
+{
+	static u32 pixels[64 * 48];
+	struct rig *r;
+	u32 w, h;
+	int fd;
+
+	if (!vnc_available())
+		return;
+	r = rig_new("none");
+	fd = join(r);
+	run(r, 100);
+	ck_assert_int_eq(display_resize(r->c, 320, 200), 0);
+	display_surface(r->c)->pixels[320 + 2] = 0x102030;
+	display_changed(r->c, 2, 1, 1, 1);
+	run(r, 100);
+	ck_assert(hello(fd, &w, &h));
+	ck_assert(w == 320 && h == 200);
+	ck_assert_uint_eq(picture(fd, false, pixels), 64 * 48);
+	ck_assert_uint_eq(pixels[64 + 2] & 0xffffff, 0x102030);
+	close(fd);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(many)
+{
+	struct rig *r;
+	int fd[VNC_VIEWERS + 1], pair[2];
+	u32 i, w, h;
+
+	if (!vnc_available())
+		return;
+	r = rig_new("none");
+	for (i = 0; i < VNC_VIEWERS; i++) {
+		fd[i] = join(r);
+		ck_assert(hello(fd[i], &w, &h));
+	}
+	/* The last one's thread may not have noted it yet. */
+	run(r, 300);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	ck_assert_int_eq(vnc_serve(r->v, pair[1]), -EBUSY);
 	close(pair[0]);
@@ -522,6 +655,8 @@ Suite *vnc_suite(void)
 	tcase_add_test(t, passwords);
 	tcase_add_test(t, hostile);
 	tcase_add_test(t, quiet);
+	tcase_add_test(t, stallers);
+	tcase_add_test(t, size_at_login);
 	tcase_add_test(t, many);
 	tcase_add_test(t, no_descriptors);
 	tcase_add_test(t, ports);

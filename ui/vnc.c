@@ -67,10 +67,12 @@ static void on_update(void *opaque, const struct surface *s, const struct rect *
 	for (i = 0; i < n && v->pixels; i++) {
 		copy_rect(v, s, &r[i]);
 		for (c = v->viewers; c; c = c->next)
-			viewer_changed(c, &r[i]);
+			if (c->in)
+				viewer_changed(c, &r[i]);
 	}
 	for (c = v->viewers; c; c = c->next)
-		viewer_wake(c);
+		if (c->in)
+			viewer_wake(c);
 	pthread_mutex_unlock(&v->lock);
 }
 
@@ -129,6 +131,7 @@ static void reap(struct vnc *v)
 		}
 		pthread_mutex_lock(&v->lock);
 		*p = c->next;
+		v->nin -= c->in;
 		pthread_mutex_unlock(&v->lock);
 		viewer_free(c);
 		v->nviewers--;
@@ -165,27 +168,127 @@ static void on_queue(void *opaque, u32 events)
 
 /* ---- who comes ------------------------------------------------------------------------------------------------- */
 
-static void name_peer(int fd, char *out, size_t n)
+#define HANDSHAKE_NS 10000000000u /* until a viewer must have logged in, or be asked for a password */
+#define PASSWORD_NS 30000000000u  /* until it must have given one */
+#define PATIENCE_NS 1000000000u   /* between two looks who is late */
+#define RETRY_NS 100000000u       /* after the host had no descriptor for a viewer */
+#define CROWD_NS 25000000u        /* after one that came when all places for strangers were taken */
+#define BACKLOG 64                /* who waits meanwhile */
+
+static void name_peer(struct viewer *c)
 {
 	struct sockaddr_storage a = { 0 };
 	socklen_t len = sizeof a;
 	char host[48], port[8];
 
-	snprintf(out, n, "a local socket");
-	if (!os_getpeername(fd, (struct sockaddr *)&a, &len) && (a.ss_family == AF_INET || a.ss_family == AF_INET6) &&
-	    !getnameinfo((struct sockaddr *)&a, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
-		snprintf(out, n, a.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+	snprintf(c->peer, sizeof c->peer, "a local socket");
+	if (os_getpeername(c->fd, (struct sockaddr *)&a, &len) || (a.ss_family != AF_INET && a.ss_family != AF_INET6))
+		return;
+	/* Of IPv6's addresses a host may take as many as it likes that have the same first half. */
+	if (a.ss_family == AF_INET)
+		memcpy(c->from, &((struct sockaddr_in *)&a)->sin_addr, 4);
+	else
+		memcpy(c->from, &((struct sockaddr_in6 *)&a)->sin6_addr, sizeof c->from);
+	if (!getnameinfo((struct sockaddr *)&a, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
+		snprintf(c->peer, sizeof c->peer, a.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+/* Who has not logged in and was not sent away. Under the lock. */
+static bool is_stranger(const struct viewer *c)
+{
+	return !c->in && !c->stop && !c->over;
+}
+
+/* Those from where like comes, or all. Under the lock. */
+static u32 count_strangers(const struct vnc *v, const struct viewer *like)
+{
+	const struct viewer *c;
+	u32 n = 0;
+
+	for (c = v->viewers; c; c = c->next)
+		n += is_stranger(c) && (!like || !memcmp(c->from, like->from, sizeof c->from));
+	return n;
+}
+
+static u32 strangers(struct vnc *v)
+{
+	u32 n;
+
+	pthread_mutex_lock(&v->lock);
+	n = count_strangers(v, NULL);
+	pthread_mutex_unlock(&v->lock);
+	return n;
+}
+
+/* Sends one away: the oldest of those from where most come, so that nobody can take the places of others' hosts. */
+static void make_room(struct vnc *v)
+{
+	struct viewer *c, *worst = NULL;
+	u32 n, most = 0;
+
+	pthread_mutex_lock(&v->lock);
+	/* The newest is first in the list. */
+	for (c = v->viewers; c; c = c->next) {
+		n = is_stranger(c) ? count_strangers(v, c) : 0;
+		if (n && n >= most) {
+			most = n;
+			worst = c;
+		}
+	}
+	pthread_mutex_unlock(&v->lock);
+	if (worst)
+		viewer_stop(worst);
+}
+
+/* One that is asked for a password has time to type it, and while it waits for its turn that is our doing. */
+static bool is_late(struct viewer *c, u64 now)
+{
+	bool late;
+
+	pthread_mutex_lock(&c->v->lock);
+	late = is_stranger(c) && !c->answered && now - c->since > (c->asked ? PASSWORD_NS : HANDSHAKE_NS);
+	pthread_mutex_unlock(&c->v->lock);
+	return late;
+}
+
+static void on_patience(void *opaque, u32 events)
+{
+	struct vnc *v = opaque;
+	struct viewer *c;
+
+	for (c = v->viewers; c; c = c->next)
+		if (is_late(c, host_now()))
+			viewer_stop(c);
+	if (!strangers(v)) {
+		poll_remove(v->poll, v->patience);
+		v->patience = NULL;
+	}
+}
+
+/* Viewers that may be there, threads that still end included. */
+#define VNC_ALL (VNC_VIEWERS + VNC_STRANGERS + VNC_ENDING)
+
+static bool is_full(struct vnc *v)
+{
+	bool full;
+
+	pthread_mutex_lock(&v->lock);
+	full = v->nin >= VNC_VIEWERS || v->nviewers >= VNC_ALL;
+	pthread_mutex_unlock(&v->lock);
+	return full;
 }
 
 int vnc_serve(struct vnc *v, int fd)
 {
 	struct viewer *c;
 
-	if (v->nviewers >= VNC_VIEWERS) {
+	if (is_full(v)) {
 		os_close(fd);
 		return -EBUSY;
 	}
 	os_prepare(fd);
+	if (!v->patience)
+		v->patience = poll_every(v->poll, PATIENCE_NS, on_patience, v);
 	if (!v->listener) {
 		v->listener = display_listen(v->display, &listener_ops, v);
 		if (!v->listener || !v->pixels) {
@@ -193,12 +296,14 @@ int vnc_serve(struct vnc *v, int fd)
 			return -ENOMEM;
 		}
 	}
+	if (strangers(v) >= VNC_STRANGERS)
+		make_room(v);
 	c = viewer_new(v, fd);
 	if (!c) {
 		reap(v);
 		return -ENOMEM;
 	}
-	name_peer(fd, c->peer, sizeof c->peer);
+	name_peer(c);
 	pthread_mutex_lock(&v->lock);
 	c->next = v->viewers;
 	v->viewers = c;
@@ -206,8 +311,6 @@ int vnc_serve(struct vnc *v, int fd)
 	v->nviewers++;
 	return 0;
 }
-
-#define RETRY_NS 100000000u /* after the host had no descriptor for a viewer */
 
 static void on_retry(void *opaque, u32 events)
 {
@@ -234,8 +337,13 @@ static void on_accept(void *opaque, u32 events)
 		else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED)
 			short_of = true;
 	}
-	/* The viewer goes on knocking: without a pause we would do nothing but say no. */
-	if (short_of && !v->retry && (v->retry = poll_every(v->poll, RETRY_NS, on_retry, v)))
+	/*
+	 * The viewer goes on knocking: without a pause we would do nothing but say no. With one, those whom newcomers push out
+	 * have had time to log in.
+	 */
+	short_of = short_of || v->nviewers >= VNC_ALL;
+	if (!v->retry && (short_of || strangers(v) >= VNC_STRANGERS) &&
+	    (v->retry = poll_every(v->poll, short_of ? RETRY_NS : CROWD_NS, on_retry, v)))
 		for (i = 0; i < v->nlisten; i++)
 			poll_change(v->poll, v->items[i], 0, true);
 }
@@ -262,7 +370,7 @@ static int listen_unix(struct vnc *v, const struct vnc_spec *spec, struct error 
 		return rc;
 	fd = os_socket(AF_UNIX, SOCK_STREAM, 0);
 	rc = fd < 0 ? -errno : socket_bind_file(fd, &a, &v->file);
-	if (!rc && os_listen(fd, 8))
+	if (!rc && os_listen(fd, BACKLOG))
 		rc = -errno;
 	if (rc) {
 		socket_file_remove(&v->file);
@@ -295,7 +403,7 @@ static int listen_port(struct vnc *v, const struct vnc_spec *spec, u32 port)
 		if (a->ai_family == AF_INET6)
 			os_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
 #endif
-		if (os_bind(fd, a->ai_addr, a->ai_addrlen) || os_listen(fd, 8)) {
+		if (os_bind(fd, a->ai_addr, a->ai_addrlen) || os_listen(fd, BACKLOG)) {
 			int err = errno;
 
 			os_close(fd);
@@ -389,6 +497,7 @@ void vnc_close(struct vnc *v)
 	socket_file_remove(&v->file);
 	stop_listening(v);
 	poll_remove(v->poll, v->retry);
+	poll_remove(v->poll, v->patience);
 	for (c = v->viewers; c; c = c->next)
 		viewer_stop(c);
 	while ((c = v->viewers)) {

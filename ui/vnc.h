@@ -9,7 +9,8 @@
 #include "hw/host/display.h"
 #include "hw/host/keys.h"
 
-#define VNC_VIEWERS 32u
+#define VNC_VIEWERS 32u  /* who have logged in: without a password, who have finished the handshake */
+#define VNC_STRANGERS 8u /* who have not: one more, and the oldest of those from the busiest address goes */
 #define VNC_PORT 5900u
 #define VNC_PASSWORD_MAX 8u /* bytes that count: the protocol's limit */
 
@@ -36,6 +37,7 @@ struct vnc *vnc_open(const struct vnc_spec *spec, struct display *d, struct poll
 void vnc_close(struct vnc *v);
 /* Where it listens: "host:port" or a path. */
 const char *vnc_address(const struct vnc *v);
+/* All that are connected. */
 u32 vnc_viewers(const struct vnc *v);
 /* Where viewer i comes from, cut to n bytes. False: there are not so many. */
 bool vnc_viewer_describe(const struct vnc *v, u32 i, char *out, size_t n);
@@ -43,7 +45,7 @@ bool vnc_viewer_describe(const struct vnc *v, u32 i, char *out, size_t n);
 bool vnc_wants_password(struct vnc *v);
 /* What viewers must know from now on; NULL or "": nobody gets in. */
 void vnc_set_password(struct vnc *v, const char *secret);
-/* Serves a connection that is there already (tests); the descriptor is taken over. 0 or -errno. */
+/* Serves a connection that is there already (tests); the descriptor is taken over. 0, -EBUSY (no place) or -ENOMEM. */
 int vnc_serve(struct vnc *v, int fd);
 
 #endif

@@ -11,6 +11,7 @@
 #include "ui/vnc.h"
 
 #define VNC_LISTEN 8u
+#define VNC_ENDING 16u /* who were sent away and whose threads have not noticed */
 #define VNC_QUEUE 512u
 #define VNC_RECTS 16u
 #define VNC_EMPTY_WIDTH 640u /* of a screen that shows nothing */
@@ -37,7 +38,7 @@ struct vnc {
 	char name[64], address[192];
 	struct socket_file file;
 	int listen[VNC_LISTEN];
-	struct poll_item *items[VNC_LISTEN], *retry;
+	struct poll_item *items[VNC_LISTEN], *retry, *patience;
 	u32 nlisten;
 	int wake[2];
 	struct poll_item *wake_item;
@@ -51,9 +52,11 @@ struct vnc {
 	u32 generation; /* another with each size */
 	struct vnc_event queue[VNC_QUEUE];
 	u32 nqueue;
+	u32 nin; /* viewers that have logged in */
 	bool password;
 	char secret[64];
 	u64 next_try; /* host time before which no other password is looked at */
+	u64 answers;  /* passwords that came so far */
 	u32 failures; /* in a row */
 };
 
@@ -64,8 +67,13 @@ struct viewer {
 	pthread_t thread;
 	bool ended; /* the execution thread's copy of over */
 	char peer[72]; /* where it comes from */
+	u8 from[8];    /* the same without what one sender can change: host, or network of IPv6 */
+	u64 since;     /* host time when it came */
 	/* ---- under the lock ---- */
 	bool stop, over;
+	bool in;      /* it has logged in, and has a place and a picture */
+	bool asked;   /* a password was asked for: a person may be typing */
+	u64 answered; /* its number among the passwords that came, while it waits for its turn; else 0 */
 	struct rect dirty[VNC_RECTS];
 	u32 ndirty;
 	/* ---- the viewer's thread alone ---- */
@@ -75,7 +83,7 @@ struct viewer {
 /* For viewers' threads. */
 void vnc_queue(struct vnc *v, const struct vnc_event *ev);
 
-/* For the execution thread. viewer_changed() and viewer_wake(): under the lock. */
+/* For the execution thread. viewer_changed(), for one that is in, and viewer_wake(): under the lock. */
 void viewers_init(struct vnc *v);
 void viewers_exit(struct vnc *v);
 struct viewer *viewer_new(struct vnc *v, int fd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One viewer: a thread with a server of libvncserver's for it alone, so that one that stalls, sends half of a message or
- * nonsense keeps nobody waiting. Keys also as scan codes (the RFB protocol's "QEMU Extended Key Event").
+ * nonsense keeps nobody waiting. It has a copy of the screen once it has logged in; before, it costs little. Keys also as scan codes (the RFB protocol's "QEMU Extended Key Event").
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -21,7 +21,6 @@
 #include "ui/vnc_impl.h"
 
 #define STALL_MS 20000 /* a viewer that takes or sends nothing for so long in the middle of a message is dropped */
-#define LOGIN_MS 60000 /* ... and one that does not get as far as a picture */
 #define EXTENDED_KEY (-258)
 
 /* The library wants its table writable and for the time it is in use. */
@@ -102,8 +101,8 @@ static void on_gone(rfbClientPtr cl)
 	}
 }
 
-/* Waits until host time, or until the viewer has to stop. */
-static void wait_until(struct viewer *c, u64 when)
+/* Waits at most until host time. False: the viewer has to stop. */
+static bool wait_until(struct viewer *c, u64 when)
 {
 	struct os_pollfd p = { .fd = c->wake[0], .events = POLLIN };
 	bool stop = false;
@@ -116,6 +115,59 @@ static void wait_until(struct viewer *c, u64 when)
 		stop = c->stop;
 		pthread_mutex_unlock(&c->v->lock);
 	}
+	return !stop;
+}
+
+/* Whether nobody waits whose password came before this one's. Under the lock. */
+static bool is_first(const struct viewer *c)
+{
+	const struct viewer *o;
+
+	for (o = c->v->viewers; o; o = o->next)
+		if (o->answered && o->answered < c->answered && !o->stop)
+			return false;
+	return true;
+}
+
+static bool is_gone(const struct viewer *c)
+{
+	char b;
+
+	return !recv(c->fd, &b, 1, MSG_PEEK | MSG_DONTWAIT);
+}
+
+#define TURN_NS 100000000u /* between two looks who has gone */
+
+/* Waits for this one's turn, and takes it. False: the viewer has to stop or is gone, and has cost those behind it nothing. */
+static bool take_turn(struct viewer *c, char secret[64])
+{
+	struct vnc *v = c->v;
+	bool mine = false;
+	u64 when = 0;
+
+	pthread_mutex_lock(&v->lock);
+	c->answered = ++v->answers;
+	pthread_mutex_unlock(&v->lock);
+	while (!mine && wait_until(c, when) && !is_gone(c)) {
+		u64 now = host_now();
+
+		pthread_mutex_lock(&v->lock);
+		mine = now >= v->next_try && is_first(c);
+		when = now + TURN_NS;
+		if (mine) {
+			c->answered = 0;
+			if (v->failures)
+				v->next_try = now + (1000000000ull << MIN(v->failures - 1, 3));
+			memcpy(secret, v->secret, sizeof v->secret);
+		}
+		pthread_mutex_unlock(&v->lock);
+	}
+	if (!mine) {
+		pthread_mutex_lock(&v->lock);
+		c->answered = 0;
+		pthread_mutex_unlock(&v->lock);
+	}
+	return mine;
 }
 
 /*
@@ -126,18 +178,13 @@ static rfbBool on_password(rfbClientPtr cl, const char *response, int len)
 {
 	struct viewer *c = viewer_of(cl);
 	struct vnc *v = c->v;
-	char secret[64], *list[2] = { secret, NULL };
+	char secret[sizeof v->secret], *list[2] = { secret, NULL };
 	void *saved = cl->screen->authPasswdData;
 	bool right;
 	u64 turn;
 
-	pthread_mutex_lock(&v->lock);
-	turn = MAX(v->next_try, host_now());
-	if (v->failures)
-		v->next_try = turn + (1000000000ull << MIN(v->failures - 1, 3));
-	memcpy(secret, v->secret, sizeof secret);
-	pthread_mutex_unlock(&v->lock);
-	wait_until(c, turn);
+	if (!take_turn(c, secret))
+		return false;
 	cl->screen->authPasswdData = list;
 	right = *secret && rfbCheckPasswordByList(cl, response, len);
 	cl->screen->authPasswdData = saved;
@@ -180,26 +227,39 @@ static void set_format(rfbScreenInfoPtr s)
 	s->serverFormat.depth = 24;
 }
 
+/* Gives the library a picture of the size that the screen has now; pixels: NULL before the login. */
+static void new_size(struct rfb *r, const struct vnc *v, u32 *pixels)
+{
+	rfbNewFramebuffer(r->screen, (char *)pixels, (int)v->width, (int)v->height, 8, 3, 4);
+	set_format(r->screen);
+	free(r->pixels);
+	r->pixels = pixels;
+	r->width = v->width;
+	r->height = v->height;
+}
+
 /* Takes over what changed. Under the lock. False: memory is short. */
 static bool take_picture(struct viewer *c)
 {
 	const struct vnc *v = c->v;
 	struct rfb *r = c->rfb;
-	bool resizes = r->client && (r->client->useNewFBSize || r->client->useExtDesktopSize);
+	bool resizes = r->client && (r->client->useNewFBSize || r->client->useExtDesktopSize), fresh = !r->pixels;
 	u32 i;
 
-	if (r->generation != v->generation || (resizes && (r->width != v->width || r->height != v->height))) {
+	/* The size that it was told when it logged in. */
+	if (fresh) {
+		r->pixels = calloc((size_t)r->width * r->height, sizeof *r->pixels);
+		if (!r->pixels)
+			return false;
+		r->screen->frameBuffer = (char *)r->pixels;
+	}
+	if (fresh || r->generation != v->generation || (resizes && (r->width != v->width || r->height != v->height))) {
 		if (resizes && (r->width != v->width || r->height != v->height)) {
-			u32 *pixels = calloc((size_t)v->width * v->height, sizeof *pixels), *old = r->pixels;
+			u32 *pixels = calloc((size_t)v->width * v->height, sizeof *pixels);
 
 			if (!pixels)
 				return false;
-			rfbNewFramebuffer(r->screen, (char *)pixels, (int)v->width, (int)v->height, 8, 3, 4);
-			set_format(r->screen);
-			r->pixels = pixels;
-			r->width = v->width;
-			r->height = v->height;
-			free(old);
+			new_size(r, v, pixels);
 		} else if (r->width != v->width || r->height != v->height) {
 			/* One that cannot follow sees as much as fits. */
 			memset(r->pixels, 0, (size_t)r->width * r->height * sizeof *r->pixels);
@@ -215,6 +275,32 @@ static bool take_picture(struct viewer *c)
 	return true;
 }
 
+/* Before the login only the size counts, which is told then. */
+static void take_size(struct viewer *c)
+{
+	if (c->rfb->generation != c->v->generation) {
+		c->rfb->generation = c->v->generation;
+		new_size(c->rfb, c->v, NULL);
+	}
+}
+
+/* How far the login has come. False: there is no place for one more. */
+static bool take_place(struct viewer *c)
+{
+	struct vnc *v = c->v;
+	bool place = true;
+
+	pthread_mutex_lock(&v->lock);
+	c->asked = c->rfb->client->state == RFB_AUTHENTICATION;
+	if (c->rfb->client->state == RFB_NORMAL) {
+		place = v->nin < VNC_VIEWERS && !c->stop;
+		c->in = place;
+		v->nin += place;
+	}
+	pthread_mutex_unlock(&v->lock);
+	return place;
+}
+
 /* An update of one rectangle without pixels: that is how the server agrees. */
 static void acknowledge(struct rfb *r)
 {
@@ -225,35 +311,36 @@ static void acknowledge(struct rfb *r)
 	rfbWriteExact(r->client, (char *)b, sizeof b);
 }
 
-static bool serve(struct viewer *c)
+static void serve(struct viewer *c)
 {
 	struct rfb *r = c->rfb;
-	bool login = r->client->state != RFB_NORMAL, more = true;
-	u64 begun = host_now();
+	bool in = false, more = true;
 
 	while (more && r->client) {
 		struct os_pollfd p[2] = { { .fd = c->fd, .events = POLLIN }, { .fd = c->wake[0], .events = POLLIN } };
 
-		os_poll(p, 2, login ? 1000000000 : -1);
+		os_poll(p, 2, -1);
 		os_wake_clear(c->wake[0]);
 		pthread_mutex_lock(&c->v->lock);
-		more = !c->stop && take_picture(c);
+		more = !c->stop && (!in || take_picture(c));
+		if (!in)
+			take_size(c);
 		pthread_mutex_unlock(&c->v->lock);
 		if (!more)
 			break;
+		/* One message at most: what comes after the one that ends the login finds a picture. */
 		rfbProcessEvents(r->screen, 0);
 		if (!r->client)
 			break;
-		if (r->acknowledge && r->client->state == RFB_NORMAL)
+		if (!in)
+			more = take_place(c);
+		in = r->client->state == RFB_NORMAL;
+		if (more && r->acknowledge && in)
 			acknowledge(r);
-		login = login && r->client->state != RFB_NORMAL;
-		if (login && host_now() - begun > LOGIN_MS * 1000000ull)
-			break;
 		/* A descriptor in error that the library has not closed would make us spin. */
 		if (p[0].revents & (POLLERR | POLLNVAL))
 			break;
 	}
-	return more;
 }
 
 /*
@@ -299,17 +386,12 @@ static bool open_screen(struct viewer *c)
 	r->width = v->width;
 	r->height = v->height;
 	r->generation = v->generation;
-	r->pixels = malloc((size_t)r->width * r->height * sizeof *r->pixels);
-	if (r->pixels)
-		memcpy(r->pixels, v->pixels, (size_t)r->width * r->height * sizeof *r->pixels);
-	c->ndirty = 0;
 	password = v->password;
 	pthread_mutex_unlock(&v->lock);
-	s = r->screen = r->pixels ? rfbGetScreen(NULL, NULL, (int)r->width, (int)r->height, 8, 3, 4) : NULL;
+	s = r->screen = rfbGetScreen(NULL, NULL, (int)r->width, (int)r->height, 8, 3, 4);
 	if (!s)
 		return false;
 	set_format(s);
-	s->frameBuffer = (char *)r->pixels;
 	s->screenData = c;
 	s->desktopName = v->name;
 	s->cursor = NULL;
@@ -395,6 +477,7 @@ struct viewer *viewer_new(struct vnc *v, int fd)
 	}
 	c->v = v;
 	c->fd = fd;
+	c->since = host_now();
 	c->rfb = calloc(1, sizeof *c->rfb);
 	if (!c->rfb || os_thread_create(&c->thread, run, c)) {
 		os_wake_close(c->wake);
