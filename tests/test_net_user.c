@@ -13,10 +13,13 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "hw/host/net_offload.h"
+#include "hw/host/net_user.h"
+#include "tests/memory.h"
 #include "tests/net_env.h"
 #include "tests/suites.h"
 
@@ -527,6 +530,406 @@ START_TEST(restricted)
 }
 END_TEST
 
+static void udp_out(struct mini *m, u16 port, u32 dst, u16 peer_port, const void *data, u32 n)
+{
+	u8 *f = calloc(1, 42 + n);
+	struct net_frame out = { .data = f, .len = 42 + n };
+
+	p16(f + 34, port);
+	p16(f + 36, peer_port);
+	p16(f + 38, 8 + n);
+	memcpy(f + 42, data, n);
+	ip_frame(m, f, 17, ME, dst, 8 + n);
+	ck_assert(net_checksum(f, 42 + n));
+	netdev_send(m->n, &out);
+	free(f);
+}
+
+static int bind_udp(u16 *port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof sa;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	ck_assert(fd >= 0 && !bind(fd, (struct sockaddr *)&sa, sizeof sa) && !getsockname(fd, (struct sockaddr *)&sa, &len));
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	*port = ntohs(sa.sin_port);
+	return fd;
+}
+
+/* Whether a server of the host's loopback hears the guest by TCP (1) and by UDP (2). */
+static u32 reaches(const char *spec, u32 dst)
+{
+	struct poll_set *ps = poll_set_new();
+	struct mini *m = mini_new(spec, ps);
+	u16 tcp_port, udp_port;
+	int srv = listen_any(&tcp_port), udp = bind_udp(&udp_port), i, fd;
+	u32 heard = 0;
+	char b[8];
+
+	send_arp(m);
+	LOOP_UNTIL(ps, m->have_peer);
+	m->peer = dst;
+	m->port = 40003;
+	m->peer_port = tcp_port;
+	tcp_out(m, SYN, NULL, 0, 0);
+	udp_out(m, 40004, dst, udp_port, "hear", 4);
+	for (i = 0; i < 50 && heard != 3; i++) {
+		poll_wait(ps, 2000000);
+		fd = accept(srv, NULL, NULL);
+		heard |= fd >= 0 ? 1 : 0;
+		close(fd);
+		heard |= recv(udp, b, sizeof b, 0) == 4 ? 2 : 0;
+	}
+	close(srv);
+	close(udp);
+	mini_free(m);
+	poll_set_free(ps);
+	return heard;
+}
+
+START_TEST(host_loopback)
+{
+	u32 i;
+	static const u32 ways[] = { HOST, 0x7f000001, 0 };
+
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
+		ck_assert_uint_eq(reaches("user", ways[i]), 3);
+		ck_assert_uint_eq(reaches("user,host-loopback=on", ways[i]), 3);
+		ck_assert_uint_eq(reaches("user,host-loopback=off", ways[i]), 0);
+		ck_assert_uint_eq(reaches("user,restrict=on", ways[i]), 0);
+	}
+}
+END_TEST
+
+/* Who comes to a forwarded port is let in all the same. */
+START_TEST(hostfwd_alone)
+{
+	static const char *const words[] = { "restrict=on", "host-loopback=off", "restrict=on,host-loopback=off" };
+	char spec[120], in[10];
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		struct poll_set *ps = poll_set_new();
+		u16 port = free_port();
+		struct mini *m;
+		int fd, n = 0;
+
+		snprintf(spec, sizeof spec, "user,%s,hostfwd=tcp:127.0.0.1:%u-:22", words[i], port);
+		m = mini_new(spec, ps);
+		m->listening = true;
+		m->port = 22;
+		send_arp(m);
+		fd = connect_host(port);
+		ck_assert_int_ge(fd, 0);
+		LOOP_UNTIL(ps, m->established);
+		ck_assert_int_eq((int)write(fd, "hello", 5), 5);
+		LOOP_UNTIL(ps, m->got_len == 5);
+		tcp_out(m, ACK | PSH, "world", 5, 0);
+		LOOP_UNTIL(ps, (n = n > 0 ? n : (int)read(fd, in, sizeof in)) == 5);
+		close(fd);
+		mini_free(m);
+		poll_set_free(ps);
+	}
+}
+END_TEST
+
+/* The number that the next descriptor has. */
+static int next_fd(void)
+{
+	int fd = dup(0);
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	return fd;
+}
+
+static void allow_files(rlim_t n)
+{
+	struct rlimit r;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &r), 0);
+	r.rlim_cur = MIN(n, r.rlim_max);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &r), 0);
+}
+
+static void syns(struct mini *m, u32 peer, u16 peer_port, u32 n)
+{
+	u32 i;
+
+	m->peer = peer;
+	m->peer_port = peer_port;
+	for (i = 0; i < n; i++) {
+		m->port = (u16)(1000 + i);
+		tcp_out(m, SYN, NULL, 0, 0);
+	}
+}
+
+static void pings(struct mini *m, u32 dst, u32 n)
+{
+	u8 f[14 + 20 + 8] = { 0 };
+	struct net_frame out = { .data = f, .len = sizeof f };
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		f[34] = 8;
+		p16(f + 38, i);
+		p16(f + 36, ~(0x0800 + i) & 0xffff);
+		ip_frame(m, f, 1, ME, dst, 8);
+		netdev_send(m->n, &out);
+	}
+}
+
+/* Any number of connections, ports and pings: what the guest may have open has a bound, and others find descriptors. */
+START_TEST(greedy)
+{
+	struct poll_set *ps = poll_set_new();
+	struct mini *m;
+	u16 port, udp_port;
+	int srv = listen_any(&port), udp = bind_udp(&udp_port), before, i;
+	u32 heard = 0, limit;
+	char b[8];
+
+	for (limit = 100; limit <= 3000; limit += 2900) {
+		allow_files(limit);
+		m = mini_new("user", ps);
+		send_arp(m);
+		LOOP_UNTIL(ps, m->have_peer);
+		before = next_fd();
+		for (i = 0; i < 1200; i++)
+			udp_out(m, (u16)(20000 + i), HOST, udp_port, "hear", 4);
+		ck_assert_int_gt(next_fd(), before + 20);
+		ck_assert_int_le(next_fd(), MIN(before + 256, (int)limit / 4 * 3) + 8);
+		while (recv(udp, b, sizeof b, 0) == 4)
+			;
+		/* A port that has a socket keeps it. */
+		udp_out(m, 20000, HOST, udp_port, "more", 4);
+		for (i = 0; i < 100 && !heard; i++) {
+			poll_wait(ps, 1000000);
+			heard = recv(udp, b, sizeof b, 0) == 4;
+		}
+		ck_assert_uint_eq(heard, 1);
+		heard = 0;
+		/* Ports do not take the places of connections, nor those all there is. */
+		syns(m, HOST, port, 1200);
+		if (limit > 1000)
+			ck_assert_int_gt(next_fd(), before + 256 + 300);
+		pings(m, 0x7f000001, 1200);
+		for (i = 0; i < 20; i++)
+			poll_wait(ps, 1000000);
+		ck_assert_int_le(next_fd(), MIN(1024, (int)limit) / 4 * 3);
+		ck_assert_uint_gt(netdev_stats(m->n)->out_dropped, 1000);
+		mini_free(m);
+		ck_assert_int_le(next_fd(), before);
+	}
+	close(srv);
+	close(udp);
+	poll_set_free(ps);
+}
+END_TEST
+
+/* Many who come to a forwarded port wait outside, and the loop does not spin meanwhile. */
+START_TEST(crowd)
+{
+	struct poll_set *ps = poll_set_new();
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int fd[200], i, used;
+	u32 turns = 0, most = 0;
+	u16 port = free_port();
+	struct mini *m;
+	char spec[80];
+	u64 end;
+
+	allow_files(400);
+	snprintf(spec, sizeof spec, "user,hostfwd=tcp:127.0.0.1:%u-:22", port);
+	m = mini_new(spec, ps);
+	send_arp(m);
+	LOOP_UNTIL(ps, m->have_peer);
+	sa.sin_port = htons(port);
+	for (i = 0; i < 200; i++) {
+		fd[i] = socket(AF_INET, SOCK_STREAM, 0);
+		fcntl(fd[i], F_SETFL, O_NONBLOCK);
+	}
+	used = next_fd();
+	for (i = 0; i < 200; i++) {
+		ck_assert(!connect(fd[i], (struct sockaddr *)&sa, sizeof sa) || errno == EINPROGRESS);
+		poll_wait(ps, 1000000);
+		most = MAX(most, (u32)next_fd());
+	}
+	/* Those whom a short queue has put off come again after one second and after three. */
+	for (end = host_now() + 4000000000u; host_now() < end;) {
+		poll_wait(ps, 1000000000);
+		most = MAX(most, (u32)next_fd());
+		turns++;
+	}
+	ck_assert_uint_gt(most, (u32)used + 20);
+	ck_assert_uint_le(most, 300);
+	ck_assert_uint_lt(turns, 2000);
+	for (i = 0; i < 200; i++)
+		close(fd[i]);
+	mini_free(m);
+	poll_set_free(ps);
+}
+END_TEST
+
+/* One of the fragments of a UDP datagram: bytes at of all that follows the IP header. */
+static void fragment(struct mini *m, u32 id, const u8 *all, u32 total, u32 at, u32 n)
+{
+	u8 f[1514];
+	struct net_frame out = { .data = f, .len = 34 + n };
+
+	memcpy(f + 34, all + at, n);
+	ip_frame(m, f, 17, ME, HOST, n);
+	p16(f + 18, id);
+	p16(f + 20, at / 8 | (at + n < total ? 0x2000 : 0));
+	ip_sum(f + 14);
+	netdev_send(m->n, &out);
+}
+
+START_TEST(fragments)
+{
+	enum { DATA = 3000 };
+	struct poll_set *ps = poll_set_new();
+	struct mini *m = mini_new("user", ps);
+	u8 all[8 + DATA], got[DATA + 1];
+	u16 port;
+	int udp = bind_udp(&port), n = 0;
+	u32 i, before, after;
+
+	send_arp(m);
+	LOOP_UNTIL(ps, m->have_peer);
+	p16(all, 1234);
+	p16(all + 2, port);
+	p16(all + 4, sizeof all);
+	p16(all + 6, 0);
+	for (i = 0; i < DATA; i++)
+		all[8 + i] = (u8)(i * 11 + i / 256);
+	fragment(m, 7, all, sizeof all, 1480, 1480);
+	fragment(m, 7, all, sizeof all, 2960, sizeof all - 2960);
+	fragment(m, 7, all, sizeof all, 1480, 1480);
+	ck_assert_int_lt((int)recv(udp, got, sizeof got, 0), 0);
+	fragment(m, 7, all, sizeof all, 0, 1480);
+	LOOP_UNTIL(ps, (n = n > 0 ? n : (int)recv(udp, got, sizeof got, 0)) > 0);
+	ck_assert_int_eq(n, DATA);
+	ck_assert(!memcmp(got, all + 8, DATA));
+	/* Pieces that overlap make nothing. */
+	fragment(m, 8, all, sizeof all, 0, 1480);
+	fragment(m, 8, all, sizeof all, 1472, 1480);
+	fragment(m, 8, all, sizeof all, 1480, 1480);
+	fragment(m, 8, all, sizeof all, 2960, sizeof all - 2960);
+	poll_wait(ps, 1000000);
+	ck_assert_int_lt((int)recv(udp, got, sizeof got, 0), 0);
+	/* First ones without end are forgotten. */
+	before = memory_mib();
+	for (i = 0; i < 100000; i++)
+		fragment(m, i, all, sizeof all, 0, 1480);
+	after = memory_mib();
+	ck_assert_uint_lt(after - MIN(before, after), 20);
+	n = 0;
+	for (i = 0; i < sizeof all; i += 1480)
+		fragment(m, 9, all, sizeof all, i, MIN(1480, (u32)sizeof all - i));
+	LOOP_UNTIL(ps, (n = n > 0 ? n : (int)recv(udp, got, sizeof got, 0)) > 0);
+	ck_assert_int_eq(n, DATA);
+	close(udp);
+	mini_free(m);
+	poll_set_free(ps);
+}
+END_TEST
+
+/* ---- what passes, frame by frame ---------------------------------------------------------------------------------- */
+
+static void count(void *opaque, const u8 *f, u32 len)
+{
+	++*(u32 *)opaque;
+}
+
+static bool passes(struct net_guard *g, const u8 *f, u32 len)
+{
+	u32 n = 0;
+	bool ok = net_guard_pass(g, f, len, count, &n);
+
+	ck_assert_uint_eq(n, ok);
+	return ok;
+}
+
+/* With its payload, from 64 bits of source on. */
+static bool passes6(struct net_guard *g, const char *dst, u8 proto, const char *payload, u32 n)
+{
+	u8 f[14 + 40 + 40] = { 0 };
+
+	p16(f + 12, 0x86dd);
+	f[14] = 0x60;
+	p16(f + 18, n);
+	f[20] = proto;
+	f[21] = 64;
+	inet_pton(AF_INET6, "fec0::15", f + 22);
+	ck_assert_int_eq(inet_pton(AF_INET6, dst, f + 38), 1);
+	memcpy(f + 54, payload, n);
+	return passes(g, f, 54 + n);
+}
+
+START_TEST(guard6)
+{
+	static const char *const own[] = { "::1", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0" };
+	static const char syn[20] = { [3] = 80, [12] = 0x50, [13] = SYN }, udp[8] = { 1, 1, 2, 2 }, ping[8] = { (char)128 };
+	struct net_user_conf conf = { .ipv6 = true, .prefix6 = 64 };
+	struct net_guard on = { .who = "n0", .conf = &conf, .host_loopback = true };
+	struct net_guard off = { .who = "n0", .conf = &conf }, tight = { .who = "n0", .conf = &conf, .restricted = true };
+	u32 i;
+
+	inet_pton(AF_INET6, "fec0::2", &conf.host6);
+	inet_pton(AF_INET6, "fec0::3", &conf.dns6);
+	for (i = 0; i < ARRAY_SIZE(own); i++) {
+		ck_assert(passes6(&on, own[i], 6, syn, sizeof syn) && passes6(&on, own[i], 17, udp, sizeof udp));
+		ck_assert(!passes6(&off, own[i], 6, syn, sizeof syn) && !passes6(&off, own[i], 17, udp, sizeof udp));
+	}
+	ck_assert(passes6(&off, "2001:db8::1", 6, syn, sizeof syn) && passes6(&off, "::2", 17, udp, sizeof udp));
+	/* No connection begins in a restricted network; what answers one does. */
+	ck_assert(!passes6(&tight, "2001:db8::1", 6, syn, sizeof syn));
+	ck_assert(passes6(&tight, "2001:db8::1", 6, "\0\0\0\0\0\0\0\0\0\0\0\0\x50\x12\0\0\0\0\0", 20));
+	/* libslirp answers for itself, and complains about others. */
+	ck_assert(passes6(&on, "fec0::2", 58, ping, sizeof ping) && passes6(&on, "fec0::3", 58, ping, sizeof ping));
+	ck_assert(passes6(&on, "fe80::2", 58, ping, sizeof ping));
+	ck_assert(!passes6(&on, "2001:db8::1", 58, ping, sizeof ping) && !passes6(&on, "ff02::1", 58, ping, sizeof ping));
+	net_guard_free(&on);
+	net_guard_free(&off);
+	net_guard_free(&tight);
+}
+END_TEST
+
+/* Where guestfwd= leads: as many may begin, until libslirp has given up the first. */
+START_TEST(guard_embryos)
+{
+	struct net_user_conf conf = { .ipv4 = true };
+	struct net_guard g = { .who = "n0", .conf = &conf, .host_loopback = true };
+	struct mini m = { .port = 0 };
+	struct in_addr to = { htonl(0x0a000264) };
+	u8 f[54] = { 0 };
+	u32 i, n = 0;
+	u64 now = 0;
+
+	ck_assert_int_eq(net_guard_forward(&g, to, 1234), 0);
+	p16(f + 36, 1234);
+	f[46] = 0x50;
+	f[47] = SYN;
+	ip_frame(&m, f, 6, ME, 0x0a000264, 20);
+	for (i = 0; i < 1000; i++)
+		n += passes(&g, f, sizeof f);
+	ck_assert_uint_eq(n, 32);
+	/* Others do not mind. */
+	p16(f + 36, 1235);
+	ck_assert(passes(&g, f, sizeof f));
+	p16(f + 36, 1234);
+	for (i = 0; i < 500; i++)
+		net_guard_tick(&g, now += 500000000);
+	ck_assert(!passes(&g, f, sizeof f));
+	for (i = 0; i < 200; i++)
+		net_guard_tick(&g, now += 500000000);
+	ck_assert(passes(&g, f, sizeof f));
+	net_guard_free(&g);
+}
+END_TEST
+
 /* A guest that does not take what comes: the sender waits, nothing is lost for good. */
 START_TEST(guest_without_room)
 {
@@ -645,6 +1048,13 @@ Suite *net_user_suite(void)
 	tcase_add_test(t, hostfwd);
 	tcase_add_test(t, guest_to_command);
 	tcase_add_test(t, restricted);
+	tcase_add_test(t, host_loopback);
+	tcase_add_test(t, hostfwd_alone);
+	tcase_add_test(t, greedy);
+	tcase_add_test(t, crowd);
+	tcase_add_test(t, fragments);
+	tcase_add_test(t, guard6);
+	tcase_add_test(t, guard_embryos);
 	tcase_add_test(t, guest_without_room);
 	tcase_add_test(t, noise);
 	tcase_add_test(t, sentences);

@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/memory.h"
 #include "tests/suites.h"
 
 struct rig {
@@ -427,21 +428,6 @@ START_TEST(quiet)
 }
 END_TEST
 
-/* Resident memory in MiB; 0 where the host does not say. */
-static u32 memory(void)
-{
-	FILE *f = fopen("/proc/self/status", "r");
-	char line[200];
-	u32 kib = 0;
-
-	while (f && fgets(line, sizeof line, f))
-		if (!strncmp(line, "VmRSS:", 6))
-			kib = (u32)strtoul(line + 6, NULL, 10);
-	if (f)
-		fclose(f);
-	return kib / 1024;
-}
-
 /* Whether the other side has closed it. */
 static bool is_closed(int fd)
 {
@@ -470,7 +456,7 @@ START_TEST(stallers)
 	old = join(r);
 	ck_assert(hello(old, &w, &h));
 	ck_assert_uint_eq(picture(old, false, pixels), 64 * 48);
-	before = memory();
+	before = memory_mib();
 	for (i = 0; i < ARRAY_SIZE(fd); i++) {
 		fd[i] = join(r);
 		put(fd[i], talk, i % sizeof talk);
@@ -478,7 +464,7 @@ START_TEST(stallers)
 		run(r, 10);
 		most = MAX(most, vnc_viewers(r->v));
 	}
-	after = memory();
+	after = memory_mib();
 	/* Each picture has 16 MiB. */
 	ck_assert_uint_lt(after - MIN(before, after), 64);
 	ck_assert_uint_le(most, 1 + VNC_STRANGERS + 16);

@@ -294,7 +294,7 @@ static int help(FILE *out)
 {
 	fputs("Networks:\n"
 	      "user     NAT through this program: net=, host=, dns=, dhcpstart=, hostfwd=, guestfwd=, restrict=, "
-	      "tftp=, ...\n"
+	      "host-loopback=, tftp=, ...\n"
 	      "tap      an interface of the host (Linux): ifname=, fd=, script=, downscript=\n"
 	      "socket   another program: listen=, connect=, mcast=, udp= with localaddr=, fd=\n"
 	      "stream   the same over a stream: server=, addr.type=inet|unix|fd, addr.host=, addr.port=, addr.path=, "

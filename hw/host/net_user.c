@@ -18,6 +18,7 @@ static const struct net_prop user_props[] = {
 	{ "dhcpstart", NET_PROP_STR, 0 },  { "dns", NET_PROP_STR, 0 },       { "ipv6", NET_PROP_BOOL, 0 },
 	{ "ipv6-net", NET_PROP_STR, 0 },   { "ipv6-host", NET_PROP_STR, 0 }, { "ipv6-dns", NET_PROP_STR, 0 },
 	{ "restrict", NET_PROP_BOOL, 0 },  { "hostname", NET_PROP_STR, 0 },  { "domainname", NET_PROP_STR, 0 },
+	{ "host-loopback", NET_PROP_BOOL, 0 },
 	{ "dnssearch", NET_PROP_LIST, 0 }, { "tftp", NET_PROP_STR, 0 },      { "tftp-server-name", NET_PROP_STR, 0 },
 	{ "bootfile", NET_PROP_STR, 0 },   { "hostfwd", NET_PROP_LIST, 0 },  { "guestfwd", NET_PROP_LIST, 0 },
 	{ NULL, NET_PROP_STR, 0 },
@@ -54,6 +55,7 @@ struct slot {
 	struct poll_item *it;
 	int fd;
 	u32 events, seen;
+	u64 deaf; /* it listens, and nobody who comes is let in before this host time */
 };
 
 struct timer {
@@ -72,6 +74,8 @@ struct user {
 	bool filled;
 	struct timer *timers;
 	struct net_user_conf conf;
+	struct net_guard guard;
+	struct net_frags frags;
 	char **forwards; /* hostfwd rules, as they are written */
 	u32 nforwards;
 	u8 train[NET_FRAME_MAX];
@@ -130,8 +134,18 @@ static void on_timer_mod(void *timer, int64_t expire, void *opaque)
 		t->due = expire;
 }
 
-static void on_poll_fd(int fd, void *opaque)
+static void on_opened(int fd, void *opaque)
 {
+	struct user *u = opaque;
+
+	net_guard_opened(&u->guard, fd);
+}
+
+static void on_closed(int fd, void *opaque)
+{
+	struct user *u = opaque;
+
+	net_guard_closed(&u->guard, fd);
 }
 
 static void on_notify(void *opaque)
@@ -145,8 +159,8 @@ static const SlirpCb callbacks = {
 	.clock_get_ns = on_clock,
 	.timer_free = on_timer_free,
 	.timer_mod = on_timer_mod,
-	.register_poll_fd = on_poll_fd,
-	.unregister_poll_fd = on_poll_fd,
+	.register_poll_fd = on_opened,
+	.unregister_poll_fd = on_closed,
 	.notify = on_notify,
 	.timer_new_opaque = on_timer_new,
 };
@@ -202,6 +216,10 @@ static int on_add_poll(int fd, int events, void *opaque)
 	u->slots[i] = u->slots[u->used];
 	u->slots[u->used] = s;
 	s->seen = 0;
+	if (s->deaf && s->fd == fd && host_now() < s->deaf)
+		want = 0;
+	else
+		s->deaf = 0;
 	if (!s->it) {
 		s->fd = fd;
 		s->it = poll_add(u->n->ps, fd, want, on_event, s);
@@ -212,12 +230,27 @@ static int on_add_poll(int fd, int events, void *opaque)
 	return (int)u->used++;
 }
 
+#define DEAF_NS 100000000u
+
+/* Who comes to a forwarded port while there are too many waits. */
+static bool is_deaf(struct user *u, struct slot *s)
+{
+	int listens = 0;
+	socklen_t len = sizeof listens;
+
+	if (net_guard_holds(&u->guard, s->fd) || getsockopt(s->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) || !listens ||
+	    !net_guard_full(&u->guard, NET_OPENS_TCP))
+		return false;
+	s->deaf = host_now() + DEAF_NS;
+	return true;
+}
+
 static int on_get_revents(int idx, void *opaque)
 {
-	const struct user *u = opaque;
-	const struct slot *s = idx >= 0 && (u32)idx < u->used ? u->slots[idx] : NULL;
+	struct user *u = opaque;
+	struct slot *s = idx >= 0 && (u32)idx < u->used ? u->slots[idx] : NULL;
 
-	if (!s)
+	if (!s || (s->seen && is_deaf(u, s)))
 		return 0;
 	return (s->seen & POLL_READABLE ? SLIRP_POLL_IN : 0) | (s->seen & POLL_WRITABLE ? SLIRP_POLL_OUT : 0) |
 	       (s->seen & POLL_GONE ? SLIRP_POLL_HUP | SLIRP_POLL_ERR : 0);
@@ -239,6 +272,9 @@ static i64 before_wait(void *opaque)
 	for (i = u->used; i < u->nslots; i++)
 		if (u->slots[i]->it)
 			drop_slot(u, u->slots[i]);
+	for (i = 0; i < u->used; i++)
+		if (u->slots[i]->deaf)
+			ms = MIN(ms, DEAF_NS / 1000000);
 	for (t = u->timers; t; t = t->next)
 		if (t->due >= 0)
 			ms = MIN(ms, (uint32_t)MIN(MAX(t->due - now, 0), (i64)UINT32_MAX - 1));
@@ -263,8 +299,10 @@ static void after_wait(void *opaque)
 	struct user *u = opaque;
 
 	net_enter(u->n);
-	if (u->filled)
+	if (u->filled) {
 		slirp_pollfds_poll(u->slirp, 0, on_get_revents, u);
+		net_guard_tick(&u->guard, host_now());
+	}
 	u->filled = false;
 	run_timers(u);
 	net_leave(u->n);
@@ -272,10 +310,18 @@ static void after_wait(void *opaque)
 
 /* ---- frames ------------------------------------------------------------------------------------------------------- */
 
+static void on_passed(void *opaque, const u8 *f, u32 len)
+{
+	struct user *u = opaque;
+
+	slirp_input(u->slirp, f, (int)len);
+}
+
 static void user_send(struct netdev *n, const struct net_frame *f)
 {
 	struct user *u = n->own;
 	const u8 *p = f->data;
+	u32 len = f->len;
 
 	/* A train goes in as one long segment: slirp has no wire that it would have to fit. */
 	if (f->gso != NET_GSO_NONE) {
@@ -286,7 +332,10 @@ static void user_send(struct netdev *n, const struct net_frame *f)
 		}
 		p = u->train;
 	}
-	slirp_input(u->slirp, p, (int)f->len);
+	if (net_is_fragment(p, len) && !(p = net_frags_put(&u->frags, p, len, host_now(), &len)))
+		return;
+	if (!net_guard_pass(&u->guard, p, len, on_passed, u))
+		net_lost(n);
 }
 
 /* ---- ports of the host -------------------------------------------------------------------------------------------- */
@@ -383,7 +432,7 @@ static int add_guestfwd(struct user *u, const char *rule, struct error *e)
 				 "choose another, as in "
 				 "tcp:10.0.2.100:1234-cmd:...",
 				 u->n->spec, rule);
-	return 0;
+	return net_guard_forward(&u->guard, addr, port) ? error_set(e, -ENOMEM, "%.200s: the host is out of memory", u->n->spec) : 0;
 }
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
@@ -410,7 +459,12 @@ static int user_open(struct netdev *n, const struct net_args *a, struct error *e
 			e, -ENOTDIR,
 			"%.150s: tftp=%.100s: there is no such directory: name one whose files the guest may read",
 			n->spec, s);
-	cfg.restricted = net_arg_on(a, "restrict", false);
+	u->guard.who = *n->id ? n->id : n->spec;
+	u->guard.conf = &u->conf;
+	u->guard.restricted = net_arg_on(a, "restrict", false);
+	u->guard.host_loopback = net_arg_on(a, "host-loopback", true);
+	cfg.restricted = u->guard.restricted;
+	cfg.disable_host_loopback = !u->guard.host_loopback;
 	cfg.in_enabled = u->conf.ipv4;
 	cfg.vnetwork = u->conf.net;
 	cfg.vnetmask = u->conf.mask;
@@ -469,6 +523,8 @@ static void user_close(struct netdev *n)
 	}
 	while (u->timers)
 		on_timer_free(u->timers, u);
+	net_guard_free(&u->guard);
+	net_frags_free(&u->frags);
 	for (i = 0; i < u->nforwards; i++)
 		free(u->forwards[i]);
 	free(u->forwards);

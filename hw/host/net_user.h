@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The addresses of a network of type user, and its rules of forwarding, from text (hw/host/net_user*.c only).
+ * A network of type user (hw/host/net_user*.c only): its addresses and rules of forwarding, from text, and what its guest may do.
  */
 #ifndef HW_HOST_NET_USER_H
 #define HW_HOST_NET_USER_H
@@ -28,5 +28,69 @@ int net_forward_parse(struct net_forward *w, const char *who, const char *rule, 
 /* "[tcp]:ADDR:PORT-cmd:COMMAND" or "-unix:PATH"; *target begins with cmd: or unix:. */
 int net_guestfwd_parse(const char *spec, const char *rule, const struct net_user_conf *c, struct in_addr *addr,
 		       u32 *port, const char **target, struct error *e);
+
+/* ---- what the guest may do (net_user_guard.c) --------------------------------------------------------------------- */
+
+enum net_opens { NET_OPENS_NOTHING, NET_OPENS_TCP, NET_OPENS_UDP, NET_OPENS_PING, NET_OPENS };
+
+/* A UDP port of the guest's, for each of which libslirp has one socket. */
+struct net_sender {
+	u8 addr[16], port[2];
+};
+
+/* A socket that libslirp has open. */
+struct net_held {
+	enum net_opens kind;
+	struct net_sender from;
+};
+
+struct net_guestfwd {
+	struct in_addr addr;
+	u32 port;
+};
+
+struct opening;
+
+struct net_guard {
+	const char *who; /* for sentences */
+	const struct net_user_conf *conf;
+	bool restricted, host_loopback;
+	struct net_held *held; /* by descriptor */
+	u32 cap, open[NET_OPENS];
+	bool said[NET_OPENS];
+	const struct opening *now; /* what the frame that libslirp looks at would open; NULL: it looks at none */
+	struct net_guestfwd *forwards;
+	u32 nforwards, embryos, embryo_ticks;
+	u64 ticked;
+};
+
+/* Gives a frame of the guest's to pass, or returns false: it must not be, or would open one socket too many. */
+bool net_guard_pass(struct net_guard *g, const u8 *f, u32 len, void (*pass)(void *opaque, const u8 *f, u32 len), void *opaque);
+/* Whether one more of a kind would be too many; the first time a sentence tells. */
+bool net_guard_full(struct net_guard *g, enum net_opens kind);
+/* What libslirp says of its sockets. */
+void net_guard_opened(struct net_guard *g, int fd);
+void net_guard_closed(struct net_guard *g, int fd);
+bool net_guard_holds(const struct net_guard *g, int fd);
+/* The guest reaches a command or a socket there. 0 or -ENOMEM. */
+int net_guard_forward(struct net_guard *g, struct in_addr addr, u32 port);
+/* Called as often as libslirp is asked what it waits for; now: host time. */
+void net_guard_tick(struct net_guard *g, u64 now);
+void net_guard_free(struct net_guard *g);
+
+/* ---- fragments (net_user_frags.c) --------------------------------------------------------------------------------- */
+
+#define NET_PILES 16u /* datagrams that may be incomplete at a time */
+
+struct net_pile;
+struct net_frags {
+	struct net_pile *piles; /* NULL before the first fragment */
+};
+
+/* Whether it is one of IPv4. */
+bool net_is_fragment(const u8 *f, u32 len);
+/* One more, for which that is so; now: host time. The whole frame, valid until the next call, or NULL: more is to come. */
+const u8 *net_frags_put(struct net_frags *s, const u8 *f, u32 len, u64 now, u32 *whole);
+void net_frags_free(struct net_frags *s);
 
 #endif
