@@ -139,6 +139,10 @@ warned 'stopped for ever' 'no monitor is there to say cont' -S
 warned 'a kernel as initrd' 'are -kernel and -initrd swapped?' -initrd "$kernel"
 warned 'a zip as initrd' 'a zip archive' -initrd "$dir/zip"
 warned 'nonsense as initrd' 'of no kind that Linux knows' -initrd "$dir/notext"
+if "$program" -version | grep -q 'libslirp.*yes'; then
+	warned 'a monitor within reach' 'add host-loopback=off to the network, or use unix:PATH' -nic user \
+		-monitor tcp:127.0.0.1:0,server=on,wait=off
+fi
 rm -f "$dir/nolog"
 warned 'a log of nothing' 'nothing is logged without -d' -D "$dir/nolog"
 is 'a log of nothing: no file' "$(ls "$dir/nolog" 2>/dev/null)" ''

@@ -13,9 +13,11 @@
 #include "tests/net_env.h"
 #include "tests/suites.h"
 #include "tests/vif_env.h"
+#include "ui/exposed.h"
 #include "ui/guest.h"
 #include "ui/networks.h"
 #include "ui/options.h"
+#include "ui/vnc.h"
 
 #define MAX_ARGS 24
 
@@ -271,6 +273,72 @@ START_TEST(cards)
 }
 END_TEST
 
+/* The sentence for a command line has these words; NULL: there is none. */
+static void exposed_by(const char *line, const char *w1, const char *w2)
+{
+	struct options o;
+	char text[600] = "", all[300];
+	bool said;
+
+	snprintf(all, sizeof all, "-kernel k -nographic %s", line);
+	good(&o, all);
+	said = exposed_describe(o.guest, text, sizeof text);
+	ck_assert_msg(said == (w1 != NULL), "%s: '%s'", line, text);
+	ck_assert_msg(!said || (strstr(text, w1) && strstr(text, w2)), "%s: '%s'", line, text);
+	options_free(&o);
+}
+
+/* A guest whose network leads to its own monitor. */
+START_TEST(exposed)
+{
+	static const char *const servers[] = { "127.0.0.1:4444", "localhost:4444", "127.1.2.3:4444", "[::1]:4444" };
+	static const char *const safe[] = { "unix:/tmp/m", "unix:/tmp/m,server=on,wait=off", "tcp:127.0.0.1:4444",
+					    "tcp:127.0.0.1:4444,server=off", "tcp:192.0.2.1:4444,server=on", "none" };
+	char line[200], name[100];
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(servers); i++) {
+		snprintf(name, sizeof name, "-monitor tcp:%s through its network n0", servers[i]);
+		snprintf(line, sizeof line, "-nic user,id=n0 -monitor tcp:%s,server=on,wait=off", servers[i]);
+		exposed_by(line, name, "add host-loopback=off to the network, or use unix:PATH");
+		snprintf(line, sizeof line, "-nic user,host-loopback=off -monitor tcp:%s,server=on,wait=off", servers[i]);
+		exposed_by(line, NULL, NULL);
+		snprintf(line, sizeof line, "-nic user,restrict=on -monitor tcp:%s,server=on,wait=off", servers[i]);
+		exposed_by(line, NULL, NULL);
+		snprintf(line, sizeof line, "-nic hubport,hubid=0 -monitor tcp:%s,server=on,wait=off", servers[i]);
+		exposed_by(line, NULL, NULL);
+	}
+	for (i = 0; i < ARRAY_SIZE(safe); i++) {
+		snprintf(line, sizeof line, "-nic user -monitor %s", safe[i]);
+		exposed_by(line, NULL, NULL);
+	}
+	/* Every address of the host has the others, too, which host-loopback= says nothing of. */
+	exposed_by("-nic user -monitor tcp::4444,server", "-monitor tcp::4444 ", "use unix:PATH, or 127.0.0.1 and");
+	exposed_by("-nic user -monitor tcp:0.0.0.0:4444,server=on", "tcp:0.0.0.0:4444 ", "use unix:PATH, or 127.0.0.1 and");
+	exposed_by("-netdev user,id=a,host-loopback=off -netdev user,id=b -serial tcp:localhost:1234,server=on",
+		   "-serial tcp:localhost:1234 through its network b:", "host-loopback=off");
+	exposed_by("-nic user -chardev socket,id=c,host=127.0.0.1,port=4444,server=on,wait=off -monitor chardev:c",
+		   "-monitor tcp:127.0.0.1:4444", "host-loopback=off");
+	/* All in one sentence. */
+	exposed_by("-nic user -serial tcp:[::]:1234,server=on -monitor tcp:127.0.0.1:4444,server=on",
+		   "-monitor tcp:127.0.0.1:4444 and -serial tcp:[::]:1234 through", "or 127.0.0.1 and");
+}
+END_TEST
+
+/* The same of VNC, where that is built in. */
+START_TEST(exposed_vnc)
+{
+	if (!vnc_available())
+		return;
+	exposed_by("-nic user -vnc :1", "-vnc :1 through", "a password");
+	exposed_by("-nic user -vnc 127.0.0.1:1", "-vnc 127.0.0.1:1 through", "add host-loopback=off");
+	exposed_by("-nic user -vnc 127.0.0.1:1,password=on", NULL, NULL);
+	exposed_by("-nic user -vnc unix:/tmp/v", NULL, NULL);
+	exposed_by("-nic user -vnc none", NULL, NULL);
+	exposed_by("-nic none -vnc :1", NULL, NULL);
+}
+END_TEST
+
 Suite *networks_suite(void)
 {
 	Suite *s = suite_create("networks");
@@ -280,6 +348,8 @@ Suite *networks_suite(void)
 	tcase_add_test(t, sentences);
 	tcase_add_test(t, while_it_runs);
 	tcase_add_test(t, cards);
+	tcase_add_test(t, exposed);
+	tcase_add_test(t, exposed_vnc);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -12,6 +12,7 @@
 #include "hw/host/signals.h"
 #include "ui/daemon.h"
 #include "ui/disks.h"
+#include "ui/exposed.h"
 #include "ui/guest.h"
 #include "ui/monitor.h"
 #include "ui/networks.h"
@@ -222,6 +223,14 @@ static int confine(struct run *r, struct error *e)
 	return rc ? rc : guest_open_window(&r->guest, e);
 }
 
+static void warn_exposed(const struct node *guest)
+{
+	char text[600];
+
+	if (exposed_describe(guest, text, sizeof text))
+		msg_warn("%s", text);
+}
+
 /* Begins a life of the guest. 0, or -errno with a sentence (none after -EINTR). */
 static int start_life(struct run *r, struct error *e)
 {
@@ -429,6 +438,7 @@ static int run_guest(struct run *r)
 	if (!rc) {
 		r->guest.host = &r->host;
 		r->guest.node = r->o.guest;
+		warn_exposed(r->o.guest);
 		rc = open_monitors(r, &e);
 		if (!rc)
 			rc = live(r, &e);
