@@ -49,13 +49,12 @@ const struct net_kind net_user = { .name = "user", .props = user_props, .open = 
 
 #define FORWARDS_MAX 256u
 
-/* A descriptor that slirp wants watched in this round. */
+/* A descriptor that slirp wants watched. */
 struct slot {
-	struct user *u;
 	struct poll_item *it;
-	int fd;
 	u32 events, seen;
-	u64 deaf; /* it listens, and nobody who comes is let in before this host time */
+	u64 round; /* the last one in which it did */
+	u64 deaf;  /* it listens, and nobody who comes is let in before this host time */
 };
 
 struct timer {
@@ -69,9 +68,10 @@ struct user {
 	struct netdev *n;
 	Slirp *slirp;
 	struct poll_hook *hook;
-	struct slot **slots;
-	u32 nslots, cap, used;
-	bool filled;
+	struct slot **slots; /* by descriptor; NULL where there never was one */
+	u32 nslots;
+	u64 round;
+	bool filled, deaf;
 	struct timer *timers;
 	struct net_user_conf conf;
 	struct net_guard guard;
@@ -177,68 +177,62 @@ static void on_event(void *opaque, u32 events)
 static void drop_slot(struct user *u, struct slot *s)
 {
 	poll_remove(u->n->ps, s->it);
-	s->it = NULL;
-	s->fd = -1;
+	*s = (struct slot){ .it = NULL };
 }
 
-static bool more_slots(struct user *u)
+/* Places are addresses that the poll set keeps: each is allocated alone. */
+static struct slot *get_slot(struct user *u, int fd)
 {
-	u32 cap = u->cap ? u->cap * 2 : 8;
-	struct slot **p = realloc(u->slots, cap * sizeof *p);
+	u32 cap = MAX(u->nslots, 64u);
+	struct slot **p;
 
-	if (!p)
-		return false;
-	u->slots = p;
-	u->cap = cap;
-	return true;
+	while (cap <= (u32)fd)
+		cap *= 2;
+	if (cap > u->nslots) {
+		p = realloc(u->slots, cap * sizeof *p);
+		if (!p)
+			return NULL;
+		memset(p + u->nslots, 0, (cap - u->nslots) * sizeof *p);
+		u->slots = p;
+		u->nslots = cap;
+	}
+	if (!u->slots[fd])
+		u->slots[fd] = calloc(1, sizeof *u->slots[fd]);
+	return u->slots[fd];
 }
 
-/* The descriptors are mostly those of the round before, in the same order: then nothing is to be done. */
+/* The descriptors are mostly those of the round before: then nothing is to be done. The index is the descriptor. */
 static int on_add_poll(int fd, int events, void *opaque)
 {
 	struct user *u = opaque;
-	u32 want = (events & SLIRP_POLL_IN ? POLL_READABLE : 0u) | (events & SLIRP_POLL_OUT ? POLL_WRITABLE : 0u), i;
-	struct slot *s;
+	u32 want = (events & SLIRP_POLL_IN ? POLL_READABLE : 0u) | (events & SLIRP_POLL_OUT ? POLL_WRITABLE : 0u);
+	struct slot *s = fd >= 0 ? get_slot(u, fd) : NULL;
 
-	for (i = u->used; i < u->nslots; i++)
-		if (u->slots[i]->fd == fd)
-			break;
-	if (i == u->nslots) {
-		if (u->nslots == u->cap && !more_slots(u))
-			return -1;
-		s = calloc(1, sizeof *s);
-		if (!s)
-			return -1;
-		*s = (struct slot){ .u = u, .fd = -1 };
-		u->slots[u->nslots++] = s;
-	}
-	s = u->slots[i];
-	u->slots[i] = u->slots[u->used];
-	u->slots[u->used] = s;
+	if (!s)
+		return -1;
 	s->seen = 0;
-	if (s->deaf && s->fd == fd && host_now() < s->deaf)
+	s->round = u->round;
+	if (s->deaf && host_now() < s->deaf) {
 		want = 0;
-	else
-		s->deaf = 0;
-	if (!s->it) {
-		s->fd = fd;
-		s->it = poll_add(u->n->ps, fd, want, on_event, s);
-	} else if (s->events != want) {
-		poll_change(u->n->ps, s->it, want, false);
+		u->deaf = true;
 	}
+	if (!s->it)
+		s->it = poll_add(u->n->ps, fd, want, on_event, s);
+	else if (s->events != want)
+		poll_change(u->n->ps, s->it, want, false);
 	s->events = want;
-	return (int)u->used++;
+	return fd;
 }
 
 #define DEAF_NS 100000000u
 
 /* Who comes to a forwarded port while there are too many waits. */
-static bool is_deaf(struct user *u, struct slot *s)
+static bool is_deaf(struct user *u, int fd, struct slot *s)
 {
 	int listens = 0;
 	socklen_t len = sizeof listens;
 
-	if (net_guard_holds(&u->guard, s->fd) || getsockopt(s->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) || !listens ||
+	if (net_guard_holds(&u->guard, fd) || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) || !listens ||
 	    !net_guard_full(&u->guard, NET_OPENS_TCP))
 		return false;
 	s->deaf = host_now() + DEAF_NS;
@@ -248,9 +242,9 @@ static bool is_deaf(struct user *u, struct slot *s)
 static int on_get_revents(int idx, void *opaque)
 {
 	struct user *u = opaque;
-	struct slot *s = idx >= 0 && (u32)idx < u->used ? u->slots[idx] : NULL;
+	struct slot *s = idx >= 0 && (u32)idx < u->nslots ? u->slots[idx] : NULL;
 
-	if (!s || (s->seen && is_deaf(u, s)))
+	if (!s || s->round != u->round || (s->seen && is_deaf(u, idx, s)))
 		return 0;
 	return (s->seen & POLL_READABLE ? SLIRP_POLL_IN : 0) | (s->seen & POLL_WRITABLE ? SLIRP_POLL_OUT : 0) |
 	       (s->seen & POLL_GONE ? SLIRP_POLL_HUP | SLIRP_POLL_ERR : 0);
@@ -264,17 +258,17 @@ static i64 before_wait(void *opaque)
 	const struct timer *t;
 	u32 i;
 
-	u->used = 0;
+	u->round++;
+	u->deaf = false;
 	/* A guest that has no room: its peers wait too, as slirp reads no more from them. */
 	u->filled = !net_blocked(u->n);
 	if (u->filled)
 		slirp_pollfds_fill(u->slirp, &ms, on_add_poll, u);
-	for (i = u->used; i < u->nslots; i++)
-		if (u->slots[i]->it)
+	for (i = 0; i < u->nslots; i++)
+		if (u->slots[i] && u->slots[i]->it && u->slots[i]->round != u->round)
 			drop_slot(u, u->slots[i]);
-	for (i = 0; i < u->used; i++)
-		if (u->slots[i]->deaf)
-			ms = MIN(ms, DEAF_NS / 1000000);
+	if (u->deaf)
+		ms = MIN(ms, DEAF_NS / 1000000);
 	for (t = u->timers; t; t = t->next)
 		if (t->due >= 0)
 			ms = MIN(ms, (uint32_t)MIN(MAX(t->due - now, 0), (i64)UINT32_MAX - 1));
@@ -518,7 +512,8 @@ static void user_close(struct netdev *n)
 	if (u->slirp)
 		slirp_cleanup(u->slirp);
 	for (i = 0; i < u->nslots; i++) {
-		drop_slot(u, u->slots[i]);
+		if (u->slots[i])
+			drop_slot(u, u->slots[i]);
 		free(u->slots[i]);
 	}
 	while (u->timers)
