@@ -836,6 +836,57 @@ START_TEST(fragments)
 }
 END_TEST
 
+/* Small segments behind a gap: few are kept, and when the gap is filled all goes on. */
+START_TEST(early)
+{
+	enum { FLOOD = 20000, MORE = 100000 };
+	struct poll_set *ps = poll_set_new();
+	struct mini *m = mini_new("user", ps);
+	u32 begin, i, before, after, got = 0;
+	u64 end = host_now() + 60000000000u;
+	static u8 all[1000], in[4096];
+	u16 port;
+	int srv = listen_any(&port), fd = -1;
+
+	memset(all, 'x', sizeof all);
+	send_arp(m);
+	LOOP_UNTIL(ps, m->have_peer);
+	m->peer = HOST;
+	m->port = 40005;
+	m->peer_port = port;
+	tcp_out(m, SYN, NULL, 0, 0);
+	LOOP_UNTIL(ps, m->established);
+	LOOP_UNTIL(ps, (fd = fd < 0 ? accept(srv, NULL, NULL) : fd) >= 0);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	begin = m->snd;
+	before = memory_mib();
+	for (i = 0; i < FLOOD; i++) {
+		m->snd = begin + 1 + 2 * i;
+		tcp_out(m, ACK | PSH, all, 1, 0);
+	}
+	after = memory_mib();
+	ck_assert_uint_lt(after - MIN(before, after), 8);
+	ck_assert_uint_gt(netdev_stats(m->n)->out_dropped, FLOOD - 300);
+	/* What is lost is sent again, as guests do, from where the other side is. */
+	for (i = 0; got < MORE && host_now() < end; i++) {
+		ssize_t n;
+
+		if (m->acked - begin < MORE) {
+			m->snd = m->acked;
+			tcp_out(m, ACK | PSH, all, MIN((u32)sizeof all, MORE - (m->acked - begin)), 0);
+		}
+		poll_wait(ps, 1000000);
+		while ((n = read(fd, in, sizeof in)) > 0)
+			got += (u32)n;
+	}
+	ck_assert_uint_eq(got, MORE);
+	close(fd);
+	close(srv);
+	mini_free(m);
+	poll_set_free(ps);
+}
+END_TEST
+
 /* ---- what passes, frame by frame ---------------------------------------------------------------------------------- */
 
 static void count(void *opaque, const u8 *f, u32 len)
@@ -1053,6 +1104,7 @@ Suite *net_user_suite(void)
 	tcase_add_test(t, greedy);
 	tcase_add_test(t, crowd);
 	tcase_add_test(t, fragments);
+	tcase_add_test(t, early);
 	tcase_add_test(t, guard6);
 	tcase_add_test(t, guard_embryos);
 	tcase_add_test(t, guest_without_room);

@@ -88,6 +88,7 @@ static ssize_t on_packet(const void *p, size_t len, void *opaque)
 	struct user *u = opaque;
 	struct net_frame f = { .data = p, .len = (u32)MIN(len, (size_t)UINT32_MAX), .csum_good = true };
 
+	net_guard_saw(&u->guard, p, f.len);
 	net_deliver(u->n, &f);
 	return (ssize_t)len;
 }

@@ -33,15 +33,20 @@ int net_guestfwd_parse(const char *spec, const char *rule, const struct net_user
 
 enum net_opens { NET_OPENS_NOTHING, NET_OPENS_TCP, NET_OPENS_UDP, NET_OPENS_PING, NET_OPENS };
 
-/* A UDP port of the guest's, for each of which libslirp has one socket. */
-struct net_sender {
-	u8 addr[16], port[2];
+/* The ends of a connection; of a UDP port of the guest's, for which libslirp has one socket, the guest's alone. */
+struct net_ends {
+	u8 guest[16], guest_port[2], host[16], host_port[2];
 };
+
+struct net_early;
 
 /* A socket that libslirp has open. */
 struct net_held {
 	enum net_opens kind;
-	struct net_sender from;
+	bool incoming;           /* of the ends only the host's port is known yet */
+	struct net_ends ends;
+	u32 ack;                 /* what libslirp expects next */
+	struct net_early *early; /* segments that came before their turn; NULL: there were none yet */
 };
 
 struct net_guestfwd {
@@ -59,6 +64,7 @@ struct net_guard {
 	u32 cap, open[NET_OPENS];
 	bool said[NET_OPENS];
 	const struct opening *now; /* what the frame that libslirp looks at would open; NULL: it looks at none */
+	u32 last;                  /* where a connection was found last */
 	struct net_guestfwd *forwards;
 	u32 nforwards, embryos, embryo_ticks;
 	u64 ticked;
@@ -68,6 +74,8 @@ struct net_guard {
 bool net_guard_pass(struct net_guard *g, const u8 *f, u32 len, void (*pass)(void *opaque, const u8 *f, u32 len), void *opaque);
 /* Whether one more of a kind would be too many; the first time a sentence tells. */
 bool net_guard_full(struct net_guard *g, enum net_opens kind);
+/* A frame of libslirp's for the guest. */
+void net_guard_saw(struct net_guard *g, const u8 *f, u32 len);
 /* What libslirp says of its sockets. */
 void net_guard_opened(struct net_guard *g, int fd);
 void net_guard_closed(struct net_guard *g, int fd);

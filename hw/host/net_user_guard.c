@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a guest may make libslirp do: how many sockets it opens, and which addresses of the host it reaches. libslirp has no
- * bounds of its own, opens a socket for each new connection, UDP port and ping, and keeps one for up to four minutes.
+ * What a guest may make libslirp do: how many sockets it opens, how much it keeps, and which addresses of the host the guest
+ * reaches. libslirp has no bounds of its own, opens a socket for each new connection, UDP port and ping, and keeps one for up to
+ * four minutes.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -20,6 +21,9 @@
 #define EMBRYOS_MAX 32u  /* connections to guestfwd= that began and have no socket yet */
 #define EMBRYO_TICKS 600 /* of half a second until libslirp has given up the last of them */
 
+#define EARLY_MAX 256u          /* segments of a connection that libslirp may keep until those before them come */
+#define EARLY_BYTES (256u << 10) /* ... and what they have together: twice the window */
+
 enum { FIN = 0x01, SYN = 0x02, RST = 0x04, ACK = 0x10, URG = 0x20 };
 
 static const struct {
@@ -35,7 +39,9 @@ static const struct {
 struct opening {
 	enum net_opens kind;
 	bool forwarded; /* by guestfwd= */
-	struct net_sender from;
+	bool tcp;
+	struct net_ends ends;
+	u32 seq, size; /* of a segment */
 };
 
 /* ---- sockets ------------------------------------------------------------------------------------------------------ */
@@ -92,6 +98,17 @@ static bool room_for(struct net_guard *g, int fd)
 	return true;
 }
 
+/* A connection to a forwarded port: libslirp keeps the peer's port, and translates the address. */
+static void note_peer(struct net_held *h, int fd)
+{
+	struct sockaddr_storage a = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof a;
+
+	h->incoming = true;
+	if (!getpeername(fd, (struct sockaddr *)&a, &len) && a.ss_family == AF_INET)
+		memcpy(h->ends.host_port, &((struct sockaddr_in *)&a)->sin_port, 2);
+}
+
 void net_guard_opened(struct net_guard *g, int fd)
 {
 	struct net_held *h;
@@ -102,8 +119,12 @@ void net_guard_opened(struct net_guard *g, int fd)
 	net_guard_closed(g, fd);
 	h = &g->held[fd];
 	h->kind = g->now ? g->now->kind : NET_OPENS_TCP;
-	if (g->now)
-		h->from = g->now->from;
+	if (g->now) {
+		h->ends = g->now->ends;
+		h->ack = g->now->seq + g->now->size;
+	} else {
+		note_peer(h, fd);
+	}
 	if (h->kind == NET_OPENS_NOTHING) {
 		/* The answer that ends a handshake, where guestfwd= leads. */
 		h->kind = NET_OPENS_TCP;
@@ -118,6 +139,7 @@ void net_guard_closed(struct net_guard *g, int fd)
 	if (!net_guard_holds(g, fd))
 		return;
 	g->open[g->held[fd].kind]--;
+	free(g->held[fd].early);
 	memset(&g->held[fd], 0, sizeof g->held[fd]);
 }
 
@@ -127,14 +149,94 @@ bool net_guard_holds(const struct net_guard *g, int fd)
 }
 
 /* Whether the port of the guest's that sends has a socket already. */
-static bool is_known(const struct net_guard *g, const struct net_sender *from)
+static bool is_known(const struct net_guard *g, const struct net_ends *ends)
 {
 	u32 i;
 
 	for (i = 0; i < g->cap; i++)
-		if (g->held[i].kind == NET_OPENS_UDP && !memcmp(&g->held[i].from, from, sizeof *from))
+		if (g->held[i].kind == NET_OPENS_UDP && !memcmp(&g->held[i].ends, ends, sizeof *ends))
 			return true;
 	return false;
+}
+
+/* ---- segments before their turn ----------------------------------------------------------------------------------- */
+
+/*
+ * libslirp keeps a segment that comes before its turn in a buffer of 1.6 KiB or more, however little it holds, and as many as
+ * have a byte in the window of 128 KiB. A guest that leaves out the first byte had it keep 100 MiB for each connection. Nothing
+ * is ever reordered on the way here, so few come early from a guest that means well.
+ */
+struct net_early {
+	u32 n, bytes;
+	struct {
+		u32 end, size;
+	} seg[EARLY_MAX];
+};
+
+static bool is_after(u32 a, u32 b)
+{
+	return (i32)(a - b) > 0;
+}
+
+static bool is_of(const struct net_held *h, const struct net_ends *ends)
+{
+	if (h->kind != NET_OPENS_TCP || memcmp(h->ends.host_port, ends->host_port, 2))
+		return false;
+	return h->incoming || !memcmp(&h->ends, ends, sizeof *ends);
+}
+
+static struct net_held *connection(struct net_guard *g, const struct net_ends *ends)
+{
+	u32 i;
+
+	if (g->last < g->cap && is_of(&g->held[g->last], ends))
+		return &g->held[g->last];
+	for (i = 0; i < g->cap; i++)
+		if (is_of(&g->held[i], ends)) {
+			g->last = i;
+			return &g->held[i];
+		}
+	return NULL;
+}
+
+/* Forgets what has had its turn. */
+static void settle(struct net_held *h)
+{
+	struct net_early *y = h->early;
+	u32 i, n = 0;
+
+	for (i = 0; y && i < y->n; i++) {
+		if (is_after(y->seg[i].end, h->ack))
+			y->seg[n++] = y->seg[i];
+		else
+			y->bytes -= y->seg[i].size;
+	}
+	if (y)
+		y->n = n;
+}
+
+/* One that is next always may come. */
+static bool may_come(struct net_guard *g, const struct opening *o)
+{
+	struct net_held *h = o->size ? connection(g, &o->ends) : NULL;
+	u32 end = o->seq + o->size, i;
+	struct net_early *y;
+
+	if (!h || !is_after(o->seq, h->ack))
+		return true;
+	if (!h->early)
+		h->early = calloc(1, sizeof *h->early);
+	y = h->early;
+	if (!y || y->n == EARLY_MAX || y->bytes + o->size > EARLY_BYTES)
+		return false;
+	/* One that is repeated is kept once. */
+	for (i = 0; i < y->n; i++)
+		if (y->seg[i].end == end && y->seg[i].size == o->size)
+			return true;
+	y->seg[y->n].end = end;
+	y->seg[y->n++].size = o->size;
+	y->bytes += o->size;
+	return true;
 }
 
 /* ---- frames ------------------------------------------------------------------------------------------------------- */
@@ -142,6 +244,21 @@ static bool is_known(const struct net_guard *g, const struct net_sender *from)
 static bool is_syn(const u8 *tcp, u32 n)
 {
 	return n >= 14 && (tcp[13] & (SYN | FIN | RST | URG | ACK)) == SYN;
+}
+
+static void segment(struct opening *o, const u8 *src, const u8 *dst, u32 addr, const u8 *tcp, u32 n)
+{
+	u32 header = n >= 20 ? (tcp[12] >> 4) * 4u : 0;
+
+	if (header < 20 || header > n)
+		return;
+	o->tcp = true;
+	memcpy(o->ends.guest, src, addr);
+	memcpy(o->ends.host, dst, addr);
+	memcpy(o->ends.guest_port, tcp, 2);
+	memcpy(o->ends.host_port, tcp + 2, 2);
+	o->seq = ldbe32(tcp + 4);
+	o->size = n - header + !!(tcp[13] & SYN) + !!(tcp[13] & FIN);
 }
 
 static bool is_forwarded(const struct net_guard *g, const u8 *addr, const u8 *port)
@@ -157,8 +274,8 @@ static bool is_forwarded(const struct net_guard *g, const u8 *addr, const u8 *po
 static void from_port(struct opening *o, const u8 *addr, u32 len, const u8 *port)
 {
 	o->kind = NET_OPENS_UDP;
-	memcpy(o->from.addr, addr, len);
-	memcpy(o->from.port, port, 2);
+	memcpy(o->ends.guest, addr, len);
+	memcpy(o->ends.guest_port, port, 2);
 }
 
 /* An IPv4 packet. False: it is not to pass. */
@@ -174,8 +291,10 @@ static bool look4(const struct net_guard *g, const u8 *ip, u32 n, struct opening
 	/* libslirp hands these to the host's kernel, for which they are the host. */
 	if (!g->host_loopback && (dst[0] == 127 || !dst[0]))
 		return false;
-	n -= header;
+	n = MIN(n, MAX(ldbe16(ip + 2), header)) - header;
 	host = !memcmp(dst, &g->conf->host, 4);
+	if (ip[9] == IPPROTO_TCP)
+		segment(o, ip + 12, dst, 4, p, n);
 	port = ldbe16(p + 2);
 	if (ip[9] == IPPROTO_TCP && is_syn(p, n)) {
 		o->kind = NET_OPENS_TCP;
@@ -220,8 +339,10 @@ static bool look6(const struct net_guard *g, const u8 *ip, u32 n, struct opening
 		return true;
 	if (!g->host_loopback && is_loopback6(dst))
 		return false;
-	n -= 40;
+	n = MIN(n - 40, ldbe16(ip + 4));
 	host = !memcmp(dst, &g->conf->host6, 16);
+	if (ip[6] == IPPROTO_TCP)
+		segment(o, ip + 8, dst, 16, p, n);
 	port = ldbe16(p + 2);
 	if (ip[6] == IPPROTO_TCP && is_syn(p, n)) {
 		/* A restricted libslirp 4.7 takes four bytes of the guest's address for a destination that guestfwd= names. */
@@ -257,7 +378,8 @@ bool net_guard_pass(struct net_guard *g, const u8 *f, u32 len, void (*pass)(void
 		ok = look4(g, f + NET_ETH_HEADER, len - NET_ETH_HEADER, &o);
 	else if (ok && ldbe16(f + 12) == 0x86dd)
 		ok = look6(g, f + NET_ETH_HEADER, len - NET_ETH_HEADER, &o);
-	if (o.kind != NET_OPENS_NOTHING && !(o.kind == NET_OPENS_UDP && is_known(g, &o.from)))
+	ok = ok && may_come(g, &o);
+	if (o.kind != NET_OPENS_NOTHING && !(o.kind == NET_OPENS_UDP && is_known(g, &o.ends)))
 		ok = ok && !net_guard_full(g, o.kind);
 	ok = ok && !(o.forwarded && is_crowded(g));
 	if (!ok)
@@ -266,6 +388,42 @@ bool net_guard_pass(struct net_guard *g, const u8 *f, u32 len, void (*pass)(void
 	pass(opaque, f, len);
 	g->now = NULL;
 	return true;
+}
+
+void net_guard_saw(struct net_guard *g, const u8 *f, u32 len)
+{
+	const u8 *ip = f + NET_ETH_HEADER, *tcp;
+	struct net_ends e = { .guest = { 0 } };
+	struct net_held *h;
+	u32 addr, at;
+
+	if (len >= NET_ETH_HEADER + 40 && ldbe16(f + 12) == 0x0800 && ip[9] == IPPROTO_TCP) {
+		addr = 4;
+		at = (ip[0] & 15) * 4u;
+		memcpy(e.host, ip + 12, addr);
+		memcpy(e.guest, ip + 16, addr);
+	} else if (len >= NET_ETH_HEADER + 60 && ldbe16(f + 12) == 0x86dd && ip[6] == IPPROTO_TCP) {
+		addr = 16;
+		at = 40;
+		memcpy(e.host, ip + 8, addr);
+		memcpy(e.guest, ip + 24, addr);
+	} else {
+		return;
+	}
+	tcp = ip + at;
+	if (len < NET_ETH_HEADER + at + 20)
+		return;
+	memcpy(e.host_port, tcp, 2);
+	memcpy(e.guest_port, tcp + 2, 2);
+	h = connection(g, &e);
+	if (!h)
+		return;
+	h->ends = e;
+	h->incoming = false;
+	if (tcp[13] & ACK) {
+		h->ack = ldbe32(tcp + 8);
+		settle(h);
+	}
 }
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
@@ -292,6 +450,10 @@ void net_guard_tick(struct net_guard *g, u64 now)
 
 void net_guard_free(struct net_guard *g)
 {
+	u32 i;
+
+	for (i = 0; i < g->cap; i++)
+		free(g->held[i].early);
 	free(g->held);
 	free(g->forwards);
 	memset(g, 0, sizeof *g);
