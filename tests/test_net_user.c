@@ -435,17 +435,12 @@ static int connect_host(u16 port)
 	return fd;
 }
 
-START_TEST(hostfwd)
+/* Somebody of the host's comes to a port that leads to the guest's 22, and both say a word. His descriptor. */
+static int talk_in(struct poll_set *ps, struct mini *m, u16 port)
 {
-	struct poll_set *ps = poll_set_new();
-	u16 port = free_port(), port2, taken;
-	int srv = listen_any(&taken), fd, n = 0;
-	char spec[100], rule[60], text[2000], in[10] = "";
-	struct error e = { "" };
-	struct mini *m;
+	char in[10] = "";
+	int fd, n = 0;
 
-	snprintf(spec, sizeof spec, "user,id=n0,hostfwd=tcp:127.0.0.1:%u-:22", port);
-	m = mini_new(spec, ps);
 	m->listening = true;
 	m->port = 22;
 	send_arp(m);
@@ -458,6 +453,21 @@ START_TEST(hostfwd)
 	tcp_out(m, ACK | PSH, "world", 5, 0);
 	LOOP_UNTIL(ps, (n = n > 0 ? n : (int)read(fd, in, sizeof in)) == 5);
 	ck_assert_str_eq(in, "world");
+	return fd;
+}
+
+START_TEST(hostfwd)
+{
+	struct poll_set *ps = poll_set_new();
+	u16 port = free_port(), port2, taken;
+	int srv = listen_any(&taken), fd;
+	char spec[100], rule[60], text[2000];
+	struct error e = { "" };
+	struct mini *m;
+
+	snprintf(spec, sizeof spec, "user,id=n0,hostfwd=tcp:127.0.0.1:%u-:22", port);
+	m = mini_new(spec, ps);
+	fd = talk_in(ps, m, port);
 	netdev_describe(m->n, text, sizeof text);
 	ck_assert_msg(strstr(text, "n0: type=user,net=10.0.2.0/255.255.255.0") && strstr(text, "-:22") &&
 			      strstr(text, "HOST_FORWARD"),
@@ -606,28 +616,17 @@ END_TEST
 START_TEST(hostfwd_alone)
 {
 	static const char *const words[] = { "restrict=on", "host-loopback=off", "restrict=on,host-loopback=off" };
-	char spec[120], in[10];
+	char spec[120];
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(words); i++) {
 		struct poll_set *ps = poll_set_new();
 		u16 port = free_port();
 		struct mini *m;
-		int fd, n = 0;
 
 		snprintf(spec, sizeof spec, "user,%s,hostfwd=tcp:127.0.0.1:%u-:22", words[i], port);
 		m = mini_new(spec, ps);
-		m->listening = true;
-		m->port = 22;
-		send_arp(m);
-		fd = connect_host(port);
-		ck_assert_int_ge(fd, 0);
-		LOOP_UNTIL(ps, m->established);
-		ck_assert_int_eq((int)write(fd, "hello", 5), 5);
-		LOOP_UNTIL(ps, m->got_len == 5);
-		tcp_out(m, ACK | PSH, "world", 5, 0);
-		LOOP_UNTIL(ps, (n = n > 0 ? n : (int)read(fd, in, sizeof in)) == 5);
-		close(fd);
+		close(talk_in(ps, m, port));
 		mini_free(m);
 		poll_set_free(ps);
 	}

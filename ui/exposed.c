@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "ui/networks_impl.h"
 #include "ui/vnc.h"
 

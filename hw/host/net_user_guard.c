@@ -39,7 +39,6 @@ static const struct {
 struct opening {
 	enum net_opens kind;
 	bool forwarded; /* by guestfwd= */
-	bool tcp;
 	struct net_ends ends;
 	u32 seq, size; /* of a segment */
 };
@@ -252,7 +251,6 @@ static void segment(struct opening *o, const u8 *src, const u8 *dst, u32 addr, c
 
 	if (header < 20 || header > n)
 		return;
-	o->tcp = true;
 	memcpy(o->ends.guest, src, addr);
 	memcpy(o->ends.host, dst, addr);
 	memcpy(o->ends.guest_port, tcp, 2);
@@ -418,9 +416,12 @@ void net_guard_saw(struct net_guard *g, const u8 *f, u32 len)
 	h = connection(g, &e);
 	if (!h)
 		return;
-	h->ends = e;
-	h->incoming = false;
-	if (tcp[13] & ACK) {
+	/* It speaks first, and to the guest alone, where somebody came to a forwarded port. */
+	if (h->incoming && (tcp[13] & (SYN | ACK)) == SYN) {
+		h->ends = e;
+		h->incoming = false;
+	}
+	if (!h->incoming && tcp[13] & ACK) {
 		h->ack = ldbe32(tcp + 8);
 		settle(h);
 	}
