@@ -64,6 +64,9 @@ enum cpu_priv {
 	PRIV_OTHER /* LGDT, LIDT, LLDT, LTR, MONITOR, ...: nobody emulates these */
 };
 
+/* What cpu_ops.priv may return besides -1 and a vector. */
+#define PRIV_AGAIN (-2)
+
 struct cpu_ops {
 	/*
 	 * Delivers an exception, int n included. Returns true when the guest goes on (at c->rip), false to stop the CPU.
@@ -79,7 +82,7 @@ struct cpu_ops {
 	bool (*sysenter)(struct cpu *c);
 	/*
 	 * A privileged instruction at a CPL that may not execute it. Returns -1 when done, else the vector to raise (X86_GP
-	 * gets error code 0). NULL: #GP(0).
+	 * gets error code 0). PRIV_AGAIN, of PRIV_MOV_TO_CR alone: it is to be executed again. NULL: #GP(0).
 	 */
 	int (*priv)(struct cpu *c, enum cpu_priv what, u32 reg, u64 *val);
 	/* CPUID: fills out[EAX, EBX, ECX, EDX]. */

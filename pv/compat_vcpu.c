@@ -101,7 +101,7 @@ static void load_segments(struct vcpu *v, const u8 *g)
 	pv_start_end(v, bad);
 }
 
-static i64 initialise(struct vcpu *v, const u8 *g)
+static i64 initialise(struct vcpu *by, struct vcpu *v, const u8 *g)
 {
 	struct pv_vcpu_state *s = &pv_of(v)->s;
 	u64 frames[16];
@@ -116,9 +116,10 @@ static i64 initialise(struct vcpu *v, const u8 *g)
 	if (!r)
 		r = pv_mm_set_ldt(v, ld32(g + GC_LDT_BASE), ld32(g + GC_LDT_ENTS));
 	if (!r)
-		r = pv_mm_set_kernel_root(v, compat_cr3_to_mfn(ld32(g + GC_CTRLREG + 12)));
+		r = pv_mm_load_roots(by, v, compat_cr3_to_mfn(ld32(g + GC_CTRLREG + 12)), 0);
 	if (r) {
-		pv_mm_vcpu_reset(v);
+		if (r != -XEN_ERESTART)
+			pv_mm_vcpu_reset(by, v);
 		return r;
 	}
 	load_host_state(v, g);
@@ -138,10 +139,12 @@ static i64 initialise(struct vcpu *v, const u8 *g)
 i64 compat_vcpu_initialise(struct hc *h, struct vcpu *v, u64 va)
 {
 	u8 g[GC_SIZE];
+	i64 r;
 
 	if (pv_copy_from(h->v, g, va, sizeof g))
 		return -XEN_EFAULT;
 	if (pv_of(v)->s.flags & PV_INITIALISED)
 		return -XEN_EEXIST;
-	return initialise(v, g);
+	r = initialise(h->v, v, g);
+	return r == -XEN_ERESTART ? hc_continue(h) : r;
 }

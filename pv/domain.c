@@ -65,7 +65,7 @@ static const struct state_field vcpu_fields[] = {
 	STATE_INT(struct pv_vcpu_state, ldt_base),
 	STATE_INT(struct pv_vcpu_state, iobmp),
 	STATE_INT(struct pv_vcpu_state, iobmp_ports),
-	STATE_INT(struct pv_vcpu_state, pad),
+	STATE_INT(struct pv_vcpu_state, old_table),
 	STATE_INT(struct pv_vcpu_state, mcg_status),
 	STATE_INTS(struct pv_vcpu_state, mc_ctl2),
 	STATE_INT(struct pv_vcpu_state, vcpu_info),
@@ -227,7 +227,13 @@ static void destroy(struct domain *d)
 	d->machine = NULL;
 }
 
-static const struct domain_ops pv_domain_ops = { pv_time_enter, pv_time_leave, report, destroy };
+static void enter(struct vcpu *v)
+{
+	pv_dom(v->d)->slot_work = 0;
+	pv_time_enter(v);
+}
+
+static const struct domain_ops pv_domain_ops = { enter, pv_time_leave, report, destroy };
 
 /* The processor as Xen has it when it enters a PV guest, before its registers. */
 static void init_cpu(struct vcpu *v, u64 features, const struct cpu_model *model)

@@ -67,6 +67,7 @@ static int read_cr(struct vcpu *v, u32 reg, u64 *val)
 static int write_cr(struct vcpu *v, u32 reg, u64 val)
 {
 	struct pv_vcpu_state *s = &pv_of(v)->s;
+	int rc;
 
 	switch (reg) {
 	case 0:
@@ -80,7 +81,15 @@ static int write_cr(struct vcpu *v, u32 reg, u64 val)
 		pv_info_set_u64(v, VI_CR2, val);
 		return -1;
 	case 3:
-		if (pv_mm_set_kernel_root(v, pv_dom(v->d)->s.is32 ? compat_cr3_to_mfn(val) : val >> PAGE_SHIFT))
+		pv_work_begin(v);
+		rc = pv_mm_load_roots(v, v, pv_dom(v->d)->s.is32 ? compat_cr3_to_mfn(val) : val >> PAGE_SHIFT, s->user_root);
+		pv_work_end(v);
+		if (rc == -XEN_ERESTART) {
+			/* Events come in at the start of a slot. */
+			cpu_stop(&v->cpu);
+			return PRIV_AGAIN;
+		}
+		if (rc)
 			return X86_GP;
 		pv_root_changed(v);
 		return -1;

@@ -395,6 +395,20 @@ i64 hc_multicall(struct hc *h)
 
 /* ---- from the CPU ------------------------------------------------------------------------------------------------ */
 
+void pv_work_begin(struct vcpu *v)
+{
+	pv_dom(v->d)->work = 0;
+}
+
+void pv_work_end(struct vcpu *v)
+{
+	struct pv_domain *p = pv_dom(v->d);
+
+	p->slot_work += p->work;
+	if (UNLIKELY(p->slot_work >= SLOT_WORK))
+		cpu_stop(&v->cpu);
+}
+
 void pv_hypercall(struct vcpu *v)
 {
 	struct cpu *c = &v->cpu;
@@ -406,11 +420,12 @@ void pv_hypercall(struct vcpu *v)
 	i64 r;
 
 	pv_spin_active(v);
-	pv_dom(v->d)->work = 0;
+	pv_work_begin(v);
 	h.nr = (u32)MIN(nr, (u64)UINT32_MAX);
 	for (i = 0; i < 6; i++)
 		h.args[i] = g32 ? (u32)c->r[order[i]] : c->r[order[i]];
 	r = call(&h);
+	pv_work_end(v);
 	if (h.no_result)
 		return;
 	if (h.again) {

@@ -72,7 +72,7 @@ i64 hc_dispatch_sub(struct hc *h, const struct hc_sub *subs, u32 nsubs, u32 cmd,
 #define HC_BATCH 1024
 i64 hc_continue(struct hc *h);
 /* True when a list should go on in another round: i requests are done, or they were dear ones. */
-#define HC_WORK (1u << 20)
+#define HC_WORK (1u << 14)
 INLINE bool hc_enough(const struct hc *h, u64 i)
 {
 	return i >= HC_BATCH || (i && pv_dom(h->v->d)->work >= HC_WORK);
@@ -85,6 +85,13 @@ INLINE bool hc_enough(const struct hc *h, u64 i)
 
 /* Serves the hypercall in the registers of v. Called by the CPU's syscall op in kernel mode. */
 void pv_hypercall(struct vcpu *v);
+/*
+ * Around whatever a guest asks for that may cost much, hypercalls and others: counts its work from 0, and ends the slot when
+ * that and what came before in this slot is much, for the outside and the other vCPUs wait.
+ */
+#define SLOT_WORK (1u << 17)
+void pv_work_begin(struct vcpu *v);
+void pv_work_end(struct vcpu *v);
 /* The name in the table, or "unknown". */
 const char *pv_hypercall_name(u32 nr);
 

@@ -222,7 +222,8 @@ int pv_mm_init(struct pv_domain *p, u64 nr_pages, u64 max_pages)
 	int rc;
 
 	max_pages = MAX(max_pages, nr_pages);
-	if (p->d->mem.limit < pv_mm_limit(max_pages))
+	/* Numbers of frames have 32 bits in pv_vcpu_state.old_table. */
+	if (p->d->mem.limit < pv_mm_limit(max_pages) || pv_mm_limit(max_pages) > UINT32_MAX)
 		return -XEN_EINVAL;
 	mm = calloc(1, sizeof *mm);
 	if (!mm)

@@ -18,14 +18,23 @@ enum pv_page_flags {
 	PGF_VALIDATED = 2, /* its contents have been checked for its type */
 	PGF_PINNED = 4,    /* counts one reference and one use as its type */
 	PGF_SPECIAL = 8,   /* the host's, lent to the guest for ever: counts one of both */
-	PGF_ALIAS = 16     /* another domain's, granted */
+	PGF_ALIAS = 16,    /* another domain's, granted */
+	/*
+	 * A table of level 2 to 4 that is checked, or let go, in pieces: its first entries are counted. It has one reference
+	 * and one use of its own, which nobody owns: who wants that type goes on with it.
+	 */
+	PGF_PARTIAL = 32,
+	PGF_ENTRY_REF = 64 /* the next entry of a partial table counts a reference to what it names, but no use */
 };
 
 /* What is known of a frame. Guest-visible: it decides what the guest may do next. */
 struct pv_page {
 	u32 refs;  /* whoever names the frame; 0: there is none */
 	u32 types; /* uses as this type */
-	u32 holds; /* of both counts, what services of the host hold */
+	union {
+		u32 holds;   /* of both counts, what services of the host hold */
+		u32 checked; /* of a partial table, which has no holds: entries that are counted, from the first on */
+	};
 	u8 type;   /* enum pv_page_type; PG_NONE when types is 0 */
 	u8 flags;  /* enum pv_page_flags */
 	/*
@@ -103,8 +112,16 @@ u64 pv_m2p_get(const struct pv_domain *p, u64 mfn);
  */
 int pv_mm_set_kernel_root(struct vcpu *v, u64 mfn);
 int pv_mm_set_user_root(struct vcpu *v, u64 mfn);
-/* Gives up both roots, the GDT and the LDT of a vCPU (it is being taken apart). */
-void pv_mm_vcpu_reset(struct vcpu *v);
+/*
+ * Both at once, in pieces, for a call that by makes: -XEN_ERESTART when it is to be made again in another round, in which the
+ * guest may do otherwise. What is refused half-way may be left to later calls of by.
+ */
+int pv_mm_load_roots(struct vcpu *by, struct vcpu *v, u64 kernel, u64 user);
+/*
+ * Gives up both roots, the GDT and the LDT of a vCPU that could not be set up, for a call that by makes. A root that is
+ * long to let go is left to later calls of by; where one is left already the vCPU keeps its own until it gets others.
+ */
+void pv_mm_vcpu_reset(struct vcpu *by, struct vcpu *v);
 
 /* The machine address of the L1 entry for va in the kernel's tables, and the entry. False when a table is missing. */
 bool pv_mm_find_pte(struct vcpu *v, u64 va, u64 *maddr, u64 *pte);

@@ -12,18 +12,27 @@ struct counts {
 	i32 linear;
 };
 
-/* Counts what the entries of one table use, and looks at each. */
+/* Counts what the entries of one table use, and looks at each. Of a partial one: of its first entries. */
 static const char *table_count(const struct pv_mm *mm, const struct pv_page *pg, struct counts *c)
 {
 	u64 base = mm_mfn(mm, pg) << PAGE_SHIFT;
-	u32 i;
+	bool partial = pg->flags & PGF_PARTIAL;
+	u32 i, n = partial ? pg->checked : PTES;
 
-	for (i = 0; i < PTES; i++) {
+	if (pg->flags & PGF_ENTRY_REF) {
+		u64 e = mem_read_u64(mm->mem, base + n * 8);
+		const struct pv_page *to = mm_page(mm, PTE_MFN(e));
+
+		if (!partial || n >= PTES || !(e & PTE_P) || !to || !to->refs)
+			return "a reference of a partial table's entry, but no such entry";
+		c[to - mm->pages].refs++;
+	}
+	for (i = 0; i < n; i++) {
 		u64 e = mem_read_u64(mm->mem, base + i * 8);
 		const struct pv_page *to;
 
 		if (!mm_guest_slot(pg->type, i)) {
-			if (e)
+			if (e && !partial)
 				return "something stands in a slot of the hypervisor's";
 			continue;
 		}
@@ -32,6 +41,8 @@ static const char *table_count(const struct pv_mm *mm, const struct pv_page *pg,
 		to = mm_page(mm, PTE_MFN(e));
 		if (!to || !to->refs)
 			return "an entry names a frame that is not there";
+		if (pg->type != PG_L1 && to != pg && (to->flags & PGF_PARTIAL))
+			return "an entry names a table that is partial";
 		if ((e & mm->force_u) != mm->force_u)
 			return "an entry has no U bit";
 		if (pg->type != PG_L1 && mm_same_level(to->type, pg->type)) {
@@ -87,15 +98,20 @@ static const char *count_all(const struct pv_mm *mm, struct counts *c, u64 *bad)
 
 	for (i = 0; i < mm->n; i++) {
 		const struct pv_page *pg = mm_page(mm, PV_MFN_BASE + i);
+		bool partial;
+		u32 holds;
 
 		*bad = i;
 		if (!pg->refs != !mem_frame(mm->mem, PV_MFN_BASE + i))
 			return pg->refs ? "a frame in use is not there" : "a frame is there, but counts no references";
-		c[i].refs += pg->holds + !!(pg->flags & PGF_ALLOCATED) + !!(pg->flags & PGF_PINNED) +
-			     !!(pg->flags & PGF_SPECIAL);
-		c[i].types += pg->holds + !!(pg->flags & PGF_PINNED) + !!(pg->flags & PGF_SPECIAL);
-		if (!pg->types != (pg->type == PG_NONE) || !pg->types != !(pg->flags & PGF_VALIDATED))
+		partial = pg->flags & PGF_PARTIAL;
+		holds = partial ? 1 : pg->holds;
+		c[i].refs += holds + !!(pg->flags & PGF_ALLOCATED) + !!(pg->flags & PGF_PINNED) + !!(pg->flags & PGF_SPECIAL);
+		c[i].types += holds + !!(pg->flags & PGF_PINNED) + !!(pg->flags & PGF_SPECIAL);
+		if (!pg->types != (pg->type == PG_NONE) || !pg->types != !(pg->flags & (PGF_VALIDATED | PGF_PARTIAL)))
 			return "type, count and validation do not agree";
+		if (partial && (pg->types != 1 || !mm_is_table(pg->type) || pg->type == PG_L1 || (pg->flags & PGF_VALIDATED)))
+			return "a partial table is more than that";
 		what = mm_is_table(pg->type) ? table_count(mm, pg, c) : NULL;
 		if (what)
 			return what;
@@ -107,6 +123,8 @@ static const char *count_all(const struct pv_mm *mm, struct counts *c, u64 *bad)
 			continue;
 		both(mm, c, s->kernel_root);
 		both(mm, c, s->user_root);
+		if (s->old_table)
+			c[s->old_table - PV_MFN_BASE].refs++;
 		for (k = 0; k < ARRAY_SIZE(s->gdt_frames); k++)
 			both(mm, c, s->gdt_frames[k]);
 	}

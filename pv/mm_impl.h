@@ -42,6 +42,7 @@ struct pv_mm {
 /* W is none of these in a table of a higher level: an entry that names a table of its own level must not have it. */
 #define TABLE_FREE_BITS L1_FREE_BITS
 #define PTES 512u
+#define ULL(x) ((unsigned long long)(x)) /* for messages */
 /* A PAE guest's L3 entries have neither NX nor bits for software. */
 #define COMPAT_L3_DISALLOW (TABLE_DISALLOW | 0xfff0000000000000ULL)
 
@@ -137,10 +138,50 @@ INLINE void mm_unref(struct pv_mm *mm, struct pv_page *pg)
 		mm_page_free(mm, pg);
 }
 
-/* A reference and a use as type, or neither. 0 or -XEN_E*. */
+/* One use less. */
+INLINE void mm_type_drop(struct pv_page *pg)
+{
+	if (!--pg->types) {
+		pg->type = PG_NONE;
+		pg->flags &= (u8)~PGF_VALIDATED;
+	}
+}
+
+/* A reference and a use as type, or neither. 0 or -XEN_E*. For as long as it takes. */
 int mm_get_type(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type);
 void mm_put_type(struct pv_mm *mm, struct pv_page *pg);
 
+/* ---- in pieces --------------------------------------------------------------------------------------------------- */
+
+/*
+ * One piece of what may take long: a guest decides how many tables a tree has. It stops where pv_domain.work comes to the
+ * limit, but never before it has gone a step further.
+ */
+struct mm_slice {
+	u64 limit;
+	struct pv_page *left; /* out: a partial table to be let go yet, with a reference; NULL: none */
+	u32 depth;            /* of tables being let go */
+};
+#define MM_SLICE ((struct mm_slice){ .limit = HC_WORK })
+#define MM_WHOLE ((struct mm_slice){ .limit = UINT64_MAX })
+
+/* As mm_get_type(), or -XEN_ERESTART: the same is to be asked again. What a refusal half-way leaves is let go, or left. */
+int mm_take(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type, struct mm_slice *sl);
+/* As mm_put_type(). It may be left. */
+void mm_drop(struct pv_mm *mm, struct pv_page *pg, struct mm_slice *sl);
+/* Remembers what is left for this vCPU, which must have nothing else; and goes on with that: 0 or -XEN_ERESTART. */
+void mm_keep(struct vcpu *v, struct mm_slice *sl);
+int mm_settle(struct vcpu *v, struct mm_slice *sl);
+/* What the functions of pv/mm.h do. -XEN_ERESTART as above. */
+int mm_update(struct pv_mm *mm, u64 maddr, u64 val, bool preserve_ad, struct mm_slice *sl);
+int mm_pin(struct pv_mm *mm, u64 mfn, enum pv_page_type type, struct mm_slice *sl);
+int mm_unpin(struct pv_mm *mm, u64 mfn, struct mm_slice *sl);
+int mm_set_kernel_root(struct vcpu *v, u64 mfn, struct mm_slice *sl);
+int mm_set_user_root(struct vcpu *v, u64 mfn, struct mm_slice *sl);
+
+/* Counts what a whole L1 table uses, or nothing of it: 0 or -XEN_E*; and the reverse. pv/mm_l1.c. */
+int mm_l1_validate(struct pv_mm *mm, u64 mfn);
+void mm_l1_devalidate(struct pv_mm *mm, u64 mfn);
 /* Writes an L1 entry: checks, counts, then drops what the old one counted. alias: it may name an alias. */
 int mm_mod_l1(struct pv_mm *mm, u64 maddr, u64 val, bool preserve_ad, bool alias);
 

@@ -9,7 +9,7 @@
 
 /* ---- roots ------------------------------------------------------------------------------------------------------ */
 
-static int root_get(struct pv_mm *mm, u64 mfn)
+static int root_get(struct pv_mm *mm, u64 mfn, struct mm_slice *sl)
 {
 	struct pv_page *pg;
 
@@ -20,18 +20,18 @@ static int root_get(struct pv_mm *mm, u64 mfn)
 		mm_refused(mm, "new root 0x%llx: not a frame of the guest's", (unsigned long long)mfn);
 		return -XEN_EINVAL;
 	}
-	return mm_get_type(mm, pg, mm_root_type(mm));
+	return mm_take(mm, pg, mm_root_type(mm), sl);
 }
 
-static void root_put(struct pv_mm *mm, u64 mfn)
+static void root_put(struct pv_mm *mm, u64 mfn, struct mm_slice *sl)
 {
 	struct pv_page *pg = mfn ? mm_owned(mm, mfn) : NULL;
 
 	if (pg)
-		mm_put_type(mm, pg);
+		mm_drop(mm, pg, sl);
 }
 
-static int root_set(struct vcpu *v, u64 *root, u64 mfn)
+static int root_set(struct vcpu *v, u64 *root, u64 mfn, struct mm_slice *sl)
 {
 	struct pv_mm *mm = pv_dom(v->d)->mm;
 	u64 old = *root;
@@ -39,35 +39,66 @@ static int root_set(struct vcpu *v, u64 *root, u64 mfn)
 
 	if (old == mfn)
 		return 0;
-	rc = root_get(mm, mfn);
+	rc = root_get(mm, mfn, sl);
 	if (rc)
 		return rc;
 	*root = mfn;
 	pv_root_changed(v);
-	root_put(mm, old);
+	root_put(mm, old, sl);
 	return 0;
+}
+
+int mm_set_kernel_root(struct vcpu *v, u64 mfn, struct mm_slice *sl)
+{
+	if (!mfn)
+		return -XEN_EINVAL;
+	return root_set(v, &pv_of(v)->s.kernel_root, mfn, sl);
+}
+
+int mm_set_user_root(struct vcpu *v, u64 mfn, struct mm_slice *sl)
+{
+	return root_set(v, &pv_of(v)->s.user_root, mfn, sl);
 }
 
 int pv_mm_set_kernel_root(struct vcpu *v, u64 mfn)
 {
-	if (!mfn)
-		return -XEN_EINVAL;
-	return root_set(v, &pv_of(v)->s.kernel_root, mfn);
+	struct mm_slice sl = MM_WHOLE;
+
+	return mm_set_kernel_root(v, mfn, &sl);
 }
 
 int pv_mm_set_user_root(struct vcpu *v, u64 mfn)
 {
-	return root_set(v, &pv_of(v)->s.user_root, mfn);
+	struct mm_slice sl = MM_WHOLE;
+
+	return mm_set_user_root(v, mfn, &sl);
 }
 
-void pv_mm_vcpu_reset(struct vcpu *v)
+int pv_mm_load_roots(struct vcpu *by, struct vcpu *v, u64 kernel, u64 user)
+{
+	struct mm_slice sl = MM_SLICE;
+	int rc = mm_settle(by, &sl);
+
+	if (!rc)
+		rc = mm_set_kernel_root(v, kernel, &sl);
+	if (!rc && !sl.left)
+		rc = mm_set_user_root(v, user, &sl);
+	mm_keep(by, &sl);
+	return !rc && pv_of(by)->s.old_table ? -XEN_ERESTART : rc;
+}
+
+void pv_mm_vcpu_reset(struct vcpu *by, struct vcpu *v)
 {
 	struct pv_vcpu_state *s = &pv_of(v)->s;
+	struct mm_slice sl = MM_SLICE;
 
 	pv_mm_set_gdt(v, NULL, 0);
 	pv_mm_set_ldt(v, 0, 0);
-	root_set(v, &s->user_root, 0);
-	root_set(v, &s->kernel_root, 0);
+	if (!pv_of(by)->s.old_table)
+		root_set(v, &s->user_root, 0, &sl);
+	if (!pv_of(by)->s.old_table && !sl.left)
+		root_set(v, &s->kernel_root, 0, &sl);
+	mm_keep(by, &sl);
 }
 
 /* ---- entries by address ----------------------------------------------------------------------------------------- */

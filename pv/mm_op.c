@@ -75,21 +75,33 @@ static u32 done_before(struct vcpu *v, u64 va)
 	return ld32(b);
 }
 
-/* Ends a list after i of count requests: reports, and asks to be called again when it was long and went well so far. */
-static i64 list_end(struct hc *h, i64 rc, u32 i, u32 count, u32 done, u64 next)
+/*
+ * Ends a list after i of count requests: reports, and asks to be called again when it was long and went well so far, or when
+ * a request itself stopped half-way. A table that is left must be let go before the call ends: what the call ends with is then
+ * an argument of the next round, as in Xen.
+ */
+static i64 list_end(struct hc *h, i64 rc, u32 i, u32 count, u32 done, u64 next, struct mm_slice *sl)
 {
 	done_add(h->v, h->args[2], done, i);
-	if (rc || i == count)
+	pv_dom(h->v->d)->work += i;
+	mm_keep(h->v, sl);
+	if (rc == -XEN_ERESTART || (!rc && i < count)) {
+		h->args[0] = next;
+		h->args[1] = (count - i) | UPDATE_PREEMPTED;
+		return hc_continue(h);
+	}
+	if (!pv_of(h->v)->s.old_table)
 		return rc;
-	h->args[0] = next;
-	h->args[1] = (count - i) | UPDATE_PREEMPTED;
+	h->args[0] = h->args[2] = 0;
+	h->args[1] = UPDATE_PREEMPTED;
+	h->args[3] = (u32)rc;
 	return hc_continue(h);
 }
 
 /* ---- mmu_update ------------------------------------------------------------------------------------------------- */
 
 /* An update whose frames are said to be devices' (DOMID_IO): a guest has none. */
-static int update_io(struct pv_domain *p, u64 maddr, u64 val, bool preserve_ad)
+static int update_io(struct pv_domain *p, u64 maddr, u64 val, bool preserve_ad, struct mm_slice *sl)
 {
 	const struct pv_page *pg = mm_owned(p->mm, maddr >> PAGE_SHIFT);
 
@@ -97,11 +109,11 @@ static int update_io(struct pv_domain *p, u64 maddr, u64 val, bool preserve_ad)
 		return -XEN_EINVAL;
 	if (pg && pg->type == PG_L1 && (val & PTE_P) && mm_page(p->mm, PTE_MFN(val)))
 		return -XEN_EBUSY;
-	return pv_mm_update(p, maddr, val, preserve_ad);
+	return mm_update(p->mm, maddr, val, preserve_ad, sl);
 }
 
 /* owner and table_owner: 0 or the error for frames and tables of another domain; io: the frames are to be devices'. */
-static int update_one(struct vcpu *v, u64 ptr, u64 val, int owner, int table_owner, bool io)
+static int update_one(struct vcpu *v, u64 ptr, u64 val, int owner, int table_owner, bool io, struct mm_slice *sl)
 {
 	struct pv_domain *p = pv_dom(v->d);
 	u32 cmd = ptr & 7;
@@ -113,8 +125,8 @@ static int update_one(struct vcpu *v, u64 ptr, u64 val, int owner, int table_own
 		if (UNLIKELY(table_owner || (owner && !io)))
 			return table_owner ? table_owner : owner;
 		if (UNLIKELY(io))
-			return update_io(p, ptr - cmd, val, cmd == MMU_PT_UPDATE_PRESERVE_AD);
-		return pv_mm_update(p, ptr - cmd, val, cmd == MMU_PT_UPDATE_PRESERVE_AD);
+			return update_io(p, ptr - cmd, val, cmd == MMU_PT_UPDATE_PRESERVE_AD, sl);
+		return mm_update(p->mm, ptr - cmd, val, cmd == MMU_PT_UPDATE_PRESERVE_AD, sl);
 	case MMU_MACHPHYS_UPDATE:
 		if (table_owner || (owner && !io))
 			return -XEN_EPERM;
@@ -136,9 +148,12 @@ i64 hc_mmu_update(struct hc *h)
 	u64 va = h->args[0];
 	u32 count = (u32)h->args[1], foreign = (u32)h->args[3];
 	u32 done = 0, i;
+	struct mm_slice sl = MM_SLICE;
 	int owner, table_owner = 0;
 	i64 rc = 0;
 
+	if (mm_settle(v, &sl))
+		return hc_continue(h);
 	if (count == UPDATE_PREEMPTED && !va)
 		return (i32)foreign;
 	if (count & UPDATE_PREEMPTED) {
@@ -158,18 +173,18 @@ i64 hc_mmu_update(struct hc *h)
 		done_add(v, h->args[2], done, 0);
 		return owner;
 	}
-	for (i = 0; i < count && !hc_enough(h, i); i++, va += 16) {
+	for (i = 0; i < count && !hc_enough(h, i) && !sl.left; i++, va += 16) {
 		u8 req[16];
 
 		if (UNLIKELY(pv_copy_from(v, req, va, sizeof req)))
 			rc = -XEN_EFAULT;
 		else
 			rc = update_one(v, ld64(req), ld64(req + 8), owner, table_owner,
-					(foreign & 0xffff) == DOMID_IO);
+					(foreign & 0xffff) == DOMID_IO, &sl);
 		if (UNLIKELY(rc))
 			break;
 	}
-	return list_end(h, rc, i, count, done, va);
+	return list_end(h, rc, i, count, done, va, &sl);
 }
 
 /* ---- mmuext_op -------------------------------------------------------------------------------------------------- */
@@ -223,7 +238,7 @@ static int copy_page(struct pv_mm *mm, u64 dst, u64 src)
 	return 0;
 }
 
-static int ext_one(struct vcpu *v, const struct mmuext_op *op)
+static int ext_one(struct vcpu *v, const struct mmuext_op *op, struct mm_slice *sl)
 {
 	struct pv_domain *p = pv_dom(v->d);
 
@@ -235,15 +250,15 @@ static int ext_one(struct vcpu *v, const struct mmuext_op *op)
 	case MMUEXT_PIN_L1_TABLE:
 	case MMUEXT_PIN_L2_TABLE:
 	case MMUEXT_PIN_L3_TABLE:
-		return pv_mm_pin(p, op->arg1, PG_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE));
+		return mm_pin(p->mm, op->arg1, PG_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE), sl);
 	case MMUEXT_UNPIN_TABLE:
-		return pv_mm_unpin(p, op->arg1);
+		return mm_unpin(p->mm, op->arg1, sl);
 	case MMUEXT_NEW_BASEPTR:
-		return pv_mm_set_kernel_root(v, op->arg1);
+		return mm_set_kernel_root(v, op->arg1, sl);
 	case MMUEXT_NEW_USER_BASEPTR:
 		if (p->s.is32)
 			return -XEN_EINVAL; /* U/S is enough there */
-		return pv_mm_set_user_root(v, op->arg1);
+		return mm_set_user_root(v, op->arg1, sl);
 	case MMUEXT_TLB_FLUSH_LOCAL:
 	case MMUEXT_INVLPG_LOCAL:
 	case MMUEXT_TLB_FLUSH_ALL:
@@ -277,8 +292,11 @@ i64 hc_mmuext_op(struct hc *h)
 	u32 size = arg_guest_size(v, &mmuext_layout);
 	u32 count = (u32)h->args[1], foreign = (u32)h->args[3];
 	u32 done = 0, i;
+	struct mm_slice sl = MM_SLICE;
 	i64 rc;
 
+	if (mm_settle(v, &sl))
+		return hc_continue(h);
 	if (count == UPDATE_PREEMPTED && !va)
 		return (i32)foreign;
 	if (count & UPDATE_PREEMPTED) {
@@ -290,18 +308,18 @@ i64 hc_mmuext_op(struct hc *h)
 	rc = owner_check(v, foreign & 0xffff);
 	if (rc)
 		return rc;
-	for (i = 0; i < count && !hc_enough(h, i); i++, va += size) {
+	for (i = 0; i < count && !hc_enough(h, i) && !sl.left; i++, va += size) {
 		struct mmuext_op op = { 0 };
 
 		rc = arg_copy_in(v, &mmuext_layout, &op, va);
 		if (!rc) {
 			h->sub = op.cmd;
-			rc = ext_one(v, &op);
+			rc = ext_one(v, &op, &sl);
 		}
 		if (rc)
 			break;
 	}
-	return list_end(h, rc, i, count, done, va);
+	return list_end(h, rc, i, count, done, va, &sl);
 }
 
 /* ---- update_va_mapping ------------------------------------------------------------------------------------------ */

@@ -2,22 +2,13 @@
 /*
  * Page types: what may stand in a page table, who uses which frame as what, and updates of single entries. Rules and
  * error numbers are those of Xen 4.17 (arch/x86/mm.c); a table is checked whole when its first use begins and
- * let go when its last one ends. Left out: superpages.
+ * let go when its last one ends, in as many pieces as it takes (struct mm_slice). Left out: superpages.
  */
 #include "pv/mm_impl.h"
 
 #define VMASST_PAE_EXTENDED_CR3 3
-#define ULL(x) ((unsigned long long)(x))
-
-/* PV64 knows no U/S: both modes run at CPL 3, so U is forced; a bit for software remembers what the guest wrote. */
-static u64 adjust_l1(const struct pv_mm *mm, u64 e)
-{
-	if (!mm->force_u)
-		return e;
-	if (!(e & PTE_U))
-		e |= PTE_GUEST_KERNEL | PTE_U;
-	return e & PTE_GUEST_KERNEL ? e : e | PTE_G;
-}
+/* How far partial tables are followed that name each other; sound ones make seven levels with their linear tables. */
+#define MM_DEPTH 8u
 
 /*
  * A is set at once in entries of higher tables, as if the processor had walked them speculatively: then the walker has
@@ -29,142 +20,6 @@ static u64 adjust_table(const struct pv_mm *mm, enum pv_page_type type, u64 e)
 	if (mm->is32 && type == PG_L3)
 		e |= PTE_U | PTE_W;
 	return e | mm->force_u | PTE_A;
-}
-
-/* ---- L1 entries ------------------------------------------------------------------------------------------------- */
-
-/* Why a frame that is not the guest's may not be mapped: memory of others, or no memory at all. */
-static int foreign_error(const struct pv_mm *mm, u64 mfn)
-{
-	if (mfn == PTE_MFN(~0ULL))
-		return -XEN_EINVAL;
-	/* The first megabyte is a PC's devices. */
-	return mfn < 0x100 || mfn >= PV_MFN_BASE + mm->n ? -XEN_EPERM : -XEN_EBUSY;
-}
-
-/* Counts what a present entry uses. */
-static int l1e_get(struct pv_mm *mm, u64 e, bool alias)
-{
-	struct pv_page *pg;
-
-	if (UNLIKELY(e & L1_DISALLOW)) {
-		mm_refused(mm, "L1 entry %llx: PSE, PWT and PCD are not allowed", ULL(e));
-		return -XEN_EINVAL;
-	}
-	pg = mm_page(mm, PTE_MFN(e));
-	if (UNLIKELY(!pg || !pg->refs || ((pg->flags & PGF_ALIAS) && !alias))) {
-		mm_refused(mm, "L1 entry %llx: not a frame of the guest's", ULL(e));
-		return foreign_error(mm, PTE_MFN(e));
-	}
-	if (UNLIKELY(!mm_ref(pg)))
-		return -XEN_EBUSY;
-	if (e & PTE_W) {
-		if (pg->type == PG_WRITABLE) {
-			pg->types++;
-		} else if (!pg->types) {
-			pg->type = PG_WRITABLE;
-			pg->types = 1;
-			pg->flags |= PGF_VALIDATED;
-		} else {
-			mm_refused(mm, "L1 entry %llx: writable, but the frame is of type %u", ULL(e), pg->type);
-			mm_unref(mm, pg);
-			return -XEN_EBUSY;
-		}
-	}
-	return 0;
-}
-
-static void type_drop(struct pv_page *pg)
-{
-	if (!--pg->types) {
-		pg->type = PG_NONE;
-		pg->flags &= (u8)~PGF_VALIDATED;
-	}
-}
-
-static void l1e_put(struct pv_mm *mm, u64 e)
-{
-	struct pv_page *pg;
-
-	if (!(e & PTE_P))
-		return;
-	pg = mm_page(mm, PTE_MFN(e));
-	if (e & PTE_W)
-		type_drop(pg);
-	mm_unref(mm, pg);
-}
-
-static int l1_validate(struct pv_mm *mm, u64 mfn)
-{
-	const u8 *p = mem_ro(mm->mem, mfn);
-	u8 *rw = NULL;
-	u32 i;
-	int rc = 0;
-
-	for (i = 0; i < PTES; i++) {
-		u64 e = ld64(p + i * 8);
-		u64 want;
-
-		if (!(e & PTE_P))
-			continue;
-		rc = l1e_get(mm, e, false);
-		if (UNLIKELY(rc))
-			break;
-		want = adjust_l1(mm, e);
-		if (want == e)
-			continue;
-		if (!rw) {
-			/* Nothing below writes guest memory, so the pointer may be kept. */
-			rw = mem_rw(mm->mem, mfn, 0, PAGE_SIZE);
-			if (!rw) {
-				l1e_put(mm, e);
-				rc = -XEN_ENOMEM;
-				break;
-			}
-			p = rw;
-		}
-		st64(rw + i * 8, want);
-	}
-	if (UNLIKELY(rc))
-		while (i--)
-			l1e_put(mm, ld64(p + i * 8));
-	return rc;
-}
-
-static void l1_devalidate(struct pv_mm *mm, u64 mfn)
-{
-	const u8 *p = mem_ro(mm->mem, mfn);
-	u32 i;
-
-	/* Letting go of a page can take that one away, but it never moves this one: the pointer may be kept. */
-	for (i = 0; i < PTES; i++)
-		l1e_put(mm, ld64(p + i * 8));
-}
-
-int mm_mod_l1(struct pv_mm *mm, u64 maddr, u64 val, bool preserve_ad, bool alias)
-{
-	u64 old = mem_read_u64(mm->mem, maddr);
-	u64 kept = preserve_ad ? old & (PTE_A | PTE_D) : 0;
-	int rc;
-
-	if (val & PTE_P) {
-		if (UNLIKELY(val & L1_DISALLOW)) {
-			mm_refused(mm, "L1 entry %llx: PSE, PWT and PCD are not allowed", ULL(val));
-			return -XEN_EINVAL;
-		}
-		val = adjust_l1(mm, val);
-		if (!((old ^ val) & ~L1_FREE_BITS))
-			return mm_store(mm, maddr, val | kept) ? 0 : -XEN_ENOMEM;
-		rc = l1e_get(mm, val, alias);
-		if (UNLIKELY(rc))
-			return rc;
-	}
-	if (UNLIKELY(!mm_store(mm, maddr, val | kept))) {
-		l1e_put(mm, val);
-		return -XEN_ENOMEM;
-	}
-	l1e_put(mm, old);
-	return 0;
 }
 
 /* ---- entries of higher tables ------------------------------------------------------------------------------------ */
@@ -196,8 +51,12 @@ static bool linear_get(struct pv_mm *mm, struct pv_page *at, u64 e, enum pv_page
 	return true;
 }
 
+static int take(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type, struct mm_slice *sl);
+static int drop(struct pv_mm *mm, struct pv_page *pg, struct mm_slice *sl);
+static int partial_drop(struct pv_mm *mm, struct pv_page *pg, struct mm_slice *sl);
+
 /* Counts the use of a table of the level below by a present entry of the table at, which is of this type. */
-static int table_get(struct pv_mm *mm, struct pv_page *at, u64 e, enum pv_page_type type, u64 slot)
+static int table_get(struct pv_mm *mm, struct pv_page *at, u64 e, enum pv_page_type type, u64 slot, struct mm_slice *sl)
 {
 	struct pv_page *pg;
 	int rc;
@@ -211,21 +70,22 @@ static int table_get(struct pv_mm *mm, struct pv_page *at, u64 e, enum pv_page_t
 		mm_refused(mm, "L%u entry %llx: not a frame of the guest's", level(type), ULL(e));
 		return -XEN_EINVAL;
 	}
-	rc = mm_get_type(mm, pg, mm_below(mm, type, slot));
+	rc = take(mm, pg, mm_below(mm, type, slot), sl);
 	return rc == -XEN_EINVAL && linear_get(mm, at, e, type) ? 0 : rc;
 }
 
-static void table_put(struct pv_mm *mm, struct pv_page *at, u64 e)
+/* The reverse. 0, or -XEN_ERESTART: the use is given up, but not the reference yet. */
+static int table_put(struct pv_mm *mm, struct pv_page *at, u64 e, struct mm_slice *sl)
 {
 	struct pv_page *to = e & PTE_P ? mm_page(mm, PTE_MFN(e)) : NULL;
 
 	if (!to || to == at)
-		return;
+		return 0;
 	if (mm_same_level(to->type, at->type)) {
 		to->linear++;
 		at->linear--;
 	}
-	mm_put_type(mm, to);
+	return drop(mm, to, sl);
 }
 
 /* The hypervisor's own slots, and those that do not exist: nothing that a guest left there may be walked. */
@@ -255,58 +115,157 @@ static int top_slot_check(const struct pv_mm *mm, u64 base)
 	return 0;
 }
 
-/* Checks a table of level 2 to 4. Recursion ends at level 1: what is checked for an entry is one level below it. */
-static int table_validate(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type)
+static bool enough(const struct pv_mm *mm, const struct mm_slice *sl)
 {
-	bool pae = mm->is32 && type == PG_L3;
+	return UNLIKELY(mm->pd->work >= sl->limit);
+}
+
+/* An entry could not be counted: when the table it names is partial, that one is this one's to go on with or to let go. */
+static void entry_stopped(struct pv_mm *mm, struct pv_page *pg, u64 e, enum pv_page_type below)
+{
+	struct pv_page *to = mm_owned(mm, PTE_MFN(e));
+
+	if (to && (to->flags & PGF_PARTIAL) && to->type == below && !(pg->flags & PGF_ENTRY_REF) && mm_ref(to))
+		pg->flags |= PGF_ENTRY_REF;
+}
+
+/* Counts the entries of a table of level 2 to 4 from *i on, up to the one where it stops. */
+static int entries_get(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type, u32 *i, struct mm_slice *sl)
+{
+	u64 base = mm_mfn(mm, pg) << PAGE_SHIFT;
+	u32 first = *i;
+
+	for (; *i < PTES; ++*i) {
+		u64 at = base + *i * 8;
+		u64 e = mem_read_u64(mm->mem, at);
+		u64 want = adjust_table(mm, type, e);
+		int rc;
+
+		if (*i > first && enough(mm, sl))
+			return -XEN_ERESTART;
+		if (!(e & PTE_P) || !mm_guest_slot(type, *i))
+			continue;
+		rc = table_get(mm, pg, e, type, *i, sl);
+		if (UNLIKELY(rc)) {
+			entry_stopped(mm, pg, e, mm_below(mm, type, *i));
+			return rc;
+		}
+		if (UNLIKELY(pg->flags & PGF_ENTRY_REF)) {
+			pg->flags &= (u8)~PGF_ENTRY_REF;
+			mm_unref(mm, mm_page(mm, PTE_MFN(e)));
+		}
+		if (want != e && UNLIKELY(!mm_store(mm, at, want))) {
+			++*i;
+			return -XEN_ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/*
+ * Checks a table of level 2 to 4, or goes on with it. Recursion ends at level 1: what is checked for an entry is one level
+ * below it. When that fails or stops, the table stays partial.
+ */
+static int table_validate(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type, struct mm_slice *sl)
+{
+	bool pae = mm->is32 && type == PG_L3, partial = pg->flags & PGF_PARTIAL;
 	u64 mfn = mm_mfn(mm, pg), base = mfn << PAGE_SHIFT;
-	u32 i = 0;
+	u32 i = partial ? pg->checked : 0;
 	int rc = 0;
 
+	pg->flags &= (u8)~PGF_PARTIAL;
+	mm->pd->work += PTES - i;
 	/* Above 4 GiB it cannot be named in an old CR3. */
-	if (pae && mfn >> 20 && !(mm->pd->s.vm_assist & 1u << VMASST_PAE_EXTENDED_CR3))
+	if (pae && !i && mfn >> 20 && !(mm->pd->s.vm_assist & 1u << VMASST_PAE_EXTENDED_CR3))
 		rc = -XEN_ERANGE;
 	else if (pae)
 		rc = hyper_slots_clear(mm, base, COMPAT_TOP_SLOT + 1, PTES - 1);
-	for (; !rc && i < PTES; i++) {
-		u64 e = mem_read_u64(mm->mem, base + i * 8);
-		u64 want = adjust_table(mm, type, e);
-
-		if (!(e & PTE_P) || !mm_guest_slot(type, i))
-			continue;
-		rc = table_get(mm, pg, e, type, i);
-		if (UNLIKELY(rc))
-			break;
-		if (want != e && UNLIKELY(!mm_store(mm, base + i * 8, want))) {
-			table_put(mm, pg, e);
-			rc = -XEN_ENOMEM;
-			break;
-		}
-	}
+	if (!rc)
+		rc = entries_get(mm, pg, type, &i, sl);
 	if (!rc && type == PG_L4)
 		rc = hyper_slots_clear(mm, base, PV_HYPER_L4_FIRST, PV_HYPER_L4_LAST);
 	else if (!rc && type == PG_L2_TOP)
 		rc = hyper_slots_clear(mm, base, COMPAT_HYPER_L2_FIRST, PTES - 1);
 	else if (!rc && pae)
 		rc = top_slot_check(mm, base);
-	if (UNLIKELY(rc))
-		while (i--)
-			if (mm_guest_slot(type, i))
-				table_put(mm, pg, mem_read_u64(mm->mem, base + i * 8));
+	if (UNLIKELY(rc)) {
+		pg->checked = i;
+		pg->refs += !partial; /* mm_ref() leaves room */
+		pg->flags |= PGF_PARTIAL;
+	} else if (UNLIKELY(partial)) {
+		pg->checked = 0;
+		mm_unref(mm, pg);
+	}
 	return rc;
 }
 
-static void table_devalidate(struct pv_mm *mm, struct pv_page *pg)
+/* Lets go of what the counted entries of a table use, from the last one on. 0 or -XEN_ERESTART. */
+static int entries_put(struct pv_mm *mm, struct pv_page *pg, struct mm_slice *sl)
 {
 	u64 base = mm_mfn(mm, pg) << PAGE_SHIFT;
-	u32 i;
+	u32 first = pg->checked;
 
-	for (i = 0; i < PTES; i++)
-		if (mm_guest_slot(pg->type, i))
-			table_put(mm, pg, mem_read_u64(mm->mem, base + i * 8));
+	mm->pd->work += first;
+	if (pg->flags & PGF_ENTRY_REF) {
+		struct pv_page *to = mm_page(mm, PTE_MFN(mem_read_u64(mm->mem, base + first * 8)));
+
+		/* It may have become something else meanwhile, so that a row of such ones can be of any length. */
+		if ((to->flags & PGF_PARTIAL) && sl->depth < MM_DEPTH && partial_drop(mm, to, sl))
+			return -XEN_ERESTART;
+		pg->flags &= (u8)~PGF_ENTRY_REF;
+		mm_unref(mm, to);
+	}
+	while (pg->checked) {
+		u32 i = pg->checked - 1;
+
+		if (i + 1 < first && enough(mm, sl))
+			return -XEN_ERESTART;
+		pg->checked = i;
+		if (mm_guest_slot(pg->type, i) && table_put(mm, pg, mem_read_u64(mm->mem, base + i * 8), sl)) {
+			pg->flags |= PGF_ENTRY_REF;
+			return -XEN_ERESTART;
+		}
+	}
+	return 0;
 }
 
-static int mod_table(struct pv_mm *mm, struct pv_page *pg, u64 maddr, u64 val, bool preserve_ad)
+/* Lets a partial table go, with the use and the reference of its own. 0, or -XEN_ERESTART: it is still partial. */
+static int partial_drop(struct pv_mm *mm, struct pv_page *pg, struct mm_slice *sl)
+{
+	int rc;
+
+	/* Not partial while this goes on, for it may lead here again. */
+	pg->flags &= (u8)~PGF_PARTIAL;
+	sl->depth++;
+	rc = entries_put(mm, pg, sl);
+	sl->depth--;
+	if (rc) {
+		pg->flags |= PGF_PARTIAL;
+		return rc;
+	}
+	mm_type_drop(pg);
+	mm_unref(mm, pg);
+	return 0;
+}
+
+/* The same for a table with a reference of the caller's, which is given up or left. */
+static void let_go(struct pv_mm *mm, struct pv_page *pg, struct mm_slice *sl)
+{
+	if (UNLIKELY((pg->flags & PGF_PARTIAL) && partial_drop(mm, pg, sl)))
+		sl->left = pg;
+	else
+		mm_unref(mm, pg);
+}
+
+/* A use of pg as type was refused: what the refusal left of it half-way is let go. */
+static int refused(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type, int rc, struct mm_slice *sl)
+{
+	if (pg && rc != -XEN_ERESTART && pg->type == type && (pg->flags & PGF_PARTIAL) && mm_ref(pg))
+		let_go(mm, pg, sl);
+	return rc;
+}
+
+static int mod_table(struct pv_mm *mm, struct pv_page *pg, u64 maddr, u64 val, bool preserve_ad, struct mm_slice *sl)
 {
 	enum pv_page_type type = pg->type;
 	u64 old = mem_read_u64(mm->mem, maddr);
@@ -326,16 +285,15 @@ static int mod_table(struct pv_mm *mm, struct pv_page *pg, u64 maddr, u64 val, b
 		val = adjust_table(mm, type, val);
 		if (!((old ^ val) & ~TABLE_FREE_BITS))
 			return mm_store(mm, maddr, val | kept) ? 0 : -XEN_ENOMEM;
-		rc = table_get(mm, pg, val, type, slot);
+		rc = table_get(mm, pg, val, type, slot, sl);
 		if (UNLIKELY(rc))
-			return rc;
+			return refused(mm, mm_owned(mm, PTE_MFN(val)), mm_below(mm, type, slot), rc, sl);
 	}
-	if (UNLIKELY(!mm_store(mm, maddr, val | kept))) {
-		table_put(mm, pg, val);
-		return -XEN_ENOMEM;
-	}
-	table_put(mm, pg, old);
-	return 0;
+	rc = mm_store(mm, maddr, val | kept) ? 0 : -XEN_ENOMEM;
+	old = rc ? val : old; /* what is not used any more */
+	if (UNLIKELY(table_put(mm, pg, old, sl)))
+		sl->left = mm_page(mm, PTE_MFN(old));
+	return rc;
 }
 
 /* A page table or descriptors begin (frame, type) or end, for -d mmu. */
@@ -357,36 +315,35 @@ static bool log_types(const struct pv_mm *mm, u32 type)
 
 /* ---- uses as a type ---------------------------------------------------------------------------------------------- */
 
-int mm_get_type(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type)
+static int take(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type, struct mm_slice *sl)
 {
 	u64 mfn = mm_mfn(mm, pg);
 	int rc = 0;
 
 	if (UNLIKELY(!mm_ref(pg)))
 		return -XEN_EINVAL;
-	if (pg->types) {
-		if (LIKELY(pg->type == type)) {
-			pg->types++;
-			return 0;
-		}
+	if (pg->types && UNLIKELY(pg->type != type)) {
 		/* One level too high may be a linear table: the caller knows. */
 		if (!mm_is_table(type) || !mm_is_table(pg->type) || level(pg->type) != level(type) + 1)
 			mm_refused(mm, "frame 0x%llx is of type %u, not %u", ULL(mfn), pg->type, type);
 		mm_unref(mm, pg);
 		return -XEN_EINVAL;
 	}
+	if (pg->types && LIKELY(!(pg->flags & PGF_PARTIAL))) {
+		pg->types++;
+		return 0;
+	}
 	pg->type = (u8)type;
 	pg->types = 1;
-	if (type != PG_WRITABLE)
+	if (mm_is_table(type) && type != PG_L1) {
+		rc = table_validate(mm, pg, type, sl);
+	} else if (type != PG_WRITABLE) {
 		mm->pd->work += PTES;
-	if (type == PG_L1)
-		rc = l1_validate(mm, mfn);
-	else if (mm_is_table(type))
-		rc = table_validate(mm, pg, type);
-	else if (type == PG_SEG_DESC)
-		rc = mm_validate_segdesc(mm, mfn);
+		rc = type == PG_L1 ? mm_l1_validate(mm, mfn) : mm_validate_segdesc(mm, mfn);
+		if (rc)
+			mm_type_drop(pg);
+	}
 	if (rc) {
-		type_drop(pg);
 		mm_unref(mm, pg);
 		return rc;
 	}
@@ -396,31 +353,96 @@ int mm_get_type(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type)
 	return 0;
 }
 
-void mm_put_type(struct pv_mm *mm, struct pv_page *pg)
+/* Gives up a use and a reference. 0, or -XEN_ERESTART: the use is given up, and the table partial. */
+static int drop(struct pv_mm *mm, struct pv_page *pg, struct mm_slice *sl)
 {
+	int rc;
+
 	if (UNLIKELY(pg->types == 1 && log_types(mm, pg->type)))
 		log_type(mm, mm_mfn(mm, pg), pg->type, false);
 	if (pg->types == 1 && mm_is_table(pg->type)) {
 		pg->flags &= (u8)~PGF_VALIDATED;
+		if (pg->type != PG_L1) {
+			pg->flags |= PGF_PARTIAL;
+			pg->checked = PTES;
+			pg->refs++; /* mm_ref() leaves room */
+			rc = partial_drop(mm, pg, sl);
+			if (!rc)
+				mm_unref(mm, pg);
+			return rc;
+		}
 		mm->pd->work += PTES;
-		if (pg->type == PG_L1)
-			l1_devalidate(mm, mm_mfn(mm, pg));
-		else
-			table_devalidate(mm, pg);
+		mm_l1_devalidate(mm, mm_mfn(mm, pg));
 	}
-	type_drop(pg);
+	mm_type_drop(pg);
 	mm_unref(mm, pg);
+	return 0;
+}
+
+int mm_take(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type, struct mm_slice *sl)
+{
+	int rc = take(mm, pg, type, sl);
+
+	return LIKELY(!rc) ? 0 : refused(mm, pg, type, rc, sl);
+}
+
+void mm_drop(struct pv_mm *mm, struct pv_page *pg, struct mm_slice *sl)
+{
+	if (UNLIKELY(drop(mm, pg, sl)))
+		sl->left = pg;
+}
+
+int mm_get_type(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type)
+{
+	struct mm_slice sl = MM_WHOLE;
+
+	return mm_take(mm, pg, type, &sl);
+}
+
+void mm_put_type(struct pv_mm *mm, struct pv_page *pg)
+{
+	struct mm_slice sl = MM_WHOLE;
+
+	mm_drop(mm, pg, &sl);
+}
+
+void mm_keep(struct vcpu *v, struct mm_slice *sl)
+{
+	if (LIKELY(!sl->left))
+		return;
+	pv_of(v)->s.old_table = (u32)mm_mfn(pv_dom(v->d)->mm, sl->left);
+	sl->left = NULL;
+}
+
+int mm_settle(struct vcpu *v, struct mm_slice *sl)
+{
+	struct pv_vcpu_state *s = &pv_of(v)->s;
+	struct pv_mm *mm = pv_dom(v->d)->mm;
+	struct pv_page *pg;
+
+	if (LIKELY(!s->old_table))
+		return 0;
+	pg = mm_page(mm, s->old_table);
+	s->old_table = 0;
+	let_go(mm, pg, sl);
+	if (!sl->left)
+		return 0;
+	mm_keep(v, sl);
+	return -XEN_ERESTART;
 }
 
 /* ---- what hypercalls are made of --------------------------------------------------------------------------------- */
 
-int pv_mm_update(struct pv_domain *p, u64 maddr, u64 val, bool preserve_ad)
+int mm_update(struct pv_mm *mm, u64 maddr, u64 val, bool preserve_ad, struct mm_slice *sl)
 {
-	struct pv_mm *mm = p->mm;
 	struct pv_page *pg = mm_owned(mm, maddr >> PAGE_SHIFT);
 
 	if (UNLIKELY(!pg)) {
 		mm_refused(mm, "update at %llx: not a frame of the guest's", ULL(maddr));
+		return -XEN_EINVAL;
+	}
+	if (UNLIKELY(pg->flags & PGF_PARTIAL)) {
+		mm_refused(mm, "update at %llx: the frame is not a table yet, or ceases to be one", ULL(maddr));
 		return -XEN_EINVAL;
 	}
 	switch (pg->type) {
@@ -430,7 +452,7 @@ int pv_mm_update(struct pv_domain *p, u64 maddr, u64 val, bool preserve_ad)
 	case PG_L2_TOP:
 	case PG_L3:
 	case PG_L4:
-		return mod_table(mm, pg, maddr, val, preserve_ad);
+		return mod_table(mm, pg, maddr, val, preserve_ad, sl);
 	case PG_NONE:
 	case PG_WRITABLE:
 		return mm_store(mm, maddr, val) ? 0 : -XEN_ENOMEM;
@@ -440,9 +462,15 @@ int pv_mm_update(struct pv_domain *p, u64 maddr, u64 val, bool preserve_ad)
 	}
 }
 
-int pv_mm_pin(struct pv_domain *p, u64 mfn, enum pv_page_type type)
+int pv_mm_update(struct pv_domain *p, u64 maddr, u64 val, bool preserve_ad)
 {
-	struct pv_mm *mm = p->mm;
+	struct mm_slice sl = MM_WHOLE;
+
+	return mm_update(p->mm, maddr, val, preserve_ad, &sl);
+}
+
+int mm_pin(struct pv_mm *mm, u64 mfn, enum pv_page_type type, struct mm_slice *sl)
+{
 	struct pv_page *pg = mm_owned(mm, mfn);
 	int rc;
 
@@ -450,27 +478,41 @@ int pv_mm_pin(struct pv_domain *p, u64 mfn, enum pv_page_type type)
 		mm_refused(mm, "pin of frame 0x%llx, which is not the guest's", ULL(mfn));
 		return -XEN_EINVAL;
 	}
-	rc = mm_get_type(mm, pg, type);
+	rc = mm_take(mm, pg, type, sl);
 	if (rc)
 		return rc;
 	if (pg->flags & PGF_PINNED) {
 		mm_refused(mm, "frame 0x%llx is pinned already", ULL(mfn));
-		mm_put_type(mm, pg);
+		mm_drop(mm, pg, sl);
 		return -XEN_EINVAL;
 	}
 	pg->flags |= PGF_PINNED;
 	return 0;
 }
 
-int pv_mm_unpin(struct pv_domain *p, u64 mfn)
+int pv_mm_pin(struct pv_domain *p, u64 mfn, enum pv_page_type type)
 {
-	struct pv_page *pg = mm_owned(p->mm, mfn);
+	struct mm_slice sl = MM_WHOLE;
+
+	return mm_pin(p->mm, mfn, type, &sl);
+}
+
+int mm_unpin(struct pv_mm *mm, u64 mfn, struct mm_slice *sl)
+{
+	struct pv_page *pg = mm_owned(mm, mfn);
 
 	if (!pg || !(pg->flags & PGF_PINNED)) {
-		mm_refused(p->mm, "unpin of frame 0x%llx, which is not pinned", ULL(mfn));
+		mm_refused(mm, "unpin of frame 0x%llx, which is not pinned", ULL(mfn));
 		return -XEN_EINVAL;
 	}
 	pg->flags &= (u8)~PGF_PINNED;
-	mm_put_type(p->mm, pg);
+	mm_drop(mm, pg, sl);
 	return 0;
+}
+
+int pv_mm_unpin(struct pv_domain *p, u64 mfn)
+{
+	struct mm_slice sl = MM_WHOLE;
+
+	return mm_unpin(p->mm, mfn, &sl);
 }

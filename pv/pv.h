@@ -23,7 +23,8 @@ enum xen_errno {
 	XEN_EPERM = 1, XEN_ENOENT = 2, XEN_ESRCH = 3, XEN_EINTR = 4, XEN_EIO = 5, XEN_ENXIO = 6, XEN_E2BIG = 7, XEN_ENOEXEC = 8,
 	XEN_EBADF = 9, XEN_EAGAIN = 11, XEN_ENOMEM = 12, XEN_EACCES = 13, XEN_EFAULT = 14, XEN_EBUSY = 16, XEN_EEXIST = 17,
 	XEN_EXDEV = 18, XEN_ENODEV = 19, XEN_EINVAL = 22, XEN_ENOSPC = 28, XEN_ERANGE = 34, XEN_EDOM = 33, XEN_ENOSYS = 38,
-	XEN_ENODATA = 61, XEN_ETIME = 62, XEN_EPROTO = 71, XEN_EOPNOTSUPP = 95
+	XEN_ENODATA = 61, XEN_ETIME = 62, XEN_EPROTO = 71, XEN_EOPNOTSUPP = 95,
+	XEN_ERESTART = 85 /* to be called again, in another round: no guest is told so */
 };
 
 #define DOMID_SELF 0x7ff0u
@@ -62,7 +63,8 @@ struct pv_vcpu_state {
 	u32 gdt_entries, ldt_entries;
 	u64 ldt_base;
 	u64 iobmp;        /* address of the I/O bitmap, and how many ports are in it */
-	u32 iobmp_ports, pad;
+	u32 iobmp_ports;
+	u32 old_table;    /* mfn of a partial table that a call of this vCPU has yet to let go: a reference. 0: none */
 	u64 mcg_status, mc_ctl2[PV_MC_BANKS]; /* MSRs of machine checks that a guest may set */
 	u64 vcpu_info;    /* machine address of the registered vcpu_info */
 	u64 runstate_va, time_va; /* registered areas, 0: none */
@@ -133,6 +135,7 @@ struct pv_domain {
 	struct pv_time *time;
 	struct mem m2p; /* frames of the machine-to-physical table, 8 bytes an mfn (4 of a 32-bit guest) */
 	u64 work; /* what the hypercall being served has cost, in table entries looked at; from 0 for each */
+	u64 slot_work; /* what those of this slot have cost */
 };
 
 INLINE struct pv_vcpu *pv_of(struct vcpu *v)

@@ -208,7 +208,7 @@ static void load_segments(struct vcpu *v, const u8 *g)
 	pv_start_end(v, bad);
 }
 
-static i64 initialise(struct vcpu *v, const u8 *g)
+static i64 initialise(struct vcpu *by, struct vcpu *v, const u8 *g)
 {
 	struct pv_domain *p = pv_dom(v->d);
 	struct pv_vcpu_state *s = &pv_of(v)->s;
@@ -224,11 +224,10 @@ static i64 initialise(struct vcpu *v, const u8 *g)
 	if (!r)
 		r = pv_mm_set_ldt(v, ld64(g + GC_LDT_BASE), (u32)ld64(g + GC_LDT_ENTS));
 	if (!r)
-		r = pv_mm_set_kernel_root(v, ld64(g + GC_CTRLREG + 24) >> PAGE_SHIFT);
-	if (!r && user)
-		r = pv_mm_set_user_root(v, user >> PAGE_SHIFT);
+		r = pv_mm_load_roots(by, v, ld64(g + GC_CTRLREG + 24) >> PAGE_SHIFT, user >> PAGE_SHIFT);
 	if (r) {
-		pv_mm_vcpu_reset(v);
+		if (r != -XEN_ERESTART)
+			pv_mm_vcpu_reset(by, v);
 		return r;
 	}
 	load_host_state(v, g);
@@ -256,6 +255,7 @@ static i64 vcpu_initialise(struct hc *h, void *arg)
 {
 	struct vcpu *v = target(h);
 	u8 g[GC_SIZE];
+	i64 r;
 
 	if (!pv_of(v)->s.vcpu_info)
 		return -XEN_EINVAL;
@@ -265,7 +265,8 @@ static i64 vcpu_initialise(struct hc *h, void *arg)
 		return -XEN_EFAULT;
 	if (pv_of(v)->s.flags & PV_INITIALISED)
 		return -XEN_EEXIST;
-	return initialise(v, g);
+	r = initialise(h->v, v, g);
+	return r == -XEN_ERESTART ? hc_continue(h) : r;
 }
 
 static i64 vcpu_up(struct hc *h, void *arg)

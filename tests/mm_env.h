@@ -14,8 +14,10 @@
 #include "tests/quick.h"
 #include "tests/suites.h"
 
+#ifndef FRAMES
 #define FRAMES 64u
-#define MAX_PAGES 80u
+#endif
+#define MAX_PAGES (FRAMES + 16)
 #define MFN(n) (PV_MFN_BASE + (n))
 #define MA(n) (MFN(n) << PAGE_SHIFT)
 #define FREE 8u /* frames from here on are mapped writable and used by nobody */
@@ -27,7 +29,7 @@
 #define OTHER_DOMAIN 9u
 
 /*
- * A guest of 64 frames. Frames 2 to 5 are L4, L3, L2, L1 and map the frames below FREE at the address that equals their
+ * A guest of 64 frames, or FRAMES. Frames 2 to 5 are L4, L3, L2, L1 and map the frames below FREE at the address that equals their
  * machine address, so that arguments at ARGS are found with translation on or off.
  */
 struct env {
@@ -125,9 +127,20 @@ static inline i64 call(struct env *e, i64 (*fn)(struct hc *), u64 a0, u64 a1, u6
 
 	do {
 		h.again = false;
+		e->pv.work = 0;
 		rc = fn(&h);
 	} while (h.again);
 	return rc;
+}
+
+/* Takes a vCPU apart, with whatever is left of that. */
+static inline void take_apart(struct env *e, struct vcpu *v)
+{
+	struct mm_slice sl = MM_WHOLE;
+
+	e->pv.work = 0;
+	pv_mm_vcpu_reset(v, v);
+	ck_assert_int_eq(mm_settle(v, &sl), 0);
 }
 
 #define DONE (ARGS + 0xff8)
@@ -142,6 +155,12 @@ static inline i64 upd(struct env *e, u64 ptr, u64 val)
 	put(e, ARGS, ptr);
 	put(e, ARGS + 8, val);
 	return call(e, hc_mmu_update, ARGS, 1, 0, DOMID_SELF);
+}
+
+static inline u32 rnd(u64 *s)
+{
+	*s = *s * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (u32)(*s >> 33);
 }
 
 static inline i64 ext(struct env *e, u32 cmd, u64 arg1, u64 arg2)

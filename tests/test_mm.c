@@ -320,7 +320,7 @@ START_TEST(linear_tables)
 	COUNTS(2, 5, 7, -3);
 	/* A table that is only named stays one, and goes with the last who names it. */
 	ck_assert_int_eq(pv_mm_unpin(&e->pv, MFN(2)), 0);
-	pv_mm_vcpu_reset(e->v);
+	take_apart(e, e->v);
 	COUNTS(2, 3, 5, -3);
 	ck_assert_uint_eq(page(e, 2)->type, PG_L4);
 	ck_assert_uint_eq(page(e, 5)->type, PG_L1);
@@ -457,7 +457,7 @@ START_TEST(pins)
 	ck_assert_int_eq(pv_mm_set_kernel_root(e->v, MFN(3)), -XEN_EINVAL);
 	ck_assert_int_eq(pv_mm_set_kernel_root(e->v, MFN(FRAMES)), -XEN_EINVAL);
 	ck_assert_uint_eq(page(e, 5)->type, PG_L1);
-	pv_mm_vcpu_reset(e->v);
+	take_apart(e, e->v);
 	for (i = 0; i < FRAMES; i++)
 		ck_assert(pv_mm_unused(&e->pv, MFN(i)));
 	env_free(e);

@@ -340,12 +340,6 @@ END_TEST
 
 /* ---- a random guest --------------------------------------------------------------------------------------------- */
 
-static u32 rnd(u64 *s)
-{
-	*s = *s * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (u32)(*s >> 33);
-}
-
 /* An entry that is often right, and often not. */
 static u64 random_entry(u64 *s)
 {
@@ -446,8 +440,8 @@ START_TEST(random_guest)
 		tables += page(e, i)->type >= PG_L1 && page(e, i)->type <= PG_L4;
 	ck_assert_uint_gt(tables, 3);
 	/* Everything let go: nothing is counted any more. */
-	pv_mm_vcpu_reset(e->d->vcpus[0]);
-	pv_mm_vcpu_reset(e->d->vcpus[1]);
+	take_apart(e, e->d->vcpus[0]);
+	take_apart(e, e->d->vcpus[1]);
 	for (i = 0; i < MAX_PAGES; i++) {
 		while (page(e, i)->holds)
 			pv_mm_put_page_type(&e->pv, MFN(i));

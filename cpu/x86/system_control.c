@@ -133,10 +133,18 @@ static HANDLER(op_mov_to_cr)
 {
 	u64 v = c->mode_key & KEY_CS64 ? c->r[i->src] : (u32)c->r[i->src];
 
-	if (!cpl0(c))
-		ASK(PRIV_MOV_TO_CR, i->aux, v);
-	else if (!set_control(c, i->aux, v))
+	if (!cpl0(c)) {
+		int rc = priv_ask(c, i, PRIV_MOV_TO_CR, i->aux, v);
+
+		if (UNLIKELY(rc == PRIV_AGAIN)) {
+			c->budget += i->n - 1; /* the attempt counts as one */
+			return leave(c, IP(c, i), BX_LOOKUP);
+		}
+		if (rc >= 0)
+			RAISE((u8)rc, 0);
+	} else if (!set_control(c, i->aux, v)) {
 		RAISE(X86_GP, 0);
+	}
 	return leave_after(c, i, BX_LOOKUP);
 }
 
