@@ -65,7 +65,7 @@ static inline void sane(struct env *e)
 	quick_msg(!what, "frame 0x%llx: %s", (unsigned long long)mfn, what ? what : "");
 }
 
-static inline struct env *env_new(void)
+static inline struct env *env_make(bool is32)
 {
 	struct env *e = calloc(1, sizeof *e);
 	u32 i;
@@ -77,6 +77,7 @@ static inline struct env *env_new(void)
 	e->d->id = 7;
 	e->d->machine = &e->pv;
 	e->pv.d = e->d;
+	e->pv.s.is32 = is32;
 	ck_assert_int_eq(pv_mm_init(&e->pv, FRAMES, MAX_PAGES), 0);
 	e->mm = e->pv.mm;
 	for (i = 0; i < 2; i++) {
@@ -92,6 +93,11 @@ static inline struct env *env_new(void)
 	for (i = 0; i < FREE; i++)
 		put(e, PTE_AT(5, i), MA(i) | (i >= 2 && i <= 5 ? PTE_P : RW));
 	return e;
+}
+
+static inline struct env *env_new(void)
+{
+	return env_make(false);
 }
 
 static inline void env_free(struct env *e)

@@ -569,12 +569,42 @@ START_TEST(state_tables)
 }
 END_TEST
 
+/* A slot ends when what was done in it has cost much, whether or not a call was continued. */
+START_TEST(slot_work)
+{
+	struct env *e = ce_new();
+	struct cpu *c = &ce_vcpu(e)->cpu;
+	u32 n;
+
+	c->stop = false;
+	e->pv.slot_work = 0;
+	for (n = 0; !c->stop; n++) {
+		pv_work_begin(ce_vcpu(e));
+		ck_assert_uint_eq(e->pv.work, 0);
+		e->pv.work = SLOT_WORK / 4;
+		pv_work_end(ce_vcpu(e));
+	}
+	ck_assert_uint_eq(n, 4);
+	/* A hypercall counts from 0, too. */
+	c->stop = false;
+	e->pv.slot_work = 0;
+	ce_call(e, 17, 0, 0, 0);
+	ck_assert(!c->stop);
+	ck_assert_uint_lt(e->pv.work, SLOT_WORK / 4);
+	e->pv.slot_work = SLOT_WORK;
+	ce_call(e, 17, 0, 0, 0);
+	ck_assert(c->stop);
+	env_free(e);
+}
+END_TEST
+
 Suite *hypercall_suite(void)
 {
 	Suite *s = suite_create("hypercall");
 	TCase *t = tcase_create("calls");
 
 	tcase_add_test(t, registers);
+	tcase_add_test(t, slot_work);
 	tcase_add_test(t, argument_structs);
 	tcase_add_test(t, copies_are_safe);
 	tcase_add_test(t, multicall_results);
