@@ -82,7 +82,7 @@ struct cpu_ops {
 	bool (*sysenter)(struct cpu *c);
 	/*
 	 * A privileged instruction at a CPL that may not execute it. Returns -1 when done, else the vector to raise (X86_GP
-	 * gets error code 0). PRIV_AGAIN, of PRIV_MOV_TO_CR alone: it is to be executed again. NULL: #GP(0).
+	 * gets error code 0). PRIV_AGAIN, of PRIV_MOV_TO_CR alone: the run ends, and the next one executes it again. NULL: #GP(0).
 	 */
 	int (*priv)(struct cpu *c, enum cpu_priv what, u32 reg, u64 *val);
 	/* CPUID: fills out[EAX, EBX, ECX, EDX]. */

@@ -84,13 +84,8 @@ static int write_cr(struct vcpu *v, u32 reg, u64 val)
 		pv_work_begin(v);
 		rc = pv_mm_load_roots(v, v, pv_dom(v->d)->s.is32 ? compat_cr3_to_mfn(val) : val >> PAGE_SHIFT, s->user_root);
 		pv_work_end(v);
-		if (rc == -XEN_ERESTART) {
-			/* Events come in at the start of a slot. */
-			cpu_stop(&v->cpu);
-			return PRIV_AGAIN;
-		}
 		if (rc)
-			return X86_GP;
+			return rc == -XEN_ERESTART ? PRIV_AGAIN : X86_GP;
 		pv_root_changed(v);
 		return -1;
 	case 4:

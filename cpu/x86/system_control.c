@@ -137,8 +137,8 @@ static HANDLER(op_mov_to_cr)
 		int rc = priv_ask(c, i, PRIV_MOV_TO_CR, i->aux, v);
 
 		if (UNLIKELY(rc == PRIV_AGAIN)) {
-			c->budget += i->n - 1; /* the attempt counts as one */
-			return leave(c, IP(c, i), BX_LOOKUP);
+			c->budget += i->n - 1; /* the attempt counts as one, but takes no single-step trap */
+			return leave(c, IP(c, i), BX_STOP);
 		}
 		if (rc >= 0)
 			RAISE((u8)rc, 0);
