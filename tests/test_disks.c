@@ -51,7 +51,7 @@ static int add(struct desk *k, int i, const char *more, struct error *e)
 	char spec[120];
 
 	snprintf(spec, sizeof spec, "file=%s,format=raw%s", k->path[i], more);
-	return guest_disk_add(&k->g, spec, NULL, 0, e);
+	return guest_disk_add(&k->g, spec, NULL, NULL, 0, e);
 }
 
 static u32 ids(struct desk *k)
@@ -85,7 +85,7 @@ START_TEST(come_and_go)
 	ck_assert_msg(strstr(e.text, "is locked") != NULL, "%s", e.text);
 	ck_assert_int_lt(add(&k, 1, ",id=b,index=0", &e), 0);
 	ck_assert_msg(strstr(e.text, "xvda is") != NULL, "%s", e.text);
-	ck_assert_int_lt(guest_disk_add(&k.g, "file=/none,id=b", NULL, 0, &e), 0);
+	ck_assert_int_lt(guest_disk_add(&k.g, "file=/none,id=b", NULL, NULL, 0, &e), 0);
 	ck_assert_msg(strstr(e.text, "no such image") != NULL, "%s", e.text);
 	ck_assert_int_lt(add(&k, 1, ",id=b,file=/none", &e), 0);
 	ck_assert_msg(strstr(e.text, "file is given twice") != NULL, "%s", e.text);
@@ -113,7 +113,7 @@ START_TEST(removed_and_ejected)
 	hold(&k, 51712);
 	ck_assert_int_eq(guest_disk_remove(&k.g, "a", false, &e), 0);
 	ck_assert_uint_eq(ids(&k), 1);
-	ck_assert_int_eq(guest_disk_change(&k.g, "a", k.path[1], &e), -EBUSY);
+	ck_assert_int_eq(guest_disk_change(&k.g, "a", k.path[1], NULL, &e), -EBUSY);
 	ck_assert_int_eq(guest_disk_eject(&k.g, "a", true, &e), 0);
 	ck_assert_uint_eq(ids(&k), 0);
 	/* The same with a guest that begins anew meanwhile. */
@@ -122,7 +122,7 @@ START_TEST(removed_and_ejected)
 	hold(&k, 51712);
 	hold(&k, 51728);
 	ck_assert_int_eq(guest_disk_remove(&k.g, "a", false, &e), 0);
-	ck_assert_int_eq(guest_disk_change(&k.g, "b", k.path[2], &e), 0);
+	ck_assert_int_eq(guest_disk_change(&k.g, "b", k.path[2], NULL, &e), 0);
 	guest_detach_disks(&k.g);
 	ck_assert_uint_eq(ids(&k), 1);
 	ck_assert_int_eq(guest_attach_disks(&k.g, &e), 0);

@@ -49,14 +49,11 @@ static void disk_free(struct disk *d)
 
 /* ---- images ------------------------------------------------------------------------------------------------------ */
 
-static struct block *open_image(struct guest *g, const struct node *n, const char *file, const char *format, const char *said,
-				struct error *e)
+/* What an image of the drive is opened with. */
+static struct block_options options_of(const struct guest *g, const struct node *n, const char *format)
 {
 	struct block_options o = { .format = format, .readonly = node_has(n, "readonly"), .quit = g->host->kill };
 	const char *snapshot = node_str(n, "snapshot", NULL), *cache = node_str(n, "cache", NULL);
-	struct error why = { "" };
-	struct block *b;
-	int rc;
 
 	o.no_backing = node_has(n, "no-backing");
 	o.folder = node_str(n, "backing-dir", NULL);
@@ -64,19 +61,39 @@ static struct block *open_image(struct guest *g, const struct node *n, const cha
 	o.snapshot = snapshot ? !strcmp(snapshot, "on") : node_has(n->parent, "snapshot");
 	if (cache)
 		block_cache_parse(cache, &o.cache, NULL);
-	/* While the guest runs, everybody waits for a server that does not answer. */
+	/* Who asked for it while the guest runs is to hear soon of a server that does not answer. */
 	o.open_patience = g->d ? 5000 : 0;
-	b = block_open(file, &o, g->host->poll, &rc, &why);
+	return o;
+}
+
+/* opened: by somebody before, who gives it away; or NULL. */
+static struct block *open_image(struct guest *g, const struct node *n, const char *file, const char *format, const char *said,
+				struct block_opening *opened, struct error *e)
+{
+	struct block_options o = options_of(g, n, format);
+	struct error why = { "" };
+	struct block *b;
+	int rc;
+
+	if (opened && !block_open_is(opened, file, &o)) {
+		block_open_drop(opened);
+		opened = NULL;
+	}
+	b = opened ? block_open_end(opened, &rc, &why) : block_open(file, &o, g->host->poll, &rc, &why);
 	if (!b)
 		error_set(e, rc, "%s %s", said, why.text);
 	return b;
 }
 
-static int disk_open(struct guest *g, struct node *n, struct disk **out, struct error *e)
+static int disk_open(struct guest *g, struct node *n, struct block_opening *opened, struct disk **out, struct error *e)
 {
 	const char *file = node_str(n, "file", NULL);
 	struct disk *d = calloc(1, sizeof *d);
 
+	if (!d || !file) {
+		block_open_drop(opened);
+		opened = NULL;
+	}
 	if (!d)
 		return error_set(e, -ENOMEM, "the host is out of memory");
 	d->g = g;
@@ -84,7 +101,7 @@ static int disk_open(struct guest *g, struct node *n, struct disk **out, struct 
 	d->index = (u32)node_u64(n, "index", 0);
 	d->cdrom = !strcmp(node_str(n, "media", ""), "cdrom");
 	if (file) {
-		d->block = open_image(g, n, file, node_str(n, "format", NULL), node_str(n, "said", "-drive"), e);
+		d->block = open_image(g, n, file, node_str(n, "format", NULL), node_str(n, "said", "-drive"), opened, e);
 		if (!d->block) {
 			free(d);
 			return -EINVAL;
@@ -107,7 +124,7 @@ int guest_open_disks(struct guest *g, struct error *e)
 	if (!g->disks)
 		return error_set(e, -ENOMEM, "the host is out of memory");
 	for (n = disks ? disks->first : NULL; n && !rc; n = n->next)
-		rc = disk_open(g, n, &d, e);
+		rc = disk_open(g, n, NULL, &d, e);
 	return rc;
 }
 
@@ -225,18 +242,44 @@ const char *guest_disk_id(struct guest *g, u32 i)
 	return NULL;
 }
 
-int guest_disk_add(struct guest *g, const char *drive_spec, char *id_out, size_t n, struct error *e)
+static int make_node(struct guest *g, const char *drive_spec, struct node **node, struct error *e)
+{
+	if (g->bare || !g->disks)
+		return error_set(e, -ENOTSUP, "this machine has no disks");
+	return disks_option_drive(g->node, drive_spec, "drive", node, e);
+}
+
+static int begin(struct guest *g, const struct node *n, const char *file, const char *format, struct block_opening **out, struct error *e)
+{
+	struct block_options o = options_of(g, n, format);
+
+	*out = file ? block_open_begin(file, &o, g->host->poll, e) : NULL;
+	return file && !*out ? -ENOMEM : 0;
+}
+
+int guest_disk_add_begin(struct guest *g, const char *drive_spec, struct block_opening **out, struct error *e)
+{
+	struct node *node;
+	int rc = make_node(g, drive_spec, &node, e);
+
+	if (rc)
+		return rc;
+	rc = begin(g, node, node_str(node, "file", NULL), node_str(node, "format", NULL), out, e);
+	node_free(node);
+	return rc;
+}
+
+int guest_disk_add(struct guest *g, const char *drive_spec, struct block_opening *opened, char *id_out, size_t n, struct error *e)
 {
 	struct node *node;
 	struct disk *d;
-	int rc;
+	int rc = make_node(g, drive_spec, &node, e);
 
-	if (g->bare || !g->disks)
-		return error_set(e, -ENOTSUP, "this machine has no disks");
-	rc = disks_option_drive(g->node, drive_spec, "drive", &node, e);
-	if (rc)
+	if (rc) {
+		block_open_drop(opened);
 		return rc;
-	rc = disk_open(g, node, &d, e);
+	}
+	rc = disk_open(g, node, opened, &d, e);
 	if (rc) {
 		node_free(node);
 		return rc;
@@ -310,16 +353,36 @@ static void take_out(struct disk *d, bool force)
 		domain_arm(d->g->d, &d->plug, domain_now(d->g->d) + PLUG_DELAY);
 }
 
-int guest_disk_change(struct guest *g, const char *id, const char *file, struct error *e)
+/* The drive into which another image may be put. */
+static int find_changeable(struct guest *g, const char *id, struct disk **d, struct error *e)
 {
-	struct disk *d = find(g, id, e);
-	struct block *b;
-
-	if (!d)
+	*d = find(g, id, e);
+	if (!*d)
 		return -ENOENT;
-	if (d->fate != STAYS)
+	if ((*d)->fate != STAYS)
 		return error_set(e, -EBUSY, "%s is waiting for the guest to let go of it: try again, or eject it with force", id);
-	b = open_image(g, d->node, file, NULL, "change", e);
+	return 0;
+}
+
+int guest_disk_change_begin(struct guest *g, const char *id, const char *file, struct block_opening **out, struct error *e)
+{
+	struct disk *d;
+	int rc = find_changeable(g, id, &d, e);
+
+	return rc ? rc : begin(g, d->node, file, NULL, out, e);
+}
+
+int guest_disk_change(struct guest *g, const char *id, const char *file, struct block_opening *opened, struct error *e)
+{
+	struct disk *d;
+	struct block *b;
+	int rc = find_changeable(g, id, &d, e);
+
+	if (rc) {
+		block_open_drop(opened);
+		return rc;
+	}
+	b = open_image(g, d->node, file, NULL, "change", opened, e);
 	if (!b)
 		return -EINVAL;
 	if (node_set_str(d->node, "file", file)) {

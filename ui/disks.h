@@ -14,6 +14,7 @@
 #include "base/node.h"
 #include "base/types.h"
 
+struct block_opening; /* hw/host/block.h */
 struct guest;
 struct guest_disks;
 
@@ -55,10 +56,17 @@ void guest_close_disks(struct guest *g);
 /* ---- while it runs (a monitor); each at an instant between two slots, where the door is ----------------------------- */
 
 /*
- * Adds a drive, spec as -drive has it, and plugs it in if it has a file and the guest runs. The id it got goes to id_out
- * (n bytes, cut; NULL is allowed). 0, or -errno with a sentence.
+ * Begin to open what guest_disk_add() or guest_disk_change() will want, while the guest goes on: *out, or NULL where there is
+ * nothing to open. 0, or -errno with a sentence. Nothing of it is known to the guest or its nodes.
  */
-int guest_disk_add(struct guest *g, const char *drive_spec, char *id_out, size_t n, struct error *e);
+int guest_disk_add_begin(struct guest *g, const char *drive_spec, struct block_opening **out, struct error *e);
+int guest_disk_change_begin(struct guest *g, const char *id, const char *file, struct block_opening **out, struct error *e);
+/*
+ * Adds a drive, spec as -drive has it, and plugs it in if it has a file and the guest runs. opened: its image, which is taken
+ * over whatever happens; NULL, or another one: the image is opened here and now. The id it got goes to id_out (n bytes, cut;
+ * NULL is allowed). 0, or -errno with a sentence.
+ */
+int guest_disk_add(struct guest *g, const char *drive_spec, struct block_opening *opened, char *id_out, size_t n, struct error *e);
 /*
  * Takes a drive away. The guest is asked to let go first, and the drive goes when it has: 0 at once; guest_disk_describe()
  * says "being removed" until then. With force it goes now, and the guest's I/O fails. -ENOENT: no such id.
@@ -68,9 +76,9 @@ int guest_disk_remove(struct guest *g, const char *id, bool force, struct error 
 int guest_disk_resize(struct guest *g, const char *id, u64 bytes, struct error *e);
 /*
  * Puts another image (path, format looked up) into a drive; what was in it is taken out by force first, as eject does. media
- * and read-only stay as they were.
+ * and read-only stay as they were. opened: as above.
  */
-int guest_disk_change(struct guest *g, const char *id, const char *file, struct error *e);
+int guest_disk_change(struct guest *g, const char *id, const char *file, struct block_opening *opened, struct error *e);
 /* Takes the image out and keeps the drive; without force only of a cdrom (-EBUSY for a disk). */
 int guest_disk_eject(struct guest *g, const char *id, bool force, struct error *e);
 /* Lines as QEMU's "info block" has them, a drive a paragraph: id, file, format, mode, sizes, counts of requests. */

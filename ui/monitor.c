@@ -14,6 +14,7 @@
 
 #include "base/endian.h"
 #include "base/nearest.h"
+#include "hw/host/block.h"
 #include "ui/monitor_impl.h"
 
 #ifndef PACKAGE_VERSION
@@ -315,6 +316,11 @@ static bool vnc_password(struct mon *m, const struct mon_command *c, const char 
 	return true;
 }
 
+static bool by_door(struct mon *m, const struct mon_command *c)
+{
+	return (c->flags & MON_INPUT) && mon_guest(m)->d && !mon_guest(m)->bare && mon_domain(m)->end == END_RUNNING;
+}
+
 void mon_run(struct mon *m, const char *line)
 {
 	const struct mon_command *c;
@@ -325,9 +331,20 @@ void mon_run(struct mon *m, const char *line)
 	c = command_of(m, line, &rest);
 	if (!c || vnc_password(m, c, rest))
 		return;
-	if ((c->flags & MON_INPUT) && mon_guest(m)->d && !mon_guest(m)->bare && mon_domain(m)->end == END_RUNNING)
+	if (!by_door(m, c))
+		execute(m, c, rest);
+	else if (!mon_open_first(m, c, rest, line))
 		through_door(m, line);
-	else
+}
+
+void mon_run_opened(struct mon *m, const char *line, bool failed)
+{
+	const char *rest;
+	const struct mon_command *c = command_of(m, line, &rest);
+
+	if (c && by_door(m, c) && !failed)
+		through_door(m, line);
+	else if (c)
 		execute(m, c, rest);
 }
 
@@ -420,7 +437,7 @@ static void pump(struct mon *m);
 
 static void finish_job(struct mon *m)
 {
-	while (m->job && mon_job_step(m))
+	while (m->job && m->job->step(m, true))
 		;
 }
 
@@ -431,7 +448,7 @@ static void on_tick(void *opaque, u32 events)
 {
 	struct mon *m = opaque;
 
-	if (m->job && mon_job_step(m))
+	if (m->job && m->job->step(m, false))
 		return;
 	poll_remove(m->all->env.host->poll, m->tick);
 	m->tick = NULL;
@@ -559,8 +576,11 @@ static void mon_free(struct mon *m)
 {
 	if (!m)
 		return;
-	/* What was asked for is done, though nobody hears of it. */
+	/* What was asked for is done, though nobody hears of it; or there is nobody left to do it for. */
+	if (m->job && m->job->drop)
+		m->job->drop(m);
 	finish_job(m);
+	block_open_drop(m->opened);
 	poll_remove(m->all->env.host->poll, m->tick);
 	if (m->owned) {
 		chardev_set_client(m->cd, NULL, NULL);

@@ -29,7 +29,7 @@ static void add_disk(struct mon *m, const char *spec)
 		mon_printf(m, "'%.200s': say what it is: file=%.200s\n", spec, spec);
 		return;
 	}
-	rc = guest_disk_add(mon_guest(m), spec, id, sizeof id, &e);
+	rc = guest_disk_add(mon_guest(m), spec, mon_take_opened(m), id, sizeof id, &e);
 	say(m, rc, &e);
 	if (!rc)
 		mon_printf(m, "disk %s is there\n", id);
@@ -111,7 +111,7 @@ MON_HANDLER(change)
 	if (a->n > 2)
 		mon_printf(m, "usage: change ID FILE, or change vnc password SECRET\n");
 	else
-		say(m, guest_disk_change(mon_guest(m), a->w[0], a->w[1], &e), &e);
+		say(m, guest_disk_change(mon_guest(m), a->w[0], a->w[1], mon_take_opened(m), &e), &e);
 }
 
 static void show(struct mon *m, void (*describe)(struct guest *g, struct buf *out), const char *nothing)

@@ -16,6 +16,18 @@
 #define MON_PENDING 4096u
 #define MON_PROMPT "(paravane) "
 
+struct mon;
+
+/* A command that goes on while the guest runs. */
+struct mon_job {
+	/*
+	 * Does a piece of it, in little time unless alone is set: nothing else goes on until it is done. False: it is done, m->job is
+	 * NULL, and all that there was to say has been said.
+	 */
+	bool (*step)(struct mon *m, bool alone);
+	void (*drop)(struct mon *m); /* gives it up; NULL: it is done to its end */
+};
+
 /* One monitor. */
 struct mon {
 	struct monitors *all;
@@ -33,7 +45,8 @@ struct mon {
 	bool hidden; /* the prompt, for lines of others on its terminal */
 	u32 cpu; /* the vCPU that registers and addresses are of */
 	struct mon_p2m *p2m; /* while a command runs: where the guest's pages are, when it has put them in another order */
-	struct mon_job *job; /* a command that goes on while the guest runs; NULL: none */
+	struct mon_job *job; /* NULL: none */
+	struct block_opening *opened; /* for the command that is at the door */
 	struct poll_item *tick; /* does a piece of it */
 	u32 format, size; /* of x and print, as last given: the letter, bytes */
 };
@@ -119,10 +132,14 @@ bool mon_machine_frame(struct mon *m, u64 pfn, u64 *mfn);
 /* After a command: its frames may be in another order when the next one comes. */
 void mon_forget_p2m(struct mon *m);
 
-/* ---- commands that take long: ui/monitor_save.c ---- */
+/* ---- commands that open a disk: ui/monitor_open.c ---- */
 
-/* Does a piece of m->job. False: it is done, and all that there was to say has been said. */
-bool mon_job_step(struct mon *m);
+/* Whether a job has begun that opens what this line (c's, rest follows its name) needs, and then does mon_run_opened(). */
+bool mon_open_first(struct mon *m, const struct mon_command *c, const char *rest, const char *line);
+/* The image that was opened for this command, or NULL; the caller's from now on. */
+struct block_opening *mon_take_opened(struct mon *m);
+/* Runs a line whose image is m->opened. failed: it could not be opened, so this changes nothing and only says why. */
+void mon_run_opened(struct mon *m, const char *line, bool failed);
 
 /* Handlers, by file. */
 #define MON_HANDLER(name) void mon_##name(struct mon *m, struct mon_args *a)

@@ -18,7 +18,8 @@
 #define PIECE_MAX (64ULL << 30) /* bytes a command may be about */
 #define STEP_NS 2000000u        /* host time of a piece of the work */
 
-struct mon_job {
+struct save {
+	struct mon_job job;
 	struct mem fork; /* what was in memory */
 	u64 addr, left;  /* bytes to do from there on */
 	u64 *mfn;        /* the frames of its pages, in order */
@@ -28,9 +29,14 @@ struct mon_job {
 	u16 sum;
 };
 
+static struct save *save_of(struct mon *m)
+{
+	return container_of(m->job, struct save, job);
+}
+
 static void job_free(struct mon *m)
 {
-	struct mon_job *j = m->job;
+	struct save *j = save_of(m);
 
 	m->job = NULL;
 	mem_free(&j->fork);
@@ -39,7 +45,7 @@ static void job_free(struct mon *m)
 }
 
 /* What is of no use goes away; a device or a pipe stays. */
-static void drop_file(struct mon_job *j)
+static void drop_file(struct save *j)
 {
 	struct stat st;
 	bool plain = !fstat(fileno(j->file), &st) && S_ISREG(st.st_mode);
@@ -52,7 +58,7 @@ static void drop_file(struct mon_job *j)
 
 static void job_done(struct mon *m)
 {
-	struct mon_job *j = m->job;
+	struct save *j = save_of(m);
 	int rc = 0;
 
 	if (!j->file) {
@@ -79,9 +85,9 @@ static u16 add_up(u16 sum, const u8 *p, u32 n)
 	return sum;
 }
 
-bool mon_job_step(struct mon *m)
+static bool step(struct mon *m, bool alone)
 {
-	struct mon_job *j = m->job;
+	struct save *j = save_of(m);
 	u64 end = host_now() + STEP_NS;
 
 	while (j->left) {
@@ -123,7 +129,7 @@ static bool frame_at(struct mon *m, enum mon_space space, u64 addr, u64 *mfn)
 }
 
 /* Where all of it is. False, with a sentence said, when a part is missing. */
-static bool find_frames(struct mon *m, struct mon_job *j, enum mon_space space)
+static bool find_frames(struct mon *m, struct save *j, enum mon_space space)
 {
 	u64 at = j->addr, room = 0, last = j->addr + j->left - 1;
 
@@ -153,7 +159,7 @@ static bool find_frames(struct mon *m, struct mon_job *j, enum mon_space space)
 static void begin(struct mon *m, struct mon_args *a, enum mon_space space, const char *file)
 {
 	struct domain *d = mon_domain(m);
-	struct mon_job *j;
+	struct save *j;
 	u64 addr, size;
 
 	if (!mon_eval(m, a->w[0], &addr) || !mon_eval(m, a->w[1], &size))
@@ -169,7 +175,8 @@ static void begin(struct mon *m, struct mon_args *a, enum mon_space space, const
 		mon_printf(m, "the host is out of memory\n");
 		return;
 	}
-	m->job = j;
+	j->job.step = step;
+	m->job = &j->job;
 	j->addr = addr;
 	j->left = size;
 	cpu_sync(&mon_vcpu(m)->cpu);

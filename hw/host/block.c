@@ -30,41 +30,52 @@ const char *block_cache_name(enum block_cache cache)
 	return cache_names[cache];
 }
 
-struct block *block_open(const char *spec, const struct block_options *o, struct poll_set *ps, int *code,
-			 struct error *e)
+int block_new(const char *spec, const struct block_options *o, struct poll_set *ps, struct block **out, struct error *e)
 {
 	struct block *b = calloc(1, sizeof *b);
 	int rc;
 
 	if (!b || !(b->spec = strdup(spec))) {
 		free(b);
-		rc = error_set(e, -ENOMEM, "%.300s: the host is out of memory", spec);
-		if (code)
-			*code = rc;
-		return NULL;
+		return error_set(e, -ENOMEM, "%.300s: the host is out of memory", spec);
 	}
 	b->options = *o;
-	b->options.format = b->options.folder = NULL; /* the caller's strings are not kept */
 	rc = block_queue_init(b, ps);
-	if (rc)
-		error_set(e, rc, "%.300s: the host is out of memory or of descriptors", spec);
-	if (!rc) {
-		b->options.format = o->format;
-		b->options.folder = o->folder;
-		rc = block_open_nodes(b, spec, e);
-		b->options.format = b->options.folder = NULL;
+	if (rc) {
+		block_close(b);
+		return error_set(e, rc, "%.300s: the host is out of memory or of descriptors", spec);
 	}
-	if (code)
-		*code = rc;
+	*out = b;
+	return 0;
+}
+
+struct block *block_opened(struct block *b, int rc)
+{
+	b->options.format = b->options.folder = NULL; /* the caller's strings are not kept */
 	if (rc) {
 		block_close(b);
 		return NULL;
 	}
 	/* What is only read is not for guessing at: nothing can be written to it. */
-	if (b->guessed && !o->quiet && !o->readonly)
+	if (b->guessed && !b->options.quiet && !b->options.readonly)
 		msg_warn("%.300s: taken to be raw, as nothing in it says otherwise; say format=raw to be sure (until then it cannot "
 			 "be made to look like another format)",
-			 spec);
+			 b->spec);
+	return b;
+}
+
+struct block *block_open(const char *spec, const struct block_options *o, struct poll_set *ps, int *code,
+			 struct error *e)
+{
+	struct block *b = NULL;
+	int rc = block_new(spec, o, ps, &b, e);
+
+	if (!rc) {
+		rc = block_open_nodes(b, e);
+		b = block_opened(b, rc);
+	}
+	if (code)
+		*code = rc;
 	return b;
 }
 

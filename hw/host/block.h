@@ -90,6 +90,24 @@ struct block_stats {
  */
 struct block *block_open(const char *spec, const struct block_options *o, struct poll_set *ps, int *code,
 			 struct error *e);
+
+/*
+ * block_open() on a thread of its own, for those who have other things to do meanwhile. NULL and a sentence when it cannot even
+ * begin; the strings are copied.
+ */
+struct block_opening;
+struct block_opening *block_open_begin(const char *spec, const struct block_options *o, struct poll_set *ps, struct error *e);
+/* Whether it has ended; waits for that, for at most ns. */
+bool block_open_done(struct block_opening *op, u64 ns);
+/* Whether it has ended in vain. */
+bool block_open_failed(struct block_opening *op);
+/* Whether block_open() of this would open the same in the same way. */
+bool block_open_is(const struct block_opening *op, const char *spec, const struct block_options *o);
+/* What block_open() would give; waits for it. op is gone then. */
+struct block *block_open_end(struct block_opening *op, int *code, struct error *e);
+/* Nobody wants it any more: it is given up, or closed. NULL is allowed. */
+void block_open_drop(struct block_opening *op);
+
 /* Waits for what is under way (completions are called), writes everything out, gives the locks back. NULL is allowed. */
 void block_close(struct block *b);
 

@@ -44,6 +44,16 @@ void rw_rdunlock(struct block_rw *rw);
 void rw_wrlock(struct block_rw *rw);
 void rw_wrunlock(struct block_rw *rw);
 
+/* Flags that end what may take long, when they are there and not 0: quit grants a server a last word, drop nothing. */
+struct block_stop {
+	const volatile int *quit, *drop;
+};
+
+INLINE bool block_stopped(const struct block_stop *s)
+{
+	return (s->quit && *s->quit) || (s->drop && *s->drop);
+}
+
 struct block_node;
 
 struct block_node_ops {
@@ -69,7 +79,7 @@ struct block_node {
 	bool remote;                /* somebody else answers, or does not: not to be called on the execution thread */
 	bool last_words;            /* of a file that is being closed: writes are passed on even after a flush failed */
 	bool quiet;                 /* no warnings */
-	const volatile int *quit;   /* not NULL and not 0: opening ends with -EINTR */
+	struct block_stop stop;     /* opening ends with -EINTR */
 	u64 dev, ino;               /* of a file; 0 when there are none */
 	const char *name;           /* for sentences; lives as long as the node */
 	struct block_node *backing; /* NULL for none; not owned */
@@ -109,7 +119,7 @@ char *block_file_real(const char *path);
 struct block_nbd_options {
 	bool readonly;
 	u32 connections, patience, open_patience, reconnect; /* ms as in block.h */
-	const volatile int *quit;  /* as in block.h */
+	struct block_stop stop;
 	const char *format;        /* not NULL: spec is a file, and a qemu-nbd of ours reads this format */
 };
 

@@ -182,7 +182,7 @@ static struct nbd_handle *come_back(struct nbd *d, u64 started)
 	static const struct timespec slice = { 0, NBD_SLICE * 1000000l };
 	u64 end = started + (u64)d->reconnect * 1000000;
 
-	while (!d->server.format && !(d->server.quit && *d->server.quit)) {
+	while (!d->server.format && !block_stopped(&d->server.stop)) {
 		u64 now = host_now();
 		struct nbd_handle *h = NULL;
 
@@ -406,7 +406,7 @@ int block_nbd_open(const char *spec, const struct block_nbd_options *o, struct b
 	d->node.fixed = true;
 	d->node.remote = true;
 	d->server.patience = o->patience ? o->patience : PATIENCE;
-	d->server.quit = o->quit;
+	d->server.stop = o->stop;
 	d->reconnect = o->reconnect;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->turn, NULL);

@@ -16,7 +16,7 @@ struct nbd_server {
 	char *spec, *format; /* format: NULL, or what a qemu-nbd of ours reads spec as */
 	bool readonly;
 	u32 patience; /* ms */
-	const volatile int *quit;
+	struct block_stop stop;
 };
 
 /* A connection that is ready, within ms milliseconds; NULL with a sentence. */

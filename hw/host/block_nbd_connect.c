@@ -9,6 +9,7 @@
 #if HAVE_NBD
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,9 @@ int nbd_connection_poll(const struct nbd_server *s, struct nbd_handle *h, u64 st
 
 		if (now - started >= (u64)ms * 1000000)
 			return 0;
-		if (s->quit && *s->quit) {
+		if (s->stop.drop && *s->stop.drop)
+			return 0;
+		if (s->stop.quit && *s->stop.quit) {
 			quit_at = quit_at ? quit_at : now;
 			if (now - quit_at >= (u64)NBD_LAST_WORD * 1000000)
 				return 0;
@@ -95,6 +98,7 @@ static int start_server(struct nbd_handle *h, const struct nbd_server *s)
 	const char *from;
 	char *argv[] = { (char *)(uintptr_t)"qemu-nbd", (char *)(uintptr_t)"--image-opts", image, (char *)(uintptr_t)"--discard=unmap",
 			 (char *)(uintptr_t)"--cache=writeback", s->readonly ? (char *)(uintptr_t)"-r" : NULL, NULL };
+	sigset_t none, mask;
 	int rc;
 
 	if (!image)
@@ -106,7 +110,11 @@ static int start_server(struct nbd_handle *h, const struct nbd_server *s)
 		*to++ = *from;
 	}
 	*to = 0;
+	/* It inherits which signals reach us, and threads take none. */
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &none, &mask);
 	rc = nbd_aio_connect_systemd_socket_activation(h, argv);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	free(image);
 	return rc;
 }

@@ -10,9 +10,15 @@
 #include "base/os_file.h"
 #include "hw/host/block_queue.h"
 
-static int open_below(const char *spec, bool readonly, const struct block_options *o, const struct block_chain *chain,
-		      struct block_node **out, struct error *e)
+static struct block_stop stop_of(const struct block *b)
 {
+	return (struct block_stop){ b->options.quit, &b->drop };
+}
+
+static int open_below(const struct block *b, bool readonly, struct block_node **out, struct error *e)
+{
+	const struct block_options *o = &b->options;
+	const char *spec = b->spec;
 	bool nbd = block_is_nbd(spec), served = o->format && strcmp(o->format, "raw") && strcmp(o->format, "qcow2");
 	struct block_nbd_options n = {
 		.readonly = readonly,
@@ -20,7 +26,7 @@ static int open_below(const char *spec, bool readonly, const struct block_option
 		.patience = o->patience,
 		.open_patience = o->open_patience,
 		.reconnect = o->reconnect,
-		.quit = o->quit,
+		.stop = stop_of(b),
 		.format = served ? o->format : NULL,
 	};
 	int rc;
@@ -31,7 +37,7 @@ static int open_below(const char *spec, bool readonly, const struct block_option
 		return error_set(e, -ENOTSUP, "%.300s: only raw and qcow2 are read from an NBD server, and format=%.40s is not; have the "
 				 "server read it (qemu-nbd -f %.40s)", spec, o->format, o->format);
 	if (!nbd && !served)
-		return block_file_open(spec, readonly, o->cache, chain, out, e);
+		return block_file_open(spec, readonly, o->cache, NULL, out, e);
 	rc = block_nbd_open(spec, &n, out, e);
 	if (!rc)
 		(*out)->nosync = o->cache == BLOCK_UNSAFE;
@@ -40,6 +46,7 @@ static int open_below(const char *spec, bool readonly, const struct block_option
 
 struct backing_env {
 	struct block_options o;
+	struct block_stop stop;
 	struct block_chain chain;
 };
 
@@ -126,7 +133,7 @@ static int open_backing(void *opaque, const char *above, const char *name, const
 	if (rc)
 		return rc;
 	file->quiet = env.o.quiet;
-	file->quit = env.o.quit;
+	file->stop = env.stop;
 	env.chain = (struct block_chain){ &up->chain, file->dev, file->ino, up->chain.depth + 1 };
 	return open_format(file, format, above, &env, out, e);
 }
@@ -229,25 +236,25 @@ static int open_format(struct block_node *file, const char *format, const char *
 	return 0;
 }
 
-/* The uppermost node of what spec names, without what options put over it. */
-static int open_image(struct block *b, const char *spec, struct block_node **out, struct error *e)
+/* The uppermost node of what b->spec names, without what options put over it. */
+static int open_image(struct block *b, struct block_node **out, struct error *e)
 {
 	const struct block_options *o = &b->options;
-	struct backing_env env = { *o, { NULL, 0, 0, 1 } };
+	struct backing_env env = { *o, stop_of(b), { NULL, 0, 0, 1 } };
 	struct block_node *n, *top;
 	const char *format = o->format;
 	int rc = 0;
 
 	if (format && !block_format_find(format))
-		return error_set(e, -EINVAL, "%.300s: format=%.100s is not known; use raw or qcow2 (qemu-img convert makes one of them)", spec,
+		return error_set(e, -EINVAL, "%.300s: format=%.100s is not known; use raw or qcow2 (qemu-img convert makes one of them)", b->spec,
 				 format);
-	rc = open_below(spec, o->readonly || o->snapshot, o, NULL, &n, e);
+	rc = open_below(b, o->readonly || o->snapshot, &n, e);
 	if (rc)
 		return rc;
 	env.chain.dev = n->dev;
 	env.chain.ino = n->ino;
 	n->quiet = o->quiet;
-	n->quit = o->quit;
+	n->stop = env.stop;
 	if (o->faults) {
 		rc = block_filter_open(n, o->faults, &top, e);
 		if (rc) {
@@ -270,11 +277,11 @@ static int open_image(struct block *b, const char *spec, struct block_node **out
 	return 0;
 }
 
-int block_open_nodes(struct block *b, const char *spec, struct error *e)
+int block_open_nodes(struct block *b, struct error *e)
 {
 	const struct block_options *o = &b->options;
 	struct block_node *top;
-	int rc = open_image(b, spec, &top, e);
+	int rc = open_image(b, &top, e);
 
 	if (rc)
 		return rc;

@@ -22,6 +22,7 @@ struct block {
 	const char *format, *backing;
 	struct block_options options;
 	bool guessed; /* raw, as nothing else fitted */
+	volatile int drop; /* not 0: opening ends at once, for nobody wants it any more */
 	struct block_stats stats;
 
 	/* The caller's thread. */
@@ -51,8 +52,15 @@ int block_run(struct block *b, enum block_op op, u32 flags, u64 off, struct bloc
 
 /* ---- block_open.c ---- */
 
-/* Opens b->node and what is below it, by b->options. 0, or -errno with a sentence; what is open is closed with b. */
-int block_open_nodes(struct block *b, const char *spec, struct error *e);
+/* Opens b->node and what is below it, by b->spec and b->options. 0, or -errno with a sentence; what is open is closed with b. */
+int block_open_nodes(struct block *b, struct error *e);
+
+/* ---- block.c: what is before that and behind it, on the caller's thread ---- */
+
+/* A block without nodes; strings of o are not copied. 0, or -errno with a sentence. */
+int block_new(const char *spec, const struct block_options *o, struct poll_set *ps, struct block **out, struct error *e);
+/* rc is what block_open_nodes() said: b, ready for requests, or NULL, and it is closed. */
+struct block *block_opened(struct block *b, int rc);
 
 /* ---- block_queue.c ---- */
 

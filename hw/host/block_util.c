@@ -110,7 +110,7 @@ int node_write_zeros(struct block_node *n, u64 off, u64 len)
 
 int node_quit(const struct block_node *n, struct error *e)
 {
-	return n->quit && *n->quit ? error_set(e, -EINTR, "%.300s: told to end while it was opened", n->name) : 0;
+	return block_stopped(&n->stop) ? error_set(e, -EINTR, "%.300s: told to end while it was opened", n->name) : 0;
 }
 
 void rw_init(struct block_rw *rw)

@@ -430,7 +430,7 @@ int qcow2_open(struct block_node *file, bool readonly, block_backing_fn *backing
 	q->node.nosync = file->nosync;
 	q->node.remote = file->remote;
 	q->node.quiet = file->quiet;
-	q->node.quit = file->quit;
+	q->node.stop = file->stop;
 	q->writable = !readonly;
 	q->file_end = file->size;
 	rw_init(&q->lock);
