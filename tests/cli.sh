@@ -296,6 +296,34 @@ while [ -e "$dir/pid" ] && [ $tries -lt 300 ]; do
 done
 is 'background: the pid file is gone' "$(ls "$dir/pid" 2>/dev/null)" ''
 
+# At a crash and at an end the pid file goes, unless it is another's by then.
+for sig in ABRT TERM; do
+	for change in none replaced; do
+		rm -f "$dir/pid"
+		(ulimit -c 0 && exec "$program" -M none -m 8 -bios "$dir/spin" -serial null -pidfile "$dir/pid" -timeout 60 </dev/null >"$dir/out" 2>"$dir/err") &
+		pid=$!
+		tries=0
+		while [ ! -s "$dir/pid" ] && [ $tries -lt 300 ]; do
+			tries=$((tries + 1))
+			sleep 0.1
+		done
+		sleep 0.3 # until it is guarded
+		[ $change = none ] || { echo other >"$dir/pid.new" && mv "$dir/pid.new" "$dir/pid"; }
+		kill -$sig $pid
+		wait $pid 2>/dev/null
+		if [ $change = none ]; then wanted=; else wanted=other; fi
+		is "a pid file after SIG$sig, $change" "$(cat "$dir/pid" 2>/dev/null)" "$wanted"
+	done
+done
+rm -f "$dir/pid"
+ln -s /dev/null "$dir/pid"
+refused 'a pid file that is a device' 'no plain file' -M none -bios "$dir/spin" -pidfile "$dir/pid"
+rm -f "$dir/pid"
+mkfifo "$dir/pid"
+refused 'a pid file that is a FIFO' 'no plain file' -M none -bios "$dir/spin" -pidfile "$dir/pid"
+if [ -p "$dir/pid" ]; then pass 'a FIFO stays'; else fail 'a FIFO was removed'; fi
+rm -f "$dir/pid"
+
 # mov eax, 1; cpuid; shr ax, 8; and al, 15; out 0xf4, al; hlt: the exit code is family * 2 + 1.
 printf '\146\270\001\000\000\000\017\242\301\350\010\044\017\346\364\364%b%b' "$(printf '%016d' 0 | sed 's/0/\\220/g')" \
 	"$reset" >"$dir/family"

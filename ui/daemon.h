@@ -26,7 +26,7 @@ int daemon_start(struct daemon *d, struct signals *signals, struct error *e);
 int daemon_pidfile(struct daemon *d, const char *path, struct error *e);
 /* The guest is there: whoever waits may go, and standard input, output and error lead nowhere from now on. */
 void daemon_ready(struct daemon *d);
-/* Removes the pid file. */
+/* Removes the pid file, if it is still ours. */
 void daemon_end(struct daemon *d);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,29 +65,60 @@ int daemon_start(struct daemon *d, struct signals *signals, struct error *e)
 	return 0;
 }
 
-int daemon_pidfile(struct daemon *d, const char *path, struct error *e)
+/* A descriptor, or -errno with a sentence. */
+static int open_locked(const char *path, struct error *e)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char text[24];
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644), n, rc;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644), rc;
+	struct stat st;
 
 	if (fd < 0)
 		return error_set(e, -errno, "-pidfile %.200s: cannot be written (%s): name a file in a directory you may write to", path,
 				 strerror(errno));
+	/* It is emptied, and removed at the end. */
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return error_set(e, -EINVAL, "-pidfile %.200s: it is no plain file: name another, which is made", path);
+	}
 	if (fcntl(fd, F_SETLK, &lock)) {
 		rc = -errno;
 		close(fd);
 		return error_set(e, rc, "-pidfile %.200s: another process has it: end that one, or name another file", path);
 	}
+	return fd;
+}
+
+/* The path still leads to what we have open. */
+static bool still_ours(const struct daemon *d)
+{
+	struct stat there, open;
+
+	return !stat(d->pid_path, &there) && !fstat(d->pid_fd, &open) && there.st_dev == open.st_dev && there.st_ino == open.st_ino;
+}
+
+int daemon_pidfile(struct daemon *d, const char *path, struct error *e)
+{
+	char text[24];
+	int fd, n, rc;
+
+	do {
+		fd = open_locked(path, e);
+		if (fd < 0)
+			return fd;
+		d->pid_fd = fd;
+		d->pid_path = path;
+		/* Whoever had the lock before us may have removed the file since we opened it. */
+		if (!still_ours(d)) {
+			close(fd);
+			d->pid_fd = -1;
+		}
+	} while (d->pid_fd < 0);
 	n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
 	if (ftruncate(fd, 0) || write(fd, text, (size_t)n) != n) {
 		rc = errno ? -errno : -EIO;
-		unlink(path);
-		close(fd);
+		daemon_end(d);
 		return error_set(e, rc, "-pidfile %.200s: cannot be written (%s)", path, strerror(-rc));
 	}
-	d->pid_fd = fd;
-	d->pid_path = path;
 	return 0;
 }
 
@@ -116,7 +148,8 @@ void daemon_end(struct daemon *d)
 {
 	if (d->pid_fd < 0)
 		return;
-	unlink(d->pid_path);
+	if (still_ours(d))
+		unlink(d->pid_path);
 	close(d->pid_fd);
 	d->pid_fd = -1;
 }

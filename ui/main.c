@@ -432,9 +432,9 @@ static int run_guest(struct run *r)
 		rc = daemon_start(&r->daemon, r->signals, &e);
 	if (!rc && r->o.pidfile)
 		rc = daemon_pidfile(&r->daemon, r->o.pidfile, &e);
-	rc = rc ? rc : open_host(r, &e);
 	if (!rc && r->o.pidfile)
 		signals_guard_file(r->signals, r->o.pidfile);
+	rc = rc ? rc : open_host(r, &e);
 	if (!rc) {
 		r->guest.host = &r->host;
 		r->guest.node = r->o.guest;

@@ -53,7 +53,8 @@ void signals_release_tty(struct signals *s, int fd);
 
 /*
  * A file, such as a socket's, that is to be removed too when a signal ends the program on the spot: a crash, or a third
- * request to quit. Paths of up to 107 bytes, four of them. -ENOSPC or -ENAMETOOLONG.
+ * request to quit; one that somebody has put in its place by then stays. Paths of up to 107 bytes, four of them. -ENOSPC,
+ * -ENAMETOOLONG, or -ENOENT: there is none.
  */
 int signals_guard_file(struct signals *s, const char *path);
 

@@ -14,6 +14,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/os_file.h"
+
 const char *signals_name(int sig)
 {
 	switch (sig) {
@@ -54,6 +56,11 @@ struct guarded_tty {
 	struct termios saved, raw;
 };
 
+struct guarded_file {
+	char path[108]; /* "": free */
+	u64 dev, ino;   /* as it was when it was ours */
+};
+
 struct signals {
 	u64 magic;
 	struct poll_set *volatile ps;
@@ -61,7 +68,7 @@ struct signals {
 	volatile sig_atomic_t last;
 	volatile int quit;
 	struct guarded_tty ttys[2];
-	char files[4][108]; /* "": free */
+	struct guarded_file files[4];
 	struct sigaction old[ARRAY_SIZE(caught)];
 	bool changed[ARRAY_SIZE(caught)];
 	stack_t old_stack;
@@ -102,11 +109,16 @@ static void set_ttys(const struct signals *s, bool raw)
 
 static void remove_files(const struct signals *s)
 {
+	struct os_stat st;
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(s->files); i++)
-		if (s->files[i][0])
-			unlink(s->files[i]);
+	for (i = 0; i < ARRAY_SIZE(s->files); i++) {
+		const struct guarded_file *f = &s->files[i];
+
+		/* lstat() may be called in handlers. */
+		if (f->path[0] && !os_stat(f->path, &st) && st.dev == f->dev && st.ino == f->ino)
+			unlink(f->path);
+	}
 }
 
 static enum role role_of(int sig)
@@ -248,15 +260,24 @@ struct signals *signals_open(struct poll_set *ps)
 int signals_guard_file(struct signals *s, const char *path)
 {
 	size_t n = strlen(path);
+	struct os_stat st;
 	u32 i;
 
-	if (n >= sizeof s->files[0])
+	if (!n || os_stat(path, &st))
+		return -ENOENT;
+	if (n >= sizeof s->files[0].path)
 		return -ENAMETOOLONG;
 	for (i = 0; i < ARRAY_SIZE(s->files); i++) {
-		if (s->files[i][0])
+		struct guarded_file *f = &s->files[i];
+
+		if (f->path[0])
 			continue;
-		memcpy(s->files[i] + 1, path + 1, n); /* the first byte last: a handler may look at any time */
-		*(volatile char *)&s->files[i][0] = path[0];
+		f->dev = st.dev;
+		f->ino = st.ino;
+		memcpy(f->path + 1, path + 1, n);
+		/* The first byte last: a handler may look at any time. */
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		*(volatile char *)&f->path[0] = path[0];
 		return 0;
 	}
 	return -ENOSPC;

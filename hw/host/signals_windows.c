@@ -26,6 +26,11 @@ struct guarded_tty {
 	DWORD saved_in, saved_out, raw_in, raw_out;
 };
 
+struct guarded_file {
+	char path[108]; /* "": free */
+	u64 dev, ino;   /* as it was when it was ours */
+};
+
 struct signals {
 	struct poll_set *volatile ps;
 	volatile int quit;
@@ -33,7 +38,7 @@ struct signals {
 	u32 taken_quit;
 	CRITICAL_SECTION lock; /* around the rest */
 	struct guarded_tty ttys[2];
-	char files[4][108]; /* "": free */
+	struct guarded_file files[4];
 	HANDLE said[SAID_COUNT], thread;
 	LPTOP_LEVEL_EXCEPTION_FILTER old_filter;
 	void (*old_abort)(int sig);
@@ -131,12 +136,16 @@ static void set_ttys(const struct signals *s, bool raw)
 /* Under the lock. */
 static void put_all_back(const struct signals *s)
 {
+	struct os_stat st;
 	u32 i;
 
 	set_ttys(s, false);
-	for (i = 0; i < ARRAY_SIZE(s->files); i++)
-		if (s->files[i][0])
-			os_unlink(s->files[i]);
+	for (i = 0; i < ARRAY_SIZE(s->files); i++) {
+		const struct guarded_file *f = &s->files[i];
+
+		if (f->path[0] && !os_stat(f->path, &st) && st.dev == f->dev && st.ino == f->ino)
+			os_unlink(f->path);
+	}
 }
 
 static void note_quit(struct signals *s, int sig)
@@ -280,15 +289,20 @@ int signals_last(const struct signals *s)
 int signals_guard_file(struct signals *s, const char *path)
 {
 	size_t n = strlen(path);
+	struct os_stat st;
 	int rc = -ENOSPC;
 	u32 i;
 
-	if (n >= sizeof s->files[0])
+	if (!n || os_stat(path, &st))
+		return -ENOENT;
+	if (n >= sizeof s->files[0].path)
 		return -ENAMETOOLONG;
 	EnterCriticalSection(&s->lock);
 	for (i = 0; rc && i < ARRAY_SIZE(s->files); i++)
-		if (!s->files[i][0]) {
-			memcpy(s->files[i], path, n + 1);
+		if (!s->files[i].path[0]) {
+			s->files[i].dev = st.dev;
+			s->files[i].ino = st.ino;
+			memcpy(s->files[i].path, path, n + 1);
 			rc = 0;
 		}
 	LeaveCriticalSection(&s->lock);
