@@ -24,8 +24,17 @@ struct iovec {
 
 /* open(), never inherited by programs that are started. An open file may be removed and renamed. */
 int os_open(const char *path, int flags, int mode);
-/* fopen(), always binary. A directory is EISDIR. */
+/*
+ * fopen(), always binary, and waits for nobody: a FIFO that nobody reads cannot be opened for writing (ENXIO), one that nobody
+ * writes is empty. A directory is EISDIR where it is opened for writing, and on Windows.
+ */
 FILE *os_fopen(const char *path, const char *mode);
+/* strerror() of an error of os_fopen(), in words that fit a file. */
+const char *os_open_error(int err);
+/* open() for reading without waiting for anybody; goes with os_read_some(). */
+int os_open_some(const char *path);
+/* What is there to be read of a file or a pipe, up to n bytes; after ns nanoseconds without any -1 with EAGAIN. 0 at the end. */
+ssize_t os_read_some(int fd, void *p, size_t n, u64 ns);
 /* For files and sockets alike. */
 int os_close(int fd);
 ssize_t os_read(int fd, void *p, size_t n);

@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -25,7 +26,42 @@ int os_open(const char *path, int flags, int mode)
 
 FILE *os_fopen(const char *path, const char *mode)
 {
-	return fopen(path, mode);
+	int how = *mode == 'r' ? 0 : *mode == 'w' ? O_CREAT | O_TRUNC : O_CREAT | O_APPEND;
+	int access = strchr(mode, '+') ? O_RDWR : *mode == 'r' ? O_RDONLY : O_WRONLY;
+	int fd = os_open(path, how | access | O_NONBLOCK | O_NOCTTY, 0666), flags;
+	FILE *f;
+
+	if (fd < 0)
+		return NULL;
+	/* Only opening is not to wait. */
+	flags = fcntl(fd, F_GETFL);
+	fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+	f = fdopen(fd, mode);
+	if (!f)
+		close(fd);
+	return f;
+}
+
+const char *os_open_error(int err)
+{
+	return err == ENXIO ? "nobody reads this FIFO" : strerror(err);
+}
+
+int os_open_some(const char *path)
+{
+	return os_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+}
+
+ssize_t os_read_some(int fd, void *p, size_t n, u64 ns)
+{
+	struct pollfd some = { .fd = fd, .events = POLLIN };
+	int rc = poll(&some, 1, (int)MIN(ns / 1000000, 1u << 30));
+
+	if (rc <= 0) {
+		errno = EAGAIN; /* a signal is a reason to look around, too */
+		return -1;
+	}
+	return read(fd, p, n);
 }
 
 int os_close(int fd)

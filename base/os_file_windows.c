@@ -80,6 +80,21 @@ FILE *os_fopen(const char *path, const char *mode)
 	return f;
 }
 
+const char *os_open_error(int err)
+{
+	return strerror(err);
+}
+
+int os_open_some(const char *path)
+{
+	return os_open(path, O_RDONLY, 0);
+}
+
+ssize_t os_read_some(int fd, void *p, size_t n, u64 ns)
+{
+	return os_read(fd, p, n);
+}
+
 int os_close(int fd)
 {
 	SOCKET s = os_socket_of(fd);

@@ -146,51 +146,75 @@ void pv_kernel_free(struct pv_kernel *k)
 	memset(k, 0, sizeof *k);
 }
 
-int pv_file_read(const char *path, const char *what, size_t max, u8 **data, size_t *len, struct error *e)
-{
-	FILE *f = os_fopen(path, "rb");
-	struct os_stat st;
-	size_t have = 0, cap = 1 << 16, n;
-	u8 *p, *q;
-	int rc = 0;
+#define PIPE_SLICE 100000000u /* ns between looks at whether we are told to end */
 
-	if (!f && errno == EISDIR)
-		return error_set(e, -EISDIR, "the %s %s is a directory; give a file", what, path);
-	if (!f)
-		return error_set(e, -errno, "cannot open the %s %s: %s", what, path, strerror(errno));
-	if (!os_fstat(fileno(f), &st)) {
-		if (st.kind == OS_DIRECTORY) {
-			fclose(f);
-			return error_set(e, -EISDIR, "the %s %s is a directory; give a file", what, path);
+/* All of fd, at most max + 1 bytes, into *data, which is the caller's to free in any case. 0 or -errno. */
+static int read_all(int fd, size_t cap, size_t max, const struct pv_progress *progress, u8 **data, size_t *len)
+{
+	u8 *p = malloc(cap), *q;
+	size_t have = 0;
+
+	*data = p;
+	*len = 0;
+	while (p && have <= max) {
+		ssize_t n;
+
+		if (have == cap) {
+			q = cap > SIZE_MAX / 2 ? NULL : realloc(p, cap * 2);
+			if (!q)
+				return -ENOMEM;
+			*data = p = q;
+			cap *= 2;
 		}
-		if (st.kind == OS_FILE && st.size > 0 && st.size <= max)
-			cap = (size_t)st.size + 1;
+		n = os_read_some(fd, p + have, cap - have, PIPE_SLICE);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		if (pv_stopped(progress))
+			return -EINTR;
+		if (!n)
+			break;
+		have += n > 0 ? (size_t)n : 0;
+		*len = have;
 	}
-	p = malloc(cap);
-	while (p && have <= max && (n = fread(p + have, 1, cap - have, f)) > 0) {
-		have += n;
-		if (have < cap)
-			continue;
-		q = cap > SIZE_MAX / 2 ? NULL : realloc(p, cap * 2);
-		if (!q)
-			free(p);
-		p = q;
-		cap *= 2;
-	}
-	if (!p)
-		rc = error_set(e, -ENOMEM, "not enough memory to read the %s %s", what, path);
-	else if (ferror(f))
-		rc = error_set(e, -EIO, "cannot read the %s %s: %s", what, path, strerror(errno));
-	else if (!have)
-		rc = error_set(e, -EINVAL, "the %s %s is empty; give another file", what, path);
-	else if (have > max)
-		rc = error_set(e, -EFBIG, "the %s %s is larger than %zu MiB, the limit", what, path, max >> 20);
-	fclose(f);
+	return p ? 0 : -ENOMEM;
+}
+
+int pv_file_read(const char *path, const char *what, size_t max, const struct pv_progress *progress, u8 **data, size_t *len,
+		 struct error *e)
+{
+	int fd = os_open_some(path), rc = 0;
+	struct os_stat st = { .kind = OS_FILE };
+	size_t cap = 1 << 16;
+
+	if (fd < 0 && errno == EISDIR)
+		return error_set(e, -EISDIR, "the %s %s is a directory; give a file", what, path);
+	if (fd < 0)
+		return error_set(e, -errno, "cannot open the %s %s: %s", what, path, strerror(errno));
+	if (!os_fstat(fd, &st) && st.kind == OS_DIRECTORY)
+		rc = error_set(e, -EISDIR, "the %s %s is a directory; give a file", what, path);
+	else if (st.kind != OS_FILE && st.kind != OS_STREAM)
+		rc = error_set(e, -EINVAL, "the %s %s is a device; give a file, or a pipe", what, path);
 	if (rc) {
-		free(p);
+		os_close(fd);
 		return rc;
 	}
-	*data = p;
-	*len = have;
-	return 0;
+	if (st.kind == OS_FILE && st.size > 0 && st.size <= max)
+		cap = (size_t)st.size + 1;
+	rc = read_all(fd, cap, max, progress, data, len);
+	os_close(fd);
+	if (rc == -ENOMEM)
+		error_set(e, rc, "not enough memory to read the %s %s", what, path);
+	else if (rc == -EINTR)
+		error_set(e, rc, "told to end while the %s %s was read", what, path);
+	else if (rc)
+		error_set(e, rc, "cannot read the %s %s: %s", what, path, strerror(-rc));
+	else if (!*len)
+		rc = error_set(e, -EINVAL, "the %s %s is empty; give another file", what, path);
+	else if (*len > max)
+		rc = error_set(e, -EFBIG, "the %s %s is larger than %zu MiB, the limit", what, path, max >> 20);
+	if (rc) {
+		free(*data);
+		*data = NULL;
+	}
+	return rc;
 }

@@ -97,9 +97,11 @@ int pv_kernel_load(struct pv_kernel *k, const u8 *file, size_t len, const char *
 void pv_kernel_free(struct pv_kernel *k);
 
 /*
- * Reads a whole file of 1 to max bytes into fresh memory (free() it). what names its part in messages ("kernel",
- * "initrd"). Returns 0, or -errno with a sentence: no such file, a directory, empty, too large, not readable.
+ * Reads a whole file, or what comes out of a pipe, of 1 to max bytes into fresh memory (free() it). what names its part in
+ * messages ("kernel", "initrd"). progress (NULL is allowed): only its stop is looked at, while a pipe is waited for. Returns 0,
+ * or -errno with a sentence: no such file, a directory, a device, empty, too large, not readable, -EINTR.
  */
-int pv_file_read(const char *path, const char *what, size_t max, u8 **data, size_t *len, struct error *e);
+int pv_file_read(const char *path, const char *what, size_t max, const struct pv_progress *progress, u8 **data, size_t *len,
+		 struct error *e);
 
 #endif

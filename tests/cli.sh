@@ -274,10 +274,29 @@ mkfifo "$spot/kernel"
 pid=$!
 exec 4>"$spot/kernel"
 kill -TERM $pid
-exec 4>&- # a signal that comes just before the read does not end that: its end does
 wait $pid
 is 'a signal while a kernel is read: exit code' $? 1
+exec 4>&-
 has 'a signal while a kernel is read: sentence' "$dir/err" 'ended by signal 15 (SIGTERM) before the guest ran'
+# Nobody ever writes into it.
+"$program" -M xenpv -kernel "$kernel" -initrd "$spot/kernel" -serial null -timeout 60 </dev/null >"$dir/out" 2>"$dir/err" &
+pid=$!
+sleep 1
+kill -TERM $pid
+wait $pid
+is 'a FIFO without a writer: exit code' $? 1
+has 'a FIFO without a writer: sentence' "$dir/err" 'ended by signal 15 (SIGTERM) before the guest ran'
+# What comes out of a pipe is as good as a file, if it has an end.
+cat "$kernel" >"$spot/kernel" &
+"$program" -M xenpv -kernel "$spot/kernel" -serial null -timeout 1 </dev/null >"$dir/out" 2>"$dir/err"
+is 'a kernel out of a pipe: it runs until the time is up' $? 3
+yes >"$spot/kernel" 2>/dev/null &
+refused 'a pipe without an end' "larger than the guest's memory" -kernel "$kernel" -m 64 -initrd "$spot/kernel"
+refused 'a device as kernel' 'the kernel /dev/zero is a device' -kernel /dev/zero
+refused 'a device as RAM disk' 'the initrd /dev/zero is a device' -kernel "$kernel" -initrd /dev/zero
+refused 'a device as image' 'the image /dev/zero is a device' -M none -bios /dev/zero
+refused 'a FIFO as disk' "$spot/kernel" -kernel "$kernel" -drive "file=$spot/kernel,format=raw"
+refused 'a log that nobody reads' 'nobody reads this FIFO' -kernel "$kernel" -d hypercall -D "$spot/kernel"
 rm -rf "$spot"
 
 # In the background: back when the guest is there, a pid file that is its own, and gone at the end.

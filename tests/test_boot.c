@@ -121,7 +121,7 @@ static bool load(struct loaded *l)
 		printf("skip  boot: no kernel at /boot/vmlinuz-*-amd64; set PARAVANE_TEST_KERNEL\n");
 		return false;
 	}
-	ck_assert_msg(!pv_file_read(path, "kernel", PV_KERNEL_MAX, &l->bytes, &len, &e), "%s", e.text);
+	ck_assert_msg(!pv_file_read(path, "kernel", PV_KERNEL_MAX, NULL, &l->bytes, &len, &e), "%s", e.text);
 	missing = codec_missing(l->bytes, len, path);
 	if (missing) {
 		printf("skip  boot: %s is packed with %s and this build has: %s\n", path, missing, decompress_builtin());

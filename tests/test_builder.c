@@ -595,7 +595,7 @@ START_TEST(real_kernel)
 		return;
 	}
 	guest_init(&g, 256);
-	ck_assert_msg(!pv_file_read(path, "kernel", PV_KERNEL_MAX, &file, &len, &g.e), "%s", g.e.text);
+	ck_assert_msg(!pv_file_read(path, "kernel", PV_KERNEL_MAX, NULL, &file, &len, &g.e), "%s", g.e.text);
 	rc = pv_kernel_load(&g.k, file, len, path, PV_KERNEL_MAX, NULL, &g.e);
 	if (rc == -ENOTSUP) {
 		/* Its codec is not in this build. */

@@ -722,19 +722,19 @@ START_TEST(file_read)
 
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(path, sizeof path, "%s/f", dir);
-	ck_assert_int_eq(pv_file_read(path, "kernel", 100, &p, &len, &e), -ENOENT);
+	ck_assert_int_eq(pv_file_read(path, "kernel", 100, NULL, &p, &len, &e), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(e.text, path));
-	ck_assert_int_eq(pv_file_read(dir, "kernel", 100, &p, &len, &e), -EISDIR);
+	ck_assert_int_eq(pv_file_read(dir, "kernel", 100, NULL, &p, &len, &e), -EISDIR);
 	ck_assert_ptr_nonnull(strstr(e.text, "is a directory"));
 	f = fopen(path, "wb");
 	ck_assert_ptr_nonnull(f);
-	ck_assert_int_eq(pv_file_read(path, "initrd", 100, &p, &len, &e), -EINVAL);
+	ck_assert_int_eq(pv_file_read(path, "initrd", 100, NULL, &p, &len, &e), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(e.text, "the initrd"));
 	ck_assert_ptr_nonnull(strstr(e.text, "is empty"));
 	fwrite("0123456789", 1, 10, f);
 	fclose(f);
-	ck_assert_int_eq(pv_file_read(path, "initrd", 9, &p, &len, &e), -EFBIG);
-	ck_assert_int_eq(pv_file_read(path, "initrd", 10, &p, &len, &e), 0);
+	ck_assert_int_eq(pv_file_read(path, "initrd", 9, NULL, &p, &len, &e), -EFBIG);
+	ck_assert_int_eq(pv_file_read(path, "initrd", 10, NULL, &p, &len, &e), 0);
 	ck_assert_uint_eq(len, 10);
 	ck_assert_int_eq(memcmp(p, "0123456789", 10), 0);
 	free(p);

@@ -120,7 +120,7 @@ START_TEST(whole_or_not)
 {
 	struct rig r;
 	struct stat st;
-	char path[80];
+	char path[80], fifo[80], want[160];
 
 	rig_init(&r);
 	in_dir(&r, "part", path);
@@ -136,6 +136,14 @@ START_TEST(whole_or_not)
 		says(&r, "/dev/full: not all could be written (No space left on device): there is no such file now\n",
 		     "pmemsave 0 0x10000 %s", "/dev/full");
 		ck_assert_int_eq(access("/dev/full", W_OK), 0);
+	}
+	/* Nobody waits for a reader. */
+	in_dir(&r, "fifo", fifo);
+	if (!mkfifo(fifo, 0600)) {
+		snprintf(want, sizeof want, "%s: cannot be written (nobody reads this FIFO)\n", fifo);
+		says(&r, want, "pmemsave 0 0x1000 %s", fifo);
+		says(&r, want, "logfile %s", fifo);
+		remove(fifo);
 	}
 	says(&r, "", "pmemsave 0x7000 0 %s", path);
 	ck_assert_int_eq(stat(path, &st), 0);

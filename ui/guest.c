@@ -36,11 +36,11 @@ static void unload(struct guest *g)
 	g->loaded = false;
 }
 
-/* Never more than the guest could hold: a device in place of a file has no end. */
-static int read_initrd(struct guest *g, const char *path, struct error *e)
+/* Never more than the guest could hold: a pipe may have no end. */
+static int read_initrd(struct guest *g, const char *path, const struct pv_progress *progress, struct error *e)
 {
 	u64 memory = node_u64(g->node, "memory", 0);
-	int rc = pv_file_read(path, "initrd", (size_t)MIN(memory, INITRD_MAX), &g->initrd, &g->initrd_len, e);
+	int rc = pv_file_read(path, "initrd", (size_t)MIN(memory, INITRD_MAX), progress, &g->initrd, &g->initrd_len, e);
 
 	if (rc == -EFBIG && memory < INITRD_MAX)
 		error_set(e, rc, "the initrd %s is larger than the guest's memory, %llu MiB; give it more with -m", path,
@@ -64,27 +64,27 @@ static void look_at_initrd(const struct guest *g, const char *path)
 			 g->initrd_len > 3 ? g->initrd[3] : 0);
 }
 
-static int load_bios(struct guest *g, struct error *e)
+static int load_bios(struct guest *g, const struct pv_progress *progress, struct error *e)
 {
 	const char *bios = node_str(g->node, "bios", NULL);
 	int rc;
 
 	if (!bios)
 		return error_set(e, -EINVAL, "no image is given: -M none needs one, as in -bios rom.bin");
-	rc = pv_file_read(bios, "image", BARE_ROM_MAX, &g->kernel_file, &g->kernel_len, e);
+	rc = pv_file_read(bios, "image", BARE_ROM_MAX, progress, &g->kernel_file, &g->kernel_len, e);
 	if (rc == -EFBIG)
 		error_set(e, rc, "-bios %.200s: the image is larger than %u KiB: use a smaller one", bios, BARE_ROM_MAX >> 10);
 	return rc;
 }
 
-int guest_load(struct guest *g, struct error *e)
+int guest_load(struct guest *g, const struct pv_progress *progress, struct error *e)
 {
 	const char *kernel = node_str(g->node, "kernel", NULL), *initrd = node_str(g->node, "initrd", NULL);
 	int rc = 0;
 
 	g->bare = !strcmp(node_str(g->node, "machine", ""), "none");
 	if (g->bare)
-		return load_bios(g, e);
+		return load_bios(g, progress, e);
 	g->by_loader = !kernel;
 	g->kernel_path = g->by_loader ? g->loader_path : kernel;
 	if (g->by_loader)
@@ -94,9 +94,10 @@ int guest_load(struct guest *g, struct error *e)
 	if (!rc)
 		rc = networks_open(g, e);
 	if (!rc)
-		rc = pv_file_read(g->kernel_path, g->by_loader ? "boot loader" : "kernel", PV_KERNEL_MAX, &g->kernel_file, &g->kernel_len, e);
+		rc = pv_file_read(g->kernel_path, g->by_loader ? "boot loader" : "kernel", PV_KERNEL_MAX, progress,
+				  &g->kernel_file, &g->kernel_len, e);
 	if (!rc && initrd)
-		rc = read_initrd(g, initrd, e);
+		rc = read_initrd(g, initrd, progress, e);
 	if (rc)
 		unload(g);
 	return rc;

@@ -45,8 +45,8 @@ struct guest {
 	bool loaded;
 };
 
-/* Reads the files, opens disks and networks. 0, or -errno with a sentence. */
-int guest_load(struct guest *g, struct error *e);
+/* Reads the files, opens disks and networks; progress as in pv_file_read(). 0, or -errno with a sentence. */
+int guest_load(struct guest *g, const struct pv_progress *progress, struct error *e);
 /* Looks at what was read, and unpacks it. 0, or -errno with a sentence. */
 int guest_unpack(struct guest *g, const struct pv_progress *progress, struct error *e);
 /* Opens the console's device. 0, or -errno with a sentence. */

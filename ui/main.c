@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/os.h"
+#include "base/os_file.h"
 #include "hw/host/signals.h"
 #include "ui/daemon.h"
 #include "ui/disks.h"
@@ -134,7 +135,7 @@ static int open_host(struct run *r, struct error *e)
 	if (rc)
 		return error_set(e, rc,
 				 "-D %.200s: cannot be written (%s): name a file in a directory you may write to",
-				 r->o.log_file, strerror(-rc));
+				 r->o.log_file, os_open_error(-rc));
 	if (r->o.log_file && !r->o.log.items)
 		msg_warn("-D %.200s: nothing is logged without -d ITEM: the file is made when a monitor's 'log' wants something",
 			 r->o.log_file);
@@ -243,7 +244,7 @@ static int start_life(struct run *r, struct error *e)
 	monitors_hide(r->guest.monitors);
 	report_loading_init(&loading, stderr, !os_is_terminal(2));
 	loading.hook.stop = r->host.kill;
-	rc = guest_load(&r->guest, e);
+	rc = guest_load(&r->guest, &loading.hook, e);
 	report_loading_done(&loading, !rc);
 	if (!rc && asked_to_end(r))
 		rc = -EINTR;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/os_file.h"
 #include "pv/control.h"
 #include "ui/monitor_impl.h"
 
@@ -144,7 +145,7 @@ MON_HANDLER(log)
 	}
 	rc = log_want(log, &want);
 	if (rc)
-		mon_printf(m, "%.200s: cannot be written (%s)\n", log->path, strerror(-rc));
+		mon_printf(m, "%.200s: cannot be written (%s)\n", log->path, os_open_error(-rc));
 }
 
 MON_HANDLER(logfile)
@@ -153,5 +154,5 @@ MON_HANDLER(logfile)
 	int rc = log_open(log, a->w[0]);
 
 	if (rc)
-		mon_printf(m, "%.200s: cannot be written (%s)\n", a->w[0], strerror(-rc));
+		mon_printf(m, "%.200s: cannot be written (%s)\n", a->w[0], os_open_error(-rc));
 }

@@ -190,7 +190,7 @@ static void begin(struct mon *m, struct mon_args *a, enum mon_space space, const
 		j->file = strlen(file) < sizeof j->name ? os_fopen(file, "wb") : NULL;
 	}
 	if (file && !j->file) {
-		mon_printf(m, "%.200s: cannot be written (%s)\n", file, strerror(errno));
+		mon_printf(m, "%.200s: cannot be written (%s)\n", file, os_open_error(errno));
 		job_free(m);
 		return;
 	}

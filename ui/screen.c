@@ -202,17 +202,15 @@ void screen_dump(struct screen *s)
 {
 	char path[96];
 	struct error e = { "" };
-	FILE *f;
+	struct os_stat st;
 	u32 i;
 
 	if (!s)
 		return;
 	for (i = 1; i < DUMPS_MAX; i++) {
 		snprintf(path, sizeof path, "%s-%u.png", s->node->name, i);
-		f = os_fopen(path, "rb");
-		if (!f)
+		if (os_stat(path, &st))
 			break;
-		fclose(f);
 	}
 	if (display_screendump(s->display, -1, path, SCREENDUMP_PNG, &e))
 		msg_warn("%s", e.text);

@@ -40,7 +40,7 @@ int netdev_dump(struct netdev *n, const char *path, u32 maxlen, u64 (*now)(void 
 		int rc = -errno;
 
 		error_set(e, rc, "%.200s: cannot be written (%s): name a file in a directory you may write to", path,
-			  strerror(-rc));
+			  os_open_error(-rc));
 		free(d->path);
 		free(d);
 		return rc;

@@ -177,6 +177,6 @@ int picture_write(const struct surface *s, const char *path, enum screendump_for
 	buf_free(&b);
 	if (rc)
 		error_set(e, rc, "the picture %.200s cannot be written (%s): name a file in a directory you may write to", path,
-			  strerror(-rc));
+			  os_open_error(-rc));
 	return rc;
 }

@@ -17,7 +17,7 @@ static int load(struct pv_kernel *k, const char *path, u8 **bytes)
 	size_t len;
 
 	*bytes = NULL;
-	if (pv_file_read(path, "kernel", PV_KERNEL_MAX, bytes, &len, &e) ||
+	if (pv_file_read(path, "kernel", PV_KERNEL_MAX, NULL, bytes, &len, &e) ||
 	    pv_kernel_load(k, *bytes, len, "the kernel", PV_KERNEL_MAX, NULL, &e)) {
 		fprintf(stderr, "vectors: %s\n", e.text);
 		free(*bytes);
