@@ -398,3 +398,8 @@ bool vbd_connected(const struct vbd *v)
 {
 	return xenbus_connected(v->dev);
 }
+
+bool vbd_holds(const struct vbd *v)
+{
+	return v->holding;
+}

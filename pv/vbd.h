@@ -48,5 +48,7 @@ void vbd_resized(struct vbd *v);
 const struct vbd_stats *vbd_stats(const struct vbd *v);
 /* Whether a front end uses it now. */
 bool vbd_connected(const struct vbd *v);
+/* Whether it holds the domain's time: the host has not done yet what is due. */
+bool vbd_holds(const struct vbd *v);
 
 #endif

@@ -252,6 +252,7 @@ if command -v python3 >/dev/null 2>&1; then
 		    mon.sendall(b"info status\n")
 		    at.append(said(mon))
 		print("stands" if b"running" in at[-1] and b" 9000005 " not in at[-1] else at[-1])
+		print("why" if b"held until somebody reads" in at[-1] and b"disk" not in at[-1] else at[-1])
 		n = 0
 		while True:
 		    got = con.recv(65536)
@@ -262,7 +263,7 @@ if command -v python3 >/dev/null 2>&1; then
 	END
 	wait $pid
 	is 'a peer that does not read: exit code' $? 0
-	is 'a peer that does not read: the guest stands, the monitor answers, nothing is lost' "$(tr '\n' ' ' <"$dir/out.peer")" 'stands 3000000 '
+	is 'a peer that does not read: the guest stands, the monitor answers, nothing is lost' "$(tr '\n' ' ' <"$dir/out.peer")" 'stands why 3000000 '
 	is 'a peer that does not read: state' "$(grep 'state hash' "$dir/err")" "$hash"
 	rm -rf "$spot"
 fi

@@ -190,11 +190,12 @@ if command -v qemu-nbd >/dev/null 2>&1 && ! "$program" -hda "nbd:unix:$dir/none"
 	rounds=$(grep -ca 'MARK round' "$dir/hung.out")
 	echo 'info status' >&5
 	tries=0
-	while [ $tries -lt 50 ] && ! grep -q 'running' "$dir/mon.out"; do
+	while [ $tries -lt 50 ] && ! grep -q 'held' "$dir/mon.out"; do
 		tries=$((tries + 1))
 		sleep 0.1
 	done
 	has 'a server that says nothing: the monitor answers' "$dir/mon.out" running
+	has 'a server that says nothing: and why' "$dir/mon.out" 'time is held until disk xvda'
 	is 'a server that says nothing: time stands' "$(grep -ca 'MARK round' "$dir/hung.out")" "$rounds"
 	is 'and it went before' "$([ "$rounds" -gt 0 ] && echo yes)" yes
 	begin=$(date +%s)

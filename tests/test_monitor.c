@@ -81,6 +81,15 @@ static void tells(struct rig *r, const char *line, const char *part)
 	free(got);
 }
 
+/* ... or lacks it. */
+static void lacks(struct rig *r, const char *line, const char *part)
+{
+	char *got = monitors_run(r->m, line);
+
+	ck_assert_msg(got && !strstr(got, part), "%s\n-> '%s'\nhas '%s'", line, got ? got : "(null)", part);
+	free(got);
+}
+
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
 static void check_table(const struct mon_command *c)
@@ -353,6 +362,14 @@ START_TEST(stop_and_go)
 	struct domain *d = r->c->e->d;
 
 	tells(r, "info status", "VM status: running\n");
+	lacks(r, "info status", "held");
+	timeline_hold(&d->time);
+	tells(r, "info status", "time is held until the host has done its part\n");
+	r->c->guest.held = true;
+	tells(r, "info status", "time is held until somebody reads more of the console\n");
+	r->c->guest.held = false;
+	timeline_release(&d->time);
+	lacks(r, "info status", "held");
 	says(r, "stop", "");
 	ck_assert(d->paused && r->c->guest.stopped);
 	tells(r, "info status", "VM status: paused");

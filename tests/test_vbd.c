@@ -615,7 +615,7 @@ START_TEST(late_host)
 	timeline_skip(&w->d->time, now);
 	timeline_fire(&w->d->time);
 	ck_assert_uint_lt(host_now() - t, 30000000);
-	ck_assert(w->d->time.held && w->d->time.owed);
+	ck_assert(w->d->time.held && w->d->time.owed && vbd_holds(w->vbd));
 	ck_assert(!ve_take(w, 0, &a));
 	timeline_fire(&w->d->time);
 	ck_assert_uint_eq(w->d->time.s.now, now);
@@ -625,6 +625,7 @@ START_TEST(late_host)
 	}
 	while (w->d->time.held)
 		poll_wait(w->host.poll, 1000000000);
+	ck_assert(!vbd_holds(w->vbd));
 	ve_time(w, now + (_i ? 0 : 1000000));
 	ck_assert(ve_take(w, 0, &a) && a.id == 1 && a.status == OKAY);
 	ck_assert(ve_take(w, 0, &a) && a.id == 2 && a.status == OKAY);

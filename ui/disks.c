@@ -242,6 +242,16 @@ const char *guest_disk_id(struct guest *g, u32 i)
 	return NULL;
 }
 
+const char *guest_disk_late(struct guest *g)
+{
+	u32 i;
+
+	for (i = 0; g->disks && i < DISK_SLOTS; i++)
+		if (g->disks->slot[i] && g->disks->slot[i]->vbd && vbd_holds(g->disks->slot[i]->vbd))
+			return g->disks->slot[i]->node->name;
+	return NULL;
+}
+
 static int make_node(struct guest *g, const char *drive_spec, struct node **node, struct error *e)
 {
 	if (g->bare || !g->disks)

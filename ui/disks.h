@@ -83,6 +83,8 @@ int guest_disk_change(struct guest *g, const char *id, const char *file, struct 
 int guest_disk_eject(struct guest *g, const char *id, bool force, struct error *e);
 /* Lines as QEMU's "info block" has them, a drive a paragraph: id, file, format, mode, sizes, counts of requests. */
 void guest_disk_describe(struct guest *g, struct buf *out);
+/* The id of the first whose image is late, so that the guest's time is held; NULL: none is. */
+const char *guest_disk_late(struct guest *g);
 /* Ids in order of device numbers: the i-th, or NULL. For completion and "info". */
 const char *guest_disk_id(struct guest *g, u32 i);
 

@@ -12,6 +12,7 @@
 #include "pv/control.h"
 #include "pv/mm.h"
 #include "pv/xenstore.h"
+#include "ui/disks.h"
 #include "ui/monitor_impl.h"
 
 #ifndef PACKAGE_VERSION
@@ -46,6 +47,22 @@ static const char *status(const struct guest *g)
 	}
 }
 
+/* Why the guest's time is held, when it is (timeline_hold()). */
+static void say_held(struct mon *m)
+{
+	struct guest *g = mon_guest(m);
+	const char *disk = guest_disk_late(g);
+
+	if (!g->d || g->d->end != END_RUNNING || !g->d->time.held)
+		return;
+	if (g->held)
+		mon_printf(m, "time is held until somebody reads more of the console\n");
+	if (disk)
+		mon_printf(m, "time is held until disk %s has done what was asked of it ('info block' shows its file)\n", disk);
+	if (!g->held && !disk)
+		mon_printf(m, "time is held until the host has done its part\n");
+}
+
 MON_HANDLER(info_status)
 {
 	struct domain *d = mon_domain(m);
@@ -54,6 +71,7 @@ MON_HANDLER(info_status)
 	if (d)
 		mon_printf(m, "guest time %" PRIu64 ".%09" PRIu64 " s, %" PRIu64 " instructions\n", domain_now(d) / 1000000000,
 			   domain_now(d) % 1000000000, domain_icount(d));
+	say_held(m);
 }
 
 MON_HANDLER(info_uuid)
