@@ -490,6 +490,8 @@ static const struct gnt_op ops[] = {
 	[12] = { "cache_flush", &cache_layout, op_cache_flush, false },
 };
 
+#define WORK_EACH 8u /* of pv_domain.work: about what a page to copy costs, in entries of page tables */
+
 /* Elements are copied in, served and copied out one by one: an earlier one may have changed a later one. */
 static i64 each(struct hc *h, const struct gnt_op *op, u32 count)
 {
@@ -507,6 +509,7 @@ static i64 each(struct hc *h, const struct gnt_op *op, u32 count)
 		}
 		if (arg_copy_in(h->v, l, arg, h->args[1] + (u64)i * size))
 			return -XEN_EFAULT;
+		pv_dom(h->v->d)->work += WORK_EACH;
 		rc = op->fn(h, arg);
 		if (rc)
 			return rc;
