@@ -3,11 +3,12 @@
  * The decoder's result and what an emitter does with it.
  *
  * opcodes*.def have one row an opcode. A row names a mnemonic; x86_emit_<mnemonic>() turns one decoded instruction into
- * one or more records. Operand letters are those of the SDM's opcode maps (SDM 2D appendix A.2).
+ * one or more records. Operand letters are those of the SDM's opcode maps (SDM 2D appendix A.2); M_ is an M without a size, M_512
+ * one of 512 bytes, M_94_108 one of 94 bytes where the operand size is 16 bits and of 108 elsewhere.
  *
  *	OP(0x01, add, Ev, Gv, __, LOCK | W_ARITH)         every ModRM
  *	OG(0x80, 0, add, Eb, Ib, __, LOCK | W_ARITH)      ModRM.reg is 0 (a group)
- *	OM(0x0FAE, 0, fxsave, M_, __, __, ...)            ... and mod is not 3 (memory)
+ *	OM(0x0FAE, 0, fxsave, M_512, __, __, ...)         ... and mod is not 3 (memory)
  *	OR(0x0F12, ANY, movhlps, Vq, Uq, __, SSE)         ... and mod is 3 (register); ANY: whatever reg
  *	OX(0xD9, 0xE8, fld1, __, __, __, X87)             the ModRM byte is just this
  *
@@ -41,6 +42,10 @@ enum {
 	END = 1 << 9,      /* ends the block */
 	NP = 1 << 10,      /* no mandatory-prefix fallback: only without 66, F3 and F2 */
 	NOMEMF = 1 << 11,  /* never faults: no memory, no privilege, no feature test */
+	STORE = 1 << 12,   /* writes its memory operand; so do rows with LOCK */
+	NOACC = 1 << 13,   /* does not access its memory operand, or not at the address that ModRM gives */
+	NOWAIT = 1 << 14,  /* an x87 instruction that does not report a pending exception */
+	TS = 1 << 15,      /* of the XSAVE family: #NM when CR0.TS is set */
 	/* VEX rows */
 	VL0 = 1 << 24,
 	VL1 = 1 << 25,
@@ -48,6 +53,8 @@ enum {
 	VW1 = 1 << 27,
 	INT256 = 1 << 29,  /* with VEX.L it needs AVX2 */
 	VSIB = 1 << 28,    /* the index register is a vector register */
+	/* SSE rows */
+	SIMD = 1 << 30,    /* as if it had vector operands: CR0 and CR4 decide whether it is there */
 	/* Features, in bits 16-23: one of enum x86_feature. */
 	FEAT_SHIFT = 16
 };

@@ -2,6 +2,7 @@
 /*
  * From bytes to blocks of records: availability checks, emission, and the pass that drops flags nobody can see.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cpu/x86/opcodes.h"
@@ -170,9 +171,9 @@ static int availability(const struct xlat *x, const struct xi *d)
 	case F_XSAVE:
 	case F_XSAVEOPT:
 	case F_XSAVEC:
-		if (!(key & KEY_OSXSAVE) && strcmp(r->name, "xsetbv"))
+		if (!(key & KEY_OSXSAVE) && r->emit != x86_emit_xsetbv)
 			return X86_UD;
-		return (key & KEY_TS) && r->name[1] == 's' && strcmp(r->name, "xsetbv") ? X86_NM : -1;
+		return (key & KEY_TS) && (r->flags & TS) ? X86_NM : -1;
 	case F_SSE:
 	case F_SSE2:
 	case F_SSE3:
@@ -182,7 +183,7 @@ static int availability(const struct xlat *x, const struct xi *d)
 	case F_AES:
 	case F_PCLMUL:
 	case F_SHA:
-		if (!touches_vectors(r) && strcmp(r->name, "ldmxcsr") && strcmp(r->name, "stmxcsr"))
+		if (!touches_vectors(r) && !(r->flags & SIMD))
 			return -1;
 		if ((key & KEY_EM) || !(key & KEY_OSFXSR))
 			return X86_UD;
@@ -192,22 +193,13 @@ static int availability(const struct xlat *x, const struct xi *d)
 	}
 }
 
-/* Bytes of operands the table calls M_. */
-static u32 image_bytes(const struct xi *d)
+/* Bytes of an operand M_BYTES or M_BYTES16_BYTES32, which depends on the operand size; of M_ alone: 1. */
+static u32 image_bytes(const char *o, u32 opsz)
 {
-	static const struct {
-		const char *name;
-		u16 n16, n32;
-	} sizes[] = { { "bound", 4, 8 },    { "sgdt", 6, 6 },     { "sidt", 6, 6 },       { "lgdt", 6, 6 },
-		      { "lidt", 6, 6 },     { "cmpxchg8b", 8, 8 }, { "fldenv", 14, 28 },   { "fnstenv", 14, 28 },
-		      { "frstor", 94, 108 }, { "fnsave", 94, 108 }, { "fxsave", 512, 512 }, { "fxrstor", 512, 512 },
-		      { "xsave", 576, 576 }, { "xrstor", 576, 576 }, { "invpcid", 16, 16 } };
-	u32 k;
+	char *end;
+	u32 n = (u32)strtoul(o + 2, &end, 10);
 
-	for (k = 0; k < ARRAY_SIZE(sizes); k++)
-		if (!strcmp(d->row->name, sizes[k].name))
-			return d->opsz == 2 ? sizes[k].n16 : sizes[k].n32;
-	return 1;
+	return *end && opsz != 2 ? (u32)strtoul(end + 1, NULL, 10) : MAX(n, 1u);
 }
 
 /* Bytes a row's memory operand takes, for limit checks. */
@@ -241,7 +233,7 @@ static u32 operand_bytes(const struct xi *d)
 		case 's':
 			return o[2] == 's' ? 4 : 8;
 		case '_':
-			return image_bytes(d);
+			return image_bytes(o, d->opsz);
 		default:
 			return d->vl ? 32 : 16;
 		}
@@ -249,55 +241,27 @@ static u32 operand_bytes(const struct xi *d)
 	return d->opsz;
 }
 
-/* Whether the memory operand is accessed at all, at the address ModRM gives. */
+/* Whether the memory operand is accessed at the address that ModRM gives. Gathers have one for each element, and check it. */
 static bool is_access(const struct xi *d)
 {
-	static const char *const not[] = { "lea", "nop", "invlpg", "prefetchnta", "prefetcht0", "prefetcht1", "prefetcht2",
-					   "prefetchw", "prefetch" };
-	const char *n = d->row->name;
-	u32 k;
-
-	for (k = 0; k < ARRAY_SIZE(not); k++)
-		if (!strcmp(n, not[k]))
-			return false;
-	/* Gathers have an address for each element, and check it; ARPL writes or not. */
-	if ((d->row->flags & VSIB) || !strcmp(n, "movsxd_arpl"))
-		return false;
-	/* A bit number in a register moves the address: bits.c checks. */
-	return !(n[0] == 'b' && n[1] == 't' && d->row->op[1][0] == 'G');
+	return !(d->row->flags & (NOACC | VSIB));
 }
 
 static bool is_write(const struct xi *d)
 {
-	static const char *const stores[] = { "mov", "pop", "xchg", "setcc", "mov_from_seg", "sgdt", "sidt", "sldt", "str",
-					      "smsw", "shld", "shrd", "rol", "ror", "rcl", "rcr", "shl", "shr", "sar", "fst",
-					      "fstp", "fist", "fistp", "fisttp", "fbstp", "fnstcw", "fnstsw", "fnstenv",
-					      "fnsave", "fxsave", "xsave", "xsavec",
-					      "xsaveopt", "stmxcsr", "vstmxcsr", "movnti", "movbe", "inc", "dec" };
-	const char *o = d->row->op[0], *n = d->row->name;
-	u32 k;
+	const char *o = d->row->op[0];
 
-	if (!strchr("EMQWOR", o[0]) || !o[0])
-		return false;
-	if (d->row->flags & LOCK)
-		return true;
-	for (k = 0; k < ARRAY_SIZE(stores); k++)
-		if (!strcmp(n, stores[k]))
-			return true;
-	/* Vector stores: a move whose first operand is memory. */
-	return d->row->op[1][0] == 'V' || d->row->op[1][0] == 'P' || !strncmp(n, "movnt", 5) || !strncmp(n, "pextr", 5) ||
-	       !strncmp(n, "extract", 7) || !strncmp(n, "vpextr", 6) || !strncmp(n, "vextract", 8) || !strncmp(n, "vmovnt", 6) ||
-	       ((!strncmp(n, "vmaskmov", 8) || !strncmp(n, "vpmaskmov", 9)) && o[0] == 'M');
+	return o[0] && strchr("EMQWOR", o[0]) && d->row->flags & (LOCK | STORE);
 }
 
 /* x87 and MMX instructions that report a pending exception. */
 static u8 x87_waits(const struct xi *d)
 {
-	const char *n = d->row->name;
+	const struct oprow *r = d->row;
 
-	if (d->row->opcode >= 0xd8 && d->row->opcode <= 0xdf)
-		return n[1] != 'n' ? WAITS_X87 : 0;
-	return d->row->op[0][0] == 'P' || d->row->op[1][0] == 'P' ? WAITS_MMX : 0;
+	if (r->opcode >= 0xd8 && r->opcode <= 0xdf)
+		return r->flags & NOWAIT ? 0 : WAITS_X87;
+	return r->op[0][0] == 'P' || r->op[1][0] == 'P' ? WAITS_MMX : 0;
 }
 
 static void emit_segcheck(struct xlat *x, struct xi *d)
@@ -308,7 +272,7 @@ static void emit_segcheck(struct xlat *x, struct xi *d)
 	if (d->row->op[0][0] == 'O' || d->row->op[1][0] == 'O') {
 		t.disp = (i32)d->imm;
 		d->imm = 0;
-	} else if (!strcmp(d->row->name, "pop") && d->base == RSP) {
+	} else if (d->row->emit == x86_emit_pop && d->base == RSP) {
 		t.disp += d->opsz; /* the address is made after the stack pointer has moved */
 	}
 	r = emit(x, &t, op_segcheck);

@@ -68,7 +68,7 @@ void silicon_table(FILE *f)
 		opcode_text(r, op, sizeof op);
 		for (j = 0; j < 4 && r->op[j] && r->op[j][0] && r->op[j][0] != '_'; j++) {
 			strcat(args, j ? ", " : "");
-			strcat(args, r->op[j]);
+			strncat(args, r->op[j], strcspn(r->op[j], "_"));
 		}
 		if (!strncmp(name, "mmx_", 4))
 			name += 4;
