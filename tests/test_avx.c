@@ -292,6 +292,8 @@ START_TEST(availability)
 	cpu_mode_changed(g.c);
 	ck_assert_int_eq(RUN(&g, 0xc5, 0xfc, 0x58, 0xc1), X86_NM);
 	ck_assert_int_eq(RUN(&g, 0xc4, 0xe2, 0x78, 0xf2, 0xc1), -1); /* andn needs none of it */
+	ck_assert_int_eq(RUN(&g, 0x0f, 0xae, 0x27), X86_NM);         /* xsave [rdi] */
+	ck_assert_int_eq(RUN(&g, 0x0f, 0xae, 0x2f), X86_NM);         /* xrstor [rdi] */
 	env_close(&g);
 }
 END_TEST

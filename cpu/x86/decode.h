@@ -45,7 +45,7 @@ enum {
 	STORE = 1 << 12,   /* writes its memory operand; so do rows with LOCK */
 	NOACC = 1 << 13,   /* does not access its memory operand, or not at the address that ModRM gives */
 	NOWAIT = 1 << 14,  /* an x87 instruction that does not report a pending exception */
-	TS = 1 << 15,      /* of the XSAVE family: #NM when CR0.TS is set */
+	TS = 1 << 15,      /* XSAVE and its family: #NM when CR0.TS is set */
 	/* VEX rows */
 	VL0 = 1 << 24,
 	VL1 = 1 << 25,
