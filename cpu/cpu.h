@@ -136,10 +136,11 @@ enum cpu_exit {
 
 #define CPU_BRANCHES 16
 
-/* How arithmetic flags are to be made from cc_dst and cc_src. See cpu/x86/flags.h. */
+/* A processor: what its code is run with, and behind that its state as the architecture has it (s). */
 struct cpu {
 	/* Hot: what handlers touch at every instruction. */
 	u64 r[28]; /* 0-15 the general registers; then REG_ZERO, REG_PAGE, REG_ES.. (segment bases as registers), REG_LIN */
+	/* The arithmetic flags are made, when somebody wants them, from these (cpu/x86/flags.h). */
 	u64 cc_dst, cc_src;
 	u32 cc_op;
 	u32 eflags; /* RFLAGS without the arithmetic flags, bit 1 set */

@@ -121,7 +121,11 @@ int mmu_init(struct mmu *m, struct mem *mem);
 void mmu_exit(struct mmu *m);
 /* Call after any change to mode, root, user or the flags above: contexts are looked up again. */
 void mmu_update(struct mmu *m);
-/* Drops everything cached, and the contexts. Never needed for correctness; tests use it. */
+/*
+ * Drops everything cached, and the contexts: for what the contexts do not follow themselves: features of the processor, the
+ * A20 gate, breakpoints on data, a frame of another memory that moved, a state that was loaded. Writes to page tables need
+ * none, for those are watched.
+ */
 void mmu_flush(struct mmu *m);
 
 INLINE struct tlb_entry *tlb_slot(struct mmu *m, u64 va)
