@@ -11,8 +11,9 @@
  * address space: two top-level tables with equal entries in a half share its context. So a kernel's half stays warm
  * over process switches, and the user half over the two top-level tables of a paravirtual process.
  *
- * A fast access looks at one slot. What a slot held before is in its second way, where the slow ways look before they
- * walk: pages that are used together often share a slot, as the two ends of a copy do that are aligned alike.
+ * A fast access looks at one slot. Each slot has a victim way, which holds the entry that was in the slot before. The slow path
+ * looks there before it walks the tables. That helps because pages that are used together often share a slot: source and
+ * destination of a copy do when both are aligned alike.
  */
 #ifndef MMU_MMU_H
 #define MMU_MMU_H
@@ -21,7 +22,7 @@
 
 #define TLB_BITS 11
 #define TLB_SIZE (1u << TLB_BITS)
-#define TLB_SLOTS (2 * TLB_SIZE) /* the second way of slot i is TLB_SIZE + i */
+#define TLB_SLOTS (2 * TLB_SIZE) /* the victim way of slot i is TLB_SIZE + i */
 #define TLB_INVALID 0xfffULL /* low 12 bits of a tag that never matches */
 
 enum mmu_access { MMU_READ = 0, MMU_WRITE = 1, MMU_EXEC = 2 };
@@ -105,7 +106,7 @@ struct mmu {
 	u32 pkru;                      /* what the keys forbid: access, then write, from key 0 up */
 	bool ctx_stale;                /* contexts must be looked up before the next use */
 	bool pdptes;                   /* PAE: the four PDPTEs are in pdpte[], not read from memory */
-	u8 seconds;                    /* counts hits of second ways */
+	u8 victim_hits;                /* of the TLB; wraps */
 	u8 nslow;                      /* pages that never get a fast entry: data breakpoints */
 	u64 slow_page[4];
 	u64 pdpte[4];
@@ -166,7 +167,7 @@ INLINE u8 *mmu_hit_write(struct mmu *m, u64 va, u32 size)
 	return LIKELY(e->wr == tlb_tag(m, va, size)) ? tlb_host(e, va) : NULL;
 }
 
-/* The same for slow ways: the second way is looked at too. What is found there often comes to the front. */
+/* The same for the slow path: looks at the victim way, too. An entry that is hit there often moves to the first way. */
 const u8 *mmu_find_read(struct mmu *m, u64 va, u32 size);
 u8 *mmu_find_write(struct mmu *m, u64 va, u32 size);
 

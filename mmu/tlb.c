@@ -29,15 +29,16 @@ static void slot_copy(struct mmu *m, u32 to, u32 from)
 }
 
 /*
- * The second way of va's slot has been hit. It is swapped with the first each eighth time only: so a page that is used
- * alone is soon in front, and of two that are used in turns one stays there.
+ * The victim way of va's slot was hit. Only each eighth hit swaps it with the first way. So a page that is used alone gets into
+ * the first way soon. Two pages that are used in turns do not push each other out at every access: one of them stays in the
+ * first way and is fast.
  */
-static u8 *second_hit(struct mmu *m, u64 va)
+static u8 *victim_hit(struct mmu *m, u64 va)
 {
 	u32 i = slot_of(va), k = TLB_SIZE + i;
 	u8 *p = tlb_host(&m->tlb[k], va);
 
-	if (++m->seconds % 8 == 0) {
+	if (++m->victim_hits % 8 == 0) {
 		struct tlb_entry e = m->tlb[i];
 		u64 pte = m->pte[i], mfn = m->mfn[i];
 
@@ -56,7 +57,7 @@ const u8 *mmu_find_read(struct mmu *m, u64 va, u32 size)
 
 	if (e->rd == tag)
 		return tlb_host(e, va);
-	return e[TLB_SIZE].rd == tag ? second_hit(m, va) : NULL;
+	return e[TLB_SIZE].rd == tag ? victim_hit(m, va) : NULL;
 }
 
 u8 *mmu_find_write(struct mmu *m, u64 va, u32 size)
@@ -66,7 +67,7 @@ u8 *mmu_find_write(struct mmu *m, u64 va, u32 size)
 
 	if (e->wr == tag)
 		return tlb_host(e, va);
-	return e[TLB_SIZE].wr == tag ? second_hit(m, va) : NULL;
+	return e[TLB_SIZE].wr == tag ? victim_hit(m, va) : NULL;
 }
 
 void mmu_flush(struct mmu *m)

@@ -13,9 +13,10 @@
 #include "pv/vbd_impl.h"
 
 /*
- * The disk the guest sees: a bus that carries 16 bytes a ns, one request behind the other, and then so long. It is a quick one:
- * an answer that comes before the guest has gone to sleep saves it a quarter of its work for a request of 4 KiB. Of much data
- * it takes longer, that a thread of the host may be through with it when the guest's time has come, and nobody waits.
+ * The latency model: what a request takes in guest time. Requests share a bus that carries BYTES_PER_NS, one after the other;
+ * then each has a latency of its own, in ns. The latency of small requests is short, because a guest that gets its answer before
+ * it has gone to sleep saves a quarter of its work for 4 KiB. The latency of large ones is long, so that a thread of the host
+ * has usually done the work by then and the guest's time need not be held.
  */
 #define LATENCY 2000u
 #define LATENCY_LARGE 100000u

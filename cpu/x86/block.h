@@ -14,7 +14,7 @@
 #define BLOCK_MAX_INSNS 48u
 #define JUMP_BITS 12
 #define JUMP_SIZE (1u << JUMP_BITS)
-#define JUMP_SLOTS (2 * JUMP_SIZE) /* the second way of slot i is JUMP_SIZE + i: what was thrown out of it */
+#define JUMP_SLOTS (2 * JUMP_SIZE) /* the victim way of slot i is JUMP_SIZE + i */
 #define NO_LINK 0xffffu
 
 /* What decoding depends on besides the bytes: struct cpu's mode_key. */
@@ -130,7 +130,7 @@ INLINE const struct insn *leave(struct cpu *c, u64 rip, enum block_exit why)
 		GO(enter_->rec);                                                                                     \
 	} while (0)
 
-/* Goes on at c->rip where the table of jumps has it in a second way, else leaves the loop. */
+/* Goes on at c->rip where the table of jumps has it in a victim way, else leaves the loop. */
 HANDLER(jump_second);
 
 /* Goes on at any address. */

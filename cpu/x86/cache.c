@@ -152,7 +152,10 @@ void code_insert(struct code_cache *cc, struct block *b, struct mem *mem, u64 mf
 	cc->translated++;
 }
 
-/* All its records now lead back to the dispatcher, so that whoever is in it, or links to it, finds out. */
+/*
+ * Takes a block out of use. A CPU may be inside of it, and other blocks may jump into it, so its records are kept for now and
+ * changed: each leads back to the dispatcher, which finds another block.
+ */
 static void block_kill(struct code_cache *cc, struct block *b)
 {
 	struct block **pp;

@@ -174,7 +174,7 @@ static bool loaded(struct cpu *c, const u8 *p, u32 size)
 }
 
 /*
- * The slow ways ask the TLB first: for the second way, and because some handlers have no fast way. It has no page in
+ * The slow path asks the TLB first: for the victim way, and because some handlers have no fast path. It has no page in
  * which alignment or breakpoints are to be checked.
  */
 bool slow_load(struct cpu *c, u64 va, u32 size)
