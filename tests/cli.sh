@@ -320,6 +320,7 @@ is 'background: the pid file is gone' "$(ls "$dir/pid" 2>/dev/null)" ''
 for sig in ABRT TERM; do
 	for change in none replaced; do
 		rm -f "$dir/pid"
+		# shellcheck disable=SC3045
 		(ulimit -c 0 && exec "$program" -M none -m 8 -bios "$dir/spin" -serial null -pidfile "$dir/pid" -timeout 60 </dev/null >"$dir/out" 2>"$dir/err") &
 		pid=$!
 		tries=0
