@@ -89,7 +89,7 @@ host() {
 	(
 		cd "$d" || exit
 		[ -f config.status ] && [ config.status -nt "$root/configure" ] ||
-			"$root/configure" ${triple:+"--host=$triple"} CC="$compiler" --enable-werror CFLAGS=-O2 LDFLAGS=-static \
+			"$root/configure" ${triple:+"--host=$triple"} CC="$compiler" --enable-werror CFLAGS=-O1 LDFLAGS=-static \
 				GUEST_CC=no --without-zlib --without-bz2 --without-lzma --without-lzo --without-lz4 --without-zstd --without-zydis \
 				--without-nbd --without-seccomp --without-slirp --without-vterm --without-sdl2 --without-vncserver --without-check || exit
 		make -j "${JOBS:-2}" all obj/release/vectors

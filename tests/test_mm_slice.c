@@ -456,7 +456,7 @@ START_TEST(as_whole)
 	struct env *a = env_make(_i % 2), *b = env_make(_i % 2);
 	u32 i, k, good = 0, bad = 0;
 
-	for (i = 0; i < 40; i++) {
+	for (i = 0; i < 10; i++) {
 		for (k = 20; k < 44; k++) {
 			while (page(a, k)->flags & PGF_PINNED) {
 				ck_assert_int_eq(pv_mm_unpin(&a->pv, MFN(k)), 0);

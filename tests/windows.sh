@@ -39,7 +39,7 @@ win() { # win SECONDS PROGRAM ARGS...
 (
 	cd "$dir/build" || exit
 	[ -f config.status ] && [ config.status -nt "$root/configure" ] ||
-		"$root/configure" --host=x86_64-w64-mingw32 --enable-werror --without-check --with-grub-xen=no GUEST_CC=no || exit
+		"$root/configure" --host=x86_64-w64-mingw32 CFLAGS=-O1 --enable-werror --without-check --with-grub-xen=no GUEST_CC=no || exit
 	$cc -std=gnu11 -O1 -c -o nocheck.o "$root/tests/vectors/nocheck/check.c" || exit
 	make -j "$jobs" all obj/release/vectors.exe tests/check.exe CHECK_CFLAGS="-I$root/tests/vectors/nocheck" CHECK_LIBS=nocheck.o
 ) >"$dir/build.log" 2>&1
