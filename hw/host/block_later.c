@@ -66,7 +66,8 @@ struct block_opening *block_open_begin(const char *spec, const struct block_opti
 	}
 	pthread_mutex_init(&op->lock, NULL);
 	os_cond_init(&op->ended);
-	room = copy(&op->format, o->format) & copy(&op->folder, o->folder);
+	room = copy(&op->format, o->format);
+	room &= copy(&op->folder, o->folder);
 	if (!room)
 		error_set(e, -ENOMEM, "%.300s: the host is out of memory", spec);
 	mine.format = op->format;
