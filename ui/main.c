@@ -42,7 +42,7 @@ struct run {
 	bool restart; /* a monitor wants a guest that was kept to begin anew */
 	bool said_stuck; /* that nobody is there to say cont */
 	bool reported;   /* the crash */
-	bool confined;   /* -sandbox on has begun */
+	bool confined;   /* all that the options name is open, and -sandbox on has begun if it is given */
 	int quit_code;
 };
 
@@ -215,11 +215,14 @@ static int unpack(struct run *r, struct report_loading *loading, struct error *e
 	return asked_to_end(r) ? -EINTR : rc;
 }
 
-/* Shuts the door behind what is open now; windows come from inside. 0, or -errno with a sentence. */
+/* In the first life: shuts the door behind what is open now; a window comes from inside. 0, or -errno with a sentence. */
 static int confine(struct run *r, struct error *e)
 {
-	int rc = r->confined ? 0 : sandbox_enter(&r->o, e);
+	int rc;
 
+	if (r->confined)
+		return 0;
+	rc = sandbox_enter(&r->o, e);
 	r->confined = !rc;
 	return rc ? rc : guest_open_window(&r->guest, e);
 }
