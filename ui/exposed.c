@@ -9,14 +9,10 @@
 #include <string.h>
 
 #include "ui/networks_impl.h"
+#include "ui/options.h"
 #include "ui/vnc.h"
 
 enum reach { REACH_NONE, REACH_LOOPBACK, REACH_ALL };
-
-static bool is_on(const char *value)
-{
-	return !strcmp(value, "on") || *value == 'y' || *value == 't';
-}
 
 /* By which address, without brackets, a server is reached from this machine itself. */
 static enum reach reach_of(const char *host)
@@ -48,7 +44,7 @@ static enum reach reach_of_device(const char *spec)
 		snprintf(host, sizeof host, "%.*s", (int)MIN(n, sizeof host - 1), spec);
 	while (net_word_next(&spec, &w))
 		if (!strcmp(w.name, "server"))
-			server = !w.has_value || is_on(w.value);
+			server = !w.has_value || net_is_on(w.value);
 	return server ? reach_of(host) : REACH_NONE;
 }
 
@@ -76,9 +72,9 @@ static const struct node *leading(const struct node *guest)
 			continue;
 		while (net_word_next(&spec, &w)) {
 			if (!strcmp(w.name, "host-loopback"))
-				open = open && is_on(w.value);
+				open = open && net_is_on(w.value);
 			else if (!strcmp(w.name, "restrict"))
-				open = open && !is_on(w.value);
+				open = open && !net_is_on(w.value);
 		}
 		if (open)
 			return c;
@@ -109,12 +105,11 @@ bool exposed_describe(const struct node *guest, char *out, size_t n)
 	const struct node *net = leading(guest);
 	struct found f = { .most = REACH_NONE };
 	const char *spec, *vnc = node_str(guest, "vnc", "none");
-	char name[24];
 	u32 i;
 
 	if (!net)
 		return false;
-	for (i = 0; snprintf(name, sizeof name, "monitor%u", i), (spec = node_str(guest, name, NULL)); i++)
+	for (i = 0; (spec = options_monitor(guest, i)); i++)
 		add(&f, "-monitor", spec, reach_of_device(spec));
 	spec = node_str(guest, "serial0", "");
 	add(&f, "-serial", spec, reach_of_device(spec));

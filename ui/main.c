@@ -176,7 +176,6 @@ static int open_monitors(struct run *r, struct error *e)
 {
 	struct monitors_env env = { &r->host, &r->guest, r->signals, on_quit_word, on_restart_word, r };
 	const char *spec;
-	char name[24];
 	u32 i;
 	int rc = 0;
 
@@ -184,13 +183,8 @@ static int open_monitors(struct run *r, struct error *e)
 	if (!r->guest.monitors)
 		return error_set(e, -ENOMEM, "the host is out of memory");
 	r->guest.stopped = r->o.stopped;
-	for (i = 0; !rc; i++) {
-		snprintf(name, sizeof name, "monitor%u", i);
-		spec = node_str(r->o.guest, name, NULL);
-		if (!spec)
-			break;
+	for (i = 0; !rc && (spec = options_monitor(r->o.guest, i)); i++)
 		rc = monitors_open(r->guest.monitors, spec, e);
-	}
 	return asked_to_end(r) ? -EINTR : rc;
 }
 

@@ -377,6 +377,14 @@ static int check_machine(const struct options *o, struct error *e)
 	return 0;
 }
 
+const char *options_monitor(const struct node *guest, u32 i)
+{
+	char name[24];
+
+	snprintf(name, sizeof name, "monitor%u", i);
+	return node_str(guest, name, NULL);
+}
+
 static bool is_stdio(const char *spec)
 {
 	return !strcmp(spec, "stdio") || !strcmp(spec, "mon:stdio");
@@ -386,12 +394,10 @@ static bool is_stdio(const char *spec)
 static int check_stdio(struct options *o, struct error *e)
 {
 	bool taken = o->nserial && is_stdio(node_str(o->guest, "serial0", ""));
-	char name[24];
 	u32 i;
 
 	for (i = 0; i < o->nmonitors; i++) {
-		snprintf(name, sizeof name, "monitor%u", i);
-		if (!is_stdio(node_str(o->guest, name, "")))
+		if (!is_stdio(options_monitor(o->guest, i)))
 			continue;
 		if (taken)
 			return error_set(e, -EINVAL, "-monitor stdio: standard input and output are taken already: name another device, or use "
@@ -406,7 +412,6 @@ static int check_stdio(struct options *o, struct error *e)
 /* Nobody is at the terminal of a program in the background. */
 static int check_daemon(struct options *o, struct error *e)
 {
-	char name[24];
 	u32 i;
 
 	if (!o->daemonize)
@@ -418,11 +423,9 @@ static int check_daemon(struct options *o, struct error *e)
 		return -ENOMEM;
 	if (is_stdio(node_str(o->guest, "serial0", "")))
 		return error_set(e, -EINVAL, "-serial stdio: -daemonize leaves the terminal: use -serial pty, file:PATH or unix:PATH,...");
-	for (i = 0; i < o->nmonitors; i++) {
-		snprintf(name, sizeof name, "monitor%u", i);
-		if (is_stdio(node_str(o->guest, name, "")))
+	for (i = 0; i < o->nmonitors; i++)
+		if (is_stdio(options_monitor(o->guest, i)))
 			return error_set(e, -EINVAL, "-monitor stdio: -daemonize leaves the terminal: use -monitor pty or unix:PATH,server=on,wait=off");
-	}
 	return 0;
 }
 

@@ -66,6 +66,9 @@ extern const struct option_row option_rows[];
 int options_parse(struct options *o, int argc, char **argv, FILE *out, struct error *e);
 void options_free(struct options *o);
 
+/* The device of the guest's monitor number i; NULL: it has no more. */
+const char *options_monitor(const struct node *guest, u32 i);
+
 /* The name in the table that a mistyped one is nearest to, or NULL when none is near. */
 const char *options_nearest(const char *name);
 

@@ -179,7 +179,7 @@ static void add_window(struct policy *p)
 static int make_policy(struct policy *p, char *loader, size_t loader_size, struct error *e)
 {
 	const struct node *g = p->o->guest, *list, *n;
-	char name[24];
+	const char *spec;
 	u32 i;
 	int rc = 0;
 
@@ -193,10 +193,8 @@ static int make_policy(struct policy *p, char *loader, size_t loader_size, struc
 	add_spec(p, node_str(g, "serial0", NULL));
 	add_spec(p, node_str(g, "xenstore", NULL));
 	add_spec(p, node_str(g, "vnc", NULL));
-	for (i = 0; i <= OPTIONS_MAX_MONITORS; i++) {
-		snprintf(name, sizeof name, "monitor%u", i);
-		add_spec(p, node_str(g, name, NULL));
-	}
+	for (i = 0; (spec = options_monitor(g, i)); i++)
+		add_spec(p, spec);
 	if (p->o->pidfile)
 		add_folder(p, p->o->pidfile, strlen(p->o->pidfile));
 	list = node_child(g, "networks");

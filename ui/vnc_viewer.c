@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One viewer: a thread with a server of libvncserver's for it alone, so that one that stalls, sends half of a message or
- * nonsense keeps nobody waiting. It has a copy of the screen once it has logged in; before, it costs little. Keys also as scan codes (the RFB protocol's "QEMU Extended Key Event").
+ * nonsense keeps nobody waiting. It has a copy of the screen once it has logged in; before, it costs little. Keys also as scan
+ * codes (the RFB protocol's "QEMU Extended Key Event").
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"

@@ -79,5 +79,7 @@ const struct netdev_stats *netdev_stats(const struct netdev *n);
 void net_mac_for(const char *guest, u32 index, u8 mac[6]);
 /* "52:54:00:12:34:56" into mac; false when it is none, or a multicast address. */
 bool net_mac_parse(const char *s, u8 mac[6]);
+/* Whether the value of a property that is on or off says on: as on, yes, true or y. */
+bool net_is_on(const char *value);
 
 #endif

@@ -39,7 +39,7 @@ static int unknown(const char *spec, const char *name, const struct net_prop *pr
 	return error_set(e, -EINVAL, "%.120s: '%.40s' is no property of it: it has id, %s", spec, name, list);
 }
 
-static bool is_on(const char *v)
+bool net_is_on(const char *v)
 {
 	return !strcmp(v, "on") || !strcmp(v, "yes") || !strcmp(v, "true") || !strcmp(v, "y");
 }
@@ -54,7 +54,7 @@ static int check_value(const char *spec, const struct net_prop *p, const char *v
 	unsigned long n;
 	char *end;
 
-	if (p->kind == NET_PROP_BOOL && !is_on(v) && !is_off(v))
+	if (p->kind == NET_PROP_BOOL && !net_is_on(v) && !is_off(v))
 		return error_set(e, -EINVAL, "%.150s: %s=%.40s: must be on or off", spec, p->name, v);
 	if (p->kind == NET_PROP_NUMBER) {
 		errno = 0;
@@ -162,7 +162,7 @@ bool net_arg_on(const struct net_args *a, const char *name, bool otherwise)
 {
 	const char *v = net_arg(a, name);
 
-	return v ? is_on(v) : otherwise;
+	return v ? net_is_on(v) : otherwise;
 }
 
 u32 net_arg_number(const struct net_args *a, const char *name, u32 otherwise)
