@@ -184,19 +184,11 @@ static void drop_slot(struct user *u, struct slot *s)
 /* Places are addresses that the poll set keeps: each is allocated alone. */
 static struct slot *get_slot(struct user *u, int fd)
 {
-	u32 cap = MAX(u->nslots, 64u);
-	struct slot **p;
+	struct slot **p = net_list_reach(u->slots, &u->nslots, (u32)fd, sizeof *p);
 
-	while (cap <= (u32)fd)
-		cap *= 2;
-	if (cap > u->nslots) {
-		p = realloc(u->slots, cap * sizeof *p);
-		if (!p)
-			return NULL;
-		memset(p + u->nslots, 0, (cap - u->nslots) * sizeof *p);
-		u->slots = p;
-		u->nslots = cap;
-	}
+	if (!p)
+		return NULL;
+	u->slots = p;
 	if (!u->slots[fd])
 		u->slots[fd] = calloc(1, sizeof *u->slots[fd]);
 	return u->slots[fd];

@@ -29,6 +29,12 @@ int net_forward_parse(struct net_forward *w, const char *who, const char *rule, 
 int net_guestfwd_parse(const char *spec, const char *rule, const struct net_user_conf *c, struct in_addr *addr,
 		       u32 *port, const char **target, struct error *e);
 
+/*
+ * For arrays whose index is a descriptor: makes list, of *cap elements of size bytes, reach to index, with zeros in what is new.
+ * The list, which may have moved, or NULL: no memory, and it is as it was.
+ */
+void *net_list_reach(void *list, u32 *cap, u32 index, size_t size);
+
 /* ---- what the guest may do (net_user_guard.c) --------------------------------------------------------------------- */
 
 enum net_opens { NET_OPENS_NOTHING, NET_OPENS_TCP, NET_OPENS_UDP, NET_OPENS_PING, NET_OPENS };

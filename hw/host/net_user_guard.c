@@ -79,22 +79,21 @@ bool net_guard_full(struct net_guard *g, enum net_opens kind)
 	return true;
 }
 
-static bool room_for(struct net_guard *g, int fd)
+void *net_list_reach(void *list, u32 *cap, u32 index, size_t size)
 {
-	u32 cap = MAX(g->cap, 64u);
-	struct net_held *p;
+	u32 want = MAX(*cap, 64u);
+	u8 *p;
 
-	while (cap <= (u32)fd)
-		cap *= 2;
-	if (cap == g->cap)
-		return true;
-	p = realloc(g->held, cap * sizeof *p);
+	while (want <= index)
+		want *= 2;
+	if (want == *cap)
+		return list;
+	p = realloc(list, want * size);
 	if (!p)
-		return false;
-	memset(p + g->cap, 0, (cap - g->cap) * sizeof *p);
-	g->held = p;
-	g->cap = cap;
-	return true;
+		return NULL;
+	memset(p + *cap * size, 0, (want - *cap) * size);
+	*cap = want;
+	return p;
 }
 
 /* A connection to a forwarded port: libslirp keeps the peer's port, and translates the address. */
@@ -110,11 +109,12 @@ static void note_peer(struct net_held *h, int fd)
 
 void net_guard_opened(struct net_guard *g, int fd)
 {
-	struct net_held *h;
+	struct net_held *h = fd < 0 ? NULL : net_list_reach(g->held, &g->cap, (u32)fd, sizeof *h);
 
-	/* What is opened while no frame of the guest's is looked at is a connection to a forwarded port. */
-	if (fd < 0 || !room_for(g, fd))
+	if (!h)
 		return;
+	g->held = h;
+	/* What is opened while no frame of the guest's is looked at is a connection to a forwarded port. */
 	net_guard_closed(g, fd);
 	h = &g->held[fd];
 	h->kind = g->now ? g->now->kind : NET_OPENS_TCP;
