@@ -149,6 +149,18 @@ static inline void take_apart(struct env *e, struct vcpu *v)
 	ck_assert_int_eq(mm_settle(v, &sl), 0);
 }
 
+/* Nobody uses a frame as anything, nor names it, but for whom it is allocated. */
+static inline void all_unused(struct env *e)
+{
+	u32 k;
+
+	for (k = 0; k < MAX_PAGES; k++) {
+		ck_assert_uint_eq(page(e, k)->types, 0);
+		ck_assert_int_eq(page(e, k)->linear, 0);
+		ck_assert_uint_eq(page(e, k)->refs, !!(page(e, k)->flags & PGF_ALLOCATED));
+	}
+}
+
 #define DONE (ARGS + 0xff8)
 static inline u32 done(struct env *e)
 {

@@ -447,11 +447,7 @@ START_TEST(random_guest)
 			pv_mm_put_page_type(&e->pv, MFN(i));
 		pv_mm_unpin(&e->pv, MFN(i));
 	}
-	for (i = 0; i < MAX_PAGES; i++) {
-		ck_assert_uint_eq(page(e, i)->types, 0);
-		ck_assert_int_eq(page(e, i)->linear, 0);
-		ck_assert_uint_eq(page(e, i)->refs, !!(page(e, i)->flags & PGF_ALLOCATED));
-	}
+	all_unused(e);
 	env_free(e);
 }
 END_TEST

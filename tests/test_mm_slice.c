@@ -638,11 +638,7 @@ START_TEST(random_guest)
 				pv_mm_unpin(&e->pv, MFN(k));
 		}
 	sane(e);
-	for (k = 0; k < MAX_PAGES; k++) {
-		quick_eq(page(e, k)->types, 0);
-		quick_eq(page(e, k)->linear, 0);
-		quick_eq(page(e, k)->refs, !!(page(e, k)->flags & PGF_ALLOCATED));
-	}
+	all_unused(e);
 	env_free(e);
 }
 END_TEST

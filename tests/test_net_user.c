@@ -348,6 +348,26 @@ static int listen_any(u16 *port)
 	return fd;
 }
 
+/* The guest connects from its port to a peer's. */
+static void dial(struct poll_set *ps, struct mini *m, u32 peer, u16 port, u16 peer_port)
+{
+	m->peer = peer;
+	m->port = port;
+	m->peer_port = peer_port;
+	tcp_out(m, SYN, NULL, 0, 0);
+	LOOP_UNTIL(ps, m->established);
+}
+
+/* The host's end of that. */
+static int accepted(struct poll_set *ps, int srv)
+{
+	int fd = -1;
+
+	LOOP_UNTIL(ps, (fd = fd < 0 ? accept(srv, NULL, NULL) : fd) >= 0);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}
+
 /* Out through NAT to a server of the host: both ways, with small frames and with trains. */
 static void connect_out(const struct net_client *client, u32 piece, u32 gso)
 {
@@ -357,20 +377,15 @@ static void connect_out(const struct net_client *client, u32 piece, u32 gso)
 	u8 *data = malloc(TOTAL), *echo = malloc(TOTAL);
 	u32 sent = 0, read_n = 0, wrote = 0, i;
 	u16 port;
-	int srv = listen_any(&port), fd = -1;
+	int srv = listen_any(&port), fd;
 
 	netdev_set_client(m->n, client, m);
 	for (i = 0; i < TOTAL; i++)
 		data[i] = (u8)(i * 7 + i / 251);
 	send_arp(m);
 	LOOP_UNTIL(ps, m->arp_replies);
-	m->peer = HOST;
-	m->port = 40000;
-	m->peer_port = port;
-	tcp_out(m, SYN, NULL, 0, 0);
-	LOOP_UNTIL(ps, m->established);
-	LOOP_UNTIL(ps, (fd = fd < 0 ? accept(srv, NULL, NULL) : fd) >= 0);
-	fcntl(fd, F_SETFL, O_NONBLOCK);
+	dial(ps, m, HOST, 40000, port);
+	fd = accepted(ps, srv);
 	for (i = 0; i < 20000 && (read_n < TOTAL || m->got_len < TOTAL); i++) {
 		ssize_t n;
 
@@ -501,11 +516,7 @@ START_TEST(guest_to_command)
 
 	send_arp(m);
 	LOOP_UNTIL(ps, m->have_peer);
-	m->peer = 0x0a000264;
-	m->port = 40001;
-	m->peer_port = 1234;
-	tcp_out(m, SYN, NULL, 0, 0);
-	LOOP_UNTIL(ps, m->established);
+	dial(ps, m, 0x0a000264, 40001, 1234);
 	tcp_out(m, ACK | PSH, "meow", 4, 0);
 	LOOP_UNTIL(ps, m->got_len == 4);
 	ck_assert(!memcmp(m->got, "meow", 4));
@@ -845,18 +856,13 @@ START_TEST(early)
 	u64 end = host_now() + 60000000000u;
 	static u8 all[1000], in[4096];
 	u16 port;
-	int srv = listen_any(&port), fd = -1;
+	int srv = listen_any(&port), fd;
 
 	memset(all, 'x', sizeof all);
 	send_arp(m);
 	LOOP_UNTIL(ps, m->have_peer);
-	m->peer = HOST;
-	m->port = 40005;
-	m->peer_port = port;
-	tcp_out(m, SYN, NULL, 0, 0);
-	LOOP_UNTIL(ps, m->established);
-	LOOP_UNTIL(ps, (fd = fd < 0 ? accept(srv, NULL, NULL) : fd) >= 0);
-	fcntl(fd, F_SETFL, O_NONBLOCK);
+	dial(ps, m, HOST, 40005, port);
+	fd = accepted(ps, srv);
 	begin = m->snd;
 	before = memory_mib();
 	for (i = 0; i < FLOOD; i++) {
