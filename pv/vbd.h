@@ -9,7 +9,7 @@
 #ifndef PV_VBD_H
 #define PV_VBD_H
 
-#include "hw/host/block.h"
+#include "hw/host/block/block.h"
 #include "pv/xenbus.h"
 
 struct vbd;

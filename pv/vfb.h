@@ -7,7 +7,7 @@
 #ifndef PV_VFB_H
 #define PV_VFB_H
 
-#include "hw/host/display.h"
+#include "hw/host/display/display.h"
 #include "pv/xenbus.h"
 
 #define VFB_WIDTH 800u /* what Linux draws when nobody says anything else */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The network back end (Xen public/io/netif.h): a guest's card, plugged into a network of the host (hw/host/net.h).
+ * The network back end (Xen public/io/netif.h): a guest's card, plugged into a network of the host (hw/host/net/net.h).
  * Left out: control ring (hashes, static grants), XDP headroom.
  */
 #ifndef PV_VIF_H
 #define PV_VIF_H
 
-#include "hw/host/net.h"
+#include "hw/host/net/net.h"
 #include "pv/pv.h"
 
 /*

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "hw/host/net_offload.h"
+#include "hw/host/net/offload.h"
 #include "pv/grant.h"
 #include "pv/vif_impl.h"
 

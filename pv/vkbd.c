@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "hw/host/keys.h"
+#include "hw/host/display/keys.h"
 #include "pv/framepage.h"
 #include "pv/vfb.h"
 

@@ -5,7 +5,7 @@
 #ifndef PV_VKBD_H
 #define PV_VKBD_H
 
-#include "hw/host/display.h"
+#include "hw/host/display/display.h"
 #include "pv/xenbus.h"
 
 #define VKBD_TARGET 0u /* DOOR_INPUT target of the keyboard and pointer */

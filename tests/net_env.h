@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hw/host/net.h"
+#include "hw/host/net/net.h"
 
 #define CARD_FRAMES 4096
 

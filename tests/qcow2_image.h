@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hw/host/qcow2.h"
+#include "hw/host/block/qcow2.h"
 
 /* ---- a file in memory ---- */
 

@@ -6,7 +6,7 @@
 #ifndef TESTS_SCREEN_ENV_H
 #define TESTS_SCREEN_ENV_H
 
-#include "hw/host/keys.h"
+#include "hw/host/display/keys.h"
 #include "pv/grant.h"
 #include "pv/vfb.h"
 #include "pv/vkbd.h"

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "hw/host/block.h"
+#include "hw/host/block/block.h"
 #include "tests/qcow2_image.h"
 #include "tests/suites.h"
 

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "hw/host/chardev.h"
+#include "hw/host/chardev/chardev.h"
 #include "hw/host/signals.h"
 #include "tests/suites.h"
 

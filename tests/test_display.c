@@ -15,8 +15,8 @@
 #include <zlib.h>
 #endif
 
-#include "hw/host/display.h"
-#include "hw/host/keys.h"
+#include "hw/host/display/display.h"
+#include "hw/host/display/keys.h"
 #include "tests/quick.h"
 #include "tests/suites.h"
 #include "ui/vnc.h"

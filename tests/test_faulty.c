@@ -11,7 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "hw/host/block.h"
+#include "hw/host/block/block.h"
 #include "tests/qcow2_image.h"
 #include "tests/quick.h"
 #include "tests/suites.h"

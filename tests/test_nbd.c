@@ -14,7 +14,7 @@
 #endif
 #include <unistd.h>
 
-#include "hw/host/block.h"
+#include "hw/host/block/block.h"
 #include "tests/qcow2_image.h"
 #include "tests/suites.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hw/host/net_offload.h"
+#include "hw/host/net/offload.h"
 #include "tests/suites.h"
 
 struct rng {

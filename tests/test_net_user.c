@@ -17,8 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "hw/host/net_offload.h"
-#include "hw/host/net_user.h"
+#include "hw/host/net/offload.h"
+#include "hw/host/net/user.h"
 #include "tests/memory.h"
 #include "tests/net_env.h"
 #include "tests/suites.h"

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "hw/host/block.h"
+#include "hw/host/block/block.h"
 #include "tests/qcow2_image.h"
 #include "tests/suites.h"
 

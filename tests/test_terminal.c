@@ -17,7 +17,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "hw/host/chardev.h"
+#include "hw/host/chardev/chardev.h"
 #include "hw/host/signals.h"
 #include "tests/suites.h"
 

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "hw/host/block_queue.h"
+#include "hw/host/block/queue.h"
 #include "pv/vbd_impl.h"
 #include "tests/suites.h"
 #include "tests/vbd_env.h"

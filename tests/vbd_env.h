@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/endian.h"
-#include "hw/host/block_filter.h"
+#include "hw/host/block/filter.h"
 #include "pv/evtchn.h"
 #include "pv/grant.h"
 #include "pv/hypercall.h"

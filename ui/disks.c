@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hw/host/block.h"
+#include "hw/host/block/block.h"
 #include "pv/time.h"
 #include "pv/vbd.h"
 #include "ui/guest.h"

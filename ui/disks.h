@@ -14,7 +14,7 @@
 #include "base/node.h"
 #include "base/types.h"
 
-struct block_opening; /* hw/host/block.h */
+struct block_opening; /* hw/host/block/block.h */
 struct guest;
 struct guest_disks;
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hw/host/block.h"
+#include "hw/host/block/block.h"
 #include "ui/disks.h"
 
 struct drive {

@@ -6,7 +6,7 @@
 #define UI_GUEST_H
 
 #include "base/node.h"
-#include "hw/host/chardev.h"
+#include "hw/host/chardev/chardev.h"
 #include "pv/loader.h"
 #include "ui/bootloader.h"
 #include "ui/panic.h"

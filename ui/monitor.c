@@ -14,7 +14,7 @@
 
 #include "base/endian.h"
 #include "base/nearest.h"
-#include "hw/host/block.h"
+#include "hw/host/block/block.h"
 #include "ui/monitor_impl.h"
 
 #ifndef PACKAGE_VERSION

@@ -6,7 +6,7 @@
 #ifndef UI_MONITOR_H
 #define UI_MONITOR_H
 
-#include "hw/host/chardev.h"
+#include "hw/host/chardev/chardev.h"
 #include "vm/domain.h"
 
 #define MONITORS_MAX 8u
@@ -50,7 +50,7 @@ struct monitor_screen {
 struct monitors *monitors_new(const struct monitors_env *env);
 /* NULL is allowed. */
 void monitors_free(struct monitors *m);
-/* One on a device of its own (hw/host/chardev.h). 0, or -errno with a sentence. */
+/* One on a device of its own (hw/host/chardev/chardev.h). 0, or -errno with a sentence. */
 int monitors_open(struct monitors *m, const char *spec, struct error *e);
 /* One behind Ctrl-A c of a console, if that has such keys. 0 or -ENOMEM. */
 int monitors_share(struct monitors *m, struct chardev *console);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest's networks and network cards: QEMU's -netdev, -nic, -net and -object filter-dump into the guest's node, and
- * from there services of the host (hw/host/net.h) and cards of the guest (pv/vif.h).
+ * from there services of the host (hw/host/net/net.h) and cards of the guest (pv/vif.h).
  */
 #ifndef UI_NETWORKS_H
 #define UI_NETWORKS_H
@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/node.h"
-#include "hw/host/net.h"
+#include "hw/host/net/net.h"
 
 #define NETWORKS_MAX 64u /* networks, and cards, of a guest */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * -netdev, -nic, -net, -device xen-net-device and -object filter-dump into the guest's node (QEMU's invocation manual).
- * What a type of network has for properties is hw/host/net.h's affair.
+ * What a type of network has for properties is hw/host/net/net.h's affair.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * -chardev BACKEND,id=ID,... (QEMU's invocation manual): a device that -serial and -monitor name as chardev:ID. It becomes one of
- * our own spelling (hw/host/chardev.h). Left out: udp, pipe, ringbuf, tty and the like; logfile=, reconnect=, TLS.
+ * our own spelling (hw/host/chardev/chardev.h). Left out: udp, pipe, ringbuf, tty and the like; logfile=, reconnect=, TLS.
  */
 #include <errno.h>
 #include <stdio.h>

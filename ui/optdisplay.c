@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hw/host/keys.h"
+#include "hw/host/display/keys.h"
 #include "ui/optvalue.h"
 #include "ui/sdl.h"
 #include "ui/terminal.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/os_file.h"
-#include "hw/host/keys.h"
+#include "hw/host/display/keys.h"
 #include "pv/pv.h"
 #include "pv/vfb.h"
 #include "pv/vkbd.h"

@@ -6,7 +6,7 @@
 #define UI_SCREEN_H
 
 #include "base/node.h"
-#include "hw/host/display.h"
+#include "hw/host/display/display.h"
 #include "vm/domain.h"
 
 struct monitor_screen;

@@ -5,7 +5,7 @@
 #ifndef UI_SDL_H
 #define UI_SDL_H
 
-#include "hw/host/display.h"
+#include "hw/host/display/display.h"
 
 struct sdl;
 

@@ -6,7 +6,7 @@
 #define UI_SDL_KEYS_H
 
 #include "base/types.h"
-#include "hw/host/keys.h"
+#include "hw/host/display/keys.h"
 
 /* From usage 4 on, without holes. */
 static const u8 usb_keys[] = {

@@ -5,7 +5,7 @@
 #ifndef UI_SENDKEY_H
 #define UI_SENDKEY_H
 
-#include "hw/host/display.h"
+#include "hw/host/display/display.h"
 #include "vm/domain.h"
 
 #define SENDKEY_TOGETHER 16u /* keys of one combination */

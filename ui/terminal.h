@@ -6,8 +6,8 @@
 #ifndef UI_TERMINAL_H
 #define UI_TERMINAL_H
 
-#include "hw/host/display.h"
-#include "hw/host/keys.h"
+#include "hw/host/display/display.h"
+#include "hw/host/display/keys.h"
 
 #define TERMINAL_COLUMNS 80u
 #define TERMINAL_LINES 25u

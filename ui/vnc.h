@@ -6,8 +6,8 @@
 #ifndef UI_VNC_H
 #define UI_VNC_H
 
-#include "hw/host/display.h"
-#include "hw/host/keys.h"
+#include "hw/host/display/display.h"
+#include "hw/host/display/keys.h"
 
 #define VNC_VIEWERS 32u  /* who have logged in: without a password, who have finished the handshake */
 #define VNC_STRANGERS 8u /* who have not: one more, and the oldest of those from the busiest address goes */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "hw/host/net_offload.h"
+#include "hw/host/net/offload.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hw/host/net_frames.h"
+#include "hw/host/net/frames.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

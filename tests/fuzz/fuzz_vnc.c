@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "hw/host/keys.h"
+#include "hw/host/display/keys.h"
 #include "ui/vnc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
