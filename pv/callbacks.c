@@ -4,7 +4,7 @@
  * fpu_taskswitch and the debug registers (Xen public/xen.h, public/callback.h). Callbacks of 32-bit kernels: compat_callback.c.
  */
 #include "base/endian.h"
-#include "pv/compat.h"
+#include "pv/compat/compat.h"
 #include "pv/traps.h"
 
 enum {

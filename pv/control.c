@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "pv/sched.h"
 #include "pv/xenstore.h"
 

@@ -3,8 +3,8 @@
  * Privileged instructions that a paravirtual kernel executes in ring 3, and what Xen makes of them: control and debug
  * registers, XSETBV; MSRs are in pv/msr.c, ports in pv/ioport.c. Refused as by Xen: HLT, INVLPG, LMSW, SWAPGS, RDPMC.
  */
-#include "pv/compat.h"
-#include "pv/mm.h"
+#include "pv/compat/compat.h"
+#include "pv/mm/mm.h"
 #include "pv/traps.h"
 
 #define HYPER_START 0xffff800000000000ULL

@@ -9,7 +9,7 @@
 
 #include "base/endian.h"
 #include "pv/info.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 
 enum { FIFO_LINK = 0x1ffff, FIFO_BUSY = 1 << 28, FIFO_LINKED = 1 << 29, FIFO_MASKED = 1 << 30 };
 #define FIFO_PENDING 0x80000000u

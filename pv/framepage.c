@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 
 bool framepage_ok(struct pv_domain *p, u64 mfn)
 {

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 
 #define V1_PER_FRAME (PAGE_SIZE / 8)
 #define V2_PER_FRAME (PAGE_SIZE / 16)

@@ -9,7 +9,7 @@
 #include "base/endian.h"
 #include "pv/grant.h"
 #include "pv/hypercall.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 
 enum { GNTMAP_device_map = 1, GNTMAP_host_map = 2, GNTMAP_readonly = 4, GNTMAP_application_map = 8, GNTMAP_contains_pte = 16 };
 enum { GNTCOPY_source_gref = 1, GNTCOPY_dest_gref = 2 };

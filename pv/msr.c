@@ -3,8 +3,8 @@
  * RDMSR and WRMSR of a paravirtual kernel: the MSRs Xen 4.17 knows, with what it says of them on Intel's processors (SDM 4,
  * table 2-2); any other faults. Left out: MSRs whose features no model has (speculation control, PKRS, XSS), all #GP.
  */
-#include "pv/builder.h"
-#include "pv/mm.h"
+#include "pv/build/builder.h"
+#include "pv/mm/mm.h"
 #include "pv/traps.h"
 
 #include "cpu/x86/decode.h"

@@ -115,7 +115,7 @@ struct pv_domain_state {
 	u8 handle[16];    /* UUID */
 };
 
-struct pv_mm;      /* pv/mm.c: page types */
+struct pv_mm;      /* pv/mm/mm.c: page types */
 struct pv_evtchn;  /* pv/evtchn.c */
 struct pv_grants;  /* pv/grant.c */
 struct pv_console; /* pv/console.c */

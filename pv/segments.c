@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Segments of a paravirtual guest: CS and SS on the way to its ring (SDM 2A IRET), FS and GS bases (HYPERVISOR_
- * set_segment_base, Xen public/arch-x86/xen-x86_64.h). The tables themselves are in pv/mm_desc.c.
+ * set_segment_base, Xen public/arch-x86/xen-x86_64.h). The tables themselves are in pv/mm/desc.c.
  */
 #include "cpu/x86/seg.h"
 #include "pv/hypercall.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "pv/traps.h"
 
 enum { SEGBASE_FS, SEGBASE_GS_USER, SEGBASE_GS_KERNEL, SEGBASE_GS_USER_SEL };

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How control reaches a paravirtual kernel: bounce frames for exceptions, system calls, events and NMIs, and the way
- * back by the iret hypercall (Xen public/arch-x86/xen-x86_64.h). 32-bit kernels' frames are in pv/compat_trap.c. Left out:
+ * back by the iret hypercall (Xen public/arch-x86/xen-x86_64.h). 32-bit kernels' frames are in pv/compat/trap.c. Left out:
  * 64-bit guests' call gates.
  */
 #include "pv/traps_impl.h"
 
 #include "base/endian.h"
 #include "cpu/x86/seg.h"
-#include "pv/compat.h"
+#include "pv/compat/compat.h"
 #include "pv/evtchn.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "vm/run.h"
 
 #define HYPER_START 0xffff800000000000ULL

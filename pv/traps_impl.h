@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the frames of 64-bit kernels (pv/traps.c) and of 32-bit ones (pv/compat_trap.c) share.
+ * What the frames of 64-bit kernels (pv/traps.c) and of 32-bit ones (pv/compat/trap.c) share.
  */
 #ifndef PV_TRAPS_IMPL_H
 #define PV_TRAPS_IMPL_H

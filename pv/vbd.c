@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "pv/time.h"
 #include "pv/vbd_impl.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "pv/grant.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "pv/vbd_impl.h"
 
 /*

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * HYPERVISOR_vcpu_op (Xen public/vcpu.h) and the start of a vCPU from a struct vcpu_guest_context (Xen
- * public/arch-x86/xen.h); that of a 32-bit guest is in pv/compat_vcpu.c. Left out: physical CPU numbers.
+ * public/arch-x86/xen.h); that of a 32-bit guest is in pv/compat/vcpu.c. Left out: physical CPU numbers.
  */
 #include "base/endian.h"
-#include "pv/compat.h"
+#include "pv/compat/compat.h"
 #include "pv/evtchn.h"
 #include "pv/info.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "pv/sched.h"
 #include "pv/time.h"
 #include "pv/traps.h"

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "pv/compat.h"
+#include "pv/compat/compat.h"
 #include "pv/console.h"
 #include "pv/hypercall.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 
 #define XEN_VERSION (4u << 16 | 17u)
 #define XEN_EXTRAVERSION ".0-paravane"

@@ -10,7 +10,7 @@
 
 #include "base/endian.h"
 #include "pv/framepage.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 
 /* struct xenfb_page: indexes, what is shown, the directory. */
 #define OUT_CONS 8u

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "pv/vfb_impl.h"
 
 #define OPEN 8u /* rectangles that may grow at a time */

@@ -12,7 +12,7 @@
 #include "base/endian.h"
 #include "pv/evtchn.h"
 #include "pv/grant.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "pv/xenbus_impl.h"
 
 struct pv_domain *xenbus_domain(const struct xenbus_device *dev)

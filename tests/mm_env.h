@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "pv/hypercall.h"
-#include "pv/mm_impl.h"
+#include "pv/mm/impl.h"
 #include "tests/quick.h"
 #include "tests/suites.h"
 

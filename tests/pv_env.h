@@ -24,7 +24,7 @@
 #include "pv/evtchn.h"
 #include "pv/hypercall.h"
 #include "pv/info.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "pv/sched.h"
 #include "pv/time.h"
 

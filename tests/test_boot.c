@@ -15,7 +15,7 @@
 #include "pv/bzimage.h"
 #include "pv/create.h"
 #include "pv/decompress.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "tests/suites.h"
 #include "vm/run.h"
 

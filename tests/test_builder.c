@@ -11,8 +11,8 @@
 #include <glob.h>
 
 #include "mmu/frames.h"
-#include "pv/bootmap.h"
-#include "pv/builder.h"
+#include "pv/build/bootmap.h"
+#include "pv/build/builder.h"
 #include "tests/mkkernel.h"
 #include "tests/quick.h"
 #include "tests/suites.h"

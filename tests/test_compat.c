@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * 32-bit PAE guests: what the builder makes, encodings, frames and the iret hypercall at their edges (pv/compat*.c,
- * pv/builder_abi.c). What a guest can see is tested by the guests of tests/guests/compat.
+ * pv/build/abi.c). What a guest can see is tested by the guests of tests/guests/compat.
  */
 #include "cpu/x86/decode.h"
-#include "pv/builder.h"
-#include "pv/compat.h"
+#include "pv/build/builder.h"
+#include "pv/compat/compat.h"
 #include "pv/elf.h"
 #include "pv/traps_impl.h"
 #include "tests/mkkernel.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pv/mm.c, pv/mm_type.c, pv/mm_map.c: frames, page types and their refusals, grant maps, state, the M2P window, a
+ * pv/mm/mm.c, pv/mm/type.c, pv/mm/map.c: frames, page types and their refusals, grant maps, state, the M2P window, a
  * host short of memory.
  */
-#include "pv/bootmap.h"
+#include "pv/build/bootmap.h"
 #include <errno.h>
 
 #include "tests/mm_env.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pv/mm_op.c, pv/mm_desc.c, pv/mm_map.c: mmu_update, mmuext_op, update_va_mapping, stores to read-only page tables,
+ * pv/mm/op.c, pv/mm/desc.c, pv/mm/map.c: mmu_update, mmuext_op, update_va_mapping, stores to read-only page tables,
  * descriptors; and a random guest whose counts must add up after every step.
  */
 #include "tests/mm_env.h"

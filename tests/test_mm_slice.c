@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pv/mm_type.c, pv/mm_op.c: trees of page tables that are checked and let go in pieces. What a call costs, that the end is as
+ * pv/mm/type.c, pv/mm/op.c: trees of page tables that are checked and let go in pieces. What a call costs, that the end is as
  * if it had been done in one go, what others meet and do meanwhile, and that nothing stays behind.
  */
 #define FRAMES 2048u

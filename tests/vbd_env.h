@@ -16,7 +16,7 @@
 #include "pv/evtchn.h"
 #include "pv/grant.h"
 #include "pv/hypercall.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "pv/sched.h"
 #include "pv/time.h"
 #include "pv/vbd.h"

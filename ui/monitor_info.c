@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "pv/control.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "pv/xenstore.h"
 #include "ui/disks.h"
 #include "ui/monitor_impl.h"

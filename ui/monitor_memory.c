@@ -11,7 +11,7 @@
 
 #include "base/endian.h"
 #include "cpu/x86/state.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "ui/disasm.h"
 #include "ui/expr.h"
 #include "ui/monitor_impl.h"

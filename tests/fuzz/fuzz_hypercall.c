@@ -14,7 +14,7 @@
 #include "pv/grant.h"
 #include "pv/hypercall.h"
 #include "pv/info.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "pv/sched.h"
 #include "pv/time.h"
 #include "pv/traps.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "mmu/frames.h"
-#include "pv/builder.h"
+#include "pv/build/builder.h"
 #include "pv/loader.h"
 
 /* A bomb must end at this size; real kernels are larger, fuzzed ones are not. */

@@ -10,7 +10,7 @@
 #include "pv/control.h"
 #include "pv/evtchn.h"
 #include "pv/grant.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 #include "pv/sched.h"
 #include "pv/time.h"
 #include "pv/xenbus.h"

@@ -2,7 +2,7 @@
 /*
  * Callbacks of 32-bit kernels: each names its code segment too (Xen public/arch-x86/xen-x86_32.h, public/callback.h).
  */
-#include "pv/compat.h"
+#include "pv/compat/compat.h"
 
 enum { CB_EVENT = 0, CB_FAILSAFE = 1, CB_NMI = 4, CB_SYSENTER = 5, CB_SYSCALL32 = 7 };
 #define CALLBACKF_MASK_EVENTS 1u

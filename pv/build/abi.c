@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "pv/builder.h"
-#include "pv/compat.h"
-#include "pv/mm.h"
+#include "pv/build/builder.h"
+#include "pv/compat/compat.h"
+#include "pv/mm/mm.h"
 
 #define HYPERCALL_IRET 23
 #define SLOT 32u /* bytes of a hypercall in the page */

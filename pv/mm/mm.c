@@ -4,14 +4,14 @@
  * are its own, so taking the lowest free one is exact under any fork or restore. Left out: superpages, NUMA, address
  * widths.
  */
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pv/mm_impl.h"
+#include "pv/mm/impl.h"
 
 #define M2P_NONE (~0ULL)
 #define SPECIAL_FRAMES 256u

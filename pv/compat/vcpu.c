@@ -3,8 +3,8 @@
  * The start of a 32-bit vCPU from its struct vcpu_guest_context of 2800 bytes (Xen public/arch-x86/xen.h and xen-x86_32.h).
  */
 #include "base/endian.h"
-#include "pv/compat.h"
-#include "pv/mm.h"
+#include "pv/compat/compat.h"
+#include "pv/mm/mm.h"
 #include "pv/sched.h"
 #include "pv/traps.h"
 

@@ -4,7 +4,7 @@
  * set_gdt, update_descriptor, MMUEXT_SET_LDT). An LDT page is checked each time a selector is used, not held.
  */
 #include "pv/hypercall.h"
-#include "pv/mm_impl.h"
+#include "pv/mm/impl.h"
 
 #define GDT_FRAMES 14u
 #define GDT_ENTRIES (GDT_FRAMES * 512)

@@ -3,8 +3,8 @@
  * 32-bit PAE guests (Xen public/arch-x86/xen-x86_32.h). Their processor is in compatibility mode, as below a 64-bit Xen:
  * the kernel in ring 1, users in ring 3, and the page tables of long mode from the third level down.
  */
-#ifndef PV_COMPAT_H
-#define PV_COMPAT_H
+#ifndef PV_COMPAT_COMPAT_H
+#define PV_COMPAT_COMPAT_H
 
 #include "pv/hypercall.h"
 
@@ -39,7 +39,7 @@ INLINE u16 compat_selector(u64 sel)
 	return (u16)(sel & 3 ? sel : sel | 1);
 }
 
-/* pv/compat_cpu.c: the level and segments of a vCPU as Xen has them at first. */
+/* pv/compat/cpu.c: the level and segments of a vCPU as Xen has them at first. */
 void compat_cpu_init(struct vcpu *v);
 /* Of a set of features, what is left without long mode. */
 u64 compat_features(u64 features);
@@ -48,20 +48,20 @@ extern const u64 compat_descriptors[8];
 /* A limit near the end of the address space becomes 4 GiB: old kernels know of a smaller M2P. */
 u64 compat_stretch(u64 desc);
 
-/* pv/compat_trap.c: frames on the kernel's stack, and back. */
+/* pv/compat/trap.c: frames on the kernel's stack, and back. */
 struct bounce;
 bool compat_bounce(struct vcpu *v, const struct bounce *b);
 i64 compat_iret(struct hc *h);
 
-/* pv/compat_gate.c: struct cpu_ops.gate. */
+/* pv/compat/gate.c: struct cpu_ops.gate. */
 bool compat_gate(struct cpu *c, u16 sel, u64 raw, bool call, u64 next);
 
-/* pv/compat_callback.c */
+/* pv/compat/callback.c */
 i64 compat_set_callbacks(struct hc *h);
 /* CALLBACKOP_register with its argument at va. */
 i64 compat_callback_register(struct hc *h, u64 va);
 
-/* pv/compat_vcpu.c: VCPUOP_initialise of v with a context at va. */
+/* pv/compat/vcpu.c: VCPUOP_initialise of v with a context at va. */
 i64 compat_vcpu_initialise(struct hc *h, struct vcpu *v, u64 va);
 
 #endif

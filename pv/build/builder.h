@@ -2,8 +2,8 @@
 /*
  * The domain builder: puts a kernel, its initrd, start_info, p2m list and first page tables into a new PV guest.
  */
-#ifndef PV_BUILDER_H
-#define PV_BUILDER_H
+#ifndef PV_BUILD_BUILDER_H
+#define PV_BUILD_BUILDER_H
 
 #include "base/log.h"
 #include "base/types.h"
@@ -97,7 +97,7 @@ int pv_build(const struct pv_build_in *in, struct pv_build_out *out, struct erro
 /* MiB that the guest needs to be loaded, or 0 when it cannot be built at all (pv_build() says why). */
 u64 pv_build_min_mib(const struct pv_kernel *k, size_t initrd_len);
 
-/* What differs between the two kinds of guest. pv/builder_abi.c. */
+/* What differs between the two kinds of guest. pv/build/abi.c. */
 struct pv_start_info {
 	u64 nr_pages, shared_info, store_mfn, console_mfn, pt_base, nr_pt_frames, mfn_list, mod_start, mod_len,
 		first_p2m_pfn, nr_p2m_frames;

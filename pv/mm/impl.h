@@ -6,8 +6,8 @@
 #define PV_MM_IMPL_H
 
 #include "base/endian.h"
-#include "pv/compat.h"
-#include "pv/mm.h"
+#include "pv/compat/compat.h"
+#include "pv/mm/mm.h"
 
 struct pv_mm_state {
 	u64 total;      /* frames the guest has, those on their way out included */
@@ -48,7 +48,7 @@ struct pv_mm {
 
 #define MM_CHUNK 512u
 
-/* Fills in a chunk of pages: pv/mm.c. */
+/* Fills in a chunk of pages: pv/mm/mm.c. */
 void mm_chunk_make(const struct pv_mm *mm, u64 chunk);
 
 INLINE struct pv_page *mm_page(const struct pv_mm *mm, u64 mfn)
@@ -129,7 +129,7 @@ INLINE bool mm_ref(struct pv_page *pg)
 	return true;
 }
 
-/* The last reference to a page is gone: pv/mm.c. */
+/* The last reference to a page is gone: pv/mm/mm.c. */
 void mm_page_free(struct pv_mm *mm, struct pv_page *pg);
 
 INLINE void mm_unref(struct pv_mm *mm, struct pv_page *pg)
@@ -172,14 +172,14 @@ void mm_drop(struct pv_mm *mm, struct pv_page *pg, struct mm_slice *sl);
 /* Remembers what is left for this vCPU, which must have nothing else; and goes on with that: 0 or -XEN_ERESTART. */
 void mm_keep(struct vcpu *v, struct mm_slice *sl);
 int mm_settle(struct vcpu *v, struct mm_slice *sl);
-/* What the functions of pv/mm.h do. -XEN_ERESTART as above. */
+/* What the functions of pv/mm/mm.h do. -XEN_ERESTART as above. */
 int mm_update(struct pv_mm *mm, u64 maddr, u64 val, bool preserve_ad, struct mm_slice *sl);
 int mm_pin(struct pv_mm *mm, u64 mfn, enum pv_page_type type, struct mm_slice *sl);
 int mm_unpin(struct pv_mm *mm, u64 mfn, struct mm_slice *sl);
 int mm_set_kernel_root(struct vcpu *v, u64 mfn, struct mm_slice *sl);
 int mm_set_user_root(struct vcpu *v, u64 mfn, struct mm_slice *sl);
 
-/* Counts what a whole L1 table uses, or nothing of it: 0 or -XEN_E*; and the reverse. pv/mm_l1.c. */
+/* Counts what a whole L1 table uses, or nothing of it: 0 or -XEN_E*; and the reverse. pv/mm/l1.c. */
 int mm_l1_validate(struct pv_mm *mm, u64 mfn);
 void mm_l1_devalidate(struct pv_mm *mm, u64 mfn);
 /* Writes an L1 entry: checks, counts, then drops what the old one counted. alias: it may name an alias. */
@@ -196,7 +196,7 @@ INLINE bool mm_store(struct pv_mm *mm, u64 maddr, u64 val)
 	return true;
 }
 
-/* Checks a page of descriptors and makes them safe: pv/mm_desc.c. */
+/* Checks a page of descriptors and makes them safe: pv/mm/desc.c. */
 int mm_validate_segdesc(struct pv_mm *mm, u64 mfn);
 
 /* One line of -d guest_errors. */

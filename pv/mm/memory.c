@@ -7,7 +7,7 @@
 
 #include "base/endian.h"
 #include "pv/hypercall.h"
-#include "pv/mm.h"
+#include "pv/mm/mm.h"
 
 #define EXTENT_SHIFT 6u
 #define CMD_MASK 63u

@@ -4,7 +4,7 @@
  * so the flush operations only look at their arguments. Left out: tables and frames of other domains.
  */
 #include "pv/hypercall.h"
-#include "pv/mm_impl.h"
+#include "pv/mm/impl.h"
 
 #define UPDATE_PREEMPTED 0x80000000u
 

@@ -3,7 +3,7 @@
  * Initial page tables of a PV guest, of four levels or of PAE's three. Xen public/xen.h "Start-of-day memory layout";
  * order and protections as Xen's own tools make them. No large pages: a PV guest has none.
  */
-#include "pv/bootmap.h"
+#include "pv/build/bootmap.h"
 
 #include "mmu/frames.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Page types, counted again from nothing: what the tables, roots, descriptor tables and holders add up to must be what
- * pv/mm_type.c kept track of. For tests and for whoever doubts.
+ * pv/mm/type.c kept track of. For tests and for whoever doubts.
  */
 #include <stdlib.h>
 
-#include "pv/mm_impl.h"
+#include "pv/mm/impl.h"
 
 struct counts {
 	u32 refs, types;

@@ -5,7 +5,7 @@
  */
 #include "base/endian.h"
 #include "cpu/x86/seg.h"
-#include "pv/compat.h"
+#include "pv/compat/compat.h"
 #include "pv/traps_impl.h"
 
 /* What a trap clears in EFLAGS. */

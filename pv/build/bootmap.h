@@ -2,8 +2,8 @@
 /*
  * The page tables a PV guest starts with: which frames they take, and what is written into them.
  */
-#ifndef PV_BOOTMAP_H
-#define PV_BOOTMAP_H
+#ifndef PV_BUILD_BOOTMAP_H
+#define PV_BUILD_BOOTMAP_H
 
 #include "base/types.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PV domain builder. Xen public/xen.h "Start-of-day memory layout", public/elfnote.h; what they leave open is as
- * Xen's own tools do it; 64-bit and 32-bit guests differ in pv/builder_abi.c. Leaves out what is not the guest's own
+ * Xen's own tools do it; 64-bit and 32-bit guests differ in pv/build/abi.c. Leaves out what is not the guest's own
  * memory: shared_info, M2P, event channels, grants.
  */
-#include "pv/builder.h"
+#include "pv/build/builder.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,8 +12,8 @@
 
 #include "base/endian.h"
 #include "mmu/frames.h"
-#include "pv/bootmap.h"
-#include "pv/compat.h"
+#include "pv/build/bootmap.h"
+#include "pv/compat/compat.h"
 #include "pv/elf.h"
 
 #define MIB_PAGES 256u

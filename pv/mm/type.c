@@ -4,7 +4,7 @@
  * error numbers are those of Xen 4.17 (arch/x86/mm.c); a table is checked whole when its first use begins and
  * let go when its last one ends, in as many pieces as it takes (struct mm_slice). Left out: superpages.
  */
-#include "pv/mm_impl.h"
+#include "pv/mm/impl.h"
 
 #define VMASST_PAE_EXTENDED_CR3 3
 /* How far partial tables are followed that name each other; sound ones make seven levels with their linear tables. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Far calls and jumps of 32-bit guests through call gates, as Xen emulates them: the gates in memory have DPL 0, their own is
- * in the selector's RPL (pv/mm_desc.c), and the inner stack is that of HYPERVISOR_stack_switch (SDM 3A 5.8.3 and 5.8.5).
+ * in the selector's RPL (pv/mm/desc.c), and the inner stack is that of HYPERVISOR_stack_switch (SDM 3A 5.8.3 and 5.8.5).
  */
 #include "cpu/x86/seg.h"
-#include "pv/compat.h"
+#include "pv/compat/compat.h"
 
 struct gate {
 	u32 dpl, count; /* count: parameters that are copied */

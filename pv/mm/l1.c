@@ -3,7 +3,7 @@
  * Page tables of level 1: what their entries may map, as in Xen 4.17 (arch/x86/mm.c), and updates of single ones. One is
  * always checked, and let go, in one go. Left out: large pages.
  */
-#include "pv/mm_impl.h"
+#include "pv/mm/impl.h"
 
 /* PV64 knows no U/S: both modes run at CPL 3, so U is forced; a bit for software remembers what the guest wrote. */
 static u64 adjust_l1(const struct pv_mm *mm, u64 e)

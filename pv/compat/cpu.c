@@ -3,7 +3,7 @@
  * The processor of a 32-bit guest: compatibility mode in ring 1, its flat segments, what CPUID leaves out, and descriptors
  * (Xen public/arch-x86/xen-x86_32.h).
  */
-#include "pv/compat.h"
+#include "pv/compat/compat.h"
 
 #include "cpu/x86/decode.h"
 

@@ -4,8 +4,8 @@
  * them. A frame is writable, or a page table of one level, or holds descriptors, never two of these at once (Xen
  * public/xen.h, "MMU requests"). Results are 0 or -XEN_E*, the same that Xen gives.
  */
-#ifndef PV_MM_H
-#define PV_MM_H
+#ifndef PV_MM_MM_H
+#define PV_MM_MM_H
 
 #include "pv/pv.h"
 

@@ -3,7 +3,7 @@
  * What a vCPU sees through its page tables: roots, the M2P window, single entries by address, and stores to read-only
  * page tables, which are emulated as Xen does (VMASST_TYPE_writable_pagetables).
  */
-#include "pv/mm_impl.h"
+#include "pv/mm/impl.h"
 
 #define VMASST_WRITABLE_PAGETABLES 2
 
