@@ -4,6 +4,7 @@
  * fpu_taskswitch and the debug registers (Xen public/xen.h, public/callback.h). Callbacks of 32-bit kernels: compat_callback.c.
  */
 #include "base/endian.h"
+#include "pv/hypercall.h"
 #include "pv/compat/compat.h"
 #include "pv/traps.h"
 
@@ -21,7 +22,7 @@ i64 hc_set_trap_table(struct hc *h)
 {
 	struct vcpu *v = h->v;
 	struct pv_vcpu_state *s = &pv_of(v)->s;
-	bool g32 = pv_dom(v->d)->s.is32;
+	bool g32 = pv_dom(v->d)->xen.s.is32;
 	u32 size = g32 ? 8 : 16;
 	u32 i;
 
@@ -35,7 +36,7 @@ i64 hc_set_trap_table(struct hc *h)
 		u8 e[16];
 
 		/* struct trap_info: vector, flags, cs, address */
-		if (pv_copy_from(v, e, h->args[0], size))
+		if (xen_copy_from(v, e, h->args[0], size))
 			return -XEN_EFAULT;
 		address = g32 ? ld32(e + 4) : ld64(e + 8);
 		if (!address)
@@ -101,7 +102,7 @@ i64 hc_set_callbacks(struct hc *h)
 {
 	i64 r;
 
-	if (pv_dom(h->v->d)->s.is32)
+	if (pv_dom(h->v->d)->xen.s.is32)
 		return compat_set_callbacks(h);
 	r = set_callback(h->v, CB_EVENT, 0, h->args[0]);
 	if (!r)
@@ -163,7 +164,7 @@ i64 hc_callback_op(struct hc *h)
 		{ 1, "unregister", &unregister_layout, callback_unregister },
 	};
 
-	if (!(u32)h->args[0] && pv_dom(h->v->d)->s.is32)
+	if (!(u32)h->args[0] && pv_dom(h->v->d)->xen.s.is32)
 		return compat_callback_register(h, h->args[1]);
 	return hc_dispatch_sub(h, subs, ARRAY_SIZE(subs), (u32)h->args[0], h->args[1]);
 }
@@ -172,7 +173,7 @@ i64 hc_stack_switch(struct hc *h)
 {
 	struct pv_vcpu_state *s = &pv_of(h->v)->s;
 
-	s->kernel_ss = pv_dom(h->v->d)->s.is32 ? compat_selector(h->args[0]) : (h->args[0] & 0xffff) | 3;
+	s->kernel_ss = pv_dom(h->v->d)->xen.s.is32 ? compat_selector(h->args[0]) : (h->args[0] & 0xffff) | 3;
 	s->kernel_sp = h->args[1];
 	return 0;
 }

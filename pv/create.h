@@ -6,8 +6,8 @@
 #ifndef PV_CREATE_H
 #define PV_CREATE_H
 
-#include "pv/decompress.h"
-#include "pv/loader.h"
+#include "xen/load/decompress.h"
+#include "xen/load/loader.h"
 #include "pv/pv.h"
 
 struct pv_create_in {
@@ -18,14 +18,14 @@ struct pv_create_in {
 	u32 shift;   /* an instruction takes 2^shift ns */
 	const char *cpu; /* model and features as -cpu has them (cpu/x86/model.h); NULL: "max" */
 	u64 wall_ns; /* the wall clock at start, ns since 1970; goes through the door */
-	const struct pv_kernel *kernel;
+	const struct xen_kernel *kernel;
 	const u8 *initrd; /* NULL: none */
 	size_t initrd_len;
 	const char *initrd_name, *cmdline;
 	/* Takes the console's output. */
 	void (*console_out)(void *opaque, const u8 *p, size_t n);
 	void *opaque;
-	const struct pv_progress *progress; /* NULL is allowed */
+	const struct xen_progress *progress; /* NULL is allowed */
 };
 
 /* 0 with the domain in *out, or -errno with a sentence. kernel and initrd are not needed afterwards. */

@@ -13,17 +13,17 @@
 #include "cpu/x86/model.h"
 #include "pv/build/builder.h"
 #include "pv/compat/compat.h"
-#include "pv/console.h"
-#include "pv/control.h"
+#include "xen/console.h"
+#include "xen/control.h"
 #include "pv/create.h"
-#include "pv/evtchn.h"
-#include "pv/grant.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
 #include "pv/mm/mm.h"
-#include "pv/sched.h"
-#include "pv/time.h"
+#include "xen/sched.h"
+#include "xen/time.h"
 #include "pv/traps.h"
-#include "pv/xenbus.h"
-#include "pv/xenstore.h"
+#include "xen/backend/xenbus.h"
+#include "xen/store/xenstore.h"
 
 #define INITIAL_CR0 (CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE)
 #define REPORT_CODE 16u /* bytes shown before and from rip */
@@ -68,43 +68,17 @@ static const struct state_field vcpu_fields[] = {
 	STATE_INT(struct pv_vcpu_state, old_table),
 	STATE_INT(struct pv_vcpu_state, mcg_status),
 	STATE_INTS(struct pv_vcpu_state, mc_ctl2),
-	STATE_INT(struct pv_vcpu_state, vcpu_info),
-	STATE_INT(struct pv_vcpu_state, runstate_va),
-	STATE_INT(struct pv_vcpu_state, time_va),
-	STATE_INTS(struct pv_vcpu_state, runstate_time),
-	STATE_INT(struct pv_vcpu_state, runstate_entry),
-	STATE_INT(struct pv_vcpu_state, runstate),
-	STATE_INT(struct pv_vcpu_state, time_version),
-	STATE_INT(struct pv_vcpu_state, timer),
-	STATE_INT(struct pv_vcpu_state, periodic),
-	STATE_INT(struct pv_vcpu_state, periodic_last),
-	STATE_INT(struct pv_vcpu_state, poll_deadline),
-	STATE_INT(struct pv_vcpu_state, polling),
-	STATE_INT(struct pv_vcpu_state, spin_slots),
-	STATE_INT(struct pv_vcpu_state, spin_naps),
-	STATE_INT(struct pv_vcpu_state, spin_reads),
-	STATE_INT(struct pv_vcpu_state, spin_mark),
 	STATE_SUBS(struct pv_vcpu_state, traps, &trap_desc),
 };
 STATE_DESC(pv_vcpu_state_desc, "pv-vcpu", 1, struct pv_vcpu_state, vcpu_fields);
 
 static const struct state_field domain_fields[] = {
-	STATE_INT(struct pv_domain_state, is32),
 	STATE_INT(struct pv_domain_state, vm_assist),
-	STATE_INT(struct pv_domain_state, shared_info),
-	STATE_INT(struct pv_domain_state, nr_pages),
-	STATE_INT(struct pv_domain_state, max_pages),
-	STATE_INT(struct pv_domain_state, mfn_end),
-	STATE_INT(struct pv_domain_state, start_info),
-	STATE_INT(struct pv_domain_state, store_mfn),
-	STATE_INT(struct pv_domain_state, console_mfn),
-	STATE_INT(struct pv_domain_state, store_port),
-	STATE_INT(struct pv_domain_state, console_port),
-	STATE_INT(struct pv_domain_state, wc_version),
-	STATE_INT(struct pv_domain_state, pad),
 	STATE_INT(struct pv_domain_state, cmos_index),
 	STATE_INT(struct pv_domain_state, pci_cf8),
-	STATE_BYTES(struct pv_domain_state, handle),
+	STATE_INT(struct pv_domain_state, pad),
+	STATE_INT(struct pv_domain_state, mfn_end),
+	STATE_INT(struct pv_domain_state, start_info),
 };
 STATE_DESC(pv_domain_state_desc, "pv-domain", 1, struct pv_domain_state, domain_fields);
 
@@ -122,7 +96,7 @@ static void report_registers(struct vcpu *v, bool shown, FILE *out)
 	u32 i;
 
 	fprintf(out, "vCPU %u, %s mode, %s, event mask %u:\n", v->id, pv_kernel_mode(v) ? "kernel" : "user",
-		v->s.run < ARRAY_SIZE(runs) ? runs[v->s.run] : "?", pv_info_u8(v, VI_MASK));
+		v->s.run < ARRAY_SIZE(runs) ? runs[v->s.run] : "?", xen_info_u8(v, VI_MASK));
 	if (!shown) {
 		fprintf(out, "  rip %016" PRIx64 "  rflags %08" PRIx64 "\n", c->rip, cpu_rflags(c));
 		for (i = 0; i < 16; i++)
@@ -165,22 +139,6 @@ static void report_branches(struct vcpu *v, FILE *out)
 	cpu_print_branches(&v->cpu, "    ", out);
 }
 
-static void report_calls(struct vcpu *v, FILE *out)
-{
-	const struct pv_vcpu *p = pv_of(v);
-	u32 n = MIN(p->ncalls, (u32)PV_CALL_LOG), i;
-
-	if (n)
-		fprintf(out, "  last hypercalls, the latest first:\n");
-	for (i = 0; i < n; i++) {
-		const struct pv_call *k = &p->calls[(p->ncalls - 1 - i) % PV_CALL_LOG];
-
-		fprintf(out, "    %s(%" PRIx64 ", %" PRIx64 ", %" PRIx64 ", %" PRIx64 ", %" PRIx64 ") = %" PRId64
-			     " at %" PRIx64 "\n", pv_hypercall_name(k->nr), k->args[0], k->args[1], k->args[2], k->args[3],
-			k->args[4], k->result, k->rip);
-	}
-}
-
 static void report(struct domain *d, FILE *out)
 {
 	const struct vcpu *shown = d->crash_vcpu ? d->crash_vcpu : d->vcpus[0];
@@ -196,7 +154,7 @@ static void report(struct domain *d, FILE *out)
 			report_code(v, out);
 			report_branches(v, out);
 		}
-		report_calls(v, out);
+		xen_report_calls(v, out);
 	}
 }
 
@@ -209,15 +167,7 @@ static void destroy(struct domain *d)
 
 	if (!p)
 		return;
-	pv_xenbus_free(p);
-	pv_xenstore_free(p);
-	pv_console_free(p);
-	if (p->grants)
-		pv_grants_free(p);
-	if (p->time)
-		pv_time_free(p);
-	if (p->evtchn)
-		pv_evtchn_free(p);
+	xen_services_stop(&p->xen);
 	pv_mm_free(p);
 	for (i = 0; i < d->nvcpus; i++) {
 		free(d->vcpus[i]->machine);
@@ -229,18 +179,18 @@ static void destroy(struct domain *d)
 
 static void enter(struct vcpu *v)
 {
-	pv_dom(v->d)->slot_work = 0;
-	pv_time_enter(v);
+	xen_dom(v->d)->slot_work = 0;
+	xen_time_enter(v);
 }
 
-static const struct domain_ops pv_domain_ops = { enter, pv_time_leave, report, destroy };
+static const struct domain_ops pv_domain_ops = { enter, xen_time_leave, report, destroy };
 
 /* The processor as Xen has it when it enters a PV guest, before its registers. */
 static void init_cpu(struct vcpu *v, u64 features, const struct cpu_model *model)
 {
 	struct cpu *c = &v->cpu;
 	struct x86_state *s = &c->s;
-	bool is32 = pv_dom(v->d)->s.is32;
+	bool is32 = pv_dom(v->d)->xen.s.is32;
 	u32 i;
 
 	c->ops = &pv_cpu_ops;
@@ -269,7 +219,7 @@ static void init_cpu(struct vcpu *v, u64 features, const struct cpu_model *model
 
 static int add_vcpus(struct pv_domain *p, u64 features, const struct cpu_model *model)
 {
-	struct domain *d = p->d;
+	struct domain *d = p->xen.d;
 	u32 i;
 
 	for (i = 0; i < d->nvcpus; i++) {
@@ -277,9 +227,9 @@ static int add_vcpus(struct pv_domain *p, u64 features, const struct cpu_model *
 
 		if (!pv)
 			return -ENOMEM;
-		pv->v = d->vcpus[i];
+		pv->xen.v = d->vcpus[i];
 		d->vcpus[i]->machine = pv;
-		pv->s.flags = p->s.is32 ? 0 : PV_KERNEL_MODE;
+		pv->s.flags = p->xen.s.is32 ? 0 : PV_KERNEL_MODE;
 		init_cpu(d->vcpus[i], features, model);
 		if (state_add(&d->states, "pv-vcpu", i, &pv_vcpu_state_desc, &pv->s, 1))
 			return -ENOMEM;
@@ -287,59 +237,20 @@ static int add_vcpus(struct pv_domain *p, u64 features, const struct cpu_model *
 	return state_add(&d->states, "pv-domain", 0, &pv_domain_state_desc, &p->s, 1);
 }
 
-/* The wall clock came through the door: what it shows now. */
-static void wallclock(void *opaque, const struct door_input *in)
-{
-	struct pv_domain *p = opaque;
-	u64 wall;
-
-	if (in->len != 8)
-		return;
-	wall = ld64(in->data);
-	p->d->time.s.wall = wall > in->now ? wall - in->now : 0;
-	pv_time_update_wallclock(p);
-}
-
-/* Services that do not look at what the builder makes. */
-static int start_services(struct pv_domain *p, const struct pv_create_in *in)
-{
-	int rc;
-
-	p->s.shared_info = pv_mm_special(p);
-	if (!p->s.shared_info)
-		return -ENOMEM;
-	rc = pv_evtchn_init(p);
-	if (!rc)
-		rc = pv_grants_init(p);
-	if (!rc)
-		rc = pv_time_init(p);
-	if (!rc)
-		rc = pv_xenstore_init(p);
-	if (!rc)
-		rc = pv_xenbus_init(p);
-	if (!rc)
-		rc = pv_console_init(p, in->console_out, in->opaque);
-	if (!rc)
-		rc = door_handle(&p->d->door, DOOR_WALLCLOCK, 0, wallclock, p);
-	if (!rc)
-		rc = pv_control_init(p);
-	return rc;
-}
-
 static int build(struct pv_domain *p, const struct pv_create_in *in, struct pv_build_out *out, struct error *e)
 {
 	struct pv_build_in b = {
-		.mem = &p->d->mem,
+		.mem = &p->xen.d->mem,
 		.mfn_base = PV_MFN_BASE,
-		.nr_pages = p->s.nr_pages,
+		.nr_pages = p->xen.s.nr_pages,
 		.kernel = in->kernel,
 		.initrd = in->initrd,
 		.initrd_len = in->initrd_len,
 		.initrd_name = in->initrd_name,
 		.cmdline = in->cmdline,
-		.shared_info_mfn = p->s.shared_info,
-		.store_evtchn = p->s.store_port,
-		.console_evtchn = p->s.console_port,
+		.shared_info_mfn = p->xen.s.shared_info,
+		.store_evtchn = p->xen.s.store_port,
+		.console_evtchn = p->xen.s.console_port,
 		.progress = in->progress,
 	};
 	int rc = pv_build(&b, out, e);
@@ -347,15 +258,15 @@ static int build(struct pv_domain *p, const struct pv_create_in *in, struct pv_b
 	if (rc)
 		return rc;
 	p->s.start_info = out->start_info_mfn;
-	p->s.store_mfn = out->store_mfn;
-	p->s.console_mfn = out->console_mfn;
+	p->xen.s.store_mfn = out->store_mfn;
+	p->xen.s.console_mfn = out->console_mfn;
 	p->s.vm_assist = out->vm_assist;
 	rc = pv_mm_adopt(p, out->l4_mfn);
 	/* The host writes to the rings for ever: a guest must not make page tables of them. */
 	if (!rc)
-		rc = pv_mm_hold_writable(p, p->s.store_mfn);
+		rc = pv_mm_hold_writable(p, p->xen.s.store_mfn);
 	if (!rc)
-		rc = pv_mm_hold_writable(p, p->s.console_mfn);
+		rc = pv_mm_hold_writable(p, p->xen.s.console_mfn);
 	if (rc)
 		return error_set(e, -EINVAL, "%s: the first page tables were refused (error %d); this is a bug of ours, please report it.",
 				 in->kernel->name, -rc);
@@ -364,20 +275,20 @@ static int build(struct pv_domain *p, const struct pv_create_in *in, struct pv_b
 
 static int start_vcpu0(struct pv_domain *p, const struct pv_build_out *out)
 {
-	struct vcpu *v = p->d->vcpus[0];
+	struct vcpu *v = p->xen.d->vcpus[0];
 	struct pv_vcpu_state *s = &pv_of(v)->s;
 
 	if (pv_mm_set_kernel_root(v, out->l4_mfn))
 		return -EINVAL;
-	s->flags |= PV_INITIALISED;
-	s->kernel_ss = p->s.is32 ? COMPAT_KERNEL_SS : FLAT_KERNEL_SS;
+	xen_of(v)->s.flags |= XEN_VCPU_INITIALISED;
+	s->kernel_ss = p->xen.s.is32 ? COMPAT_KERNEL_SS : FLAT_KERNEL_SS;
 	s->kernel_sp = out->rsp;
 	v->cpu.s.gpr[RSP] = out->rsp;
 	v->cpu.s.gpr[RSI] = out->rsi;
 	v->cpu.s.rip = out->rip;
 	pv_root_changed(v);
 	cpu_load(&v->cpu);
-	pv_vcpu_up(v);
+	xen_vcpu_up(v);
 	return 0;
 }
 
@@ -385,8 +296,9 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 {
 	u32 maxvcpus = MAX(in->vcpus, in->maxvcpus);
 	u64 nr_pages = in->memory >> PAGE_SHIFT;
-	struct pv_store_config store = { .name = in->name, .memory_kib = in->memory >> 10, .memory_max_kib = in->memory >> 10,
+	struct xenstore_config store = { .name = in->name, .memory_kib = in->memory >> 10, .memory_max_kib = in->memory >> 10,
 					 .vcpus_online = in->vcpus, .vcpus_max = maxvcpus };
+	const struct xen_services_in services = { .console_out = in->console_out, .opaque = in->opaque };
 	const char *cpu = in->cpu ? in->cpu : "max";
 	const struct cpu_model *model = cpu_model_named(cpu);
 	u64 features = cpu_features_implemented();
@@ -419,9 +331,10 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 			domain_destroy(d);
 		goto no_memory;
 	}
-	p->d = d;
-	p->s.is32 = !in->kernel->elf64;
-	memcpy(p->s.handle, in->uuid, sizeof p->s.handle);
+	p->xen.d = d;
+	p->xen.ops = &pv_guest_ops;
+	p->xen.s.is32 = !in->kernel->elf64;
+	memcpy(p->xen.s.handle, in->uuid, sizeof p->xen.s.handle);
 	d->machine = p;
 	d->ops = &pv_domain_ops;
 	/* vCPUs have their own first: page types look at them. */
@@ -429,15 +342,15 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 	if (!rc)
 		rc = add_vcpus(p, features, model);
 	if (!rc)
-		rc = start_services(p, in);
+		rc = xen_services_start(&p->xen, &services);
 	if (rc) {
 		domain_destroy(d);
 		goto no_memory;
 	}
 	rc = build(p, in, &built, e);
 	if (!rc) {
-		pv_grants_seed(p);
-		rc = pv_xenstore_start(p, &store);
+		grants_seed(&p->xen);
+		rc = xs_domain_start(&p->xen, &store);
 		if (!rc)
 			rc = start_vcpu0(p, &built);
 		st64(wall, in->wall_ns);

@@ -14,7 +14,7 @@
 #define CR4_VISIBLE ((u64)(CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT))
 u64 pv_tsc(struct cpu *c)
 {
-	pv_of(cpu_vcpu(c))->s.spin_reads++;
+	xen_of(cpu_vcpu(c))->s.spin_reads++;
 	return domain_now(cpu_vcpu(c)->d);
 }
 
@@ -54,7 +54,7 @@ static int read_cr(struct vcpu *v, u32 reg, u64 *val)
 		*val = s->ctrlreg[2];
 		return -1;
 	case 3:
-		*val = pv_dom(v->d)->s.is32 ? compat_mfn_to_cr3(s->kernel_root) : s->kernel_root << PAGE_SHIFT;
+		*val = pv_dom(v->d)->xen.s.is32 ? compat_mfn_to_cr3(s->kernel_root) : s->kernel_root << PAGE_SHIFT;
 		return -1;
 	case 4:
 		*val = s->ctrlreg[4];
@@ -78,12 +78,12 @@ static int write_cr(struct vcpu *v, u32 reg, u64 val)
 		return -1;
 	case 2:
 		s->ctrlreg[2] = val;
-		pv_info_set_u64(v, VI_CR2, val);
+		xen_info_set_u64(v, VI_CR2, val);
 		return -1;
 	case 3:
-		pv_work_begin(v);
-		rc = pv_mm_load_roots(v, v, pv_dom(v->d)->s.is32 ? compat_cr3_to_mfn(val) : val >> PAGE_SHIFT, s->user_root);
-		pv_work_end(v);
+		xen_work_begin(v);
+		rc = pv_mm_load_roots(v, v, pv_dom(v->d)->xen.s.is32 ? compat_cr3_to_mfn(val) : val >> PAGE_SHIFT, s->user_root);
+		xen_work_end(v);
 		if (rc)
 			return rc == -XEN_ERESTART ? PRIV_AGAIN : X86_GP;
 		pv_root_changed(v);

@@ -27,12 +27,12 @@ static u16 bitmap_word(struct vcpu *v, u64 va)
 	bool user = m->user;
 	u8 b[2] = { 0xff, 0xff };
 
-	if (!pv_dom(v->d)->s.is32)
+	if (!pv_dom(v->d)->xen.s.is32)
 		m->root = pv_of(v)->s.kernel_root << PAGE_SHIFT;
 	m->user = false;
 	mmu_update(m);
-	if (!pv_copy_from(v, b, va, 1))
-		pv_copy_from(v, b + 1, va + 1, 1);
+	if (!xen_copy_from(v, b, va, 1))
+		xen_copy_from(v, b + 1, va + 1, 1);
 	m->root = root;
 	m->user = user;
 	mmu_update(m);

@@ -91,7 +91,7 @@ static int write_bank(struct vcpu *v, u32 msr, u64 val)
 /* What a 32-bit guest's processor has not. */
 static bool long_mode_msr(struct vcpu *v, u32 msr)
 {
-	return msr >= MSR_FS_BASE && msr <= MSR_KERNEL_GS_BASE && pv_dom(v->d)->s.is32;
+	return msr >= MSR_FS_BASE && msr <= MSR_KERNEL_GS_BASE && pv_dom(v->d)->xen.s.is32;
 }
 
 static bool has_tsc_aux(struct vcpu *v)
@@ -144,7 +144,7 @@ static bool read_known(struct vcpu *v, u32 msr, u64 *val)
 		*val = PAT_VALUE;
 		return true;
 	case MSR_EFER:
-		*val = pv_dom(v->d)->s.is32 ? EFER_NXE : GUEST_EFER;
+		*val = pv_dom(v->d)->xen.s.is32 ? EFER_NXE : GUEST_EFER;
 		return true;
 	case MSR_FS_BASE:
 		*val = x->seg[SEG_FS].base;
@@ -185,7 +185,7 @@ static int fill_hypercall_page(struct vcpu *v, u64 val)
 		return X86_GP;
 	page = mem_rw(&v->d->mem, mfn, 0, PAGE_SIZE);
 	if (page)
-		(p->s.is32 ? pv_hypercall_page32 : pv_hypercall_page64)(page);
+		(p->xen.s.is32 ? pv_hypercall_page32 : pv_hypercall_page64)(page);
 	pv_mm_release_writable(p, mfn);
 	return page ? -1 : X86_GP;
 }

@@ -71,7 +71,7 @@ int pv_load_code_stack(struct vcpu *v, u16 cs, u16 ss, u32 *err)
 		c->s.seg[SEG_SS].sel = ss;
 		return r;
 	}
-	if (ring > 1 && pv_dom(v->d)->s.is32)
+	if (ring > 1 && pv_dom(v->d)->xen.s.is32)
 		drop_inner(c, ring);
 	cpu_set_seg(c, SEG_CS, cs, dc.attr & SEGA_L ? 0 : dc.base, dc.limit, dc.attr);
 	cpu_set_seg(c, SEG_SS, ss, ds.base, ds.limit, ds.attr);
@@ -110,7 +110,7 @@ i64 hc_set_segment_base(struct hc *h)
 	struct pv_vcpu_state *s = &pv_of(v)->s;
 	u64 base = h->args[1];
 
-	if (pv_dom(v->d)->s.is32)
+	if (pv_dom(v->d)->xen.s.is32)
 		return -XEN_ENOSYS;
 	h->sub = (u32)h->args[0];
 	if (h->sub <= SEGBASE_GS_KERNEL && !pv_canonical(base))

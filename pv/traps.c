@@ -4,12 +4,13 @@
  * back by the iret hypercall (Xen public/arch-x86/xen-x86_64.h). 32-bit kernels' frames are in pv/compat/trap.c. Left out:
  * 64-bit guests' call gates.
  */
+#include "pv/hypercall.h"
 #include "pv/traps_impl.h"
 
 #include "base/endian.h"
 #include "cpu/x86/seg.h"
 #include "pv/compat/compat.h"
-#include "pv/evtchn.h"
+#include "xen/evtchn.h"
 #include "pv/mm/mm.h"
 #include "vm/run.h"
 
@@ -25,7 +26,7 @@
 void pv_root_changed(struct vcpu *v)
 {
 	const struct pv_vcpu_state *s = &pv_of(v)->s;
-	bool kernel = (s->flags & PV_KERNEL_MODE) || pv_dom(v->d)->s.is32;
+	bool kernel = (s->flags & PV_KERNEL_MODE) || pv_dom(v->d)->xen.s.is32;
 	u64 root = (kernel ? s->kernel_root : s->user_root) << PAGE_SHIFT;
 
 	v->cpu.s.cr3 = root;
@@ -40,7 +41,7 @@ void pv_set_mode(struct vcpu *v, bool kernel)
 	struct pv_vcpu_state *s = &pv_of(v)->s;
 	struct cpu *c = &v->cpu;
 
-	if (pv_dom(v->d)->s.is32) {
+	if (pv_dom(v->d)->xen.s.is32) {
 		c->mmu.user = !kernel;
 		mmu_update(&c->mmu);
 		return;
@@ -94,7 +95,7 @@ static bool bounce64(struct vcpu *v, const struct bounce *b)
 		pv_set_mode(v, true);
 	else
 		cs &= ~3ULL; /* tells the guest that it was in its kernel */
-	mask = pv_info_u8(v, VI_MASK);
+	mask = xen_info_u8(v, VI_MASK);
 	frame[n++] = c->r[RCX];
 	frame[n++] = c->r[R11];
 	if (b->flags & BOUNCE_FAILSAFE) {
@@ -128,7 +129,7 @@ static bool bounce64(struct vcpu *v, const struct bounce *b)
 		return false;
 	}
 	if (b->flags & BOUNCE_MASK)
-		pv_info_set_u8(v, VI_MASK, 1);
+		xen_info_set_u8(v, VI_MASK, 1);
 	c->r[RSP] = to;
 	c->rip = b->ip;
 	cpu_set_rflags(c, (rflags & ~TRAP_CLEARS) | FL_IF);
@@ -140,7 +141,7 @@ static bool bounce64(struct vcpu *v, const struct bounce *b)
 static bool bounce(struct vcpu *v, const struct bounce *b)
 {
 	v->cpu.sys.db_pending = 0;
-	return pv_dom(v->d)->s.is32 ? compat_bounce(v, b) : bounce64(v, b);
+	return pv_dom(v->d)->xen.s.is32 ? compat_bounce(v, b) : bounce64(v, b);
 }
 
 /* An exception by the guest's own trap table. */
@@ -208,12 +209,12 @@ static bool forced_cpuid(struct cpu *c, u64 rip)
 static bool soft_trap(struct vcpu *v, const struct cpu_trap *t)
 {
 	const struct pv_trap_entry *e = &pv_of(v)->s.traps[t->vector];
-	bool kernel = pv_kernel_mode(v), is32 = pv_dom(v->d)->s.is32;
+	bool kernel = pv_kernel_mode(v), is32 = pv_dom(v->d)->xen.s.is32;
 	u32 need = kernel ? 1 : 3;
 
 	/* The host's own gate is for ring 1: from ring 3 the vector is one like any other. */
 	if (t->vector == COMPAT_HYPERCALL && kernel && is32) {
-		pv_hypercall(v);
+		xen_hypercall(v);
 		return true;
 	}
 	if (t->vector == X86_BP || t->vector == X86_OF || (t->vector == INT80 && (is32 ? e->cs & ~3u : e->address)))
@@ -247,7 +248,7 @@ static bool trap_op(struct cpu *c, const struct cpu_trap *t)
 	case X86_PF:
 		s->ctrlreg[2] = t->cr2;
 		c->s.cr2 = t->cr2;
-		pv_info_set_u64(v, VI_CR2, t->cr2);
+		xen_info_set_u64(v, VI_CR2, t->cr2);
 		error = (error & ~(u32)PF_U) | (pv_kernel_mode(v) ? 0 : PF_U);
 		break;
 	case X86_NM:
@@ -285,7 +286,7 @@ static bool hypercall_op(struct cpu *c)
 	if (c->s.seg[SEG_CS].sel != FLAT_KERNEL_CS64 || c->s.seg[SEG_SS].sel != FLAT_KERNEL_SS)
 		flat_segments(c, FLAT_KERNEL_CS64);
 	c->no_step = false;
-	pv_hypercall(v);
+	xen_hypercall(v);
 	/* SYSRET brings TF into force at once; IRET, with which the iret hypercall ends, after an instruction. */
 	if ((c->eflags & FL_TF) && !c->no_step && c->rip == rip)
 		cpu_debug_pending(c, DR6_BS);
@@ -325,7 +326,7 @@ static bool sysenter_op(struct cpu *c)
 	struct vcpu *v = cpu_vcpu(c);
 	const struct pv_vcpu_state *s = &pv_of(v)->s;
 	struct bounce b = { .ip = s->sysenter_ip, .cs = (u16)s->sysenter_cs, .what = "a SYSENTER of vCPU", .n = v->id };
-	bool is32 = pv_dom(v->d)->s.is32;
+	bool is32 = pv_dom(v->d)->xen.s.is32;
 
 	if (pv_kernel_mode(v)) {
 		c->rip -= 2;
@@ -357,11 +358,11 @@ i64 hc_iret(struct hc *h)
 	u32 i, err = 0;
 	int vector;
 
-	if (pv_dom(v->d)->s.is32)
+	if (pv_dom(v->d)->xen.s.is32)
 		return compat_iret(h);
 	h->no_result = true;
 	c->no_step = true;
-	if (pv_copy_from(v, raw, c->r[RSP], sizeof raw)) {
+	if (xen_copy_from(v, raw, c->r[RSP], sizeof raw)) {
 		domain_crash(v->d, v, "The iret frame at %llx cannot be read.", (unsigned long long)c->r[RSP]);
 		return 0;
 	}
@@ -378,8 +379,8 @@ i64 hc_iret(struct hc *h)
 	if (pv_dom(v->d)->s.vm_assist & VMASST_ARCH_IOPL)
 		s->iopl = ic[IC_RFLAGS] >> 12 & 3;
 	rflags = (ic[IC_RFLAGS] & ~(u64)(FL_IOPL | FL_VM)) | FL_IF | FL_FIXED1;
-	pv_info_set_u8(v, VI_MASK, !(ic[IC_RFLAGS] & FL_IF));
-	s->flags &= ~(u32)PV_NMI_MASKED;
+	xen_info_set_u8(v, VI_MASK, !(ic[IC_RFLAGS] & FL_IF));
+	xen_of(v)->s.flags &= ~(u32)XEN_VCPU_NMI_MASKED;
 	c->r[RAX] = ic[IC_RAX];
 	c->r[RSP] = ic[IC_RSP];
 	c->rip = ic[IC_RIP];
@@ -414,22 +415,23 @@ static COLD void log_event(struct vcpu *v)
 {
 	char ports[200];
 
-	pv_evtchn_describe_pending(v, ports, sizeof ports);
+	evtchn_describe_pending(v, ports, sizeof ports);
 	log_line(&v->d->host->log, LOG_INT, "d%u v%u: event at %llx, %s", v->d->id, v->id, (unsigned long long)v->cpu.rip, ports);
 }
 
 void pv_deliver_events(struct vcpu *v)
 {
 	struct pv_vcpu_state *s = &pv_of(v)->s;
+	u32 *flags = &xen_of(v)->s.flags;
 
-	if ((s->flags & (PV_NMI_PENDING | PV_NMI_MASKED)) == PV_NMI_PENDING &&
+	if ((*flags & (XEN_VCPU_NMI_PENDING | XEN_VCPU_NMI_MASKED)) == XEN_VCPU_NMI_PENDING &&
 	    (s->traps[X86_NMI].address || s->traps[X86_NMI].cs)) {
-		s->flags = (s->flags & ~(u32)PV_NMI_PENDING) | PV_NMI_MASKED;
+		*flags = (*flags & ~(u32)XEN_VCPU_NMI_PENDING) | XEN_VCPU_NMI_MASKED;
 		log_line(&v->d->host->log, LOG_INT, "d%u v%u: NMI at %llx", v->d->id, v->id, (unsigned long long)v->cpu.rip);
 		if (!bounce_trap(v, X86_NMI, false, 0))
 			return;
 	}
-	if (pv_events_deliverable(v)) {
+	if (xen_events_deliverable(v)) {
 		struct bounce b = { .ip = s->event_ip, .cs = (u16)s->event_cs, .flags = BOUNCE_MASK,
 				    .what = "an event for vCPU", .n = v->id };
 
@@ -457,7 +459,7 @@ static bool descriptor_op(struct cpu *c, u16 sel, u64 *raw)
 /* A 64-bit guest's gates are not emulated: their DPL is 0, and so they fault. */
 static bool gate_op(struct cpu *c, u16 sel, u64 raw, bool call, u64 next)
 {
-	if (!pv_dom(cpu_vcpu(c)->d)->s.is32)
+	if (!pv_dom(cpu_vcpu(c)->d)->xen.s.is32)
 		return x86_fault(c, X86_GP, sel & ~3u);
 	return compat_gate(c, sel, raw, call, next);
 }

@@ -7,10 +7,6 @@
 
 #include "pv/pv.h"
 
-/* pv/domain.c. */
-extern const struct state_desc pv_vcpu_state_desc;
-extern const struct state_desc pv_domain_state_desc;
-
 /*
  * Delivers an exception at the vCPU's present rip to the guest's handler. False: the domain has crashed.
  */
@@ -41,7 +37,10 @@ bool pv_iopl_ok(struct vcpu *v);
 bool pv_port_ok(struct cpu *c, u16 port, u32 size);
 int pv_port_in(struct vcpu *v, u16 port, u32 size, u64 *val);
 int pv_port_out(struct vcpu *v, u16 port, u32 size, u32 val);
-/* pv/vcpu_op.c: the 512 bytes of FXSAVE, of 64-bit mode (wide) or not (SDM 1 10.5.1). */
+/* pv/vcpu_start.c: VCPUOP_initialise of v with a context at va. */
+struct hc;
+i64 pv_vcpu_initialise(struct hc *h, struct vcpu *v, u64 va);
+/* The 512 bytes of FXSAVE, of 64-bit mode (wide) or not (SDM 1 10.5.1). */
 void pv_load_fxsave(struct x86_state *s, const u8 *g, bool wide);
 /*
  * A vCPU begins: ES, DS, FS and GS. Gives a bit (1 << SEG_*) for each selector that cannot be loaded; that is NULL in the end, and

@@ -6,8 +6,8 @@
 #define TESTS_CONTROL_ENV_H
 
 #include "base/node.h"
-#include "pv/control.h"
-#include "pv/xenstore.h"
+#include "xen/control.h"
+#include "xen/store/xenstore.h"
 #include "tests/pv_env.h"
 #include "ui/guest.h"
 
@@ -21,16 +21,16 @@ struct control_env {
 
 static inline struct control_env *control_new(void)
 {
-	struct pv_store_config cfg = { "test", 1 << 20, 2 << 20, 2, ENV_VCPUS };
+	struct xenstore_config cfg = { "test", 1 << 20, 2 << 20, 2, ENV_VCPUS };
 	struct control_env *c = calloc(1, sizeof *c);
 
 	ck_assert_ptr_nonnull(c);
 	c->e = env_new();
-	c->e->pv.s.console_mfn = ENV_MFN(2);
-	c->e->pv.s.store_mfn = ENV_MFN(3);
-	ck_assert_int_eq(pv_xenstore_init(&c->e->pv), 0);
-	ck_assert_int_eq(pv_xenstore_start(&c->e->pv, &cfg), 0);
-	ck_assert_int_eq(pv_control_init(&c->e->pv), 0);
+	c->e->pv.xen.s.console_mfn = ENV_MFN(2);
+	c->e->pv.xen.s.store_mfn = ENV_MFN(3);
+	ck_assert_int_eq(xs_domain_init(&c->e->pv.xen), 0);
+	ck_assert_int_eq(xs_domain_start(&c->e->pv.xen, &cfg), 0);
+	ck_assert_int_eq(xen_control_init(&c->e->pv.xen), 0);
 	c->node = node_new("test");
 	c->guest.host = &c->e->host;
 	c->guest.node = c->node;
@@ -40,7 +40,7 @@ static inline struct control_env *control_new(void)
 
 static inline void control_free(struct control_env *c)
 {
-	pv_xenstore_free(&c->e->pv);
+	xs_domain_free(&c->e->pv.xen);
 	env_free(c->e);
 	node_free(c->node);
 	free(c);
@@ -53,7 +53,7 @@ static inline const char *control_node(struct control_env *c, const char *name)
 	const char *v;
 
 	snprintf(path, sizeof path, CONTROL_HOME "%s", name);
-	v = xs_read(c->e->pv.store, path, NULL);
+	v = xs_read(c->e->pv.xen.store, path, NULL);
 	return v ? v : "";
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/endian.h"
-#include "pv/loader.h"
+#include "xen/load/loader.h"
 
 enum mk_where { MK_NONE, MK_SEGMENT, MK_SECTION, MK_STRING };
 
@@ -86,34 +86,34 @@ static UNUSED void mk_notes(struct buf *b, const struct mk *m, u64 entry)
 	/* A note of somebody else first, with an odd size. */
 	buf_put_u32(b, 5);
 	buf_put_u32(b, 3);
-	buf_put_u32(b, PV_NOTE_ENTRY);
+	buf_put_u32(b, XEN_NOTE_ENTRY);
 	buf_put(b, "Ours\0\0\0\0abc\0", 12);
-	mk_note_str(b, PV_NOTE_GUEST_OS, m->guest_os);
-	mk_note_str(b, PV_NOTE_GUEST_VERSION, "2.6");
-	mk_note_str(b, PV_NOTE_XEN_VERSION, m->xen_version);
-	mk_note_str(b, PV_NOTE_LOADER, m->loader);
-	mk_note_num(b, PV_NOTE_VIRT_BASE, m->vbase, word);
-	mk_note_num(b, PV_NOTE_PADDR_OFFSET, 0, word);
+	mk_note_str(b, XEN_NOTE_GUEST_OS, m->guest_os);
+	mk_note_str(b, XEN_NOTE_GUEST_VERSION, "2.6");
+	mk_note_str(b, XEN_NOTE_XEN_VERSION, m->xen_version);
+	mk_note_str(b, XEN_NOTE_LOADER, m->loader);
+	mk_note_num(b, XEN_NOTE_VIRT_BASE, m->vbase, word);
+	mk_note_num(b, XEN_NOTE_PADDR_OFFSET, 0, word);
 	if (!m->no_entry)
-		mk_note_num(b, PV_NOTE_ENTRY, entry, word);
+		mk_note_num(b, XEN_NOTE_ENTRY, entry, word);
 	if (m->features)
-		mk_note(b, PV_NOTE_FEATURES, m->features, strlen(m->features));
-	mk_note_num(b, PV_NOTE_SUPPORTED_FEATURES, 0x8801, 4);
-	mk_note_str(b, PV_NOTE_PAE_MODE, m->pae ? m->pae : "yes");
-	mk_note(b, PV_NOTE_L1_MFN_VALID, "\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 16);
-	mk_note_num(b, PV_NOTE_SUSPEND_CANCEL, 1, 4);
-	mk_note_num(b, PV_NOTE_HV_START_LOW,
+		mk_note(b, XEN_NOTE_FEATURES, m->features, strlen(m->features));
+	mk_note_num(b, XEN_NOTE_SUPPORTED_FEATURES, 0x8801, 4);
+	mk_note_str(b, XEN_NOTE_PAE_MODE, m->pae ? m->pae : "yes");
+	mk_note(b, XEN_NOTE_L1_MFN_VALID, "\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 16);
+	mk_note_num(b, XEN_NOTE_SUSPEND_CANCEL, 1, 4);
+	mk_note_num(b, XEN_NOTE_HV_START_LOW,
 		    m->hv_start_low ? m->hv_start_low : m->elf32 ? 0xf5800000 : 0xffff800000000000, word);
 	if (m->bsd_symtab)
-		mk_note_str(b, PV_NOTE_BSD_SYMTAB, "yes");
+		mk_note_str(b, XEN_NOTE_BSD_SYMTAB, "yes");
 	if (m->mod_start_pfn)
-		mk_note_num(b, PV_NOTE_MOD_START_PFN, 1, 4);
+		mk_note_num(b, XEN_NOTE_MOD_START_PFN, 1, 4);
 	if (m->init_p2m)
-		mk_note_num(b, PV_NOTE_INIT_P2M, m->init_p2m, 8);
+		mk_note_num(b, XEN_NOTE_INIT_P2M, m->init_p2m, 8);
 	if (m->hypercall_page)
-		mk_note_num(b, PV_NOTE_HYPERCALL_PAGE, m->hypercall_page, word);
+		mk_note_num(b, XEN_NOTE_HYPERCALL_PAGE, m->hypercall_page, word);
 	if (m->phys32_entry)
-		mk_note_num(b, PV_NOTE_PHYS32_ENTRY, m->phys32_entry, 4);
+		mk_note_num(b, XEN_NOTE_PHYS32_ENTRY, m->phys32_entry, 4);
 }
 
 static UNUSED void mk_phdr(struct buf *b, bool elf32, u32 type, u64 off, u64 vaddr, u64 paddr, u64 filesz, u64 memsz)

@@ -76,13 +76,14 @@ static inline struct env *env_make(bool is32)
 	ck_assert_ptr_nonnull(e->d);
 	e->d->id = 7;
 	e->d->machine = &e->pv;
-	e->pv.d = e->d;
-	e->pv.s.is32 = is32;
+	e->pv.xen.d = e->d;
+	e->pv.xen.ops = &pv_guest_ops;
+	e->pv.xen.s.is32 = is32;
 	ck_assert_int_eq(pv_mm_init(&e->pv, FRAMES, MAX_PAGES), 0);
 	e->mm = e->pv.mm;
 	for (i = 0; i < 2; i++) {
 		e->d->vcpus[i]->machine = &e->vcpu[i];
-		e->vcpu[i].v = e->d->vcpus[i];
+		e->vcpu[i].xen.v = e->d->vcpus[i];
 		e->vcpu[i].s.flags = PV_KERNEL_MODE;
 		pv_mm_vcpu_init(e->d->vcpus[i]);
 	}
@@ -133,7 +134,7 @@ static inline i64 call(struct env *e, i64 (*fn)(struct hc *), u64 a0, u64 a1, u6
 
 	do {
 		h.again = false;
-		e->pv.work = 0;
+		e->pv.xen.work = 0;
 		rc = fn(&h);
 	} while (h.again);
 	return rc;
@@ -144,7 +145,7 @@ static inline void take_apart(struct env *e, struct vcpu *v)
 {
 	struct mm_slice sl = MM_WHOLE;
 
-	e->pv.work = 0;
+	e->pv.xen.work = 0;
 	pv_mm_vcpu_reset(v, v);
 	ck_assert_int_eq(mm_settle(v, &sl), 0);
 }

@@ -46,8 +46,8 @@ static inline struct env *ce_new(void)
 	env_put64(e, (CE_GDT << PAGE_SHIFT) + CE_USER_SS / 8 * 8, 0x00cff3000000ffffULL);
 	env_put64(e, (CE_GDT << PAGE_SHIFT) + CE_USER_CS / 8 * 8, 0x00affb000000ffffULL);
 	env_put64(e, (CE_GDT << PAGE_SHIFT) + 0x38, 0x00cf93000000ffffULL); /* ring 0 data */
-	pv_info_set_u8(e->d->vcpus[0], VI_MASK, 0);
-	pv_info_set_u8(e->d->vcpus[0], VI_PENDING, 0);
+	xen_info_set_u8(e->d->vcpus[0], VI_MASK, 0);
+	xen_info_set_u8(e->d->vcpus[0], VI_PENDING, 0);
 	c->rip = CE_HANDLER + 0x100;
 	c->r[RSP] = CE_STACK - 0x108;
 	return e;

@@ -21,12 +21,12 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "pv/evtchn.h"
+#include "xen/evtchn.h"
 #include "pv/hypercall.h"
-#include "pv/info.h"
+#include "xen/info.h"
 #include "pv/mm/mm.h"
-#include "pv/sched.h"
-#include "pv/time.h"
+#include "xen/sched.h"
+#include "xen/time.h"
 
 #ifndef ENV_FRAMES
 #define ENV_FRAMES 16u
@@ -54,19 +54,20 @@ static inline struct env *env_new(void)
 	ck_assert_ptr_nonnull(e->d);
 	e->d->id = 7;
 	e->d->machine = &e->pv;
-	e->pv.d = e->d;
+	e->pv.xen.d = e->d;
+	e->pv.xen.ops = &pv_guest_ops;
 	ck_assert_int_eq(pv_mm_init(&e->pv, ENV_FRAMES, ENV_FRAMES), 0);
-	e->pv.s.shared_info = ENV_MFN(0);
+	e->pv.xen.s.shared_info = ENV_MFN(0);
 	for (i = 0; i < ENV_VCPUS; i++) {
 		e->d->vcpus[i]->machine = &e->vcpu[i];
-		e->vcpu[i].v = e->d->vcpus[i];
+		e->vcpu[i].xen.v = e->d->vcpus[i];
 		e->vcpu[i].s.flags = PV_KERNEL_MODE;
 	}
-	ck_assert_int_eq(pv_evtchn_init(&e->pv), 0);
-	ck_assert_int_eq(pv_time_init(&e->pv), 0);
-	e->vcpu[0].s.flags |= PV_INITIALISED;
-	pv_vcpu_up(e->d->vcpus[0]);
-	pv_time_enter(e->d->vcpus[0]);
+	ck_assert_int_eq(evtchn_init(&e->pv.xen), 0);
+	ck_assert_int_eq(xen_time_init(&e->pv.xen), 0);
+	e->vcpu[0].xen.s.flags |= XEN_VCPU_INITIALISED;
+	xen_vcpu_up(e->d->vcpus[0]);
+	xen_time_enter(e->d->vcpus[0]);
 	return e;
 }
 
@@ -74,8 +75,8 @@ static inline void env_free(struct env *e)
 {
 	u32 i;
 
-	pv_time_free(&e->pv);
-	pv_evtchn_free(&e->pv);
+	xen_time_free(&e->pv.xen);
+	evtchn_free(&e->pv.xen);
 	pv_mm_free(&e->pv);
 	for (i = 0; i < ENV_VCPUS; i++)
 		e->d->vcpus[i]->machine = NULL;

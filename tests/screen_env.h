@@ -7,10 +7,10 @@
 #define TESTS_SCREEN_ENV_H
 
 #include "hw/host/display/keys.h"
-#include "pv/grant.h"
-#include "pv/vfb.h"
-#include "pv/vkbd.h"
-#include "pv/xenstore_impl.h"
+#include "xen/grant.h"
+#include "xen/backend/vfb.h"
+#include "xen/backend/vkbd.h"
+#include "xen/store/impl.h"
 #include "tests/pv_env.h"
 
 #define SCREEN_ME 7u
@@ -65,14 +65,14 @@ static inline struct screen_world *sw_new(void)
 
 	ck_assert_ptr_nonnull(w);
 	w->e = env_new();
-	w->e->pv.s.console_mfn = ENV_MFN(2);
-	w->e->pv.s.store_mfn = ENV_MFN(3);
+	w->e->pv.xen.s.console_mfn = ENV_MFN(2);
+	w->e->pv.xen.s.store_mfn = ENV_MFN(3);
 	w->poll = poll_set_new();
 	w->d = display_new(w->poll);
-	if (pv_grants_init(&w->e->pv) || pv_mm_pin(&w->e->pv, ENV_MFN(SCREEN_L1), PG_L1) || pv_xenstore_init(&w->e->pv) ||
-	    xs_mkdir(w->e->pv.store, "/local/domain/7/device") ||
-	    xs_set_perms(w->e->pv.store, "/local/domain/7/device", ro, 2) || pv_xenbus_init(&w->e->pv) ||
-	    vfb_add(&w->e->pv, w->d, 0, &w->fb, &e) || vkbd_add(&w->e->pv, w->fb, &w->kbd, &e))
+	if (grants_init(&w->e->pv.xen) || pv_mm_pin(&w->e->pv, ENV_MFN(SCREEN_L1), PG_L1) || xs_domain_init(&w->e->pv.xen) ||
+	    xs_mkdir(w->e->pv.xen.store, "/local/domain/7/device") ||
+	    xs_set_perms(w->e->pv.xen.store, "/local/domain/7/device", ro, 2) || xenbus_init(&w->e->pv.xen) ||
+	    vfb_add(&w->e->pv.xen, w->d, 0, &w->fb, &e) || vkbd_add(&w->e->pv.xen, w->fb, &w->kbd, &e))
 		ck_abort_msg("%s", e.text);
 	return w;
 }
@@ -84,11 +84,11 @@ static inline void sw_free(struct screen_world *w)
 	u64 mfn;
 
 	display_unlisten(w->listener);
-	pv_xenbus_free(&e->pv);
-	pv_xenstore_free(&e->pv);
+	xenbus_free(&e->pv.xen);
+	xs_domain_free(&e->pv.xen);
 	bad = pv_mm_check(&e->pv, &mfn);
 	ck_assert_msg(!bad, "%s", bad ? bad : "");
-	pv_grants_free(&e->pv);
+	grants_free(&e->pv.xen);
 	env_free(e);
 	vfb_free(w->fb);
 	vkbd_free(w->kbd);
@@ -102,7 +102,7 @@ static inline int sw_write(struct screen_world *w, const char *dev, const char *
 	char path[128];
 
 	snprintf(path, sizeof path, "/local/domain/7/device/%s/0/%s", dev, key);
-	return xs_do_write(xs_guest(w->e->pv.store, SCREEN_ME), w->e->pv.store, NULL, path, text, strlen(text));
+	return xs_do_write(xs_guest(w->e->pv.xen.store, SCREEN_ME), w->e->pv.xen.store, NULL, path, text, strlen(text));
 }
 
 static inline void sw_number(struct screen_world *w, const char *dev, const char *key, u64 v)
@@ -124,7 +124,7 @@ static inline const char *sw_back(struct screen_world *w, const char *dev, const
 	const char *p;
 
 	snprintf(path, sizeof path, "/local/domain/0/backend/%s/7/0/%s", dev, key);
-	p = xs_read(w->e->pv.store, path, NULL);
+	p = xs_read(w->e->pv.xen.store, path, NULL);
 	return p ? p : "(none)";
 }
 

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 
 #include "mmu/look.h"
-#include "pv/bzimage.h"
+#include "xen/load/bzimage.h"
 #include "pv/create.h"
-#include "pv/decompress.h"
+#include "xen/load/decompress.h"
 #include "pv/mm/mm.h"
 #include "tests/suites.h"
 #include "vm/run.h"
@@ -49,7 +49,7 @@ static void no_console(void *opaque, const u8 *p, size_t n)
 enum twist { PLAIN, TINY_CACHE, SINGLESTEP, FLUSHED, LOOKED_AT };
 
 /* Runs the kernel for n instructions in this way. */
-static struct life live(const struct pv_kernel *k, u32 vcpus, u64 n, enum twist how)
+static struct life live(const struct xen_kernel *k, u32 vcpus, u64 n, enum twist how)
 {
 	struct pv_create_in in = { .name = "boot", .memory = 200 << 20, .vcpus = vcpus, .maxvcpus = vcpus, .kernel = k,
 				   .cmdline = "console=hvc0 nokaslr", .console_out = no_console };
@@ -66,8 +66,8 @@ static struct life live(const struct pv_kernel *k, u32 vcpus, u64 n, enum twist 
 	h.singlestep = how == SINGLESTEP;
 	ck_assert_msg(!pv_create(&h, &in, &d, &e), "%s", e.text);
 	/* The host writes to the rings: they must not become page tables. */
-	ck_assert_uint_eq(pv_mm_page(pv_dom(d), pv_dom(d)->s.console_mfn)->holds, 1);
-	ck_assert_uint_eq(pv_mm_page(pv_dom(d), pv_dom(d)->s.store_mfn)->holds, 1);
+	ck_assert_uint_eq(pv_mm_page(pv_dom(d), pv_dom(d)->xen.s.console_mfn)->holds, 1);
+	ck_assert_uint_eq(pv_mm_page(pv_dom(d), pv_dom(d)->xen.s.store_mfn)->holds, 1);
 	if (how == LOOKED_AT) {
 		mfns = calloc(d->mem.limit, sizeof *mfns);
 		ck_assert(mfns && !mem_look_start(&look, &d->mem));
@@ -93,7 +93,7 @@ static struct life live(const struct pv_kernel *k, u32 vcpus, u64 n, enum twist 
 
 /* The kernel's bytes outlive what is loaded from them. */
 struct loaded {
-	struct pv_kernel k;
+	struct xen_kernel k;
 	u8 *bytes;
 };
 
@@ -121,18 +121,18 @@ static bool load(struct loaded *l)
 		printf("skip  boot: no kernel at /boot/vmlinuz-*-amd64; set PARAVANE_TEST_KERNEL\n");
 		return false;
 	}
-	ck_assert_msg(!pv_file_read(path, "kernel", PV_KERNEL_MAX, NULL, &l->bytes, &len, &e), "%s", e.text);
+	ck_assert_msg(!xen_file_read(path, "kernel", XEN_KERNEL_MAX, NULL, &l->bytes, &len, &e), "%s", e.text);
 	missing = codec_missing(l->bytes, len, path);
 	if (missing) {
 		printf("skip  boot: %s is packed with %s and this build has: %s\n", path, missing, decompress_builtin());
 		free(l->bytes);
 		return false;
 	}
-	ck_assert_msg(!pv_kernel_load(&l->k, l->bytes, len, path, PV_KERNEL_MAX, NULL, &e), "%s", e.text);
+	ck_assert_msg(!xen_kernel_load(&l->k, l->bytes, len, path, XEN_KERNEL_MAX, NULL, &e), "%s", e.text);
 	return true;
 }
 
-static void same(const struct pv_kernel *k, u32 vcpus, u64 n, enum twist how)
+static void same(const struct xen_kernel *k, u32 vcpus, u64 n, enum twist how)
 {
 	struct life a = live(k, vcpus, n, PLAIN);
 	struct life b = live(k, vcpus, n, how);
@@ -150,7 +150,7 @@ START_TEST(same_state_whatever_the_caches)
 	if (!load(&l))
 		return;
 	same(&l.k, 1, _i == SINGLESTEP ? PREFIX / 4 : PREFIX, (enum twist)_i);
-	pv_kernel_free(&l.k);
+	xen_kernel_free(&l.k);
 	free(l.bytes);
 }
 END_TEST
@@ -162,7 +162,7 @@ START_TEST(same_state_with_four_vcpus)
 	if (!load(&l))
 		return;
 	same(&l.k, 4, PREFIX, _i ? LOOKED_AT : TINY_CACHE);
-	pv_kernel_free(&l.k);
+	xen_kernel_free(&l.k);
 	free(l.bytes);
 }
 END_TEST

@@ -55,13 +55,13 @@ END_TEST
 
 START_TEST(images)
 {
-	struct pv_kernel k;
+	struct xen_kernel k;
 	struct error e;
 
 	memset(&k, 0, sizeof k);
 	ck_assert_int_lt(bootloader_fits(&k, "x.bin", 0, &e), 0);
 	ck_assert(strstr(e.text, "x.bin") && strstr(e.text, "grub-xen-host"));
-	k.notes.source = PV_NOTES_SEGMENT;
+	k.notes.source = XEN_NOTES_SEGMENT;
 	ck_assert_int_eq(bootloader_fits(&k, "x.bin", 0, &e), 0);
 	strcpy(e.text, "it is a poem");
 	ck_assert_int_eq(bootloader_fits(NULL, "x.bin", -7, &e), -7);

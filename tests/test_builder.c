@@ -24,7 +24,7 @@ struct guest {
 	struct frame_pool pool;
 	struct mem mem;
 	struct buf file;
-	struct pv_kernel k;
+	struct xen_kernel k;
 	struct pv_build_in in;
 	struct pv_build_out out;
 	struct error e;
@@ -52,7 +52,7 @@ static void guest_init(struct guest *g, u64 mib)
 
 static void guest_free(struct guest *g)
 {
-	pv_kernel_free(&g->k);
+	xen_kernel_free(&g->k);
 	buf_free(&g->file);
 	mem_free(&g->mem);
 	frame_pool_free(&g->pool);
@@ -60,10 +60,10 @@ static void guest_free(struct guest *g)
 
 static void guest_kernel(struct guest *g, const struct mk *m)
 {
-	pv_kernel_free(&g->k);
+	xen_kernel_free(&g->k);
 	buf_free(&g->file);
 	g->file = mk_elf(m);
-	ck_assert_msg(!pv_kernel_load(&g->k, g->file.p, g->file.len, "testkernel", PV_KERNEL_MAX, NULL, &g->e), "%s",
+	ck_assert_msg(!xen_kernel_load(&g->k, g->file.p, g->file.len, "testkernel", XEN_KERNEL_MAX, NULL, &g->e), "%s",
 		      g->e.text);
 }
 
@@ -274,7 +274,7 @@ START_TEST(symbols)
 	struct mk m = mk_linux;
 	struct guest g;
 	u64 at, elf, word = 8;
-	struct pv_kernel k;
+	struct xen_kernel k;
 
 	guest_init(&g, 32);
 	m.symtab = 24 * 300 + 1;
@@ -311,14 +311,14 @@ START_TEST(symbols)
 			  BASE + DIV_UP(ALIGN_UP(elf + 260 + ALIGN_UP(m.symtab, word) + m.strtab, word) - m.vbase, PAGE_SIZE));
 	/* A table without names, or cut off, is none; the kernel starts all the same. */
 	st32(g.file.p + ld64(g.file.p + 40) + 3 * 64 + 40, 1);
-	ck_assert_int_eq(pv_kernel_load(&k, g.file.p, g.file.len, "testkernel", PV_KERNEL_MAX, NULL, &g.e), 0);
+	ck_assert_int_eq(xen_kernel_load(&k, g.file.p, g.file.len, "testkernel", XEN_KERNEL_MAX, NULL, &g.e), 0);
 	ck_assert_ptr_null(k.symbols);
-	pv_kernel_free(&k);
+	xen_kernel_free(&k);
 	st32(g.file.p + ld64(g.file.p + 40) + 3 * 64 + 40, 4);
-	ck_assert_int_eq(pv_kernel_load(&k, g.file.p, g.file.len - 1, "testkernel", PV_KERNEL_MAX, NULL, &g.e), 0);
+	ck_assert_int_eq(xen_kernel_load(&k, g.file.p, g.file.len - 1, "testkernel", XEN_KERNEL_MAX, NULL, &g.e), 0);
 	ck_assert_ptr_null(k.symbols);
 	ck_assert_uint_eq(k.pend, m.paddr + m.text + m.bss);
-	pv_kernel_free(&k);
+	xen_kernel_free(&k);
 	/* 32 bits: words of 4 bytes, headers of 40, in the same room. */
 	m.elf32 = true;
 	m.vbase = 0xc0000000;
@@ -595,8 +595,8 @@ START_TEST(real_kernel)
 		return;
 	}
 	guest_init(&g, 256);
-	ck_assert_msg(!pv_file_read(path, "kernel", PV_KERNEL_MAX, NULL, &file, &len, &g.e), "%s", g.e.text);
-	rc = pv_kernel_load(&g.k, file, len, path, PV_KERNEL_MAX, NULL, &g.e);
+	ck_assert_msg(!xen_file_read(path, "kernel", XEN_KERNEL_MAX, NULL, &file, &len, &g.e), "%s", g.e.text);
+	rc = xen_kernel_load(&g.k, file, len, path, XEN_KERNEL_MAX, NULL, &g.e);
 	if (rc == -ENOTSUP) {
 		/* Its codec is not in this build. */
 		guest_free(&g);
@@ -605,14 +605,14 @@ START_TEST(real_kernel)
 		return;
 	}
 	ck_assert_msg(!rc, "%s", g.e.text);
-	ck_assert_int_ne(g.k.notes.source, PV_NOTES_NONE);
+	ck_assert_int_ne(g.k.notes.source, XEN_NOTES_NONE);
 	ck_assert_uint_eq(g.k.notes.virt_base, 0xffffffff80000000);
 	ck_assert_uint_eq(g.k.notes.init_p2m, 0x8000000000);
 	ck_assert_uint_eq(g.k.notes.hv_start_low, 0xffff800000000000);
 	ck_assert_uint_eq(g.k.notes.l1_mfn_mask, 1);
 	ck_assert_uint_eq(g.k.notes.features_required, 1);
 	ck_assert_str_eq(g.k.notes.guest_os, "linux");
-	ck_assert(pv_kernel_has(&g.k, PV_NOTE_MOD_START_PFN) && pv_kernel_has(&g.k, PV_NOTE_SUSPEND_CANCEL));
+	ck_assert(xen_kernel_has(&g.k, XEN_NOTE_MOD_START_PFN) && xen_kernel_has(&g.k, XEN_NOTE_SUSPEND_CANCEL));
 	guest_build(&g);
 	check_guest(&g);
 	/* startup_xen begins with cld. */

@@ -6,7 +6,7 @@
 #include "cpu/x86/decode.h"
 #include "pv/build/builder.h"
 #include "pv/compat/compat.h"
-#include "pv/elf.h"
+#include "xen/load/elf.h"
 #include "pv/traps_impl.h"
 #include "tests/mkkernel.h"
 #include "tests/pv_env.h"
@@ -21,7 +21,7 @@ struct built {
 	struct frame_pool pool;
 	struct mem mem;
 	struct buf file;
-	struct pv_kernel k;
+	struct xen_kernel k;
 	struct pv_build_in in;
 	struct pv_build_out out;
 	struct error e;
@@ -48,7 +48,7 @@ static void build(struct built *g, u64 vbase, const char *pae, u64 mib)
 				      .cmdline = "hello", .shared_info_mfn = 0x777, .store_evtchn = 5,
 				      .console_evtchn = 6, .initrd = (const u8 *)"initrd", .initrd_len = 6 };
 	g->file = mk_elf(&m);
-	ck_assert_msg(!pv_kernel_load(&g->k, g->file.p, g->file.len, "testkernel", PV_KERNEL_MAX, NULL, &g->e), "%s",
+	ck_assert_msg(!xen_kernel_load(&g->k, g->file.p, g->file.len, "testkernel", XEN_KERNEL_MAX, NULL, &g->e), "%s",
 		      g->e.text);
 	ck_assert_msg(!pv_build(&g->in, &g->out, &g->e), "%s", g->e.text);
 	ck_assert_int_eq(mem_read(&g->mem, g->out.start_info_mfn << PAGE_SHIFT, g->si, sizeof g->si), 0);
@@ -56,7 +56,7 @@ static void build(struct built *g, u64 vbase, const char *pae, u64 mib)
 
 static void built_free(struct built *g)
 {
-	pv_kernel_free(&g->k);
+	xen_kernel_free(&g->k);
 	buf_free(&g->file);
 	mem_free(&g->mem);
 	frame_pool_free(&g->pool);
@@ -152,11 +152,11 @@ END_TEST
 /* Debian's GRUB has a last note that says it has 12 bytes where the file ends after 4. */
 START_TEST(cut_note)
 {
-	static const u8 raw[] = { 4, 0, 0, 0, 12, 0, 0, 0, PV_NOTE_PAE_MODE, 0, 0, 0, 'X', 'e', 'n', 0, 'y', 'e', 's', ',' };
-	struct pv_notes n = { .source = PV_NOTES_NONE };
+	static const u8 raw[] = { 4, 0, 0, 0, 12, 0, 0, 0, XEN_NOTE_PAE_MODE, 0, 0, 0, 'X', 'e', 'n', 0, 'y', 'e', 's', ',' };
+	struct xen_notes n = { .source = XEN_NOTES_NONE };
 
 	ck_assert_int_eq(elf_notes_parse(&n, raw, sizeof raw, sizeof raw), 1);
-	ck_assert_int_eq(n.pae, PV_PAE_YES);
+	ck_assert_int_eq(n.pae, XEN_PAE_YES);
 	ck_assert_int_eq(elf_notes_parse(&n, raw, sizeof raw - 4, sizeof raw - 4), -1);
 }
 END_TEST
@@ -194,7 +194,7 @@ static struct env *c_new(void)
 	struct vcpu *v = e->d->vcpus[0];
 	struct pv_vcpu_state *s = &e->vcpu[0].s;
 
-	e->pv.s.is32 = 1;
+	e->pv.xen.s.is32 = 1;
 	s->flags = 0;
 	v->cpu.ops = &pv_cpu_ops;
 	v->cpu.s.cr0 |= CR0_PE;
@@ -206,8 +206,8 @@ static struct env *c_new(void)
 	s->kernel_sp = STACK;
 	s->gdt_frames[0] = GDT_MFN;
 	s->gdt_entries = 512;
-	pv_info_set_u8(v, VI_MASK, 0);
-	pv_info_set_u8(v, VI_PENDING, 0);
+	xen_info_set_u8(v, VI_MASK, 0);
+	xen_info_set_u8(v, VI_PENDING, 0);
 	v->cpu.rip = 0x1234;
 	v->cpu.r[RSP] = STACK - 0x100;
 	return e;
@@ -248,7 +248,7 @@ START_TEST(frames)
 	ck_assert_uint_eq(v->cpu.s.cpl, 1);
 	/* From ring 3, masked, to the stack's top. */
 	user_mode(e);
-	pv_info_set_u8(v, VI_MASK, 1);
+	xen_info_set_u8(v, VI_MASK, 1);
 	v->cpu.r[RSP] = 0xfffffff0;
 	v->cpu.rip = 0x5678;
 	b = handler(BOUNCE_FAILSAFE | BOUNCE_MASK);
@@ -334,13 +334,13 @@ START_TEST(iret_ways)
 	ck_assert_uint_eq(c->rip, 0x4321);
 	ck_assert_uint_eq(c->r[RAX], 0xaaaa);
 	ck_assert_uint_eq(cpu_rflags(c) & (FL_IF | FL_IOPL), FL_IF);
-	ck_assert_uint_eq(pv_info_u8(e->d->vcpus[0], VI_MASK), 1);
+	ck_assert_uint_eq(xen_info_u8(e->d->vcpus[0], VI_MASK), 1);
 	iret_frame(e, COMPAT_USER_CS, FL_IF, COMPAT_USER_SS);
 	iret(e);
 	ck_assert_uint_eq(c->r[RSP], 0x9999);
 	ck_assert_uint_eq(c->s.cpl, 3);
 	ck_assert_uint_eq(c->s.seg[SEG_DS].attr, 0);
-	ck_assert_uint_eq(pv_info_u8(e->d->vcpus[0], VI_MASK), 0);
+	ck_assert_uint_eq(xen_info_u8(e->d->vcpus[0], VI_MASK), 0);
 	env_free(e);
 	/* Selectors that do not load are a fault in the place the guest went to. */
 	e = c_new();

@@ -3,9 +3,9 @@
  * The byte rings and the PV console: output at the event, input by the door, queues, hostile indexes; and a domain's
  * own xenstore: the tree it finds and its event channel.
  */
-#include "pv/console.h"
-#include "pv/ring.h"
-#include "pv/xenstore.h"
+#include "xen/console.h"
+#include "xen/ring.h"
+#include "xen/store/xenstore.h"
 #include "tests/pv_env.h"
 #include "tests/suites.h"
 
@@ -38,17 +38,17 @@ static struct env *start(struct sink *s)
 	struct env *e = env_new();
 
 	memset(s, 0, sizeof *s);
-	e->pv.s.console_mfn = ENV_MFN(2);
-	e->pv.s.store_mfn = ENV_MFN(3);
-	ck_assert_int_eq(pv_console_init(&e->pv, out, s), 0);
-	ck_assert_uint_ne(e->pv.s.console_port, 0);
-	pv_console_on_room(&e->pv, room, s);
+	e->pv.xen.s.console_mfn = ENV_MFN(2);
+	e->pv.xen.s.store_mfn = ENV_MFN(3);
+	ck_assert_int_eq(xen_console_init(&e->pv.xen, out, s), 0);
+	ck_assert_uint_ne(e->pv.xen.s.console_port, 0);
+	xen_console_on_room(&e->pv.xen, room, s);
 	return e;
 }
 
 static void finish(struct env *e)
 {
-	pv_console_free(&e->pv);
+	xen_console_free(&e->pv.xen);
 	env_free(e);
 }
 
@@ -60,10 +60,10 @@ static void kick(struct env *e, u32 port)
 
 static bool pending(struct env *e, u32 port)
 {
-	u64 at = pv_shared_bits(&e->pv, SI_EVTCHN_PENDING);
-	bool was = pv_bit_test(&e->d->mem, at, port);
+	u64 at = xen_shared_bits(&e->pv.xen, SI_EVTCHN_PENDING);
+	bool was = xen_bit_test(&e->d->mem, at, port);
 
-	pv_bit_clear(&e->d->mem, at, port);
+	xen_bit_clear(&e->d->mem, at, port);
 	return was;
 }
 
@@ -88,14 +88,14 @@ START_TEST(output)
 	for (i = 0; i < 300; i++) {
 		s.n = 0;
 		say(e, "hello, world of rings");
-		kick(e, e->pv.s.console_port);
+		kick(e, e->pv.xen.s.console_port);
 		ck_assert_uint_eq(s.n, 21);
 		ck_assert(!memcmp(s.text, "hello, world of rings", 21));
 		ck_assert_uint_eq(env_u32(e, RING + OUT_CONS), env_u32(e, RING + OUT_PROD));
-		ck_assert(pending(e, e->pv.s.console_port));
+		ck_assert(pending(e, e->pv.xen.s.console_port));
 	}
-	kick(e, e->pv.s.console_port); /* nothing new: no event back */
-	ck_assert(!pending(e, e->pv.s.console_port));
+	kick(e, e->pv.xen.s.console_port); /* nothing new: no event back */
+	ck_assert(!pending(e, e->pv.xen.s.console_port));
 	finish(e);
 }
 END_TEST
@@ -121,11 +121,11 @@ START_TEST(xen_console)
 	raw(e, "early\nand\r\n\nla");
 	ck_assert_uint_eq(s.n, 16);
 	ck_assert(!memcmp(s.text, "early\r\nand\r\n\r\nla", 16));
-	kick(e, e->pv.s.console_port); /* an event alone is no use of the ring */
+	kick(e, e->pv.xen.s.console_port); /* an event alone is no use of the ring */
 	raw(e, "te\n");
 	ck_assert_uint_eq(s.n, 20);
 	say(e, "mine\n");
-	kick(e, e->pv.s.console_port);
+	kick(e, e->pv.xen.s.console_port);
 	ck_assert_uint_eq(s.n, 25);
 	raw(e, "mine\n\033[1m\n");
 	ck_assert_uint_eq(s.n, 25);
@@ -148,25 +148,25 @@ START_TEST(input)
 	struct sink s;
 	struct env *e = start(&s);
 	u8 big[6000], got[6000];
-	u32 n = 0, i, port = e->pv.s.console_port;
+	u32 n = 0, i, port = e->pv.xen.s.console_port;
 
 	for (i = 0; i < sizeof big; i++)
 		big[i] = (u8)(i * 7);
-	ck_assert_uint_eq(pv_console_room(&e->pv), PV_CONSOLE_QUEUE);
-	ck_assert_int_eq(pv_console_input(&e->pv, big, 10), 0);
+	ck_assert_uint_eq(xen_console_room(&e->pv.xen), XEN_CONSOLE_QUEUE);
+	ck_assert_int_eq(xen_console_input(&e->pv.xen, big, 10), 0);
 	ck_assert_uint_eq(env_u32(e, RING + IN_PROD), 0); /* not before the door opens */
-	ck_assert_uint_eq(pv_console_room(&e->pv), PV_CONSOLE_QUEUE - 10);
+	ck_assert_uint_eq(xen_console_room(&e->pv.xen), XEN_CONSOLE_QUEUE - 10);
 	ck_assert(door_open(&e->d->door, 1, 1));
 	ck_assert_uint_eq(env_u32(e, RING + IN_PROD), 10);
 	ck_assert(pending(e, port));
 	ck_assert_uint_eq(s.rooms, 1);
 	env_put32(e, RING + IN_CONS, 10);
 	/* More than the ring holds: queued, then fed as the guest reads. */
-	ck_assert_int_eq(pv_console_input(&e->pv, big, sizeof big), 0);
-	ck_assert_uint_eq(pv_console_room(&e->pv), 0);
+	ck_assert_int_eq(xen_console_input(&e->pv.xen, big, sizeof big), 0);
+	ck_assert_uint_eq(xen_console_room(&e->pv.xen), 0);
 	door_open(&e->d->door, 2, 2);
 	ck_assert_uint_eq(env_u32(e, RING + IN_PROD), 10 + 1024);
-	ck_assert_uint_eq(pv_console_room(&e->pv), 1024);
+	ck_assert_uint_eq(xen_console_room(&e->pv.xen), 1024);
 	while (env_u32(e, RING + IN_PROD) != env_u32(e, RING + IN_CONS)) {
 		u32 cons = env_u32(e, RING + IN_CONS), prod = env_u32(e, RING + IN_PROD);
 		const u8 *p = mem_ro(&e->d->mem, ENV_MFN(2));
@@ -176,7 +176,7 @@ START_TEST(input)
 		env_put32(e, RING + IN_CONS, cons);
 		kick(e, port);
 	}
-	ck_assert_uint_eq(n, PV_CONSOLE_QUEUE);
+	ck_assert_uint_eq(n, XEN_CONSOLE_QUEUE);
 	ck_assert(!memcmp(got, big, n));
 	ck_assert_uint_ge(s.rooms, 4);
 	finish(e);
@@ -190,13 +190,13 @@ START_TEST(hostile)
 	u8 byte;
 
 	env_put32(e, RING + OUT_PROD, 2049);
-	kick(e, e->pv.s.console_port);
+	kick(e, e->pv.xen.s.console_port);
 	ck_assert_uint_eq(s.n, 0);
 	/* Ignored for ever, whatever comes. */
 	env_put32(e, RING + OUT_PROD, 5);
-	kick(e, e->pv.s.console_port);
+	kick(e, e->pv.xen.s.console_port);
 	ck_assert_uint_eq(s.n, 0);
-	ck_assert_int_eq(pv_console_input(&e->pv, (const u8 *)"x", 1), 0);
+	ck_assert_int_eq(xen_console_input(&e->pv.xen, (const u8 *)"x", 1), 0);
 	door_open(&e->d->door, 1, 1);
 	ck_assert_uint_eq(env_u32(e, RING + IN_PROD), 0);
 	finish(e);
@@ -222,19 +222,19 @@ START_TEST(state)
 	struct reader r;
 	u8 big[2000];
 
-	ck_assert(state_check(&pv_console_state_desc));
+	ck_assert(state_check(&xen_console_state_desc));
 	memset(big, 'q', sizeof big);
-	pv_console_input(&e->pv, big, sizeof big);
+	xen_console_input(&e->pv.xen, big, sizeof big);
 	door_open(&e->d->door, 1, 1);
-	ck_assert_uint_eq(pv_console_room(&e->pv), PV_CONSOLE_QUEUE - (2000 - 1024));
+	ck_assert_uint_eq(xen_console_room(&e->pv.xen), XEN_CONSOLE_QUEUE - (2000 - 1024));
 	state_list_save(&e->d->states, &a);
 	env_put32(e, RING + IN_CONS, 1024);
-	kick(e, e->pv.s.console_port);
-	ck_assert_uint_eq(pv_console_room(&e->pv), PV_CONSOLE_QUEUE);
+	kick(e, e->pv.xen.s.console_port);
+	ck_assert_uint_eq(xen_console_room(&e->pv.xen), XEN_CONSOLE_QUEUE);
 	reader_init(&r, a.p, a.len);
 	ck_assert_int_eq(state_list_load(&e->d->states, &r), 0);
-	ck_assert_int_eq(pv_console_attach(&e->pv), 0);
-	ck_assert_uint_eq(pv_console_room(&e->pv), PV_CONSOLE_QUEUE - (2000 - 1024));
+	ck_assert_int_eq(xen_console_attach(&e->pv.xen), 0);
+	ck_assert_uint_eq(xen_console_room(&e->pv.xen), XEN_CONSOLE_QUEUE - (2000 - 1024));
 	state_list_save(&e->d->states, &b);
 	ck_assert(a.len == b.len && !memcmp(a.p, b.p, a.len));
 	buf_free(&a);
@@ -256,8 +256,8 @@ static const char *ask(struct env *e, u32 type, const char *s, char *text)
 	for (i = 0; i < 16 + n; i++)
 		p[(prod + i) & 1023] = i < 16 ? head[i] : (u8)s[i - 16];
 	st32(p + 2052, prod + 16 + n);
-	kick(e, e->pv.s.store_port);
-	ck_assert(pending(e, e->pv.s.store_port));
+	kick(e, e->pv.xen.s.store_port);
+	ck_assert(pending(e, e->pv.xen.s.store_port));
 	p = mem_rw(&e->d->mem, ENV_MFN(3), 0, PAGE_SIZE);
 	cons = ld32(p + 2056);
 	for (i = 0; i < 16; i++)
@@ -275,14 +275,14 @@ START_TEST(store_of_a_domain)
 {
 	struct sink s;
 	struct env *e = start(&s);
-	struct pv_store_config cfg = { "demo", 500 << 10, 600 << 10, 2, 4 };
+	struct xenstore_config cfg = { "demo", 500 << 10, 600 << 10, 2, 4 };
 	char t[512];
 	struct buf a = { 0 }, b = { 0 };
 	struct reader r;
 
-	e->pv.s.handle[15] = 9;
-	ck_assert_int_eq(pv_xenstore_init(&e->pv), 0);
-	ck_assert_int_eq(pv_xenstore_start(&e->pv, &cfg), 0);
+	e->pv.xen.s.handle[15] = 9;
+	ck_assert_int_eq(xs_domain_init(&e->pv.xen), 0);
+	ck_assert_int_eq(xs_domain_start(&e->pv.xen, &cfg), 0);
 	ck_assert_uint_eq(env_u32(e, STORE + 2064), 7);
 	ck_assert_str_eq(ask(e, 2, "name", t), "demo");
 	ck_assert_str_eq(ask(e, 2, "domid", t), "7");
@@ -306,16 +306,16 @@ START_TEST(store_of_a_domain)
 	ck_assert_str_eq(ask(e, 11, "device/vbd", t), "EACCES");
 	/* Saved with the domain. */
 	state_list_save(&e->d->states, &a);
-	ck_assert_int_eq(xs_rm(e->pv.store, "/local"), 0);
+	ck_assert_int_eq(xs_rm(e->pv.xen.store, "/local"), 0);
 	reader_init(&r, a.p, a.len);
 	ck_assert_int_eq(state_list_load(&e->d->states, &r), 0);
-	ck_assert_int_eq(pv_xenstore_attach(&e->pv), 0);
+	ck_assert_int_eq(xs_domain_attach(&e->pv.xen), 0);
 	state_list_save(&e->d->states, &b);
 	ck_assert(a.len == b.len && !memcmp(a.p, b.p, a.len));
 	ck_assert_str_eq(ask(e, 2, "name", t), "demo");
 	buf_free(&a);
 	buf_free(&b);
-	pv_xenstore_free(&e->pv);
+	xs_domain_free(&e->pv.xen);
 	finish(e);
 }
 END_TEST

@@ -7,18 +7,18 @@
 #include "tests/suites.h"
 #include "vm/run.h"
 
-static void post(struct control_env *c, enum pv_control_op op, u64 value)
+static void post(struct control_env *c, enum xen_control_op op, u64 value)
 {
 	struct error e = { "" };
-	int rc = pv_control_post(&c->e->pv, op, value, &e);
+	int rc = xen_control_post(&c->e->pv.xen, op, value, &e);
 
 	ck_assert_msg(!rc, "%d: %s", op, e.text);
 }
 
-static void refused(struct control_env *c, enum pv_control_op op, u64 value, const char *why)
+static void refused(struct control_env *c, enum xen_control_op op, u64 value, const char *why)
 {
 	struct error e = { "" };
-	int rc = pv_control_post(&c->e->pv, op, value, &e);
+	int rc = xen_control_post(&c->e->pv.xen, op, value, &e);
 
 	ck_assert_msg(rc < 0 && strstr(e.text, why) && !door_waiting(&c->e->d->door), "%d: %d '%s'", op, rc, e.text);
 }
@@ -27,22 +27,22 @@ static void refused(struct control_env *c, enum pv_control_op op, u64 value, con
 START_TEST(shutdown_words)
 {
 	static const struct {
-		enum pv_control_op op;
+		enum xen_control_op op;
 		const char *word;
-	} t[] = { { PV_CONTROL_POWEROFF, "poweroff" }, { PV_CONTROL_REBOOT, "reboot" }, { PV_CONTROL_HALT, "halt" },
-		  { PV_CONTROL_SUSPEND, "suspend" } };
+	} t[] = { { XEN_CONTROL_POWEROFF, "poweroff" }, { XEN_CONTROL_REBOOT, "reboot" }, { XEN_CONTROL_HALT, "halt" },
+		  { XEN_CONTROL_SUSPEND, "suspend" } };
 	struct control_env *c = control_new();
-	struct pv_control_info info;
+	struct xen_control_info info;
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
-		xs_write(c->e->pv.store, CONTROL_HOME "control/shutdown", "%s", "");
+		xs_write(c->e->pv.xen.store, CONTROL_HOME "control/shutdown", "%s", "");
 		post(c, t[i].op, 0);
 		ck_assert_str_eq(control_node(c, "control/shutdown"), "");
 		control_open_door(c);
 		ck_assert_str_eq(control_node(c, "control/shutdown"), t[i].word);
 	}
-	pv_control_info(&c->e->pv, &info);
+	xen_control_info(&c->e->pv.xen, &info);
 	ck_assert_str_eq(info.pending, "suspend");
 	control_free(c);
 }
@@ -52,15 +52,15 @@ START_TEST(other_words)
 {
 	struct control_env *c = control_new();
 
-	post(c, PV_CONTROL_SYSRQ, 'b');
-	post(c, PV_CONTROL_MEMORY, 20 << 10);
+	post(c, XEN_CONTROL_SYSRQ, 'b');
+	post(c, XEN_CONTROL_MEMORY, 20 << 10);
 	control_open_door(c);
 	ck_assert_str_eq(control_node(c, "control/sysrq"), "b");
 	ck_assert_str_eq(control_node(c, "memory/target"), "20480");
-	refused(c, PV_CONTROL_SYSRQ, ' ', "printable");
-	refused(c, PV_CONTROL_SYSRQ, 200, "printable");
-	refused(c, PV_CONTROL_MEMORY, (16 << 10) - 1, "16 to 2048 MiB");
-	refused(c, PV_CONTROL_MEMORY, (2 << 20) + 1, "16 to 2048 MiB");
+	refused(c, XEN_CONTROL_SYSRQ, ' ', "printable");
+	refused(c, XEN_CONTROL_SYSRQ, 200, "printable");
+	refused(c, XEN_CONTROL_MEMORY, (16 << 10) - 1, "16 to 2048 MiB");
+	refused(c, XEN_CONTROL_MEMORY, (2 << 20) + 1, "16 to 2048 MiB");
 	ck_assert_str_eq(control_node(c, "memory/target"), "20480");
 	control_free(c);
 }
@@ -81,33 +81,33 @@ START_TEST(vcpus)
 {
 	struct control_env *c = control_new();
 	struct xs_host_watch *w;
-	struct pv_control_info info;
+	struct xen_control_info info;
 	struct heard h = { 0 };
 
 	ck_assert_str_eq(control_node(c, "cpu/1/availability"), "online");
 	ck_assert_str_eq(control_node(c, "cpu/2/availability"), "offline");
-	w = xs_watch(c->e->pv.store, CONTROL_HOME "cpu", on_change, &h);
+	w = xs_watch(c->e->pv.xen.store, CONTROL_HOME "cpu", on_change, &h);
 	h.n = 0;
 	/* Only what changes is written. */
-	post(c, PV_CONTROL_VCPUS, 3);
+	post(c, XEN_CONTROL_VCPUS, 3);
 	control_open_door(c);
 	ck_assert_uint_eq(h.n, 1);
 	ck_assert_str_eq(control_node(c, "cpu/2/availability"), "online");
-	post(c, PV_CONTROL_VCPU_OFF, 1);
+	post(c, XEN_CONTROL_VCPU_OFF, 1);
 	control_open_door(c);
 	ck_assert_str_eq(control_node(c, "cpu/1/availability"), "offline");
-	post(c, PV_CONTROL_VCPU_ON, 1);
+	post(c, XEN_CONTROL_VCPU_ON, 1);
 	control_open_door(c);
 	ck_assert_str_eq(control_node(c, "cpu/1/availability"), "online");
-	pv_control_info(&c->e->pv, &info);
+	xen_control_info(&c->e->pv.xen, &info);
 	ck_assert_uint_eq(info.vcpus_wanted, 3);
 	ck_assert_uint_eq(info.vcpus_up, 1);
-	refused(c, PV_CONTROL_VCPUS, 0, "1 to 4");
-	refused(c, PV_CONTROL_VCPUS, 5, "1 to 4");
-	refused(c, PV_CONTROL_VCPU_ON, 4, "only 0 to 3");
-	refused(c, PV_CONTROL_VCPU_OFF, 0, "vCPU 0");
-	refused(c, PV_CONTROL_NMI, 1, "is off");
-	xs_unwatch(c->e->pv.store, w);
+	refused(c, XEN_CONTROL_VCPUS, 0, "1 to 4");
+	refused(c, XEN_CONTROL_VCPUS, 5, "1 to 4");
+	refused(c, XEN_CONTROL_VCPU_ON, 4, "only 0 to 3");
+	refused(c, XEN_CONTROL_VCPU_OFF, 0, "vCPU 0");
+	refused(c, XEN_CONTROL_NMI, 1, "is off");
+	xs_unwatch(c->e->pv.xen.store, w);
 	control_free(c);
 }
 END_TEST
@@ -116,10 +116,10 @@ START_TEST(nmi_and_reset)
 {
 	struct control_env *c = control_new();
 
-	post(c, PV_CONTROL_NMI, 0);
+	post(c, XEN_CONTROL_NMI, 0);
 	control_open_door(c);
-	ck_assert(c->e->vcpu[0].s.flags & PV_NMI_PENDING);
-	post(c, PV_CONTROL_RESET, 0);
+	ck_assert(c->e->vcpu[0].xen.s.flags & XEN_VCPU_NMI_PENDING);
+	post(c, XEN_CONTROL_RESET, 0);
 	ck_assert_int_eq(c->e->d->end, END_RUNNING);
 	control_open_door(c);
 	ck_assert_int_eq(c->e->d->end, END_REBOOT);
@@ -137,9 +137,9 @@ START_TEST(nonsense_at_the_door)
 	for (i = 0; i < 40; i++)
 		for (n = 0; n < sizeof b; n += 4) {
 			memset(b, 0, sizeof b);
-			st32(b, i == PV_CONTROL_RESET ? 99 : i);
+			st32(b, i == XEN_CONTROL_RESET ? 99 : i);
 			st64(b + 4, i * 0x123456789abcdefULL);
-			ck_assert_int_eq(door_post(&c->e->d->door, DOOR_CONTROL, PV_CONTROL_TARGET, b, n), 0);
+			ck_assert_int_eq(door_post(&c->e->d->door, DOOR_CONTROL, XEN_CONTROL_TARGET, b, n), 0);
 		}
 	control_open_door(c);
 	ck_assert_int_eq(c->e->d->end, END_RUNNING);
@@ -151,23 +151,23 @@ END_TEST
 START_TEST(what_the_guest_says)
 {
 	struct control_env *c = control_new();
-	struct pv_control_info info;
+	struct xen_control_info info;
 
-	pv_control_info(&c->e->pv, &info);
+	xen_control_info(&c->e->pv.xen, &info);
 	ck_assert(!info.can_poweroff && !info.can_reboot && !info.can_suspend);
-	ck_assert(!pv_control_heeded(&c->e->pv, PV_CONTROL_POWEROFF));
-	ck_assert(pv_control_heeded(&c->e->pv, PV_CONTROL_MEMORY));
-	xs_write(c->e->pv.store, CONTROL_HOME "control/feature-poweroff", "1");
-	xs_write(c->e->pv.store, CONTROL_HOME "control/feature-suspend", "0");
-	pv_control_info(&c->e->pv, &info);
+	ck_assert(!xen_control_heeded(&c->e->pv.xen, XEN_CONTROL_POWEROFF));
+	ck_assert(xen_control_heeded(&c->e->pv.xen, XEN_CONTROL_MEMORY));
+	xs_write(c->e->pv.xen.store, CONTROL_HOME "control/feature-poweroff", "1");
+	xs_write(c->e->pv.xen.store, CONTROL_HOME "control/feature-suspend", "0");
+	xen_control_info(&c->e->pv.xen, &info);
 	ck_assert(info.can_poweroff && !info.can_reboot && !info.can_suspend);
-	ck_assert(pv_control_heeded(&c->e->pv, PV_CONTROL_POWEROFF));
+	ck_assert(xen_control_heeded(&c->e->pv.xen, XEN_CONTROL_POWEROFF));
 	ck_assert_uint_eq(info.target_kib, 1 << 20);
 	ck_assert_uint_eq(info.max_kib, 2 << 20);
 	ck_assert_uint_eq(info.actual_kib, ENV_FRAMES * 4);
 	/* A tree that somebody has taken away. */
-	xs_rm(c->e->pv.store, "/local/domain/7");
-	pv_control_info(&c->e->pv, &info);
+	xs_rm(c->e->pv.xen.store, "/local/domain/7");
+	xen_control_info(&c->e->pv.xen, &info);
 	ck_assert_uint_eq(info.max_kib, ENV_FRAMES * 4);
 	ck_assert_uint_eq(info.target_kib, ENV_FRAMES * 4);
 	control_free(c);
@@ -180,14 +180,14 @@ START_TEST(suspend)
 	struct control_env *c = control_new();
 	struct domain *d = c->e->d;
 
-	ck_assert_int_eq((int)pv_domain_shutdown(d->vcpus[0], 2), 1);
+	ck_assert_int_eq((int)xen_domain_shutdown(d->vcpus[0], 2), 1);
 	ck_assert(!domain_stopped(d));
-	ck_assert(!pv_control_resume(&c->e->pv));
+	ck_assert(!xen_control_resume(&c->e->pv.xen));
 	d->keep_suspended = true;
-	ck_assert_int_eq((int)pv_domain_shutdown(d->vcpus[0], 2), 1);
+	ck_assert_int_eq((int)xen_domain_shutdown(d->vcpus[0], 2), 1);
 	ck_assert(d->suspended && domain_stopped(d));
 	ck_assert_int_eq(d->end, END_RUNNING);
-	ck_assert(pv_control_resume(&c->e->pv));
+	ck_assert(xen_control_resume(&c->e->pv.xen));
 	ck_assert(!domain_stopped(d));
 	control_free(c);
 }

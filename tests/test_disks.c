@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "pv/xenbus.h"
+#include "xen/backend/xenbus.h"
 #include "tests/suites.h"
 #include "tests/vif_env.h"
 #include "ui/disks.h"
@@ -69,7 +69,7 @@ static void hold(struct desk *k, u32 vbd)
 	char path[80];
 
 	snprintf(path, sizeof path, "/local/domain/%u/device/vbd/%u/state", k->g.d->id, vbd);
-	ck_assert_int_eq(xs_write(k->w->e->pv.store, path, "%u", XENBUS_CLOSING), 0);
+	ck_assert_int_eq(xs_write(k->w->e->pv.xen.store, path, "%u", XENBUS_CLOSING), 0);
 }
 
 START_TEST(come_and_go)

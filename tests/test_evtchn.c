@@ -28,8 +28,8 @@ static u32 status_of(struct env *e, u32 port)
 
 static void clear_upcall(struct env *e, u32 n)
 {
-	pv_info_set_u8(e->d->vcpus[n], VI_PENDING, 0);
-	pv_info_set_u64(e->d->vcpus[n], VI_SEL, 0);
+	xen_info_set_u8(e->d->vcpus[n], VI_PENDING, 0);
+	xen_info_set_u64(e->d->vcpus[n], VI_SEL, 0);
 }
 
 START_TEST(unbound_and_loopback)
@@ -64,7 +64,7 @@ START_TEST(unbound_and_loopback)
 	port = env_arg(e, 2);
 	ck_assert_uint_eq(port, 3);
 	ck_assert_uint_eq(env_u64(e, SI_PEND), BIT(3)); /* what may have been lost */
-	ck_assert_uint_eq(pv_info_u8(e->d->vcpus[0], VI_PENDING), 1);
+	ck_assert_uint_eq(xen_info_u8(e->d->vcpus[0], VI_PENDING), 1);
 	ck_assert_int_eq(env_evtchn(e, SEND, 3, 0, 0), 0);
 	ck_assert_uint_eq(env_u64(e, SI_PEND), BIT(3) | BIT(2));
 	ck_assert_int_eq(env_evtchn(e, STATUS, 7, 2, 0), 0);
@@ -120,7 +120,7 @@ START_TEST(virq_and_ipi)
 	ck_assert_int_eq(env_evtchn(e, BIND_VIRQ, 2, 1, 0), -XEN_EINVAL); /* global: on vCPU 0 only */
 	ck_assert_int_eq(env_evtchn(e, BIND_VIRQ, VIRQ_TIMER, 4, 0), -XEN_ENOENT);
 	ck_assert_int_eq(env_evtchn(e, BIND_IPI, 4, 0, 0), -XEN_ENOENT);
-	ck_assert(!pv_send_virq(v2, VIRQ_TIMER));
+	ck_assert(!xen_send_virq(v2, VIRQ_TIMER));
 	ck_assert_int_eq(env_evtchn(e, BIND_VIRQ, VIRQ_TIMER, 2, 0), 0);
 	ck_assert_uint_eq(env_arg(e, 2), 1);
 	ck_assert_int_eq(env_evtchn(e, BIND_VIRQ, VIRQ_TIMER, 2, 0), -XEN_EEXIST);
@@ -129,28 +129,28 @@ START_TEST(virq_and_ipi)
 	ck_assert_uint_eq(env_arg(e, 2), 4);
 	ck_assert_uint_eq(env_arg(e, 3), 2);
 	ck_assert_uint_eq(env_arg(e, 4), VIRQ_TIMER);
-	ck_assert(pv_send_virq(v2, VIRQ_TIMER));
+	ck_assert(xen_send_virq(v2, VIRQ_TIMER));
 	ck_assert_uint_eq(env_u64(e, SI_PEND), BIT(1));
-	ck_assert_uint_eq(pv_info_u8(v2, VI_PENDING), 1);
-	ck_assert_uint_eq(pv_info_u64(v2, VI_SEL), 1);
-	ck_assert_uint_eq(pv_info_u8(e->d->vcpus[0], VI_PENDING), 0);
+	ck_assert_uint_eq(xen_info_u8(v2, VI_PENDING), 1);
+	ck_assert_uint_eq(xen_info_u64(v2, VI_SEL), 1);
+	ck_assert_uint_eq(xen_info_u8(e->d->vcpus[0], VI_PENDING), 0);
 	ck_assert_int_eq(env_evtchn(e, SEND, 1, 0, 0), -XEN_EINVAL);
 	ck_assert_int_eq(env_evtchn(e, BIND_VCPU, 1, 0, 0), -XEN_EINVAL); /* per-vCPU */
 	ck_assert_int_eq(env_evtchn(e, CLOSE, 1, 0, 0), 0);
-	ck_assert(!pv_send_virq(v2, VIRQ_TIMER));
+	ck_assert(!xen_send_virq(v2, VIRQ_TIMER));
 	/* A global one may move. */
 	ck_assert_int_eq(env_evtchn(e, BIND_VIRQ, 11, 0, 0), 0);
 	ck_assert_uint_eq(env_arg(e, 2), 1);
 	ck_assert_int_eq(env_evtchn(e, BIND_VCPU, 1, 3, 0), 0);
-	ck_assert(pv_send_virq(v2, 11));
-	ck_assert_uint_eq(pv_info_u8(e->d->vcpus[3], VI_PENDING), 1);
+	ck_assert(xen_send_virq(v2, 11));
+	ck_assert_uint_eq(xen_info_u8(e->d->vcpus[3], VI_PENDING), 1);
 	/* IPIs arrive where they are bound and cannot move. */
 	ck_assert_uint_eq(new_ipi(e, 1), 3);
 	ck_assert_int_eq(env_evtchn(e, BIND_VCPU, 3, 0, 0), -XEN_EINVAL);
 	ck_assert_int_eq(env_evtchn(e, BIND_VCPU, 3, 4, 0), -XEN_ENOENT);
 	ck_assert_int_eq(env_evtchn(e, BIND_VCPU, 4000, 0, 0), -XEN_EINVAL);
 	ck_assert_int_eq(env_evtchn(e, SEND, 3, 0, 0), 0);
-	ck_assert_uint_eq(pv_info_u8(e->d->vcpus[1], VI_PENDING), 1);
+	ck_assert_uint_eq(xen_info_u8(e->d->vcpus[1], VI_PENDING), 1);
 	ck_assert_uint_eq(status_of(e, 3), 5);
 	env_free(e);
 }
@@ -167,31 +167,31 @@ START_TEST(two_level_bits)
 	ck_assert_uint_eq(port, 70);
 	ck_assert_int_eq(env_evtchn(e, SEND, 70, 0, 0), 0);
 	ck_assert_uint_eq(env_u64(e, SI_PEND + 8), BIT(6));
-	ck_assert_uint_eq(pv_info_u64(v, VI_SEL), BIT(1));
+	ck_assert_uint_eq(xen_info_u64(v, VI_SEL), BIT(1));
 	/* Pending already: no second edge. */
 	clear_upcall(e, 0);
 	ck_assert_int_eq(env_evtchn(e, SEND, 70, 0, 0), 0);
-	ck_assert_uint_eq(pv_info_u8(v, VI_PENDING), 0);
+	ck_assert_uint_eq(xen_info_u8(v, VI_PENDING), 0);
 	/* Masked: pending alone; unmask raises it. */
 	env_put64(e, SI_MSK, BIT(5));
 	ck_assert_int_eq(env_evtchn(e, SEND, 5, 0, 0), 0);
 	ck_assert_uint_eq(env_u64(e, SI_PEND), BIT(5));
-	ck_assert_uint_eq(pv_info_u64(v, VI_SEL), 0);
+	ck_assert_uint_eq(xen_info_u64(v, VI_SEL), 0);
 	ck_assert_int_eq(env_evtchn(e, UNMASK, 5, 0, 0), 0);
 	ck_assert_uint_eq(env_u64(e, SI_MSK), 0);
-	ck_assert_uint_eq(pv_info_u64(v, VI_SEL), 1);
-	ck_assert_uint_eq(pv_info_u8(v, VI_PENDING), 1);
+	ck_assert_uint_eq(xen_info_u64(v, VI_SEL), 1);
+	ck_assert_uint_eq(xen_info_u8(v, VI_PENDING), 1);
 	/* Not masked: unmask does nothing. */
 	clear_upcall(e, 0);
 	ck_assert_int_eq(env_evtchn(e, UNMASK, 5, 0, 0), 0);
-	ck_assert_uint_eq(pv_info_u8(v, VI_PENDING), 0);
+	ck_assert_uint_eq(xen_info_u8(v, VI_PENDING), 0);
 	/* As many as the ABI has. */
 	for (i = 71; i < 4096; i++)
 		quick_eq(new_ipi(e, 0), i);
 	ck_assert_int_eq(env_evtchn(e, BIND_IPI, 0, 0, 0), -XEN_ENOSPC);
 	ck_assert_int_eq(env_evtchn(e, SEND, 4095, 0, 0), 0);
 	ck_assert_uint_eq(env_u64(e, SI_PEND + 504), BIT(63));
-	ck_assert_uint_eq(pv_info_u64(v, VI_SEL), BIT(63));
+	ck_assert_uint_eq(xen_info_u64(v, VI_SEL), BIT(63));
 	ck_assert_int_eq(env_evtchn(e, CLOSE, 17, 0, 0), 0);
 	ck_assert_uint_eq(new_ipi(e, 0), 17);
 	ck_assert_int_eq(env_evtchn(e, BIND_IPI, 0, 0, 0), -XEN_ENOSPC);
@@ -207,7 +207,7 @@ START_TEST(two_level_32bit)
 	struct env *e = env_new();
 	u32 i;
 
-	e->pv.s.is32 = 1;
+	e->pv.xen.s.is32 = 1;
 	for (i = 1; i < 1024; i++)
 		ck_assert_uint_eq(new_ipi(e, 0), i);
 	ck_assert_int_eq(env_evtchn(e, BIND_IPI, 0, 0, 0), -XEN_ENOSPC);
@@ -231,37 +231,37 @@ START_TEST(host_ends)
 	struct env *e = env_new();
 	u32 calls = 0, other = 0, port, rport, p2;
 
-	ck_assert_int_eq(pv_evtchn_bind_host(&e->pv, &port, count, &calls), 0);
+	ck_assert_int_eq(evtchn_bind_host(&e->pv.xen, &port, count, &calls), 0);
 	ck_assert_uint_eq(port, 1);
 	ck_assert_int_eq(env_evtchn(e, STATUS, DOMID_SELF, port, 0), 0);
 	ck_assert_uint_eq(env_arg(e, 2), 2);
 	ck_assert_uint_eq(env_arg(e, 4) & 0xffff, 0);
 	ck_assert_int_eq(env_evtchn(e, SEND, port, 0, 0), 0);
 	ck_assert_uint_eq(calls, 1);
-	pv_evtchn_notify(&e->pv, port);
+	evtchn_notify(&e->pv.xen, port);
 	ck_assert_uint_eq(env_u64(e, SI_PEND), BIT(1));
-	ck_assert_int_eq(pv_evtchn_attach_host(&e->pv, port, count, &other), 0);
+	ck_assert_int_eq(evtchn_attach_host(&e->pv.xen, port, count, &other), 0);
 	ck_assert_int_eq(env_evtchn(e, SEND, port, 0, 0), 0);
 	ck_assert_uint_eq(other, 1);
 	/* A front end offers a port, the host takes it. */
 	ck_assert_int_eq(env_evtchn(e, ALLOC_UNBOUND, DOMS(DOMID_SELF, 0), 0, 0), 0);
 	p2 = env_arg(e, 1);
-	ck_assert_int_eq(pv_evtchn_attach_host(&e->pv, p2, count, &calls), -EINVAL);
-	ck_assert_int_eq(pv_evtchn_connect_host(&e->pv, p2, count, &calls), 0);
-	ck_assert_int_eq(pv_evtchn_connect_host(&e->pv, p2, count, &calls), -EINVAL);
+	ck_assert_int_eq(evtchn_attach_host(&e->pv.xen, p2, count, &calls), -EINVAL);
+	ck_assert_int_eq(evtchn_connect_host(&e->pv.xen, p2, count, &calls), 0);
+	ck_assert_int_eq(evtchn_connect_host(&e->pv.xen, p2, count, &calls), -EINVAL);
 	ck_assert_int_eq(env_evtchn(e, SEND, p2, 0, 0), 0);
 	ck_assert_uint_eq(calls, 2);
-	pv_evtchn_close_host(&e->pv, p2);
+	evtchn_close_host(&e->pv.xen, p2);
 	ck_assert_uint_eq(status_of(e, p2), 1);
 	ck_assert_int_eq(env_evtchn(e, SEND, p2, 0, 0), 0);
 	ck_assert_uint_eq(calls, 2);
 	/* The guest closes: nothing may reach it any more. */
 	ck_assert_int_eq(env_evtchn(e, CLOSE, port, 0, 0), 0);
-	pv_evtchn_notify(&e->pv, port);
-	pv_evtchn_notify(&e->pv, 100000);
+	evtchn_notify(&e->pv.xen, port);
+	evtchn_notify(&e->pv.xen, 100000);
 	ck_assert_uint_eq(env_u64(e, SI_PEND), 0);
 	/* The host listens, the guest binds. */
-	ck_assert_int_eq(pv_evtchn_listen_host(&e->pv, &rport, count, &other), 0);
+	ck_assert_int_eq(evtchn_listen_host(&e->pv.xen, &rport, count, &other), 0);
 	ck_assert_int_eq(env_evtchn(e, BIND_INTERDOMAIN, 0, rport + 1, 0), -XEN_EINVAL);
 	ck_assert_int_eq(env_evtchn(e, BIND_INTERDOMAIN, 0, rport, 0), 0);
 	port = env_arg(e, 2);
@@ -323,7 +323,7 @@ static u32 take(struct guest *g, u32 n, u32 *prio)
 	struct env *e = g->e;
 	u32 ready = env_u32(e, CONTROL(n)), q, port, w;
 
-	pv_info_set_u8(e->d->vcpus[n], VI_PENDING, 0);
+	xen_info_set_u8(e->d->vcpus[n], VI_PENDING, 0);
 	for (;;) {
 		for (q = 0; q < 16 && !(ready >> q & 1); q++)
 			;
@@ -390,7 +390,7 @@ START_TEST(fifo_order)
 	ck_assert_int_eq(env_evtchn(e, SET_PRIORITY, 9, 15, 0), 0);
 	/* In the order sent, by priority. */
 	env_evtchn(e, SEND, 9, 0, 0);
-	ck_assert_uint_eq(pv_info_u8(e->d->vcpus[0], VI_PENDING), 1);
+	ck_assert_uint_eq(xen_info_u8(e->d->vcpus[0], VI_PENDING), 1);
 	ck_assert_uint_eq(env_u32(e, CONTROL(0)), 1u << 15);
 	ck_assert_uint_eq(env_u32(e, CONTROL(0) + 8 + 60), 9);
 	env_evtchn(e, SEND, 7, 0, 0);
@@ -446,11 +446,11 @@ START_TEST(fifo_late_page)
 	ck_assert_uint_eq(take(&g, 1, &prio), 2);
 	ck_assert_uint_eq(take(&g, 1, &prio), 0);
 	/* A port that changes its vCPU leaves the old queue in order. */
-	ck_assert_int_eq(pv_evtchn_bind_host(&e->pv, &port, NULL, NULL), 0);
-	pv_evtchn_notify(&e->pv, port);
+	ck_assert_int_eq(evtchn_bind_host(&e->pv.xen, &port, NULL, NULL), 0);
+	evtchn_notify(&e->pv.xen, port);
 	ck_assert_uint_eq(take(&g, 0, &prio), port);
 	ck_assert_int_eq(env_evtchn(e, BIND_VCPU, port, 3, 0), 0);
-	pv_evtchn_notify(&e->pv, port);
+	evtchn_notify(&e->pv.xen, port);
 	env_evtchn(e, SEND, 1, 0, 0);
 	ck_assert_uint_eq(take(&g, 0, &prio), 1);
 	ck_assert_uint_eq(take(&g, 3, &prio), port);
@@ -467,7 +467,7 @@ START_TEST(fifo_poll)
 	u32 port;
 
 	fifo_start(e);
-	ck_assert_int_eq(pv_evtchn_bind_host(&e->pv, &port, NULL, NULL), 0);
+	ck_assert_int_eq(evtchn_bind_host(&e->pv.xen, &port, NULL, NULL), 0);
 	env_put32(e, word_va(port), W_MASKED);
 	env_put64(e, ENV_ARGS + 64, ENV_ARGS + 128);
 	env_put64(e, ENV_ARGS + 72, 1);
@@ -475,10 +475,10 @@ START_TEST(fifo_poll)
 	env_put32(e, ENV_ARGS + 128, port);
 	ck_assert_int_eq(env_call(e, 0, hc_sched_op, 3, ENV_ARGS + 64, 0), 0);
 	ck_assert_uint_eq(v->s.run, VCPU_BLOCKED);
-	pv_evtchn_notify(&e->pv, port);
+	evtchn_notify(&e->pv.xen, port);
 	ck_assert_uint_eq(v->s.run, VCPU_RUNNABLE);
 	ck_assert_uint_eq(env_u32(e, word_va(port)), W_MASKED | W_PENDING);
-	ck_assert_uint_eq(pv_info_u8(v, VI_PENDING), 0);
+	ck_assert_uint_eq(xen_info_u8(v, VI_PENDING), 0);
 	ck_assert_int_eq(env_call(e, 0, hc_sched_op, 3, ENV_ARGS + 64, 0), 0);
 	ck_assert_uint_eq(v->s.run, VCPU_RUNNABLE); /* it is pending */
 	env_free(e);
@@ -489,7 +489,7 @@ static void waiting(struct env *e, u32 vcpu, const char *want)
 {
 	char text[200];
 
-	pv_evtchn_describe_pending(e->d->vcpus[vcpu], text, sizeof text);
+	evtchn_describe_pending(e->d->vcpus[vcpu], text, sizeof text);
 	ck_assert_str_eq(text, want);
 }
 
@@ -504,21 +504,21 @@ START_TEST(described)
 
 		if (fifo)
 			fifo_start(e);
-		ck_assert_int_eq(pv_evtchn_bind_host(&e->pv, &store, NULL, NULL), 0);
-		ck_assert_int_eq(pv_evtchn_bind_host(&e->pv, &console, NULL, NULL), 0);
-		ck_assert_int_eq(pv_evtchn_bind_host(&e->pv, &device, NULL, NULL), 0);
-		e->pv.s.store_port = store;
-		e->pv.s.console_port = console;
+		ck_assert_int_eq(evtchn_bind_host(&e->pv.xen, &store, NULL, NULL), 0);
+		ck_assert_int_eq(evtchn_bind_host(&e->pv.xen, &console, NULL, NULL), 0);
+		ck_assert_int_eq(evtchn_bind_host(&e->pv.xen, &device, NULL, NULL), 0);
+		e->pv.xen.s.store_port = store;
+		e->pv.xen.s.console_port = console;
 		ipi = new_ipi(e, 1);
 		ck_assert_int_eq(env_evtchn(e, BIND_VIRQ, VIRQ_TIMER, 0, 0), 0);
 		waiting(e, 0, "no port is pending");
-		pv_evtchn_notify(&e->pv, console);
-		pv_evtchn_notify(&e->pv, device);
+		evtchn_notify(&e->pv.xen, console);
+		evtchn_notify(&e->pv.xen, device);
 		ck_assert_int_eq(env_evtchn(e, SEND, ipi, 0, 0), 0);
 		waiting(e, 0, "port 2 (console), 3 (a device)");
 		waiting(e, 1, "port 4 (IPI)");
-		pv_evtchn_notify(&e->pv, store);
-		pv_send_virq(e->d->vcpus[0], VIRQ_TIMER);
+		evtchn_notify(&e->pv.xen, store);
+		xen_send_virq(e->d->vcpus[0], VIRQ_TIMER);
 		waiting(e, 0, "port 1 (xenstore), 2 (console), 3 (a device), 5 (virq timer)");
 		/* Masked ones wait for nobody. */
 		if (fifo)
@@ -529,7 +529,7 @@ START_TEST(described)
 		/* More than there is room for. */
 		for (i = 0; i < 30; i++)
 			ck_assert_int_eq(env_evtchn(e, SEND, new_ipi(e, 2), 0, 0), 0);
-		pv_evtchn_describe_pending(e->d->vcpus[2], text, sizeof text);
+		evtchn_describe_pending(e->d->vcpus[2], text, sizeof text);
 		ck_assert_str_eq(text, "port 6 (IPI), 7 (IPI), 8 (IPI)");
 		env_free(e);
 	}
@@ -604,7 +604,7 @@ START_TEST(state_survives)
 	fifo_start(a);
 	for (i = 0; i < 100; i++)
 		new_ipi(a, 1);
-	ck_assert_int_eq(pv_evtchn_bind_host(&a->pv, &port, count, &calls), 0);
+	ck_assert_int_eq(evtchn_bind_host(&a->pv.xen, &port, count, &calls), 0);
 	env_evtchn(a, SEND, 80, 0, 0);
 	env_evtchn(a, SEND, 81, 0, 0);
 	h = state_list_hash(&a->d->states, 1);
@@ -614,7 +614,7 @@ START_TEST(state_survives)
 	reader_init(&in, out.p, out.len);
 	ck_assert_int_eq(state_list_load(&b->d->states, &in), 0);
 	ck_assert_uint_eq(state_list_hash(&b->d->states, 1), h);
-	ck_assert_int_eq(pv_evtchn_attach_host(&b->pv, port, count, &calls), 0);
+	ck_assert_int_eq(evtchn_attach_host(&b->pv.xen, port, count, &calls), 0);
 	env_evtchn(b, SEND, port, 0, 0);
 	ck_assert_uint_eq(calls, 1);
 	env_evtchn(b, SEND, 79, 0, 0);

@@ -2,7 +2,7 @@
 /*
  * grant_table_op: versions, tables, maps, copies, refusals; the services back ends use; save and load.
  */
-#include "pv/grant.h"
+#include "xen/grant.h"
 #include "tests/pv_env.h"
 #include "tests/suites.h"
 
@@ -15,10 +15,10 @@ static struct env *start(void)
 {
 	struct env *e = env_new();
 
-	e->pv.s.console_mfn = ENV_MFN(2);
-	e->pv.s.store_mfn = ENV_MFN(3);
-	ck_assert_int_eq(pv_grants_init(&e->pv), 0);
-	pv_grants_seed(&e->pv);
+	e->pv.xen.s.console_mfn = ENV_MFN(2);
+	e->pv.xen.s.store_mfn = ENV_MFN(3);
+	ck_assert_int_eq(grants_init(&e->pv.xen), 0);
+	grants_seed(&e->pv.xen);
 	ck_assert_int_eq(pv_mm_pin(&e->pv, ENV_MFN(L1), PG_L1), 0);
 	return e;
 }
@@ -29,7 +29,7 @@ static void finish(struct env *e)
 	const char *bad = pv_mm_check(&e->pv, &mfn);
 
 	ck_assert_msg(!bad, "%s", bad ? bad : "");
-	pv_grants_free(&e->pv);
+	grants_free(&e->pv.xen);
 	env_free(e);
 }
 
@@ -45,15 +45,15 @@ static i16 status16(struct env *e, u32 at)
 
 static u64 table(struct env *e, u32 ref)
 {
-	u32 v1 = e->pv.grants->s.version == 1;
+	u32 v1 = e->pv.xen.grants->s.version == 1;
 
-	return (e->pv.grants->s.frames[ref / (v1 ? 512 : 256)] << PAGE_SHIFT) + (u64)(ref % (v1 ? 512 : 256)) * (v1 ? 8 : 16);
+	return (e->pv.xen.grants->s.frames[ref / (v1 ? 512 : 256)] << PAGE_SHIFT) + (u64)(ref % (v1 ? 512 : 256)) * (v1 ? 8 : 16);
 }
 
 static void grant(struct env *e, u32 ref, u32 dom, u32 flags, u64 mfn)
 {
 	env_put32(e, table(e, ref), (flags | GTF_permit_access) | dom << 16);
-	if (e->pv.grants->s.version == 1)
+	if (e->pv.xen.grants->s.version == 1)
 		env_put32(e, table(e, ref) + 4, (u32)mfn);
 	else
 		env_put64(e, table(e, ref) + 8, mfn);
@@ -111,10 +111,10 @@ START_TEST(table_size)
 	ck_assert_int_eq(op(e, 2, 1), 0);
 	ck_assert_int_eq(status16(e, 8), 0);
 	for (i = 0; i < 4; i++) {
-		ck_assert_uint_eq(env_u64(e, ENV_VA(8) + i * 8), e->pv.grants->s.frames[i]);
+		ck_assert_uint_eq(env_u64(e, ENV_VA(8) + i * 8), e->pv.xen.grants->s.frames[i]);
 		ck_assert_uint_ge(env_u64(e, ENV_VA(8) + i * 8), e->pv.s.mfn_end);
 	}
-	ck_assert_uint_eq(grant_entries(e->pv.grants), 2048);
+	ck_assert_uint_eq(grant_entries(e->pv.xen.grants), 2048);
 	env_put32(e, ENV_ARGS + 4, 65);
 	ck_assert_int_eq(op(e, 2, 1), 0);
 	ck_assert_int_eq(status16(e, 8), GNTST_general_error);
@@ -155,26 +155,26 @@ START_TEST(versions)
 	ck_assert_uint_eq(env_u32(e, table(e, 1)), GTF_permit_access);
 	ck_assert_uint_eq(env_u64(e, table(e, 1) + 8), ENV_MFN(3));
 	ck_assert_uint_eq(env_u32(e, table(e, 20)), 0);
-	ck_assert_uint_eq(grant_entries(e->pv.grants), 256);
+	ck_assert_uint_eq(grant_entries(e->pv.xen.grants), 256);
 	env_put32(e, ENV_ARGS, 1);
 	env_put32(e, ENV_ARGS + 4, DOMID_SELF);
 	env_put64(e, ENV_ARGS + 8, ENV_VA(8));
 	ck_assert_int_eq(op(e, 9, 1), 0);
 	ck_assert_int_eq(status16(e, 6), 0);
-	ck_assert_uint_eq(env_u64(e, ENV_VA(8)), e->pv.grants->s.status[0]);
+	ck_assert_uint_eq(env_u64(e, ENV_VA(8)), e->pv.xen.grants->s.status[0]);
 	env_put32(e, ENV_ARGS, 2);
 	ck_assert_int_eq(op(e, 9, 1), 0);
 	ck_assert_int_eq(status16(e, 6), GNTST_general_error);
 	/* In use: the layout stays. */
 	u64 mfn;
 	grant(e, 20, 0, 0, ENV_MFN(PAGE));
-	ck_assert_int_eq(pv_grant_access(&e->pv, 20, true, &mfn), 0);
-	ck_assert_uint_eq(env_u32(e, (e->pv.grants->s.status[0] << 12) + 40) & 0xffff, GTF_reading | GTF_writing);
+	ck_assert_int_eq(grant_access(&e->pv.xen, 20, true, &mfn), 0);
+	ck_assert_uint_eq(env_u32(e, (e->pv.xen.grants->s.status[0] << 12) + 40) & 0xffff, GTF_reading | GTF_writing);
 	ck_assert_uint_eq(flags_of(e, 20), GTF_permit_access);
 	env_put32(e, ENV_ARGS, 1);
 	ck_assert_int_eq(op(e, 8, 1), -XEN_EBUSY);
-	pv_grant_release(&e->pv, 20, true);
-	ck_assert_uint_eq(env_u32(e, (e->pv.grants->s.status[0] << 12) + 40) & 0xffff, 0);
+	grant_release(&e->pv.xen, 20, true);
+	ck_assert_uint_eq(env_u32(e, (e->pv.xen.grants->s.status[0] << 12) + 40) & 0xffff, 0);
 	finish(e);
 }
 END_TEST
@@ -194,7 +194,7 @@ static i64 set_version(struct env *e, u32 version, u32 then)
 	env_put32(e, ENV_ARGS, version);
 	rc = op(e, 8, 1);
 	ck_assert_uint_eq(env_u32(e, ENV_ARGS), then);
-	ck_assert_uint_eq(e->pv.grants->s.version, then);
+	ck_assert_uint_eq(e->pv.xen.grants->s.version, then);
 	return rc;
 }
 
@@ -202,7 +202,7 @@ static i64 set_version(struct env *e, u32 version, u32 then)
 START_TEST(version_back)
 {
 	struct env *e = start();
-	struct pv_grants *g = e->pv.grants;
+	struct grants *g = e->pv.xen.grants;
 	u64 status, mfn;
 
 	ck_assert_int_eq(set_version(e, 2, 2), 0);
@@ -211,9 +211,9 @@ START_TEST(version_back)
 	entry2(e, 20, GTF_permit_access, 0, ENV_MFN(PAGE));
 	ck_assert_int_eq(pv_mm_map_pte(&e->pv, SLOT(3), status << PAGE_SHIFT | PTE_P), 0);
 	/* An entry in use comes before one that does not fit, and that before a mapped status frame. */
-	ck_assert_int_eq(grant_pin(&e->pv, 20, ME, false, &mfn), 0);
+	ck_assert_int_eq(grant_pin(&e->pv.xen, 20, ME, false, &mfn), 0);
 	ck_assert_int_eq(set_version(e, 1, 2), -XEN_EBUSY);
-	grant_unpin(&e->pv, 20, false);
+	grant_unpin(&e->pv.xen, 20, false);
 	ck_assert_int_eq(set_version(e, 1, 2), -XEN_ERANGE);
 	entry2(e, 4, GTF_permit_access, 0, 1ULL << 32);
 	ck_assert_int_eq(set_version(e, 1, 2), -XEN_ERANGE);
@@ -265,39 +265,39 @@ START_TEST(backend_access)
 	u64 mfn = 0;
 
 	grant(e, 9, 0, 0, ENV_MFN(PAGE));
-	ck_assert_int_eq(pv_grant_access(&e->pv, 9, false, &mfn), 0);
+	ck_assert_int_eq(grant_access(&e->pv.xen, 9, false, &mfn), 0);
 	ck_assert_uint_eq(mfn, ENV_MFN(PAGE));
 	ck_assert_uint_eq(flags_of(e, 9), GTF_permit_access | GTF_reading);
-	ck_assert_int_eq(pv_grant_access(&e->pv, 9, true, &mfn), 0);
+	ck_assert_int_eq(grant_access(&e->pv.xen, 9, true, &mfn), 0);
 	ck_assert_uint_eq(flags_of(e, 9), GTF_permit_access | GTF_reading | GTF_writing);
 	/* The page is writable as long as that lasts: no page table. */
 	ck_assert_int_ne(pv_mm_pin(&e->pv, ENV_MFN(PAGE), PG_L1), 0);
-	pv_grant_release(&e->pv, 9, true);
+	grant_release(&e->pv.xen, 9, true);
 	ck_assert_uint_eq(flags_of(e, 9), GTF_permit_access | GTF_reading);
-	pv_grant_release(&e->pv, 9, false);
+	grant_release(&e->pv.xen, 9, false);
 	ck_assert_uint_eq(flags_of(e, 9), GTF_permit_access);
-	pv_grant_release(&e->pv, 9, false); /* too many: nothing */
-	pv_grant_release(&e->pv, 99999, false);
+	grant_release(&e->pv.xen, 9, false); /* too many: nothing */
+	grant_release(&e->pv.xen, 99999, false);
 	ck_assert_int_eq(pv_mm_pin(&e->pv, ENV_MFN(PAGE), PG_L1), 0);
-	ck_assert_int_eq(pv_grant_access(&e->pv, 9, true, &mfn), GNTST_general_error);
-	ck_assert_int_eq(pv_grant_copy_to(&e->pv, 9, 0, bytes, 8), GNTST_general_error);
+	ck_assert_int_eq(grant_access(&e->pv.xen, 9, true, &mfn), GNTST_general_error);
+	ck_assert_int_eq(grant_copy_to(&e->pv.xen, 9, 0, bytes, 8), GNTST_general_error);
 	ck_assert_int_eq(pv_mm_unpin(&e->pv, ENV_MFN(PAGE)), 0);
 	/* Refusals. */
 	grant(e, 10, 3, 0, ENV_MFN(PAGE));
-	ck_assert_int_eq(pv_grant_access(&e->pv, 10, false, &mfn), GNTST_general_error);
+	ck_assert_int_eq(grant_access(&e->pv.xen, 10, false, &mfn), GNTST_general_error);
 	grant(e, 10, 0, GTF_readonly, ENV_MFN(PAGE));
-	ck_assert_int_eq(pv_grant_access(&e->pv, 10, true, &mfn), GNTST_general_error);
+	ck_assert_int_eq(grant_access(&e->pv.xen, 10, true, &mfn), GNTST_general_error);
 	grant(e, 10, 0, 0, 0x1234);
-	ck_assert_int_eq(pv_grant_access(&e->pv, 10, true, &mfn), GNTST_bad_page);
+	ck_assert_int_eq(grant_access(&e->pv.xen, 10, true, &mfn), GNTST_bad_page);
 	env_put32(e, table(e, 10), GTF_accept_transfer);
-	ck_assert_int_eq(pv_grant_access(&e->pv, 10, true, &mfn), GNTST_general_error);
-	ck_assert_int_eq(pv_grant_access(&e->pv, 512, true, &mfn), GNTST_bad_gntref);
+	ck_assert_int_eq(grant_access(&e->pv.xen, 10, true, &mfn), GNTST_general_error);
+	ck_assert_int_eq(grant_access(&e->pv.xen, 512, true, &mfn), GNTST_bad_gntref);
 	/* Copies. */
-	ck_assert_int_eq(pv_grant_copy_to(&e->pv, 9, 4088, bytes, 8), 0);
+	ck_assert_int_eq(grant_copy_to(&e->pv.xen, 9, 4088, bytes, 8), 0);
 	memset(bytes, 0, 8);
-	ck_assert_int_eq(pv_grant_copy_from(&e->pv, 9, 4088, bytes, 8), 0);
+	ck_assert_int_eq(grant_copy_from(&e->pv.xen, 9, 4088, bytes, 8), 0);
 	ck_assert_str_eq((char *)bytes, "abcdefg");
-	ck_assert_int_eq(pv_grant_copy_from(&e->pv, 9, 4089, bytes, 8), GNTST_bad_copy_arg);
+	ck_assert_int_eq(grant_copy_from(&e->pv.xen, 9, 4089, bytes, 8), GNTST_bad_copy_arg);
 	ck_assert_uint_eq(flags_of(e, 9), GTF_permit_access);
 	finish(e);
 }
@@ -413,11 +413,11 @@ START_TEST(odds)
 	ck_assert_int_eq(op(e, 11, 1), 0);
 	ck_assert_int_eq(status16(e, 8), 0);
 	ck_assert_uint_eq(env_u32(e, table(e, 9) + 4), ENV_MFN(OTHER));
-	ck_assert_int_eq(pv_grant_access(&e->pv, 10, false, &mfn), 0);
+	ck_assert_int_eq(grant_access(&e->pv.xen, 10, false, &mfn), 0);
 	ck_assert_uint_eq(mfn, ENV_MFN(PAGE));
 	ck_assert_int_eq(op(e, 11, 1), 0);
 	ck_assert_int_eq(status16(e, 8), GNTST_eagain);
-	pv_grant_release(&e->pv, 10, false);
+	grant_release(&e->pv.xen, 10, false);
 	env_put32(e, ENV_ARGS, 512);
 	ck_assert_int_eq(op(e, 11, 1), 0);
 	ck_assert_int_eq(status16(e, 8), GNTST_bad_gntref);
@@ -443,17 +443,17 @@ END_TEST
 START_TEST(state)
 {
 	struct env *e = start();
-	struct pv_grants *g = e->pv.grants;
+	struct grants *g = e->pv.xen.grants;
 	struct buf b = { 0 }, c = { 0 };
 	struct reader r;
 	u64 mfn;
 	u32 h;
 
-	ck_assert(state_check(&pv_grants_state_desc));
+	ck_assert(state_check(&grants_state_desc));
 	grant(e, 9, ME, 0, ENV_MFN(PAGE));
 	ck_assert_int_eq(map(e, 9, ME, 2 | 16, SLOT(3)), 0);
 	h = env_u32(e, ENV_ARGS + 20);
-	ck_assert_int_eq(pv_grant_access(&e->pv, 0, true, &mfn), 0);
+	ck_assert_int_eq(grant_access(&e->pv.xen, 0, true, &mfn), 0);
 	state_list_save(&e->d->states, &b);
 	g->acts[9].writes = 77;
 	memset(g->maps, 0x5a, g->nmaps * sizeof *g->maps);
@@ -463,7 +463,7 @@ START_TEST(state)
 	state_list_save(&e->d->states, &c);
 	ck_assert(b.len == c.len && !memcmp(b.p, c.p, b.len));
 	ck_assert_int_eq(unmap(e, 1, h, SLOT(3), 0), 0);
-	pv_grant_release(&e->pv, 0, true);
+	grant_release(&e->pv.xen, 0, true);
 	buf_free(&b);
 	buf_free(&c);
 	finish(e);

@@ -39,22 +39,22 @@ START_TEST(registers)
 	ck_assert_uint_eq(ce_call(e, 1000, 0, 0, 0), ERR(XEN_ENOSYS));
 	ck_assert_uint_eq(ce_call(e, 1ULL << 32 | 3, 0, 0, 0), ERR(XEN_ENOSYS));
 	/* Written down. */
-	ck_assert_uint_eq(e->vcpu[0].ncalls, 4);
-	ck_assert_uint_eq(e->vcpu[0].calls[0].nr, 3);
-	ck_assert_uint_eq(e->vcpu[0].calls[0].args[1], 0x1230);
-	ck_assert_int_eq(e->vcpu[0].calls[1].result, -XEN_ENOSYS);
+	ck_assert_uint_eq(e->vcpu[0].xen.ncalls, 4);
+	ck_assert_uint_eq(e->vcpu[0].xen.calls[0].nr, 3);
+	ck_assert_uint_eq(e->vcpu[0].xen.calls[0].args[1], 0x1230);
+	ck_assert_int_eq(e->vcpu[0].xen.calls[1].result, -XEN_ENOSYS);
 	/* What the console does is not: a panic's own words would fill the list. */
 	ce_call(e, 18, 0, 0, 0);
-	ck_assert_uint_eq(e->vcpu[0].ncalls, 4);
-	ck_assert_int_eq(pv_evtchn_bind_host(&e->pv, &port, NULL, NULL), 0);
+	ck_assert_uint_eq(e->vcpu[0].xen.ncalls, 4);
+	ck_assert_int_eq(evtchn_bind_host(&e->pv.xen, &port, NULL, NULL), 0);
 	env_put32(e, ENV_ARGS, port);
 	ck_assert_uint_eq(ce_call(e, 32, 4, ENV_ARGS, 0), 0);
-	ck_assert_uint_eq(e->vcpu[0].ncalls, 5);
-	e->pv.s.console_port = port;
+	ck_assert_uint_eq(e->vcpu[0].xen.ncalls, 5);
+	e->pv.xen.s.console_port = port;
 	ck_assert_uint_eq(ce_call(e, 32, 4, ENV_ARGS, 0), 0);
-	ck_assert_uint_eq(e->vcpu[0].ncalls, 5);
-	ck_assert_str_eq(pv_hypercall_name(13), "multicall");
-	ck_assert_str_eq(pv_hypercall_name(7), "unknown");
+	ck_assert_uint_eq(e->vcpu[0].xen.ncalls, 5);
+	ck_assert_str_eq(xen_hypercall_name(&e->pv.xen, 13), "multicall");
+	ck_assert_str_eq(xen_hypercall_name(&e->pv.xen, 7), "unknown");
 	env_free(e);
 }
 END_TEST
@@ -127,7 +127,7 @@ START_TEST(argument_structs)
 	ck_assert_uint_eq(env_u64(e, at + 16), ERR(2));
 	ck_assert_uint_eq(env_u64(e, at + 24), 2);
 
-	e->pv.s.is32 = 1;
+	e->pv.xen.s.is32 = 1;
 	ck_assert_uint_eq(arg_guest_size(v, &probe_layout), 28);
 	put_probe(e, at, true);
 	ck_assert_int_eq(arg_copy_in(v, &probe_layout, &p, at), 0);
@@ -138,7 +138,7 @@ START_TEST(argument_structs)
 	ck_assert_uint_eq(env_u32(e, at + 8), 5);
 	ck_assert_uint_eq(env_u32(e, at + 12), 0xfffffffe);
 	ck_assert_uint_eq(env_u64(e, at + 16), 6);
-	e->pv.s.is32 = 0;
+	e->pv.xen.s.is32 = 0;
 	env_free(e);
 }
 END_TEST
@@ -149,13 +149,13 @@ START_TEST(copies_are_safe)
 	struct vcpu *v = ce_vcpu(e);
 	u8 b[16] = { 0 };
 
-	ck_assert_int_eq(pv_copy_from(v, b, PV_M2P_START, 8), -XEN_EFAULT);
-	ck_assert_int_eq(pv_copy_to(v, 0xffff87fffffffff8ULL, b, 16), -XEN_EFAULT);
-	ck_assert_int_eq(pv_copy_from(v, b, 0xffff7ffffffffff8ULL, 16), -XEN_EFAULT);
-	ck_assert_int_eq(pv_copy_from(v, b, ~7ULL, 16), -XEN_EFAULT);
-	ck_assert_int_eq(pv_copy_from(v, b, 0x1000, 16), -XEN_EFAULT);
-	ck_assert_int_eq(pv_copy_from(v, b, 0x1000, 0), 0);
-	ck_assert_int_eq(pv_copy_from(v, b, ENV_VA(1), 16), 0);
+	ck_assert_int_eq(xen_copy_from(v, b, PV_M2P_START, 8), -XEN_EFAULT);
+	ck_assert_int_eq(xen_copy_to(v, 0xffff87fffffffff8ULL, b, 16), -XEN_EFAULT);
+	ck_assert_int_eq(xen_copy_from(v, b, 0xffff7ffffffffff8ULL, 16), -XEN_EFAULT);
+	ck_assert_int_eq(xen_copy_from(v, b, ~7ULL, 16), -XEN_EFAULT);
+	ck_assert_int_eq(xen_copy_from(v, b, 0x1000, 16), -XEN_EFAULT);
+	ck_assert_int_eq(xen_copy_from(v, b, 0x1000, 0), 0);
+	ck_assert_int_eq(xen_copy_from(v, b, ENV_VA(1), 16), 0);
 	ck_assert_int_eq(v->d->end, END_RUNNING);
 	env_free(e);
 }
@@ -193,7 +193,7 @@ START_TEST(multicall_gives_way_to_events)
 
 	mc_entry(e, 0, 3, 0xe02b, 0x5550);
 	mc_entry(e, 1, 3, 0xe02b, 0x6660);
-	pv_info_set_u8(ce_vcpu(e), VI_PENDING, 1);
+	xen_info_set_u8(ce_vcpu(e), VI_PENDING, 1);
 	ck_assert_uint_eq(ce_call(e, 13, MC, 2, 0), 13);
 	/* The SYSCALL is still to be executed, for one entry less. */
 	ck_assert_uint_eq(c->rip, rip);
@@ -400,7 +400,7 @@ START_TEST(control_and_debug_registers)
 	ck_assert_uint_eq(val, CR4_TSD | CR4_OSXSAVE | CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT);
 	val = 0xabc;
 	ck_assert_int_eq(priv(e, PRIV_MOV_TO_CR, 2, &val), -1);
-	ck_assert_uint_eq(pv_info_u64(ce_vcpu(e), VI_CR2), 0xabc);
+	ck_assert_uint_eq(xen_info_u64(ce_vcpu(e), VI_CR2), 0xabc);
 	ck_assert_int_eq(priv(e, PRIV_MOV_FROM_CR, 8, &val), X86_GP);
 
 	ck_assert_uint_eq(ce_call(e, 8, 0, 0x1000, 0), 0);
@@ -577,21 +577,21 @@ START_TEST(slot_work)
 	u32 n;
 
 	c->stop = false;
-	e->pv.slot_work = 0;
+	e->pv.xen.slot_work = 0;
 	for (n = 0; !c->stop; n++) {
-		pv_work_begin(ce_vcpu(e));
-		ck_assert_uint_eq(e->pv.work, 0);
-		e->pv.work = SLOT_WORK / 4;
-		pv_work_end(ce_vcpu(e));
+		xen_work_begin(ce_vcpu(e));
+		ck_assert_uint_eq(e->pv.xen.work, 0);
+		e->pv.xen.work = SLOT_WORK / 4;
+		xen_work_end(ce_vcpu(e));
 	}
 	ck_assert_uint_eq(n, 4);
 	/* A hypercall counts from 0, too. */
 	c->stop = false;
-	e->pv.slot_work = 0;
+	e->pv.xen.slot_work = 0;
 	ce_call(e, 17, 0, 0, 0);
 	ck_assert(!c->stop);
-	ck_assert_uint_lt(e->pv.work, SLOT_WORK / 4);
-	e->pv.slot_work = SLOT_WORK;
+	ck_assert_uint_lt(e->pv.xen.work, SLOT_WORK / 4);
+	e->pv.xen.slot_work = SLOT_WORK;
 	ce_call(e, 17, 0, 0, 0);
 	ck_assert(c->stop);
 	env_free(e);

@@ -30,8 +30,8 @@
 #include <zstd.h>
 #endif
 
-#include "pv/elf.h"
-#include "pv/loader.h"
+#include "xen/load/elf.h"
+#include "xen/load/loader.h"
 #include "tests/mkkernel.h"
 #include "tests/suites.h"
 
@@ -166,16 +166,16 @@ static bool pack(enum codec c, const struct buf *in, struct buf *out)
 	}
 }
 
-static int load(struct pv_kernel *k, const struct buf *b, struct error *e)
+static int load(struct xen_kernel *k, const struct buf *b, struct error *e)
 {
 	e->text[0] = 0;
-	return pv_kernel_load(k, b->p, b->len, "testkernel", PV_KERNEL_MAX, NULL, e);
+	return xen_kernel_load(k, b->p, b->len, "testkernel", XEN_KERNEL_MAX, NULL, e);
 }
 
 /* Loading must fail with rc and a sentence that names the file and contains these words. */
 static void refused(const struct buf *b, int want, const char *words)
 {
-	struct pv_kernel k;
+	struct xen_kernel k;
 	struct error e;
 	int rc = load(&k, b, &e);
 
@@ -185,7 +185,7 @@ static void refused(const struct buf *b, int want, const char *words)
 	ck_assert_ptr_null(k.owned);
 }
 
-static void check_linux(const struct pv_kernel *k, const struct mk *m)
+static void check_linux(const struct xen_kernel *k, const struct mk *m)
 {
 	size_t i;
 
@@ -203,7 +203,7 @@ START_TEST(codec_in_bzimage)
 	enum codec c = (enum codec)_i;
 	struct mk m = mk_linux;
 	struct buf elf, packed = { 0 }, bz;
-	struct pv_kernel k;
+	struct xen_kernel k;
 	struct error e;
 	int cut;
 
@@ -223,10 +223,10 @@ START_TEST(codec_in_bzimage)
 	ck_assert_msg(!load(&k, &bz, &e), "%s", e.text);
 	ck_assert_uint_eq(k.image_len, elf.len);
 	check_linux(&k, &m);
-	ck_assert_int_eq(k.notes.source, PV_NOTES_SEGMENT);
+	ck_assert_int_eq(k.notes.source, XEN_NOTES_SEGMENT);
 	ck_assert_ptr_nonnull(strstr(k.format, codec_name(c)));
 	ck_assert_ptr_nonnull(strstr(k.format, "bzImage 2.15"));
-	pv_kernel_free(&k);
+	xen_kernel_free(&k);
 
 	/* A wrong size trailer helps nobody and harms only where it is the one check there is. */
 	st32(bz.p + 4 * 512 + 0x2d0 + packed.len, 0xfffffff0);
@@ -234,15 +234,15 @@ START_TEST(codec_in_bzimage)
 		refused(&bz, -EINVAL, "should give 4294967280");
 	} else {
 		ck_assert_msg(!load(&k, &bz, &e), "%s", e.text);
-		pv_kernel_free(&k);
+		xen_kernel_free(&k);
 	}
 	st32(bz.p + 4 * 512 + 0x2d0 + packed.len, (u32)elf.len);
 
 	/* A bomb: the limit holds exactly. */
-	ck_assert_int_eq(pv_kernel_load(&k, bz.p, bz.len, "testkernel", elf.len - 1, NULL, &e), -EFBIG);
+	ck_assert_int_eq(xen_kernel_load(&k, bz.p, bz.len, "testkernel", elf.len - 1, NULL, &e), -EFBIG);
 	ck_assert_ptr_nonnull(strstr(e.text, "more than 8 MiB"));
-	ck_assert_int_eq(pv_kernel_load(&k, bz.p, bz.len, "testkernel", elf.len, NULL, &e), 0);
-	pv_kernel_free(&k);
+	ck_assert_int_eq(xen_kernel_load(&k, bz.p, bz.len, "testkernel", elf.len, NULL, &e), 0);
+	xen_kernel_free(&k);
 	buf_free(&bz);
 
 	/* A stream that ends early, wherever. */
@@ -257,7 +257,7 @@ START_TEST(codec_in_bzimage)
 	bz = mk_bzimage(packed.p, packed.len, (u32)elf.len);
 	if (!load(&k, &bz, &e)) {
 		ck_assert_msg(c == CODEC_LZ4 || c == CODEC_LZO, "%s takes anything", codec_name(c));
-		pv_kernel_free(&k);
+		xen_kernel_free(&k);
 	}
 	buf_free(&bz);
 	buf_free(&packed);
@@ -269,14 +269,14 @@ START_TEST(codec_alone)
 {
 	enum codec c = (enum codec)_i;
 	struct buf elf = mk_elf(&mk_linux), packed = { 0 };
-	struct pv_kernel k;
+	struct xen_kernel k;
 	struct error e;
 
 	if (pack(c, &elf, &packed)) {
 		ck_assert_msg(!load(&k, &packed, &e), "%s", e.text);
 		check_linux(&k, &mk_linux);
 		ck_assert_int_eq(strncmp(k.format, codec_name(c), strlen(codec_name(c))), 0);
-		pv_kernel_free(&k);
+		xen_kernel_free(&k);
 	}
 	buf_free(&packed);
 	buf_free(&elf);
@@ -305,7 +305,7 @@ START_TEST(plain_elf64)
 {
 	struct mk m = mk_linux;
 	struct buf b;
-	struct pv_kernel k;
+	struct xen_kernel k;
 	struct error e;
 
 	m.hypercall_page = m.vbase + m.paddr + 0x1000;
@@ -316,7 +316,7 @@ START_TEST(plain_elf64)
 	ck_assert(k.elf64 && k.machine == ELF_M_X86_64);
 	ck_assert_ptr_null(k.owned);
 	ck_assert_str_eq(k.format, "ELF64 x86-64");
-	ck_assert_int_eq(k.notes.source, PV_NOTES_SEGMENT);
+	ck_assert_int_eq(k.notes.source, XEN_NOTES_SEGMENT);
 	ck_assert_uint_eq(k.notes.virt_base, 0xffffffff80000000);
 	ck_assert_uint_eq(k.notes.entry, m.vbase + m.paddr);
 	ck_assert_uint_eq(k.notes.init_p2m, 0x8000000000);
@@ -330,14 +330,14 @@ START_TEST(plain_elf64)
 	ck_assert_uint_eq(k.notes.l1_mfn_value, 1);
 	ck_assert_uint_eq(k.notes.suspend_cancel, 1);
 	ck_assert_uint_eq(k.notes.mod_start_pfn, 1);
-	ck_assert_int_eq(k.notes.pae, PV_PAE_YES);
+	ck_assert_int_eq(k.notes.pae, XEN_PAE_YES);
 	ck_assert_str_eq(k.notes.guest_os, "linux");
 	ck_assert_str_eq(k.notes.guest_version, "2.6");
 	ck_assert_str_eq(k.notes.xen_version, "xen-3.0");
 	ck_assert_str_eq(k.notes.loader, "generic");
 	ck_assert_str_eq(k.notes.features, m.features);
-	ck_assert(pv_kernel_has(&k, PV_NOTE_ENTRY) && !pv_kernel_has(&k, PV_NOTE_BSD_SYMTAB));
-	pv_kernel_free(&k);
+	ck_assert(xen_kernel_has(&k, XEN_NOTE_ENTRY) && !xen_kernel_has(&k, XEN_NOTE_BSD_SYMTAB));
+	xen_kernel_free(&k);
 	buf_free(&b);
 }
 END_TEST
@@ -346,23 +346,23 @@ START_TEST(notes_in_sections)
 {
 	struct mk m = mk_linux;
 	struct buf b;
-	struct pv_kernel k;
+	struct xen_kernel k;
 	struct error e;
 
 	m.where = MK_SECTION;
 	m.features = "nonsense|!dom0|!holograms";
 	b = mk_elf(&m);
 	ck_assert_msg(!load(&k, &b, &e), "%s", e.text);
-	ck_assert_int_eq(k.notes.source, PV_NOTES_SECTION);
+	ck_assert_int_eq(k.notes.source, XEN_NOTES_SECTION);
 	ck_assert_uint_eq(k.notes.virt_base, m.vbase);
 	ck_assert_uint_eq(k.notes.features_required, 1 << 11);
 	ck_assert_str_eq(k.notes.unknown_required, "holograms");
-	pv_kernel_free(&k);
+	xen_kernel_free(&k);
 	/* A section table that is cut off is as none. */
 	st16(b.p + 60, 0xffff);
 	ck_assert_msg(!load(&k, &b, &e), "%s", e.text);
-	ck_assert_int_eq(k.notes.source, PV_NOTES_NONE);
-	pv_kernel_free(&k);
+	ck_assert_int_eq(k.notes.source, XEN_NOTES_NONE);
+	xen_kernel_free(&k);
 	buf_free(&b);
 }
 END_TEST
@@ -371,7 +371,7 @@ START_TEST(notes_in_string)
 {
 	struct mk m = mk_linux;
 	struct buf b;
-	struct pv_kernel k;
+	struct xen_kernel k;
 	struct error e;
 
 	m.where = MK_STRING;
@@ -380,7 +380,7 @@ START_TEST(notes_in_string)
 		   "FEATURES=!pae_pgdir_above_4gb|writable_page_tables";
 	b = mk_elf(&m);
 	ck_assert_msg(!load(&k, &b, &e), "%s", e.text);
-	ck_assert_int_eq(k.notes.source, PV_NOTES_GUEST_STRING);
+	ck_assert_int_eq(k.notes.source, XEN_NOTES_GUEST_STRING);
 	ck_assert_str_eq(k.notes.guest_os, "netbsd");
 	ck_assert_str_eq(k.notes.guest_version, "1.6");
 	ck_assert_str_eq(k.notes.xen_version, "xen-3.0");
@@ -389,10 +389,10 @@ START_TEST(notes_in_string)
 	/* A page number there, and the addresses of the ELF are virtual. */
 	ck_assert_uint_eq(k.notes.hypercall_page, 0xffffffff80101000);
 	ck_assert_uint_eq(k.notes.paddr_offset, 0xffffffff80000000);
-	ck_assert_int_eq(k.notes.pae, PV_PAE_EXTENDED_CR3);
+	ck_assert_int_eq(k.notes.pae, XEN_PAE_EXTENDED_CR3);
 	ck_assert(k.notes.bsd_symtab);
 	ck_assert_uint_eq(k.notes.features_required, 1 << 4);
-	pv_kernel_free(&k);
+	xen_kernel_free(&k);
 	buf_free(&b);
 
 	m.string = "VIRT_BASE=4096,ELF_PADDR_OFFSET=0,VIRT_ENTRY=010";
@@ -401,7 +401,7 @@ START_TEST(notes_in_string)
 	ck_assert_uint_eq(k.notes.virt_base, 4096);
 	ck_assert_uint_eq(k.notes.entry, 8);
 	ck_assert_uint_eq(k.notes.paddr_offset, 0);
-	pv_kernel_free(&k);
+	xen_kernel_free(&k);
 	buf_free(&b);
 }
 END_TEST
@@ -411,16 +411,16 @@ START_TEST(notes_cut_short)
 {
 	struct mk m = mk_linux;
 	struct buf b;
-	struct pv_kernel k;
+	struct xen_kernel k;
 	struct error e;
 
 	m.hypercall_page = m.vbase + m.paddr;
 	b = mk_elf(&m);
 	st64(b.p + 64 + 56 + 32, ld64(b.p + 64 + 56 + 32) - 4);
 	ck_assert_msg(!load(&k, &b, &e), "%s", e.text);
-	ck_assert_int_eq(k.notes.source, PV_NOTES_SEGMENT);
+	ck_assert_int_eq(k.notes.source, XEN_NOTES_SEGMENT);
 	ck_assert_uint_eq(k.notes.hypercall_page, m.hypercall_page);
-	pv_kernel_free(&k);
+	xen_kernel_free(&k);
 	buf_free(&b);
 }
 END_TEST
@@ -429,7 +429,7 @@ START_TEST(elf32_and_none)
 {
 	struct mk m = mk_linux;
 	struct buf b;
-	struct pv_kernel k;
+	struct xen_kernel k;
 	struct error e;
 
 	m.elf32 = true;
@@ -443,16 +443,16 @@ START_TEST(elf32_and_none)
 	ck_assert_uint_eq(k.notes.entry, 0xc0100000);
 	ck_assert_uint_eq(k.elf_entry, 0xc0100000);
 	ck_assert_str_eq(k.format, "ELF32 i386");
-	pv_kernel_free(&k);
+	xen_kernel_free(&k);
 	buf_free(&b);
 
 	m = mk_linux;
 	m.where = MK_NONE;
 	b = mk_elf(&m);
 	ck_assert_msg(!load(&k, &b, &e), "%s", e.text);
-	ck_assert_int_eq(k.notes.source, PV_NOTES_NONE);
+	ck_assert_int_eq(k.notes.source, XEN_NOTES_NONE);
 	ck_assert_uint_eq(k.notes.have, 0);
-	pv_kernel_free(&k);
+	xen_kernel_free(&k);
 	buf_free(&b);
 }
 END_TEST
@@ -489,12 +489,12 @@ START_TEST(bad_files)
 	b = mk_elf(&mk_linux);
 	for (i = b.len; i-- > 0; i -= MIN(i, i > 24100 ? 1 : 997)) {
 		u8 *copy = malloc(i ? i : 1);
-		struct pv_kernel k;
+		struct xen_kernel k;
 		struct error e;
 
 		memcpy(copy, b.p, i);
-		if (!pv_kernel_load(&k, copy, i, "testkernel", PV_KERNEL_MAX, NULL, &e))
-			pv_kernel_free(&k);
+		if (!xen_kernel_load(&k, copy, i, "testkernel", XEN_KERNEL_MAX, NULL, &e))
+			xen_kernel_free(&k);
 		free(copy);
 	}
 	buf_free(&b);
@@ -658,17 +658,17 @@ START_TEST(progress_told)
 {
 	struct mk m = mk_linux;
 	struct buf elf, packed = { 0 };
-	struct pv_kernel k;
+	struct xen_kernel k;
 	struct error e;
 	u64 n = 0;
-	struct pv_progress p = { .step = count_step, .opaque = &n };
+	struct xen_progress p = { .step = count_step, .opaque = &n };
 
 	m.text = 20 << 20;
 	elf = mk_elf(&m);
 	if (pack(CODEC_GZIP, &elf, &packed)) {
-		ck_assert_int_eq(pv_kernel_load(&k, packed.p, packed.len, "testkernel", PV_KERNEL_MAX, &p, &e), 0);
+		ck_assert_int_eq(xen_kernel_load(&k, packed.p, packed.len, "testkernel", XEN_KERNEL_MAX, &p, &e), 0);
 		ck_assert_uint_ge(n, 5);
-		pv_kernel_free(&k);
+		xen_kernel_free(&k);
 	}
 	buf_free(&elf);
 	buf_free(&packed);
@@ -695,16 +695,16 @@ START_TEST(stopped)
 	elf = mk_elf(&m);
 	for (i = 0; i < ARRAY_SIZE(all); i++) {
 		volatile int steps[2] = { 0, 0 };
-		struct pv_progress p = { .step = stop_at_two, .opaque = (void *)steps, .stop = &steps[1] };
+		struct xen_progress p = { .step = stop_at_two, .opaque = (void *)steps, .stop = &steps[1] };
 		struct buf packed = { 0 };
-		struct pv_kernel k;
+		struct xen_kernel k;
 		struct error e;
 
 		if (pack(all[i], &elf, &packed)) {
-			ck_assert_int_eq(pv_kernel_load(&k, packed.p, packed.len, "testkernel", PV_KERNEL_MAX, &p, &e), -EINTR);
+			ck_assert_int_eq(xen_kernel_load(&k, packed.p, packed.len, "testkernel", XEN_KERNEL_MAX, &p, &e), -EINTR);
 			ck_assert_int_eq(steps[0], 2);
 			ck_assert_ptr_nonnull(strstr(e.text, "asked to end"));
-			pv_kernel_free(&k);
+			xen_kernel_free(&k);
 		}
 		buf_free(&packed);
 	}
@@ -722,19 +722,19 @@ START_TEST(file_read)
 
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(path, sizeof path, "%s/f", dir);
-	ck_assert_int_eq(pv_file_read(path, "kernel", 100, NULL, &p, &len, &e), -ENOENT);
+	ck_assert_int_eq(xen_file_read(path, "kernel", 100, NULL, &p, &len, &e), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(e.text, path));
-	ck_assert_int_eq(pv_file_read(dir, "kernel", 100, NULL, &p, &len, &e), -EISDIR);
+	ck_assert_int_eq(xen_file_read(dir, "kernel", 100, NULL, &p, &len, &e), -EISDIR);
 	ck_assert_ptr_nonnull(strstr(e.text, "is a directory"));
 	f = fopen(path, "wb");
 	ck_assert_ptr_nonnull(f);
-	ck_assert_int_eq(pv_file_read(path, "initrd", 100, NULL, &p, &len, &e), -EINVAL);
+	ck_assert_int_eq(xen_file_read(path, "initrd", 100, NULL, &p, &len, &e), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(e.text, "the initrd"));
 	ck_assert_ptr_nonnull(strstr(e.text, "is empty"));
 	fwrite("0123456789", 1, 10, f);
 	fclose(f);
-	ck_assert_int_eq(pv_file_read(path, "initrd", 9, NULL, &p, &len, &e), -EFBIG);
-	ck_assert_int_eq(pv_file_read(path, "initrd", 10, NULL, &p, &len, &e), 0);
+	ck_assert_int_eq(xen_file_read(path, "initrd", 9, NULL, &p, &len, &e), -EFBIG);
+	ck_assert_int_eq(xen_file_read(path, "initrd", 10, NULL, &p, &len, &e), 0);
 	ck_assert_uint_eq(len, 10);
 	ck_assert_int_eq(memcmp(p, "0123456789", 10), 0);
 	free(p);

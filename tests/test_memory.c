@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * memory_op, and the small hypercalls of pv/version.c.
+ * memory_op, and the small hypercalls of xen/version.c.
  */
 #include "tests/pv_env.h"
 #include "tests/suites.h"
@@ -80,7 +80,7 @@ START_TEST(long_lists)
 	u32 rounds = 0;
 	i64 rc;
 
-	e->pv.s.max_pages = 2100;
+	e->pv.xen.s.max_pages = 2100;
 	reservation_at(e, ENV_ARGS, 0, 1500, 0, DOMID_SELF);
 	do {
 		h.again = false;
@@ -129,7 +129,7 @@ START_TEST(exchange_contiguous)
 	ck_assert_int_eq(exchange(e, 1, 2, 4, 0), 0);
 	ck_assert_uint_eq(env_u64(e, ENV_ARGS + 64), 1);
 	ck_assert_uint_eq(pv_mm_total(&e->pv), ENV_FRAMES);
-	ck_assert_uint_eq(e->pv.s.max_pages, ENV_FRAMES);
+	ck_assert_uint_eq(e->pv.xen.s.max_pages, ENV_FRAMES);
 	/* Named twice, not owned, in use, badly sized: nothing happens. */
 	env_put64(e, LIST, ENV_MFN(2));
 	env_put64(e, LIST + 8, ENV_MFN(2));
@@ -153,7 +153,7 @@ START_TEST(exchange_contiguous)
 	ck_assert_int_eq(mem(e, 11), -XEN_ENOMEM);
 	ck_assert_uint_eq(pv_mm_total(&e->pv), ENV_FRAMES);
 	ck_assert(pv_mm_owned(&e->pv, ENV_MFN(2)));
-	ck_assert_uint_eq(e->pv.s.max_pages, ENV_FRAMES);
+	ck_assert_uint_eq(e->pv.xen.s.max_pages, ENV_FRAMES);
 	env_free(e);
 }
 END_TEST

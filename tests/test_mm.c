@@ -15,8 +15,8 @@ START_TEST(frame_numbers)
 
 	ck_assert_uint_eq(pv_mm_total(&e->pv), FRAMES);
 	ck_assert_uint_eq(pv_mm_room(&e->pv), MAX_PAGES - FRAMES);
-	ck_assert_uint_eq(e->pv.s.nr_pages, FRAMES);
-	ck_assert_uint_eq(e->pv.s.max_pages, MAX_PAGES);
+	ck_assert_uint_eq(e->pv.xen.s.nr_pages, FRAMES);
+	ck_assert_uint_eq(e->pv.xen.s.max_pages, MAX_PAGES);
 	ck_assert_uint_ge(e->pv.s.mfn_end, MFN(MAX_PAGES));
 	for (i = 0; i < FRAMES; i++) {
 		ck_assert(pv_mm_owned(&e->pv, MFN(i)));
@@ -601,7 +601,8 @@ START_TEST(builder_tables)
 	e->d = domain_create(&e->host, "test", pv_mm_limit(1200), 2, 0);
 	ck_assert_ptr_nonnull(e->d);
 	e->d->machine = &e->pv;
-	e->pv.d = e->d;
+	e->pv.xen.d = e->d;
+	e->pv.xen.ops = &pv_guest_ops;
 	ck_assert_int_eq(pv_mm_init(&e->pv, 1200, 0), 0);
 	e->mm = e->pv.mm;
 	memset(&map, 0, sizeof map);
@@ -633,7 +634,7 @@ START_TEST(lazy)
 	enum { PAGES = 3 << 18 };
 	struct host host;
 	struct domain *d[2];
-	struct pv_domain pv[2] = { { .d = NULL } };
+	struct pv_domain pv[2] = { { .xen.d = NULL } };
 	struct buf b[3] = { { 0 } };
 	struct reader r;
 	u64 hash[2], mfn, live;
@@ -645,7 +646,7 @@ START_TEST(lazy)
 		ck_assert_ptr_nonnull(d[i]);
 		d[i]->id = 7 + i;
 		d[i]->machine = &pv[i];
-		pv[i].d = d[i];
+		pv[i].xen.d = d[i];
 		live = host.frames.live;
 		ck_assert_int_eq(pv_mm_init(&pv[i], PAGES, PAGES), 0);
 		ck_assert_uint_lt(host.frames.live - live, 4);

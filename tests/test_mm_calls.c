@@ -46,7 +46,7 @@ START_TEST(update_call)
 	/* Whose. */
 	ck_assert_int_eq(call(e, hc_mmu_update, ARGS, 2, 0, 7), -XEN_ESRCH);
 	ck_assert_int_eq(call(e, hc_mmu_update, ARGS, 2, 0, OTHER_DOMAIN), -XEN_ESRCH);
-	ck_assert_int_eq(call(e, hc_mmu_update, ARGS, 2, 0, PV_BACKEND_DOMID), -XEN_EPERM);
+	ck_assert_int_eq(call(e, hc_mmu_update, ARGS, 2, 0, XEN_BACKEND_DOMID), -XEN_EPERM);
 	ck_assert_int_eq(call(e, hc_mmu_update, ARGS, 2, 0, DOMID_XEN), -XEN_EPERM);
 	ck_assert_int_eq(call(e, hc_mmu_update, ARGS, 2, 0, 8u << 16 | DOMID_SELF), 0);
 	ck_assert_int_eq(call(e, hc_mmu_update, ARGS, 2, 0, 1u << 16 | DOMID_SELF), -XEN_EPERM);
@@ -178,7 +178,7 @@ START_TEST(ext_call)
 	ck_assert_uint_eq(done(e), 2);
 	ck_assert_int_eq(call(e, hc_mmuext_op, ARGS, 2, DONE, 7), -XEN_ESRCH);
 	ck_assert_int_eq(call(e, hc_mmuext_op, ARGS, 2, DONE, OTHER_DOMAIN), -XEN_ESRCH);
-	ck_assert_int_eq(call(e, hc_mmuext_op, ARGS, 2, DONE, PV_BACKEND_DOMID), -XEN_EPERM);
+	ck_assert_int_eq(call(e, hc_mmuext_op, ARGS, 2, DONE, XEN_BACKEND_DOMID), -XEN_EPERM);
 	ck_assert_uint_eq(done(e), 2);
 	ck_assert_int_eq(call(e, hc_mmuext_op, 0xffff820000000000, 1, 0, DOMID_SELF), -XEN_EFAULT);
 	ck_assert_int_eq(call(e, hc_mmuext_op, 0x10, 1, 0, DOMID_SELF), -XEN_EFAULT);
@@ -212,7 +212,7 @@ START_TEST(va_mapping)
 	ck_assert_int_eq(call(e, hc_update_va_mapping_otherdomain, va, MA(21) | RW, 0, DOMID_SELF), 0);
 	ck_assert_int_eq(call(e, hc_update_va_mapping_otherdomain, va, 0, 0, 7), -XEN_ESRCH);
 	ck_assert_int_eq(call(e, hc_update_va_mapping_otherdomain, va, 0, 0, OTHER_DOMAIN), -XEN_ESRCH);
-	ck_assert_int_eq(call(e, hc_update_va_mapping_otherdomain, va, 0, 0, PV_BACKEND_DOMID), -XEN_EPERM);
+	ck_assert_int_eq(call(e, hc_update_va_mapping_otherdomain, va, 0, 0, XEN_BACKEND_DOMID), -XEN_EPERM);
 	ck_assert_int_eq(call(e, hc_update_va_mapping_otherdomain, va, 0, 0, DOMID_IO), -XEN_EPERM);
 	env_free(e);
 }

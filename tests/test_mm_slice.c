@@ -17,7 +17,7 @@
 /* The smallest piece that there is. */
 static struct mm_slice least(struct env *e)
 {
-	return (struct mm_slice){ .limit = e->pv.work };
+	return (struct mm_slice){ .limit = e->pv.xen.work };
 }
 
 /* ---- a tree of 1541 tables, through the hypercalls ------------------------------------------------------------------- */
@@ -46,9 +46,9 @@ static i64 rounds(struct env *e, i64 (*fn)(struct hc *), const u64 args[4], u32 
 	*n = 0;
 	do {
 		h.again = false;
-		e->pv.work = 0;
+		e->pv.xen.work = 0;
 		rc = fn(&h);
-		quick_msg(e->pv.work <= ROUND, "a round costs %llu", (unsigned long long)e->pv.work);
+		quick_msg(e->pv.xen.work <= ROUND, "a round costs %llu", (unsigned long long)e->pv.xen.work);
 		++*n;
 		if (*n % 8 == 1)
 			sane(e);
@@ -148,9 +148,9 @@ START_TEST(roots)
 		int rc;
 
 		for (n = 1;; n++) {
-			e->pv.work = 0;
+			e->pv.xen.work = 0;
 			rc = pv_mm_load_roots(e->v, v, root, 0);
-			quick(e->pv.work <= ROUND);
+			quick(e->pv.xen.work <= ROUND);
 			sane(e);
 			if (rc != -XEN_ERESTART)
 				break;
@@ -162,7 +162,7 @@ START_TEST(roots)
 	/* What is refused at the end: another call of the same vCPU ends it. */
 	put(e, PTE_AT(BIG_L2 + 2, 511), MA(FRAMES) | TBL);
 	do {
-		e->pv.work = 0;
+		e->pv.xen.work = 0;
 		k = (u32)-pv_mm_load_roots(e->v, e->d->vcpus[1], MFN(BIG_L4), 0);
 	} while (k == XEN_ERESTART);
 	ck_assert_uint_eq(k, XEN_EINVAL);
@@ -173,11 +173,11 @@ START_TEST(roots)
 	big_gone(e);
 	/* A root that cannot be let go beside that stays until there is another. */
 	put(e, PTE_AT(BIG_L2 + 2, 511), 0);
-	while (e->pv.work = 0, pv_mm_load_roots(e->v, e->d->vcpus[1], MFN(BIG_L4), 0) == -XEN_ERESTART)
+	while (e->pv.xen.work = 0, pv_mm_load_roots(e->v, e->d->vcpus[1], MFN(BIG_L4), 0) == -XEN_ERESTART)
 		;
-	e->pv.work = 0;
+	e->pv.xen.work = 0;
 	pv_mm_vcpu_reset(e->v, e->d->vcpus[1]);
-	quick(e->pv.work <= ROUND);
+	quick(e->pv.xen.work <= ROUND);
 	ck_assert_uint_eq(e->vcpu[1].s.kernel_root, 0);
 	ck_assert_uint_eq(e->vcpu[0].s.old_table, MFN(BIG_L4));
 	sane(e);
@@ -269,7 +269,7 @@ START_TEST(halfway)
 	put(e, ARGS + 8, MFN(BIG_L4));
 	for (i = 0; i < 20; i++) {
 		h.again = false;
-		e->pv.work = 0;
+		e->pv.xen.work = 0;
 		ck_assert_int_eq(hc_mmuext_op(&h), 0);
 		ck_assert(h.again);
 	}
@@ -304,7 +304,7 @@ START_TEST(halfway)
 	e->v = e->d->vcpus[0];
 	do {
 		h.again = false;
-		e->pv.work = 0;
+		e->pv.xen.work = 0;
 		ck_assert_int_eq(hc_mmuext_op(&h), 0);
 	} while (h.again);
 	sane(e);
@@ -356,7 +356,7 @@ START_TEST(saved_halfway)
 		h.args[3] = DOMID_SELF;
 		for (i = 0; i < 20; i++) {
 			h.again = false;
-			e->pv.work = 0;
+			e->pv.xen.work = 0;
 			ck_assert_int_eq(hc_mmuext_op(&h), 0);
 			ck_assert(h.again);
 		}
@@ -372,10 +372,10 @@ START_TEST(saved_halfway)
 		g.v = f->v;
 		do {
 			h.again = g.again = false;
-			e->pv.work = f->pv.work = 0;
+			e->pv.xen.work = f->pv.xen.work = 0;
 			ck_assert_int_eq(hc_mmuext_op(&h), 0);
 			ck_assert_int_eq(hc_mmuext_op(&g), 0);
-			ck_assert_uint_eq(e->pv.work, f->pv.work);
+			ck_assert_uint_eq(e->pv.xen.work, f->pv.xen.work);
 			ck_assert_int_eq(h.again, g.again);
 		} while (h.again);
 		sane(f);
@@ -571,7 +571,7 @@ static u64 random_table_entry(u64 *s)
 static void random_step(struct env *e, u64 *s)
 {
 	struct vcpu *v = e->d->vcpus[rnd(s) % 2];
-	struct mm_slice sl = { .limit = e->pv.work + rnd(s) % 4 * PTES };
+	struct mm_slice sl = { .limit = e->pv.xen.work + rnd(s) % 4 * PTES };
 	u32 n = 20 + rnd(s) % 16;
 	u64 mfn;
 

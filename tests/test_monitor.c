@@ -403,7 +403,7 @@ START_TEST(asking)
 
 	tells(r, "system_powerdown", "has not said so far");
 	ck_assert_str_eq(control_node(r->c, "control/shutdown"), "poweroff");
-	xs_write(r->c->e->pv.store, CONTROL_HOME "control/feature-reboot", "1");
+	xs_write(r->c->e->pv.xen.store, CONTROL_HOME "control/feature-reboot", "1");
 	says(r, "system_reboot", "");
 	ck_assert_str_eq(control_node(r->c, "control/shutdown"), "reboot");
 	tells(r, "info control", "listens for: reboot\n");
@@ -429,7 +429,7 @@ START_TEST(asking)
 	ck_assert_str_eq(control_node(r->c, "control/sysrq"), "h");
 	tells(r, "sysrq hh", "one character");
 	says(r, "nmi", "");
-	ck_assert(r->c->e->vcpu[0].s.flags & PV_NMI_PENDING);
+	ck_assert(r->c->e->vcpu[0].xen.s.flags & XEN_VCPU_NMI_PENDING);
 	tells(r, "nmi 3", "is off");
 	r->c->e->d->paused = true;
 	tells(r, "balloon 600", "the guest is stopped");
@@ -470,7 +470,7 @@ START_TEST(looking)
 	tells(r, "info xenstore /vm/", "/name = \"test\"\n");
 	says(r, "info xenstore nosuch", "there is no node /local/domain/7/nosuch\n");
 	ck_assert_uint_eq(domain_hash(r->c->e->d), before);
-	xs_write_bytes(r->c->e->pv.store, CONTROL_HOME "data", "a\"\n\0\\", 5);
+	xs_write_bytes(r->c->e->pv.xen.store, CONTROL_HOME "data", "a\"\n\0\\", 5);
 	says(r, "info xenstore data", "/local/domain/7/data = \"a\\042\\n\\000\\134\"\n");
 	says(r, "log int,mmu", "");
 	ck_assert_uint_eq(r->c->e->host.log.mask, LOG_INT | LOG_MMU);

@@ -237,13 +237,13 @@ START_TEST(cards)
 	net_mac_for("demo", 1, m);
 	snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
 	ck_assert_str_eq(node_str(node_find(g.node, "nics/c0"), "mac", ""), text);
-	ck_assert_ptr_nonnull(xenbus_find(&w->e->pv, "vif", 1));
+	ck_assert_ptr_nonnull(xenbus_find(&w->e->pv.xen, "vif", 1));
 	ck_assert(networks_live(&g));
 	ck_assert_int_eq(guest_nic_add(&g, "netdev=n0,id=c0", &e), -EINVAL);
 	ck_assert_int_eq(guest_nic_add(&g, "netdev=n0,id=c1", &e), -EBUSY);
 	ck_assert_msg(strstr(e.text, "has the card 'c0' already") != NULL, "%s", e.text);
 	ck_assert_int_eq(guest_nic_add(&g, "id=c2,mac=52:54:00:00:00:09", &e), 0);
-	ck_assert_ptr_nonnull(xenbus_find(&w->e->pv, "vif", 2));
+	ck_assert_ptr_nonnull(xenbus_find(&w->e->pv.xen, "vif", 2));
 	ck_assert_int_eq(guest_set_link(&g, "c0", false, &e), 0);
 	ck_assert_int_eq(guest_set_link(&g, "n0", true, &e), 0);
 	ck_assert_int_eq(guest_set_link(&g, "zz", true, &e), -ENOENT);
@@ -257,15 +257,15 @@ START_TEST(cards)
 	buf_free(&b);
 	ck_assert_int_eq(guest_nic_remove(&g, "zz", &e), -ENOENT);
 	ck_assert_int_eq(guest_nic_remove(&g, "c0", &e), 0);
-	ck_assert_ptr_null(xenbus_find(&w->e->pv, "vif", 1));
+	ck_assert_ptr_null(xenbus_find(&w->e->pv.xen, "vif", 1));
 	ck_assert_int_eq(guest_nic_add(&g, "netdev=n0", &e), 0);
 	/* Another life: the nodes say what there is. */
 	networks_detach(&g);
-	ck_assert_ptr_null(xenbus_find(&w->e->pv, "vif", 1));
-	ck_assert_ptr_null(xenbus_find(&w->e->pv, "vif", 2));
+	ck_assert_ptr_null(xenbus_find(&w->e->pv.xen, "vif", 1));
+	ck_assert_ptr_null(xenbus_find(&w->e->pv.xen, "vif", 2));
 	ck_assert_int_eq(networks_attach(&g, &e), 0);
-	ck_assert_ptr_nonnull(xenbus_find(&w->e->pv, "vif", 1));
-	ck_assert_ptr_nonnull(xenbus_find(&w->e->pv, "vif", 2));
+	ck_assert_ptr_nonnull(xenbus_find(&w->e->pv.xen, "vif", 1));
+	ck_assert_ptr_nonnull(xenbus_find(&w->e->pv.xen, "vif", 2));
 	networks_detach(&g);
 	networks_close(&g);
 	node_free(g.node);

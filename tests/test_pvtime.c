@@ -44,8 +44,8 @@ static bool took(struct env *e, u32 port)
 
 	env_put64(e, ENV_VA(0) + 2048, w & ~BIT(port));
 	for (i = 0; i < ENV_VCPUS; i++) {
-		pv_info_set_u8(e->d->vcpus[i], VI_PENDING, 0);
-		pv_info_set_u64(e->d->vcpus[i], VI_SEL, 0);
+		xen_info_set_u8(e->d->vcpus[i], VI_PENDING, 0);
+		xen_info_set_u64(e->d->vcpus[i], VI_SEL, 0);
 	}
 	return w >> port & 1;
 }
@@ -86,11 +86,11 @@ START_TEST(pvclock)
 	ck_assert_uint_eq(env_u32(e, AREA), version + 2);
 	ck_assert_uint_eq(env_u32(e, va), version + 2);
 	ck_assert_uint_eq(pvclock_read(e, AREA, 777), 777);
-	pv_time_update(e->d->vcpus[0]);
+	xen_time_update(e->d->vcpus[0]);
 	ck_assert_uint_eq(env_u32(e, AREA), version + 4);
 	env_put64(e, ENV_ARGS, 0);
 	ck_assert_int_eq(vcpu_op(e, 0, REGISTER_TIME, 0, ENV_ARGS), 0);
-	pv_time_update(e->d->vcpus[0]);
+	xen_time_update(e->d->vcpus[0]);
 	ck_assert_uint_eq(env_u32(e, AREA), version + 4);
 	env_free(e);
 }
@@ -102,7 +102,7 @@ START_TEST(wallclock)
 	u32 version = env_u32(e, ENV_VA(0) + 3072);
 
 	e->d->time.s.wall = 5000000000123456789ULL;
-	pv_time_update_wallclock(&e->pv);
+	xen_time_update_wallclock(&e->pv.xen);
 	ck_assert_uint_eq(env_u32(e, ENV_VA(0) + 3072), version + 2);
 	ck_assert_uint_eq(env_u32(e, ENV_VA(0) + 3076), (u32)5000000000ULL);
 	ck_assert_uint_eq(env_u32(e, ENV_VA(0) + 3080), 123456789);
@@ -126,7 +126,7 @@ START_TEST(single_shot)
 	env_skip(e, 3001);
 	ck_assert(took(e, p1));
 	ck_assert(!took(e, p0));
-	ck_assert_uint_eq(e->vcpu[1].s.timer, TIME_NEVER);
+	ck_assert_uint_eq(e->vcpu[1].xen.s.timer, TIME_NEVER);
 	env_skip(e, 4999);
 	ck_assert(!took(e, p0));
 	env_skip(e, 5000);
@@ -196,8 +196,8 @@ START_TEST(periodic)
 	env_skip(e, 100 * MS);
 	ck_assert_uint_eq(e->d->vcpus[0]->s.run, VCPU_BLOCKED);
 	ck_assert(!took(e, port));
-	pv_vcpu_unblock(e->d->vcpus[0]);
-	pv_time_enter(e->d->vcpus[0]);
+	xen_vcpu_unblock(e->d->vcpus[0]);
+	xen_time_enter(e->d->vcpus[0]);
 	ck_assert(took(e, port));
 	env_skip(e, 103 * MS);
 	ck_assert(took(e, port));
@@ -215,13 +215,13 @@ START_TEST(block_and_wake)
 	u32 port = timer_port(e, 0);
 
 	/* An event that waits: no sleep, but events are on. */
-	ck_assert_uint_eq(pv_info_u8(v, VI_MASK), 1);
+	ck_assert_uint_eq(xen_info_u8(v, VI_MASK), 1);
 	ck_assert_int_eq(single(e, 0, 0, 0), 0);
-	ck_assert(!pv_events_deliverable(v));
+	ck_assert(!xen_events_deliverable(v));
 	ck_assert_int_eq(sched_op(e, 0, BLOCK, 0), 0);
 	ck_assert_uint_eq(v->s.run, VCPU_RUNNABLE);
-	ck_assert_uint_eq(pv_info_u8(v, VI_MASK), 0);
-	ck_assert(pv_events_deliverable(v));
+	ck_assert_uint_eq(xen_info_u8(v, VI_MASK), 0);
+	ck_assert(xen_events_deliverable(v));
 	ck_assert(took(e, port));
 	/* None: until the timer. */
 	ck_assert_int_eq(single(e, 0, 700, 0), 0);
@@ -254,9 +254,9 @@ START_TEST(polling)
 	u32 a, b, other;
 
 	timer_port(e, 3);
-	ck_assert_int_eq(pv_evtchn_bind_host(&e->pv, &a, NULL, NULL), 0);
-	ck_assert_int_eq(pv_evtchn_bind_host(&e->pv, &b, NULL, NULL), 0);
-	ck_assert_int_eq(pv_evtchn_bind_host(&e->pv, &other, NULL, NULL), 0);
+	ck_assert_int_eq(evtchn_bind_host(&e->pv.xen, &a, NULL, NULL), 0);
+	ck_assert_int_eq(evtchn_bind_host(&e->pv.xen, &b, NULL, NULL), 0);
+	ck_assert_int_eq(evtchn_bind_host(&e->pv.xen, &other, NULL, NULL), 0);
 	env_put64(e, ENV_VA(0) + 2560, BIT(a) | BIT(b) | BIT(other)); /* masked */
 	ck_assert_int_eq(poll(e, 129, 0), -XEN_EINVAL);
 	env_put32(e, ENV_ARGS + 128, 5000);
@@ -270,11 +270,11 @@ START_TEST(polling)
 	/* One port: that alone wakes, though it is masked. */
 	ck_assert_int_eq(poll(e, 1, 0), 0);
 	ck_assert_uint_eq(v->s.run, VCPU_BLOCKED);
-	pv_evtchn_notify(&e->pv, other);
+	evtchn_notify(&e->pv.xen, other);
 	ck_assert_uint_eq(v->s.run, VCPU_BLOCKED);
-	pv_evtchn_notify(&e->pv, a);
+	evtchn_notify(&e->pv.xen, a);
 	ck_assert_uint_eq(v->s.run, VCPU_RUNNABLE);
-	ck_assert_uint_eq(e->vcpu[0].s.polling, 0);
+	ck_assert_uint_eq(e->vcpu[0].xen.s.polling, 0);
 	/* Pending already: no sleep. */
 	ck_assert_int_eq(poll(e, 2, 0), 0);
 	ck_assert_uint_eq(v->s.run, VCPU_RUNNABLE);
@@ -283,7 +283,7 @@ START_TEST(polling)
 	took(e, other);
 	ck_assert_int_eq(poll(e, 2, 0), 0);
 	ck_assert_uint_eq(v->s.run, VCPU_BLOCKED);
-	pv_evtchn_notify(&e->pv, other);
+	evtchn_notify(&e->pv.xen, other);
 	ck_assert_uint_eq(v->s.run, VCPU_RUNNABLE);
 	/* A limit. */
 	ck_assert_int_eq(poll(e, 1, 900), 0);
@@ -294,8 +294,8 @@ START_TEST(polling)
 	ck_assert_int_eq(poll(e, 1, 900), 0);
 	ck_assert_uint_eq(v->s.run, VCPU_RUNNABLE);
 	/* An event that could be delivered ends it before it begins. */
-	pv_info_set_u8(v, VI_MASK, 0);
-	pv_info_set_u8(v, VI_PENDING, 1);
+	xen_info_set_u8(v, VI_MASK, 0);
+	xen_info_set_u8(v, VI_PENDING, 1);
 	ck_assert_int_eq(poll(e, 1, 0), 0);
 	ck_assert_uint_eq(v->s.run, VCPU_RUNNABLE);
 	env_free(e);
@@ -317,18 +317,18 @@ START_TEST(runstate)
 	ck_assert_int_eq(vcpu_op(e, 0, REGISTER_RUNSTATE, 9, ENV_ARGS), -XEN_ENOENT);
 	env_skip(e, 1000);
 	/* A slot that ends does not take anything away: there is no stolen time. */
-	pv_time_leave(v);
-	pv_time_enter(v);
+	xen_time_leave(v);
+	xen_time_enter(v);
 	ck_assert_int_eq(single(e, 0, 5000, 0), 0);
 	ck_assert_int_eq(sched_op(e, 0, BLOCK, 0), 0);
-	pv_time_leave(v);
+	xen_time_leave(v);
 	ck_assert_uint_eq(env_u32(e, AREA), RUNSTATE_BLOCKED);
 	ck_assert_uint_eq(env_u64(e, AREA + 8), 1000);
 	ck_assert_uint_eq(env_u64(e, AREA + 16), 1000);
 	env_skip(e, 5000);
 	ck_assert(took(e, port));
 	env_skip(e, 5030);
-	pv_time_enter(v);
+	xen_time_enter(v);
 	ck_assert_uint_eq(env_u32(e, AREA), RUNSTATE_RUNNING);
 	ck_assert_uint_eq(env_u64(e, AREA + 8), 5030);
 	ck_assert_uint_eq(env_u64(e, AREA + 16), 1000);
@@ -336,7 +336,7 @@ START_TEST(runstate)
 	ck_assert_uint_eq(env_u64(e, AREA + 32), 4000);
 	env_skip(e, 6000);
 	/* The sum is the time there was. */
-	pv_runstate_get(v, time);
+	xen_runstate_get(v, time);
 	ck_assert_uint_eq(time[0] + time[1] + time[2] + time[3], 6000);
 	ck_assert_uint_eq(time[0], 1970);
 	ck_assert_int_eq(vcpu_op(e, 0, GET_RUNSTATE, 0, AREA + 256), 0);
@@ -346,7 +346,7 @@ START_TEST(runstate)
 	ck_assert_uint_eq(env_u32(e, AREA + 256), RUNSTATE_OFFLINE);
 	ck_assert_uint_eq(env_u64(e, AREA + 256 + 40), 6000);
 	/* The same, packed closer, for a 32-bit guest. */
-	e->pv.s.is32 = 1;
+	e->pv.xen.s.is32 = 1;
 	ck_assert_int_eq(vcpu_op(e, 0, GET_RUNSTATE, 0, AREA + 512), 0);
 	for (i = 0; i < 4; i++)
 		ck_assert_uint_eq(env_u32(e, AREA + 512 + 12 + i * 8), (u32)time[i]);
@@ -428,15 +428,15 @@ START_TEST(vcpus)
 	ck_assert_int_eq(vcpu_op(e, 0, GET_PHYSID, 0, ENV_ARGS), -XEN_EINVAL);
 	ck_assert_int_eq(vcpu_op(e, 0, SEND_NMI, 0, 1), -XEN_EINVAL);
 	ck_assert_int_eq(vcpu_op(e, 0, SEND_NMI, 0, 0), 0);
-	ck_assert(e->vcpu[0].s.flags & PV_NMI_PENDING);
+	ck_assert(e->vcpu[0].xen.s.flags & XEN_VCPU_NMI_PENDING);
 	ck_assert_int_eq(vcpu_op(e, 0, INITIALISE, 0, ENV_VA(8)), -XEN_EEXIST);
 	ck_assert_int_eq(vcpu_op(e, 0, INITIALISE, 1, 0), -XEN_EFAULT);
-	e->vcpu[1].s.flags |= PV_INITIALISED;
+	e->vcpu[1].xen.s.flags |= XEN_VCPU_INITIALISED;
 	ck_assert_int_eq(vcpu_op(e, 0, UP, 1, 0), 0);
 	ck_assert_int_eq(vcpu_op(e, 0, UP, 1, 0), 0);
 	ck_assert_int_eq(vcpu_op(e, 0, IS_UP, 1, 0), 1);
 	ck_assert_uint_eq(v1->s.run, VCPU_RUNNABLE);
-	pv_time_enter(v1);
+	xen_time_enter(v1);
 	/* Taken down in its sleep, it sleeps on; an event in between ends that. */
 	ck_assert_int_eq(sched_op(e, 1, BLOCK, 0), 0);
 	ck_assert_int_eq(vcpu_op(e, 0, DOWN, 1, 0), 0);
@@ -444,7 +444,7 @@ START_TEST(vcpus)
 	ck_assert_int_eq(vcpu_op(e, 0, UP, 1, 0), 0);
 	ck_assert_uint_eq(v1->s.run, VCPU_BLOCKED);
 	ck_assert_int_eq(vcpu_op(e, 0, DOWN, 1, 0), 0);
-	pv_mark_events_pending(v1);
+	xen_mark_events_pending(v1);
 	ck_assert_uint_eq(v1->s.run, VCPU_OFFLINE);
 	ck_assert_int_eq(vcpu_op(e, 0, UP, 1, 0), 0);
 	ck_assert_uint_eq(v1->s.run, VCPU_RUNNABLE);
@@ -470,7 +470,7 @@ START_TEST(vcpu_info)
 	struct vcpu *v1 = e->d->vcpus[1];
 	u32 port;
 
-	ck_assert_uint_eq(pv_info_u8(v1, VI_MASK), 1);
+	ck_assert_uint_eq(xen_info_u8(v1, VI_MASK), 1);
 	ck_assert_int_eq(register_info(e, 0, 1, ENV_MFN(9), PAGE_SIZE - 63), -XEN_ENXIO);
 	ck_assert_int_eq(register_info(e, 0, 1, ENV_MFN(9), 4), -XEN_ENXIO);
 	ck_assert_int_eq(register_info(e, 0, 1, ENV_MFN(300), 0), -XEN_EINVAL);
@@ -487,14 +487,14 @@ START_TEST(vcpu_info)
 	ck_assert_int_eq(env_evtchn(e, 4, port, 0, 0), 0);
 	ck_assert_uint_eq(env_u32(e, ENV_VA(9) + 128), 1);
 	ck_assert_uint_eq(env_u64(e, ENV_VA(9) + 136), 1);
-	ck_assert(pv_events_deliverable(v1));
-	pv_info_set_u64(v1, VI_CR2, 0x1234567812345678ULL);
+	ck_assert(xen_events_deliverable(v1));
+	xen_info_set_u64(v1, VI_CR2, 0x1234567812345678ULL);
 	ck_assert_uint_eq(env_u64(e, ENV_VA(9) + 144), 0x1234567812345678ULL);
 	/* One past the 32nd has none until it registers it. */
-	e->vcpu[2].s.vcpu_info = 0;
-	ck_assert_uint_eq(pv_info_u8(e->d->vcpus[2], VI_MASK), 1);
-	pv_mark_events_pending(e->d->vcpus[2]);
-	ck_assert(!pv_events_deliverable(e->d->vcpus[2]));
+	e->vcpu[2].xen.s.vcpu_info = 0;
+	ck_assert_uint_eq(xen_info_u8(e->d->vcpus[2], VI_MASK), 1);
+	xen_mark_events_pending(e->d->vcpus[2]);
+	ck_assert(!xen_events_deliverable(e->d->vcpus[2]));
 	ck_assert_int_eq(vcpu_op(e, 0, INITIALISE, 2, ENV_VA(8)), -XEN_EINVAL);
 	env_free(e);
 }
@@ -507,14 +507,14 @@ START_TEST(rearm)
 	struct vcpu *v = e->d->vcpus[0];
 	u32 port = timer_port(e, 0);
 
-	ck_assert(state_check(&pv_time_state_desc));
+	ck_assert(state_check(&xen_time_state_desc));
 	ck_assert_int_eq(single(e, 0, 4000, 0), 0);
 	env_put32(e, ENV_ARGS + 128, port);
 	ck_assert_int_eq(poll(e, 1, 2000), 0);
-	vtimer_cancel(&e->d->time, &e->vcpu[0].timer);
-	vtimer_cancel(&e->d->time, &e->vcpu[0].poll);
+	vtimer_cancel(&e->d->time, &e->vcpu[0].xen.timer);
+	vtimer_cancel(&e->d->time, &e->vcpu[0].xen.poll);
 	ck_assert_uint_eq(timeline_next(&e->d->time), TIME_NEVER);
-	pv_time_rearm(&e->pv);
+	xen_time_rearm(&e->pv.xen);
 	ck_assert_uint_eq(timeline_next(&e->d->time), 2000);
 	env_skip(e, 2000);
 	ck_assert_uint_eq(v->s.run, VCPU_RUNNABLE);
@@ -553,7 +553,7 @@ START_TEST(initialise)
 	env_put64(e, g + 4960, 8000); /* more descriptors than there may be */
 	ck_assert_int_eq(vcpu_op(e, 0, INITIALISE, 1, g), -XEN_EINVAL);
 	env_put64(e, g + 4960, 0);
-	ck_assert(!(s->flags & PV_INITIALISED));
+	ck_assert(!(e->vcpu[1].xen.s.flags & XEN_VCPU_INITIALISED));
 	ck_assert_int_eq(vcpu_op(e, 0, UP, 1, 0), -XEN_EINVAL);
 	/* Each 8 bytes of registers a number of its own. */
 	for (i = 0; i < 15; i++)
@@ -589,8 +589,8 @@ START_TEST(initialise)
 	ck_assert_uint_eq(x->seg[SEG_GS].base, 0xffff888000010000ULL);
 	ck_assert_uint_eq(x->cpl, 3);
 	ck_assert_uint_eq(s->iopl, 1);
-	ck_assert_uint_eq(s->flags & (PV_KERNEL_MODE | PV_SYSCALL_MASK | PV_FAILSAFE_MASK | PV_INITIALISED),
-			  PV_KERNEL_MODE | PV_SYSCALL_MASK | PV_INITIALISED);
+	ck_assert_uint_eq(s->flags & (PV_KERNEL_MODE | PV_SYSCALL_MASK | PV_FAILSAFE_MASK), PV_KERNEL_MODE | PV_SYSCALL_MASK);
+	ck_assert(e->vcpu[1].xen.s.flags & XEN_VCPU_INITIALISED);
 	ck_assert_uint_eq(s->traps[14].address, 0xffffffff81001234ULL);
 	ck_assert_uint_eq(s->traps[14].cs, FLAT_KERNEL_CS64);
 	ck_assert_uint_eq(s->traps[14].flags, 4);

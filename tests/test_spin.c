@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pv/spin.c: who goes in circles naps, and nobody else. Slots are told to it as if they had run. */
-#include "pv/spin.h"
-#include "pv/sched.h"
+/* xen/spin.c: who goes in circles naps, and nobody else. Slots are told to it as if they had run. */
+#include "xen/spin.h"
+#include "xen/sched.h"
 #include "pv/traps.h"
 #include "tests/pv_env.h"
 #include "tests/suites.h"
@@ -18,17 +18,17 @@ static u32 slots(struct env *e, enum what what, u32 period)
 	u32 i;
 
 	for (i = 0; i < MANY && v->s.run == VCPU_RUNNABLE; i++) {
-		pv_spin_enter(v);
+		xen_spin_enter(v);
 		e->d->slot_start_icount = cpu_icount(&v->cpu);
 		v->cpu.r[3] = what == CIRCLES || what == CALLS ? i % period : i;
 		v->cpu.retired += 500000;
 		if (what == READS || what == READS_RARELY)
 			pv_tsc(&v->cpu);
 		if (what == READS)
-			e->vcpu[0].s.spin_reads += 100;
+			e->vcpu[0].xen.s.spin_reads += 100;
 		if (what == CALLS && i % 30 == 29)
-			pv_spin_active(v);
-		pv_spin_leave(v);
+			xen_spin_active(v);
+		xen_spin_leave(v);
 	}
 	return i;
 }
@@ -53,13 +53,13 @@ START_TEST(naps)
 	/* The next nap comes at once, until it calls. */
 	ck_assert_uint_eq(slots(e, CIRCLES, 1), 1);
 	env_skip(e, domain_now(e->d) + NAP);
-	pv_spin_active(v);
-	ck_assert_uint_eq(e->vcpu[0].s.poll_deadline, TIME_NEVER);
+	xen_spin_active(v);
+	ck_assert_uint_eq(e->vcpu[0].xen.s.poll_deadline, TIME_NEVER);
 	ck_assert_uint_ge(slots(e, CIRCLES, 1), 30);
 	/* An event wakes it. */
-	pv_vcpu_unblock(v);
+	xen_vcpu_unblock(v);
 	ck_assert_uint_eq(v->s.run, VCPU_RUNNABLE);
-	ck_assert_uint_eq(e->vcpu[0].s.poll_deadline, TIME_NEVER);
+	ck_assert_uint_eq(e->vcpu[0].xen.s.poll_deadline, TIME_NEVER);
 	env_free(e);
 }
 END_TEST
@@ -97,7 +97,7 @@ START_TEST(leaves_others_alone)
 	e->vcpu[0].s.event_ip = 0;
 	for (i = 0; i < ARRAY_SIZE(others); i++) {
 		ck_assert_uint_eq(slots(e, others[i], 1), MANY);
-		pv_spin_active(e->d->vcpus[0]);
+		xen_spin_active(e->d->vcpus[0]);
 	}
 	/* One that takes events sleeps when it wants to. */
 	e->vcpu[0].s.event_ip = 0x1000;

@@ -21,7 +21,7 @@ START_TEST(exception_from_kernel)
 	ck_assert_uint_eq(c->r[RSP], (sp & ~15ULL) - 56);
 	ck_assert_uint_eq(c->s.seg[SEG_CS].sel, 0xe033);
 	ck_assert_uint_eq(cpu_rflags(c), FL_IF | FL_FIXED1 | FL_CF);
-	ck_assert_uint_eq(pv_info_u8(ce_vcpu(e), VI_MASK), 0);
+	ck_assert_uint_eq(xen_info_u8(ce_vcpu(e), VI_MASK), 0);
 	ce_check_frame(e, want, ARRAY_SIZE(want));
 	env_free(e);
 }
@@ -34,17 +34,17 @@ START_TEST(exception_masks_events)
 	u64 want[] = { 0, 0, 0x10, c->rip, 0xe030 | 1ULL << 32, FL_FIXED1 | FL_RF, c->r[RSP], 0xe02b };
 
 	/* Masked before: the frame says so and IF is clear in it. */
-	pv_info_set_u8(ce_vcpu(e), VI_MASK, 1);
+	xen_info_set_u8(ce_vcpu(e), VI_MASK, 1);
 	ce_handler(e, X86_GP, 4);
 	ck_assert(ce_trap(e, X86_GP, true, 0x10));
 	ce_check_frame(e, want, ARRAY_SIZE(want));
 	ck_assert_uint_eq(c->r[RSP] % 16, 0);
 	/* Not masked, and the gate masks. */
-	pv_info_set_u8(ce_vcpu(e), VI_MASK, 0);
+	xen_info_set_u8(ce_vcpu(e), VI_MASK, 0);
 	ck_assert(ce_trap(e, X86_GP, true, 0));
 	ck_assert_uint_eq(env_u64(e, c->r[RSP] + 32), 0xe030);
 	ck_assert_uint_eq(env_u64(e, c->r[RSP] + 40) & FL_IF, FL_IF);
-	ck_assert_uint_eq(pv_info_u8(ce_vcpu(e), VI_MASK), 1);
+	ck_assert_uint_eq(xen_info_u8(ce_vcpu(e), VI_MASK), 1);
 	env_free(e);
 }
 END_TEST
@@ -69,7 +69,7 @@ START_TEST(page_fault_from_user)
 	ck_assert_uint_eq(v->cpu.s.seg[SEG_GS].base, 0xffff888000001000ULL);
 	ck_assert_uint_eq(e->vcpu[0].s.gs_base_user, 0x7777);
 	ck_assert_uint_eq(v->cpu.r[RSP], CE_STACK - 64);
-	ck_assert_uint_eq(pv_info_u64(v, VI_CR2), 0x123456);
+	ck_assert_uint_eq(xen_info_u64(v, VI_CR2), 0x123456);
 	ce_check_frame(e, want, ARRAY_SIZE(want));
 	/* From the kernel the same error code has no user bit, whatever the processor thought. */
 	t.error = PF_U;
@@ -168,7 +168,7 @@ START_TEST(system_call_from_user)
 	ck_assert_uint_eq(c->rip, CE_HANDLER + 0x2000);
 	ck_assert(pv_kernel_mode(ce_vcpu(e)));
 	ck_assert_uint_eq(cpu_rflags(c), FL_IF | FL_FIXED1 | FL_ZF);
-	ck_assert_uint_eq(pv_info_u8(ce_vcpu(e), VI_MASK), 1);
+	ck_assert_uint_eq(xen_info_u8(ce_vcpu(e), VI_MASK), 1);
 	ce_check_frame(e, want, ARRAY_SIZE(want));
 	env_free(e);
 }
@@ -223,7 +223,7 @@ START_TEST(iret_to_user)
 	ck_assert_uint_eq(c->s.seg[SEG_SS].sel, CE_USER_SS);
 	ck_assert_uint_eq(c->s.seg[SEG_GS].base, 0x2000);
 	ck_assert_uint_eq(e->vcpu[0].s.gs_base_kernel, 0x1000);
-	ck_assert_uint_eq(pv_info_u8(v, VI_MASK), 0);
+	ck_assert_uint_eq(xen_info_u8(v, VI_MASK), 0);
 	env_free(e);
 }
 END_TEST
@@ -239,7 +239,7 @@ START_TEST(iret_in_kernel)
 	ck_assert_uint_eq(v->cpu.rip, CE_HANDLER);
 	ck_assert_uint_eq(v->cpu.s.seg[SEG_CS].sel, 0xe033);
 	ck_assert_uint_eq(cpu_rflags(&v->cpu), FL_IF | FL_FIXED1);
-	ck_assert_uint_eq(pv_info_u8(v, VI_MASK), 1);
+	ck_assert_uint_eq(xen_info_u8(v, VI_MASK), 1);
 	env_free(e);
 }
 END_TEST
@@ -312,7 +312,7 @@ START_TEST(trap_and_iret_round_trip)
 	ck_assert_uint_eq(c->rip, CE_USER_IP);
 	ck_assert_uint_eq(c->r[RSP], CE_USER_SP);
 	ck_assert_uint_eq(cpu_rflags(c), FL_IF | FL_FIXED1 | FL_SF | FL_AC);
-	ck_assert_uint_eq(pv_info_u8(v, VI_MASK), 0);
+	ck_assert_uint_eq(xen_info_u8(v, VI_MASK), 0);
 	env_free(e);
 }
 END_TEST
@@ -327,14 +327,14 @@ START_TEST(event_upcalls)
 	ce_user(e);
 	ck_assert(pv_cpu_ops.boundary(&v->cpu));
 	ck_assert_uint_eq(v->cpu.rip, CE_USER_IP);
-	pv_info_set_u8(v, VI_PENDING, 1);
-	pv_info_set_u8(v, VI_MASK, 1);
+	xen_info_set_u8(v, VI_PENDING, 1);
+	xen_info_set_u8(v, VI_MASK, 1);
 	ck_assert(pv_cpu_ops.boundary(&v->cpu));
 	ck_assert_uint_eq(v->cpu.rip, CE_USER_IP);
-	pv_info_set_u8(v, VI_MASK, 0);
+	xen_info_set_u8(v, VI_MASK, 0);
 	ck_assert(pv_cpu_ops.boundary(&v->cpu));
 	ck_assert_uint_eq(v->cpu.rip, CE_HANDLER + 0x4000);
-	ck_assert_uint_eq(pv_info_u8(v, VI_MASK), 1);
+	ck_assert_uint_eq(xen_info_u8(v, VI_MASK), 1);
 	ce_check_frame(e, want, ARRAY_SIZE(want));
 	/* Once. */
 	ck_assert(pv_cpu_ops.boundary(&v->cpu));
@@ -350,14 +350,14 @@ START_TEST(nmi_once_until_iret)
 	struct env *e = ce_new();
 	struct vcpu *v = ce_vcpu(e);
 
-	e->vcpu[0].s.flags |= PV_NMI_PENDING;
+	e->vcpu[0].xen.s.flags |= XEN_VCPU_NMI_PENDING;
 	ck_assert(pv_cpu_ops.boundary(&v->cpu));
-	ck_assert(e->vcpu[0].s.flags & PV_NMI_PENDING);
+	ck_assert(e->vcpu[0].xen.s.flags & XEN_VCPU_NMI_PENDING);
 	ce_handler(e, X86_NMI, 4);
 	ck_assert(pv_cpu_ops.boundary(&v->cpu));
 	ck_assert_uint_eq(v->cpu.rip, CE_HANDLER + X86_NMI * 16);
 	v->cpu.rip = 0x55;
-	e->vcpu[0].s.flags |= PV_NMI_PENDING;
+	e->vcpu[0].xen.s.flags |= XEN_VCPU_NMI_PENDING;
 	ck_assert(pv_cpu_ops.boundary(&v->cpu));
 	ck_assert_uint_eq(v->cpu.rip, 0x55);
 	iret(e, 0, CE_HANDLER, 0xe030, FL_IF, CE_STACK - 8, 0xe02b);

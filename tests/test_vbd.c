@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "hw/host/block/queue.h"
-#include "pv/vbd_impl.h"
+#include "xen/backend/vbd_impl.h"
 #include "tests/suites.h"
 #include "tests/vbd_env.h"
 
@@ -200,7 +200,7 @@ START_TEST(several_queues)
 	for (q = 0; q < 4; q++) {
 		ck_assert(ve_take(w, q, &a));
 		ck_assert(a.id == 50 + q && a.status == OKAY && ve_filled(w, q, 0, 7, q * 8, 0));
-		ck_assert_int_eq(pv_evtchn_pending(&w->pv, w->port[q]), 1);
+		ck_assert_int_eq(evtchn_pending(&w->pv.xen, w->port[q]), 1);
 	}
 	finish(w);
 }
@@ -214,7 +214,7 @@ static void reload(struct ve *w)
 	state_list_save(&w->d->states, &b);
 	reader_init(&r, b.p, b.len);
 	ck_assert_int_eq(state_list_load(&w->d->states, &r), 0);
-	ck_assert_int_eq(pv_xenbus_attach(&w->pv), 0);
+	ck_assert_int_eq(xenbus_attach(&w->pv.xen), 0);
 	buf_free(&b);
 }
 
@@ -361,7 +361,7 @@ START_TEST(index_ahead)
 	w->prod[0] += 32;
 	ve_kick(w, 0);
 	OFFERS(w, "state", "5");
-	ck_assert_str_eq(xs_read(w->pv.store, "/local/domain/0/error/backend/vbd/7/51712/error", NULL),
+	ck_assert_str_eq(xs_read(w->pv.xen.store, "/local/domain/0/error/backend/vbd/7/51712/error", NULL),
 			 "5 the index of requests in ring 0 is 33 ahead, and the ring has 32 entries");
 	ck_assert_uint_eq(ve_grant_flags(w, VE_REF), GTF_permit_access);
 	ve_time(w, TIME_NEVER);
@@ -417,9 +417,9 @@ START_TEST(notices)
 	ck_assert_uint_eq(ve_u32(w, ring + 8), 0); /* nothing ends at the time it begins */
 	while (ve_u32(w, ring + 8) < 2)
 		ve_time(w, timeline_next(&w->d->time));
-	ck_assert_int_eq(pv_evtchn_pending(&w->pv, w->port[0]), ve_u32(w, ring + 8) > 2);
+	ck_assert_int_eq(evtchn_pending(&w->pv.xen, w->port[0]), ve_u32(w, ring + 8) > 2);
 	ve_time(w, TIME_NEVER);
-	ck_assert_int_eq(pv_evtchn_pending(&w->pv, w->port[0]), 1);
+	ck_assert_int_eq(evtchn_pending(&w->pv.xen, w->port[0]), 1);
 	finish(w);
 }
 END_TEST
@@ -681,7 +681,7 @@ START_TEST(bad_states)
 	ck_assert_uint_eq(loaded, 0);
 	reader_init(&r, b.p, b.len);
 	ck_assert_int_eq(state_list_load(&w->d->states, &r), 0);
-	ck_assert_int_eq(pv_xenbus_attach(&w->pv), 0);
+	ck_assert_int_eq(xenbus_attach(&w->pv.xen), 0);
 	ve_time(w, TIME_NEVER);
 	ck_assert_uint_eq(ve_u32(w, VE_VA(VE_RING) + 8), 4);
 	ck_assert(ve_filled(w, 0, 0, 7, 3, 0));

@@ -225,10 +225,10 @@ START_TEST(hostile_ring)
 	for (i = 0; i < 51; i++)
 		sw_put(w, FB_PAGE, 2048 + i * 40, 2);
 	sw_put(w, FB_PAGE, 12, 51);
-	pv_bit_clear(&w->e->d->mem, pv_shared_bits(&w->e->pv, SI_EVTCHN_PENDING), w->fb_port);
+	xen_bit_clear(&w->e->d->mem, xen_shared_bits(&w->e->pv.xen, SI_EVTCHN_PENDING), w->fb_port);
 	sw_kick(w, w->fb_port);
 	ck_assert_uint_eq(sw_get(w, FB_PAGE, 8), 51);
-	ck_assert_int_eq(pv_evtchn_pending(&w->e->pv, w->fb_port), 1);
+	ck_assert_int_eq(evtchn_pending(&w->e->pv.xen, w->fb_port), 1);
 	/* Events that there are not, and indexes at their end. */
 	sw_put(w, FB_PAGE, 8, 0xffffffff);
 	sw_put(w, FB_PAGE, 12, 0xffffffff);
@@ -290,7 +290,7 @@ START_TEST(saved)
 	sw_fb_event(w, 3, 32, 20, 128, 32, 0);
 	reader_init(&r, b.p, b.len);
 	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
-	ck_assert_int_eq(pv_xenbus_attach(&w->e->pv), 0);
+	ck_assert_int_eq(xenbus_attach(&w->e->pv.xen), 0);
 	ck_assert_uint_eq(w->width, FB_WIDTH);
 	ck_assert_uint_eq(seen(w, 9, 9), 0x99);
 	/* A file that was cut short or changed is refused or loaded, never worse. */

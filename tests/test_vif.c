@@ -82,13 +82,13 @@ START_TEST(born)
 	ck_assert_str_eq(vget(w, VBACK "/feature-split-event-channels"), "1");
 	ck_assert_str_eq(vget(w, VBACK "/multi-queue-max-queues"), "4");
 	ck_assert_str_eq(vget(w, VBACK "/feature-ctrl-ring"), "(none)");
-	ck_assert_int_eq(vif_add(&w->e->pv, 0, NULL, mac, &e), -EEXIST);
-	ck_assert_int_eq(vif_add(&w->e->pv, 1, NULL, group, &e), -EINVAL);
-	ck_assert_int_eq(vif_add(&w->e->pv, 1, NULL, mac, &e), 0);
-	vif_describe(&w->e->pv, 1, line, sizeof line);
+	ck_assert_int_eq(vif_add(&w->e->pv.xen, 0, NULL, mac, &e), -EEXIST);
+	ck_assert_int_eq(vif_add(&w->e->pv.xen, 1, NULL, group, &e), -EINVAL);
+	ck_assert_int_eq(vif_add(&w->e->pv.xen, 1, NULL, mac, &e), 0);
+	vif_describe(&w->e->pv.xen, 1, line, sizeof line);
 	ck_assert_ptr_nonnull(strstr(line, "00:16:3e:09:09:09"));
-	vif_remove(&w->e->pv, 1, false);
-	ck_assert_ptr_null(xenbus_find(&w->e->pv, "vif", 1));
+	vif_remove(&w->e->pv.xen, 1, false);
+	ck_assert_ptr_null(xenbus_find(&w->e->pv.xen, "vif", 1));
 	/* Flipping is not to be had. */
 	vprepare(w, 1, true);
 	vset(w, "request-rx-copy", "%u", 0);
@@ -662,7 +662,7 @@ START_TEST(cable)
 
 	vconnect(w, 1, true);
 	buffers(w, 0, 20);
-	ck_assert_int_eq(vif_set_link(&w->e->pv, 0, false), 0);
+	ck_assert_int_eq(vif_set_link(&w->e->pv.xen, 0, false), 0);
 	ck_assert_str_eq(vget(w, VBACK "/carrier"), "0");
 	peer_sends(w, p, 60);
 	vsend(w, 0, VREF(0), 0, 0, 1, 60);
@@ -670,32 +670,32 @@ START_TEST(cable)
 	vdoor(w);
 	answer_is(w, 0, 0, 1, NETIF_RSP_OKAY);
 	ck_assert_uint_eq(w->ncaught + vanswered(w, ENV_VA(VRX(0))), 0);
-	vif_set_link(&w->e->pv, 0, true);
+	vif_set_link(&w->e->pv.xen, 0, true);
 	ck_assert_str_eq(vget(w, VBACK "/carrier"), "1");
 	peer_sends(w, p, 60);
 	vdoor(w);
 	ck_assert_uint_eq(vanswered(w, ENV_VA(VRX(0))), 1);
 	/* Plugged out and in. */
-	vif_set_netdev(&w->e->pv, 0, NULL);
+	vif_set_netdev(&w->e->pv.xen, 0, NULL);
 	peer_sends(w, p, 60);
 	vsend(w, 0, VREF(0), 0, 0, 2, 60);
 	vsend_push(w, 0);
 	vdoor(w);
 	ck_assert_uint_eq(w->ncaught + vanswered(w, ENV_VA(VRX(0))), 1);
-	vif_set_netdev(&w->e->pv, 0, w->card);
+	vif_set_netdev(&w->e->pv.xen, 0, w->card);
 	peer_sends(w, p, 60);
 	vdoor(w);
 	ck_assert_uint_eq(vanswered(w, ENV_VA(VRX(0))), 2);
-	ck_assert_int_eq(vif_set_link(&w->e->pv, 5, true), -ENOENT);
-	ck_assert_int_eq(vif_set_netdev(&w->e->pv, 5, NULL), -ENOENT);
+	ck_assert_int_eq(vif_set_link(&w->e->pv.xen, 5, true), -ENOENT);
+	ck_assert_int_eq(vif_set_netdev(&w->e->pv.xen, 5, NULL), -ENOENT);
 	/* Removed with a frame before the door: it is lost, and a card of the same number does not get it. */
 	peer_sends(w, p, 60);
-	vif_remove(&w->e->pv, 0, true);
+	vif_remove(&w->e->pv.xen, 0, true);
 	vdoor(w);
-	ck_assert_int_eq(vif_add(&w->e->pv, 0, w->card, p, NULL), 0);
+	ck_assert_int_eq(vif_add(&w->e->pv.xen, 0, w->card, p, NULL), 0);
 	vconnect(w, 1, true);
 	/* The guest is asked to let go first. */
-	vif_remove(&w->e->pv, 0, false);
+	vif_remove(&w->e->pv.xen, 0, false);
 	ck_assert_str_eq(vget(w, VBACK "/state"), "5");
 	peer_sends(w, p, 60);
 	vdoor(w);
@@ -718,7 +718,7 @@ static int restore(struct vworld *w, const struct buf *b)
 	reader_init(&r, b->p, b->len);
 	rc = state_list_load(&w->e->d->states, &r);
 	if (!rc)
-		rc = pv_xenstore_attach(&w->e->pv) || pv_xenbus_attach(&w->e->pv);
+		rc = xs_domain_attach(&w->e->pv.xen) || xenbus_attach(&w->e->pv.xen);
 	return rc;
 }
 

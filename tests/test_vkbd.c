@@ -49,9 +49,9 @@ START_TEST(keys)
 	display_send_key(w->d, KEY_A, true);
 	/* Nothing comes before the door is opened. */
 	ck_assert_uint_eq(next(w).kind, 0);
-	pv_bit_clear(&w->e->d->mem, pv_shared_bits(&w->e->pv, SI_EVTCHN_PENDING), w->kbd_port);
+	xen_bit_clear(&w->e->d->mem, xen_shared_bits(&w->e->pv.xen, SI_EVTCHN_PENDING), w->kbd_port);
 	sw_door(w);
-	ck_assert_int_eq(pv_evtchn_pending(&w->e->pv, w->kbd_port), 1);
+	ck_assert_int_eq(evtchn_pending(&w->e->pv.xen, w->kbd_port), 1);
 	ck_assert(is(next(w), 3, 1, KEY_A, 0, 0));
 	display_send_key(w->d, KEY_A, false);
 	display_send_key(w->d, KEY_B, false); /* was never down */
@@ -143,7 +143,7 @@ START_TEST(a_slow_guest)
 	sw_put(w, KBD_PAGE, 0, 0);
 	reader_init(&r, b.p, b.len);
 	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
-	ck_assert_int_eq(pv_xenbus_attach(&w->e->pv), 0);
+	ck_assert_int_eq(xenbus_attach(&w->e->pv.xen), 0);
 	for (i = 0; i < 100; i++) {
 		struct seen_event ev = next(w);
 
@@ -191,11 +191,11 @@ START_TEST(hostile)
 	sw_connect_kbd(w);
 	ck_assert_str_eq(sw_back(w, "vkbd", "state"), "4");
 	display_send_key(w->d, KEY_A, true);
-	xenbus_remove(xenbus_find(&w->e->pv, "vkbd", 0), true);
+	xenbus_remove(xenbus_find(&w->e->pv.xen, "vkbd", 0), true);
 	sw_door(w);
 	display_send_key(w->d, KEY_A, false);
 	sw_door(w);
-	xenbus_remove(xenbus_find(&w->e->pv, "vfb", 0), true);
+	xenbus_remove(xenbus_find(&w->e->pv.xen, "vfb", 0), true);
 	display_send_key(w->d, KEY_A, true);
 	sw_free(w);
 }

@@ -2,9 +2,9 @@
 /*
  * The back ends' state machine, with an echo device and a front end that behaves as Linux's does, and one that does not.
  */
-#include "pv/grant.h"
-#include "pv/xenbus.h"
-#include "pv/xenstore_impl.h"
+#include "xen/grant.h"
+#include "xen/backend/xenbus.h"
+#include "xen/store/impl.h"
 #include "tests/pv_env.h"
 #include "tests/quick.h"
 #include "tests/suites.h"
@@ -138,17 +138,17 @@ static struct world *start_with(const struct xenbus_ops *ops)
 
 	ck_assert_ptr_nonnull(w);
 	w->e = env_new();
-	w->e->pv.s.console_mfn = ENV_MFN(2);
-	w->e->pv.s.store_mfn = ENV_MFN(3);
-	ck_assert_int_eq(pv_grants_init(&w->e->pv), 0);
-	pv_grants_seed(&w->e->pv);
+	w->e->pv.xen.s.console_mfn = ENV_MFN(2);
+	w->e->pv.xen.s.store_mfn = ENV_MFN(3);
+	ck_assert_int_eq(grants_init(&w->e->pv.xen), 0);
+	grants_seed(&w->e->pv.xen);
 	ck_assert_int_eq(pv_mm_pin(&w->e->pv, ENV_MFN(L1), PG_L1), 0);
-	ck_assert_int_eq(pv_xenstore_init(&w->e->pv), 0);
-	ck_assert_int_eq(xs_mkdir(w->e->pv.store, "/local/domain/7/device"), 0);
-	ck_assert_int_eq(xs_set_perms(w->e->pv.store, "/local/domain/7/device", ro, 2), 0);
-	ck_assert_int_eq(pv_xenbus_init(&w->e->pv), 0);
+	ck_assert_int_eq(xs_domain_init(&w->e->pv.xen), 0);
+	ck_assert_int_eq(xs_mkdir(w->e->pv.xen.store, "/local/domain/7/device"), 0);
+	ck_assert_int_eq(xs_set_perms(w->e->pv.xen.store, "/local/domain/7/device", ro, 2), 0);
+	ck_assert_int_eq(xenbus_init(&w->e->pv.xen), 0);
 	w->echo.max_pages = 4;
-	ck_assert_int_eq(xenbus_add(&w->e->pv, ops, 3, &w->echo, &w->dev, &err), 0);
+	ck_assert_int_eq(xenbus_add(&w->e->pv.xen, ops, 3, &w->echo, &w->dev, &err), 0);
 	return w;
 }
 
@@ -165,15 +165,15 @@ static void finish(struct world *w)
 	u64 mfn;
 	u32 i;
 
-	pv_xenbus_free(&e->pv);
+	xenbus_free(&e->pv.xen);
 	ck_assert_uint_eq(w->echo.removed, 1);
 	ck_assert_uint_eq(w->echo.connects, w->echo.disconnects);
-	for (i = 0; i < e->pv.grants->nacts; i++)
-		ck_assert(!e->pv.grants->acts[i].reads && !e->pv.grants->acts[i].writes);
-	pv_xenstore_free(&e->pv);
+	for (i = 0; i < e->pv.xen.grants->nacts; i++)
+		ck_assert(!e->pv.xen.grants->acts[i].reads && !e->pv.xen.grants->acts[i].writes);
+	xs_domain_free(&e->pv.xen);
 	bad = pv_mm_check(&e->pv, &mfn);
 	ck_assert_msg(!bad, "%s", bad ? bad : "");
-	pv_grants_free(&e->pv);
+	grants_free(&e->pv.xen);
 	env_free(e);
 	free(w);
 }
@@ -183,7 +183,7 @@ static int front(struct world *w, const char *key, const char *value)
 	char path[128];
 
 	snprintf(path, sizeof path, FRONT "/%s", key);
-	return xs_do_write(xs_guest(w->e->pv.store, ME), w->e->pv.store, NULL, path, value, strlen(value));
+	return xs_do_write(xs_guest(w->e->pv.xen.store, ME), w->e->pv.xen.store, NULL, path, value, strlen(value));
 }
 
 static void front_u32(struct world *w, const char *key, u32 v)
@@ -201,7 +201,7 @@ static void front_state(struct world *w, u32 v)
 
 static const char *value(struct world *w, const char *path)
 {
-	const char *p = xs_read(w->e->pv.store, path, NULL);
+	const char *p = xs_read(w->e->pv.xen.store, path, NULL);
 
 	return p ? p : "(none)";
 }
@@ -211,7 +211,7 @@ static const char *value(struct world *w, const char *path)
 /* An entry of the grant table, version 1. */
 static void grant(struct world *w, u32 ref, u32 dom, u32 flags, u64 mfn)
 {
-	u64 at = (w->e->pv.grants->s.frames[0] << PAGE_SHIFT) + ref * 8;
+	u64 at = (w->e->pv.xen.grants->s.frames[0] << PAGE_SHIFT) + ref * 8;
 
 	env_put32(w->e, at, flags | dom << 16);
 	env_put32(w->e, at + 4, (u32)mfn);
@@ -219,7 +219,7 @@ static void grant(struct world *w, u32 ref, u32 dom, u32 flags, u64 mfn)
 
 static u32 grant_flags(struct world *w, u32 ref)
 {
-	return env_u32(w->e, (w->e->pv.grants->s.frames[0] << PAGE_SHIFT) + ref * 8) & 0xffff;
+	return env_u32(w->e, (w->e->pv.xen.grants->s.frames[0] << PAGE_SHIFT) + ref * 8) & 0xffff;
 }
 
 static u32 offer_port(struct world *w, u32 dom)
@@ -256,19 +256,19 @@ static void ask(struct world *w, u32 frame, u32 port, char c, char answer)
 	u32 n = env_u32(w->e, ENV_VA(frame));
 	u8 b = (u8)c;
 
-	pv_bit_clear(&w->e->d->mem, pv_shared_bits(&w->e->pv, SI_EVTCHN_PENDING), port);
+	xen_bit_clear(&w->e->d->mem, xen_shared_bits(&w->e->pv.xen, SI_EVTCHN_PENDING), port);
 	mem_write(&w->e->d->mem, ENV_VA(frame) + 64 + n % 256, &b, 1);
 	env_put32(w->e, ENV_VA(frame), n + 1);
 	ck_assert_int_eq(env_evtchn(w->e, 4, port, 0, 0), 0);
 	ck_assert_uint_eq(env_u32(w->e, ENV_VA(frame) + 4), n + 1);
 	mem_read(&w->e->d->mem, ENV_VA(frame) + 1024 + n % 256, &b, 1);
 	ck_assert_int_eq(b, answer);
-	ck_assert_int_eq(pv_evtchn_pending(&w->e->pv, port), 1);
+	ck_assert_int_eq(evtchn_pending(&w->e->pv.xen, port), 1);
 }
 
 static u32 port_state(struct world *w, u32 port)
 {
-	return evtchn_port(w->e->pv.evtchn, port)->state;
+	return evtchn_port(w->e->pv.xen.evtchn, port)->state;
 }
 
 /* ---- tests ------------------------------------------------------------------------------------------------------- */
@@ -289,12 +289,12 @@ START_TEST(born)
 	STATE(w, "2");
 	/* The guest may write its own side and read, no more, ours. */
 	ck_assert_int_eq(front(w, "anything", "1"), 0);
-	ck_assert_int_eq(xs_do_write(xs_guest(w->e->pv.store, ME), w->e->pv.store, NULL, BACK "/state", "6", 1), -XEN_EACCES);
-	ck_assert_int_eq(xenbus_add(&w->e->pv, &echo_ops, 3, &w->echo, NULL, &e), -EEXIST);
+	ck_assert_int_eq(xs_do_write(xs_guest(w->e->pv.xen.store, ME), w->e->pv.xen.store, NULL, BACK "/state", "6", 1), -XEN_EACCES);
+	ck_assert_int_eq(xenbus_add(&w->e->pv.xen, &echo_ops, 3, &w->echo, NULL, &e), -EEXIST);
 	ck_assert_str_ne(e.text, "");
-	ck_assert_ptr_eq(xenbus_find(&w->e->pv, "echo", 3), w->dev);
-	ck_assert_ptr_null(xenbus_find(&w->e->pv, "echo", 4));
-	ck_assert_ptr_eq(xenbus_next(&w->e->pv, NULL), w->dev);
+	ck_assert_ptr_eq(xenbus_find(&w->e->pv.xen, "echo", 3), w->dev);
+	ck_assert_ptr_null(xenbus_find(&w->e->pv.xen, "echo", 4));
+	ck_assert_ptr_eq(xenbus_next(&w->e->pv.xen, NULL), w->dev);
 	finish(w);
 }
 END_TEST
@@ -354,7 +354,7 @@ START_TEST(announced)
 {
 	struct world *w = start();
 	struct seen seen = { 0 };
-	struct xs_host_watch *watch = xs_watch(w->e->pv.store, BACK "/state", count, &seen);
+	struct xs_host_watch *watch = xs_watch(w->e->pv.xen.store, BACK "/state", count, &seen);
 
 	seen.n = 0;
 	xenbus_announce(w->dev); /* not connected: nobody to tell */
@@ -364,7 +364,7 @@ START_TEST(announced)
 	xenbus_announce(w->dev);
 	ck_assert_uint_eq(seen.n, 2);
 	STATE(w, "4");
-	xs_unwatch(w->e->pv.store, watch);
+	xs_unwatch(w->e->pv.xen.store, watch);
 	finish(w);
 }
 END_TEST
@@ -372,7 +372,7 @@ END_TEST
 START_TEST(unplugged)
 {
 	struct world *w = start();
-	struct xenstore *s = w->e->pv.store;
+	struct xenstore *s = w->e->pv.xen.store;
 
 	connect(w);
 	xenbus_remove(w->dev, false);
@@ -390,20 +390,20 @@ START_TEST(unplugged)
 	ck_assert_ptr_null(xs_read(s, FRONT, NULL));
 	ck_assert_ptr_null(xs_read(s, "/local/domain/7/device/echo", NULL));
 	ck_assert_ptr_nonnull(xs_read(s, "/local/domain/7/device", NULL));
-	ck_assert_ptr_null(xenbus_next(&w->e->pv, NULL));
+	ck_assert_ptr_null(xenbus_next(&w->e->pv.xen, NULL));
 	/* Plugged again under the same number; nobody came for it: gone at once. */
-	ck_assert_int_eq(xenbus_add(&w->e->pv, &echo_ops, 3, &w->echo, &w->dev, NULL), 0);
+	ck_assert_int_eq(xenbus_add(&w->e->pv.xen, &echo_ops, 3, &w->echo, &w->dev, NULL), 0);
 	STATE(w, "2");
 	xenbus_remove(w->dev, false);
 	ck_assert_uint_eq(w->echo.removed, 2);
 	/* By force in the middle of work. */
-	ck_assert_int_eq(xenbus_add(&w->e->pv, &echo_ops, 3, &w->echo, &w->dev, NULL), 0);
+	ck_assert_int_eq(xenbus_add(&w->e->pv.xen, &echo_ops, 3, &w->echo, &w->dev, NULL), 0);
 	connect(w);
 	xenbus_remove(w->dev, true);
 	ck_assert_uint_eq(w->echo.removed, 3);
 	ck_assert_uint_eq(w->echo.connects, w->echo.disconnects);
 	/* The guest takes its own side away while it is asked to let go. */
-	ck_assert_int_eq(xenbus_add(&w->e->pv, &echo_ops, 3, &w->echo, &w->dev, NULL), 0);
+	ck_assert_int_eq(xenbus_add(&w->e->pv.xen, &echo_ops, 3, &w->echo, &w->dev, NULL), 0);
 	connect(w);
 	xenbus_remove(w->dev, false);
 	xenbus_remove(w->dev, false); /* twice is once */
@@ -437,8 +437,8 @@ static void refused(struct world *w, const char *why)
 	STATE(w, "5");
 	ck_assert_uint_eq(w->echo.connects, before);
 	ck_assert_msg(strstr(value(w, ERR "/error"), why), "'%s' has no '%s'", value(w, ERR "/error"), why);
-	ck_assert_ptr_null(xs_read(w->e->pv.store, BACK "/size", NULL));
-	ck_assert_ptr_null(xs_read(w->e->pv.store, BACK "/early", NULL)); /* all of a connection or nothing */
+	ck_assert_ptr_null(xs_read(w->e->pv.xen.store, BACK "/size", NULL));
+	ck_assert_ptr_null(xs_read(w->e->pv.xen.store, BACK "/early", NULL)); /* all of a connection or nothing */
 	ck_assert_uint_eq(grant_flags(w, 20) & (GTF_reading | GTF_writing), 0);
 	front_state(w, XENBUS_CLOSED);
 	STATE(w, "6");
@@ -479,7 +479,7 @@ START_TEST(wrong_numbers)
 	refused(w, "event channel");
 	front_u32(w, "event-channel", 100000);
 	refused(w, "event channel");
-	front_u32(w, "event-channel", w->e->pv.s.store_port); /* ours, but of another service */
+	front_u32(w, "event-channel", w->e->pv.xen.s.store_port); /* ours, but of another service */
 	refused(w, "event channel");
 	front_u32(w, "event-channel", port);
 	ck_assert_int_eq(front(w, "protocol", "ia64-abi"), 0);
@@ -497,7 +497,7 @@ START_TEST(wrong_numbers)
 	front_u32(w, "multi-queue-num-queues", 1);
 	front_state(w, XENBUS_INITIALISED);
 	STATE(w, "4");
-	ck_assert_ptr_null(xs_read(w->e->pv.store, ERR "/error", NULL));
+	ck_assert_ptr_null(xs_read(w->e->pv.xen.store, ERR "/error", NULL));
 	ask(w, RING, port, 'm', 'M');
 	finish(w);
 }
@@ -605,12 +605,12 @@ START_TEST(out_of_order)
 	front_state(w, XENBUS_INITIALISED);
 	STATE(w, "4");
 	/* Its nodes vanish in the middle. */
-	ck_assert_int_eq(xs_do_rm(xs_guest(w->e->pv.store, ME), w->e->pv.store, NULL, FRONT "/state"), 0);
+	ck_assert_int_eq(xs_do_rm(xs_guest(w->e->pv.xen.store, ME), w->e->pv.xen.store, NULL, FRONT "/state"), 0);
 	STATE(w, "6");
 	ck_assert_uint_eq(w->echo.disconnects, 2);
 	front_state(w, XENBUS_INITIALISED); /* it is still there and ready */
 	STATE(w, "4");
-	ck_assert_int_eq(xs_do_rm(xs_guest(w->e->pv.store, ME), w->e->pv.store, NULL, FRONT), 0);
+	ck_assert_int_eq(xs_do_rm(xs_guest(w->e->pv.xen.store, ME), w->e->pv.xen.store, NULL, FRONT), 0);
 	STATE(w, "6");
 	ck_assert_int_eq(front(w, "state", "1"), -XEN_EACCES); /* the directory was the tool stack's to make */
 	finish(w);
@@ -648,9 +648,9 @@ START_TEST(hostile_ring)
 	ck_assert_int_eq(env_evtchn(w->e, 3, port, 0, 0), 0);
 	other = offer_port(w, 0);
 	ck_assert_uint_eq(other, port);
-	ck_assert_int_eq(pv_evtchn_connect_host(&w->e->pv, other, hear, NULL), 0);
+	ck_assert_int_eq(evtchn_connect_host(&w->e->pv.xen, other, hear, NULL), 0);
 	xenbus_notify(w->dev, w->echo.channel[0]);
-	ck_assert_int_eq(pv_evtchn_pending(&w->e->pv, other), 0);
+	ck_assert_int_eq(evtchn_pending(&w->e->pv.xen, other), 0);
 	front_state(w, XENBUS_CLOSING);
 	ck_assert_uint_eq(port_state(w, other), EVTCHN_INTERDOMAIN);
 	finish(w);
@@ -671,7 +671,7 @@ START_TEST(anything)
 		x = x * 1664525 + 1013904223;
 		switch (x >> 24) {
 		case 0:
-			xs_do_rm(xs_guest(w->e->pv.store, ME), w->e->pv.store, NULL, FRONT "/state");
+			xs_do_rm(xs_guest(w->e->pv.xen.store, ME), w->e->pv.xen.store, NULL, FRONT "/state");
 			break;
 		case 1:
 		case 2:
@@ -696,10 +696,10 @@ START_TEST(anything)
 			front(w, keys[(x >> 16) % ARRAY_SIZE(keys)], text);
 		}
 		quick_eq(w->echo.connects - w->echo.disconnects, w->echo.connects != w->echo.disconnects);
-		w->dev = xenbus_find(&w->e->pv, "echo", 3);
+		w->dev = xenbus_find(&w->e->pv.xen, "echo", 3);
 		if (!w->dev) {
 			ck_assert_uint_eq(w->echo.connects, w->echo.disconnects);
-			ck_assert_int_eq(xenbus_add(&w->e->pv, &echo_ops, 3, &w->echo, &w->dev, NULL), 0);
+			ck_assert_int_eq(xenbus_add(&w->e->pv.xen, &echo_ops, 3, &w->echo, &w->dev, NULL), 0);
 		}
 		quick_eq(xenbus_connected(w->dev), w->echo.connects != w->echo.disconnects);
 	}
@@ -721,8 +721,8 @@ START_TEST(saved_and_loaded)
 	state_list_save(&w->e->d->states, &a);
 	reader_init(&r, a.p, a.len);
 	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
-	ck_assert_int_eq(pv_xenstore_attach(&w->e->pv), 0);
-	ck_assert_int_eq(pv_xenbus_attach(&w->e->pv), 0);
+	ck_assert_int_eq(xs_domain_attach(&w->e->pv.xen), 0);
+	ck_assert_int_eq(xenbus_attach(&w->e->pv.xen), 0);
 	w->echo.disconnects = 0; /* the old one was let go for the new */
 	state_list_save(&w->e->d->states, &b);
 	ck_assert_uint_eq(a.len, b.len);
@@ -738,7 +738,7 @@ START_TEST(saved_and_loaded)
 	}
 	reader_init(&r, b.p, b.len);
 	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
-	ck_assert_int_eq(pv_xenbus_attach(&w->e->pv), 0);
+	ck_assert_int_eq(xenbus_attach(&w->e->pv.xen), 0);
 	w->echo.connects = 1;
 	w->echo.disconnects = 0;
 	buf_free(&a);

@@ -19,7 +19,7 @@ Suite *xenstore_socket_suite(void)
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "pv/xenstore_socket.h"
+#include "xen/store/socket.h"
 #include "tests/quick.h"
 #include "tests/xsclient.h"
 

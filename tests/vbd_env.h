@@ -13,15 +13,15 @@
 
 #include "base/endian.h"
 #include "hw/host/block/filter.h"
-#include "pv/evtchn.h"
-#include "pv/grant.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
 #include "pv/hypercall.h"
 #include "pv/mm/mm.h"
-#include "pv/sched.h"
-#include "pv/time.h"
-#include "pv/vbd.h"
-#include "pv/xenbus.h"
-#include "pv/xenstore_impl.h"
+#include "xen/sched.h"
+#include "xen/time.h"
+#include "xen/backend/vbd.h"
+#include "xen/backend/xenbus.h"
+#include "xen/store/impl.h"
 
 #define VE_FRAMES 160u
 #define VE_MFN(n) (PV_MFN_BASE + (n))
@@ -109,7 +109,7 @@ static inline void ve_time(struct ve *w, u64 to)
 /* An entry of the grant table, version 1. */
 static inline void ve_grant(struct ve *w, u32 ref, u32 flags, u64 mfn)
 {
-	u64 at = (w->pv.grants->s.frames[0] << PAGE_SHIFT) + ref * 8;
+	u64 at = (w->pv.xen.grants->s.frames[0] << PAGE_SHIFT) + ref * 8;
 
 	ve_put32(w, at, flags);
 	ve_put32(w, at + 4, (u32)mfn);
@@ -117,7 +117,7 @@ static inline void ve_grant(struct ve *w, u32 ref, u32 flags, u64 mfn)
 
 static inline u32 ve_grant_flags(struct ve *w, u32 ref)
 {
-	return ve_u32(w, (w->pv.grants->s.frames[0] << PAGE_SHIFT) + ref * 8) & 0xffff;
+	return ve_u32(w, (w->pv.xen.grants->s.frames[0] << PAGE_SHIFT) + ref * 8) & 0xffff;
 }
 
 static inline int ve_write(struct ve *w, const char *key, const char *value)
@@ -125,7 +125,7 @@ static inline int ve_write(struct ve *w, const char *key, const char *value)
 	char path[160];
 
 	snprintf(path, sizeof path, "%s/%s", w->front, key);
-	return xs_do_write(xs_guest(w->pv.store, VE_ME), w->pv.store, NULL, path, value, strlen(value));
+	return xs_do_write(xs_guest(w->pv.xen.store, VE_ME), w->pv.xen.store, NULL, path, value, strlen(value));
 }
 
 static inline void ve_write_u32(struct ve *w, const char *key, u32 v)
@@ -148,7 +148,7 @@ static inline const char *ve_value(struct ve *w, const char *key)
 	const char *p;
 
 	snprintf(path, sizeof path, "%s/%s", w->back, key);
-	p = xs_read(w->pv.store, path, NULL);
+	p = xs_read(w->pv.xen.store, path, NULL);
 	return p ? p : "(none)";
 }
 
@@ -163,7 +163,7 @@ static inline void ve_plug(struct ve *w, bool readonly, bool cdrom)
 	struct vbd_config c = { .block = w->block, .index = 0, .readonly = readonly, .cdrom = cdrom,
 				.removed = ve_removed, .opaque = w };
 
-	VE_NEED(!vbd_add(&w->pv, &c, &w->vbd, NULL));
+	VE_NEED(!vbd_add(&w->pv.xen, &c, &w->vbd, NULL));
 }
 
 /* A domain with a disk of VE_DISK bytes (o NULL: plain), not connected. */
@@ -181,22 +181,24 @@ static inline struct ve *ve_new(const struct block_options *o, bool readonly, bo
 	VE_NEED(w->d);
 	w->d->id = VE_ME;
 	w->d->machine = &w->pv;
-	w->pv.d = w->d;
+	w->pv.xen.d = w->d;
+	w->pv.xen.ops = &pv_guest_ops;
 	VE_NEED(!pv_mm_init(&w->pv, VE_FRAMES, VE_FRAMES));
-	w->pv.s.shared_info = VE_MFN(0);
+	w->pv.xen.s.shared_info = VE_MFN(0);
 	w->d->vcpus[0]->machine = &w->vcpu;
-	w->vcpu.v = w->d->vcpus[0];
-	w->vcpu.s.flags = PV_KERNEL_MODE | PV_INITIALISED;
-	VE_NEED(!pv_evtchn_init(&w->pv) && !pv_time_init(&w->pv));
-	pv_vcpu_up(w->d->vcpus[0]);
-	pv_time_enter(w->d->vcpus[0]);
-	w->pv.s.console_mfn = VE_MFN(2);
-	w->pv.s.store_mfn = VE_MFN(3);
-	VE_NEED(!pv_grants_init(&w->pv));
-	pv_grants_seed(&w->pv);
-	VE_NEED(!pv_mm_pin(&w->pv, VE_MFN(VE_L1), PG_L1) && !pv_xenstore_init(&w->pv));
-	VE_NEED(!xs_mkdir(w->pv.store, "/local/domain/7/device") && !xs_set_perms(w->pv.store, "/local/domain/7/device", ro, 2));
-	VE_NEED(!pv_xenbus_init(&w->pv));
+	w->vcpu.xen.v = w->d->vcpus[0];
+	w->vcpu.s.flags = PV_KERNEL_MODE;
+	w->vcpu.xen.s.flags = XEN_VCPU_INITIALISED;
+	VE_NEED(!evtchn_init(&w->pv.xen) && !xen_time_init(&w->pv.xen));
+	xen_vcpu_up(w->d->vcpus[0]);
+	xen_time_enter(w->d->vcpus[0]);
+	w->pv.xen.s.console_mfn = VE_MFN(2);
+	w->pv.xen.s.store_mfn = VE_MFN(3);
+	VE_NEED(!grants_init(&w->pv.xen));
+	grants_seed(&w->pv.xen);
+	VE_NEED(!pv_mm_pin(&w->pv, VE_MFN(VE_L1), PG_L1) && !xs_domain_init(&w->pv.xen));
+	VE_NEED(!xs_mkdir(w->pv.xen.store, "/local/domain/7/device") && !xs_set_perms(w->pv.xen.store, "/local/domain/7/device", ro, 2));
+	VE_NEED(!xenbus_init(&w->pv.xen));
 	for (i = 0; i < 64; i++)
 		ve_grant(w, VE_RING_REF + i, GTF_permit_access, VE_MFN(VE_RING + i));
 	for (i = 0; i < VE_PAGES; i++)
@@ -228,17 +230,17 @@ static inline const char *ve_free(struct ve *w)
 	u64 mfn;
 	u32 i;
 
-	pv_xenbus_free(&w->pv);
+	xenbus_free(&w->pv.xen);
 	bad = w->removed ? NULL : "the vbd is not removed";
-	for (i = 0; i < w->pv.grants->nacts && !bad; i++)
-		if (w->pv.grants->acts[i].reads || w->pv.grants->acts[i].writes)
+	for (i = 0; i < w->pv.xen.grants->nacts && !bad; i++)
+		if (w->pv.xen.grants->acts[i].reads || w->pv.xen.grants->acts[i].writes)
 			bad = "a grant is in use";
-	pv_xenstore_free(&w->pv);
+	xs_domain_free(&w->pv.xen);
 	bad = bad ? bad : pv_mm_check(&w->pv, &mfn);
 	block_close(w->block);
-	pv_grants_free(&w->pv);
-	pv_time_free(&w->pv);
-	pv_evtchn_free(&w->pv);
+	grants_free(&w->pv.xen);
+	xen_time_free(&w->pv.xen);
+	evtchn_free(&w->pv.xen);
 	pv_mm_free(&w->pv);
 	w->d->vcpus[0]->machine = NULL;
 	w->d->machine = NULL;

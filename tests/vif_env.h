@@ -8,9 +8,9 @@
 
 #define ENV_FRAMES 80u
 
-#include "pv/grant.h"
-#include "pv/vif_impl.h"
-#include "pv/xenstore_impl.h"
+#include "xen/grant.h"
+#include "xen/backend/vif_impl.h"
+#include "xen/store/impl.h"
 #include "tests/pv_env.h"
 
 #define VME 7u
@@ -61,7 +61,7 @@ static inline bool vcatch(void *opaque, const struct net_frame *f)
 
 static inline struct vif *vfind(struct vworld *w)
 {
-	struct xenbus_device *dev = xenbus_find(&w->e->pv, "vif", 0);
+	struct xenbus_device *dev = xenbus_find(&w->e->pv.xen, "vif", 0);
 
 	return dev ? xenbus_service(dev) : NULL;
 }
@@ -76,14 +76,14 @@ static inline struct vworld *vworld_new(void)
 	ck_assert_ptr_nonnull(w);
 	w->caught = calloc(VCAUGHT, sizeof *w->caught);
 	w->e = env_new();
-	w->e->pv.s.console_mfn = ENV_MFN(2);
-	w->e->pv.s.store_mfn = ENV_MFN(3);
-	ck_assert_int_eq(pv_grants_init(&w->e->pv), 0);
-	pv_grants_seed(&w->e->pv);
-	ck_assert_int_eq(pv_xenstore_init(&w->e->pv), 0);
-	ck_assert_int_eq(xs_mkdir(w->e->pv.store, "/local/domain/7/device"), 0);
-	ck_assert_int_eq(xs_set_perms(w->e->pv.store, "/local/domain/7/device", ro, 2), 0);
-	ck_assert_int_eq(pv_xenbus_init(&w->e->pv), 0);
+	w->e->pv.xen.s.console_mfn = ENV_MFN(2);
+	w->e->pv.xen.s.store_mfn = ENV_MFN(3);
+	ck_assert_int_eq(grants_init(&w->e->pv.xen), 0);
+	grants_seed(&w->e->pv.xen);
+	ck_assert_int_eq(xs_domain_init(&w->e->pv.xen), 0);
+	ck_assert_int_eq(xs_mkdir(w->e->pv.xen.store, "/local/domain/7/device"), 0);
+	ck_assert_int_eq(xs_set_perms(w->e->pv.xen.store, "/local/domain/7/device", ro, 2), 0);
+	ck_assert_int_eq(xenbus_init(&w->e->pv.xen), 0);
 	w->hubs = net_hubs_new();
 	w->card = netdev_open("hubport,id=card,hubid=0", w->hubs, w->e->host.poll, &err);
 	ck_assert_msg(w->card, "%s", err.text);
@@ -91,7 +91,7 @@ static inline struct vworld *vworld_new(void)
 	ck_assert_msg(w->peer, "%s", err.text);
 	w->client = (struct net_client){ NET_CAN_CSUM | NET_CAN_TSO4 | NET_CAN_TSO6, vcatch };
 	netdev_set_client(w->peer, &w->client, w);
-	ck_assert_int_eq(vif_add(&w->e->pv, 0, w->card, mac, &err), 0);
+	ck_assert_int_eq(vif_add(&w->e->pv.xen, 0, w->card, mac, &err), 0);
 	w->v = vfind(w);
 	return w;
 }
@@ -104,18 +104,18 @@ static inline void vworld_free(struct vworld *w)
 	u64 mfn;
 	u32 i, used = 0;
 
-	pv_xenbus_free(&e->pv);
-	for (i = 0; i < e->pv.grants->nacts; i++)
-		used += e->pv.grants->acts[i].reads + e->pv.grants->acts[i].writes;
+	xenbus_free(&e->pv.xen);
+	for (i = 0; i < e->pv.xen.grants->nacts; i++)
+		used += e->pv.xen.grants->acts[i].reads + e->pv.xen.grants->acts[i].writes;
 	ck_assert_uint_eq(used, 0);
-	ck_assert_uint_eq(timeline_next(&e->d->time) != TIME_NEVER && e->d->time.heap[0]->order >> 16 == PV_TIMER_VIF, 0);
+	ck_assert_uint_eq(timeline_next(&e->d->time) != TIME_NEVER && e->d->time.heap[0]->order >> 16 == XEN_TIMER_VIF, 0);
 	netdev_close(w->card);
 	netdev_close(w->peer);
 	net_hubs_free(w->hubs);
-	pv_xenstore_free(&e->pv);
+	xs_domain_free(&e->pv.xen);
 	bad = pv_mm_check(&e->pv, &mfn);
 	ck_assert_msg(!bad, "%s", bad ? bad : "");
-	pv_grants_free(&e->pv);
+	grants_free(&e->pv.xen);
 	env_free(e);
 	free(w->caught);
 	free(w);
@@ -125,7 +125,7 @@ static inline void vworld_free(struct vworld *w)
 
 static inline void vset(struct vworld *w, const char *key, const char *fmt, u32 v)
 {
-	struct xenstore *s = w->e->pv.store;
+	struct xenstore *s = w->e->pv.xen.store;
 	char path[128], text[32];
 
 	snprintf(path, sizeof path, VFRONT "/%s", key);
@@ -135,14 +135,14 @@ static inline void vset(struct vworld *w, const char *key, const char *fmt, u32 
 
 static inline const char *vget(struct vworld *w, const char *path)
 {
-	const char *p = xs_read(w->e->pv.store, path, NULL);
+	const char *p = xs_read(w->e->pv.xen.store, path, NULL);
 
 	return p ? p : "(none)";
 }
 
 static inline void vgrant(struct vworld *w, u32 ref, u32 flags, u64 mfn)
 {
-	u64 at = (w->e->pv.grants->s.frames[0] << PAGE_SHIFT) + ref * 8;
+	u64 at = (w->e->pv.xen.grants->s.frames[0] << PAGE_SHIFT) + ref * 8;
 
 	env_put32(w->e, at, flags);
 	env_put32(w->e, at + 4, (u32)mfn);
@@ -228,9 +228,9 @@ static inline void vconnect(struct vworld *w, u32 queues, bool split)
 
 static inline bool vpending(struct vworld *w, u32 port)
 {
-	bool is = pv_evtchn_pending(&w->e->pv, port) == 1;
+	bool is = evtchn_pending(&w->e->pv.xen, port) == 1;
 
-	pv_bit_clear(&w->e->d->mem, pv_shared_bits(&w->e->pv, SI_EVTCHN_PENDING), port);
+	xen_bit_clear(&w->e->d->mem, xen_shared_bits(&w->e->pv.xen, SI_EVTCHN_PENDING), port);
 	return is;
 }
 

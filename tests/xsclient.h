@@ -13,8 +13,8 @@
 #include "base/endian.h"
 #include "base/log.h"
 #include "mmu/frames.h"
-#include "pv/xenstore.h"
-#include "pv/xenstore_impl.h"
+#include "xen/store/xenstore.h"
+#include "xen/store/impl.h"
 
 #define XSC_MFN 5u
 

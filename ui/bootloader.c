@@ -94,11 +94,11 @@ int bootloader_find(const struct node *g, char *path, size_t n, struct error *e)
 			 names[0]);
 }
 
-int bootloader_fits(const struct pv_kernel *k, const char *path, int rc, struct error *e)
+int bootloader_fits(const struct xen_kernel *k, const char *path, int rc, struct error *e)
 {
 	struct error why = { "it has no Xen notes" };
 
-	if (k && k->notes.source != PV_NOTES_NONE)
+	if (k && k->notes.source != XEN_NOTES_NONE)
 		return 0;
 	if (rc)
 		why = *e;

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/node.h"
 #include "base/types.h"
-#include "pv/loader.h"
+#include "xen/load/loader.h"
 
 /* Looks out for a boot loader that found nothing to boot. All zero: looks no more. */
 struct boot_watch {
@@ -30,7 +30,7 @@ int bootloader_find(const struct node *guest, char *path, size_t n, struct error
  * Whether what was read from path is a boot loader of a PV guest; k: NULL, and rc and e tell why it cannot be loaded. 0, or -errno
  * with a sentence.
  */
-int bootloader_fits(const struct pv_kernel *k, const char *path, int rc, struct error *e);
+int bootloader_fits(const struct xen_kernel *k, const char *path, int rc, struct error *e);
 
 /* A boot loader begins. */
 void bootloader_watch(struct boot_watch *w);

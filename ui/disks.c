@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "hw/host/block/block.h"
-#include "pv/time.h"
-#include "pv/vbd.h"
+#include "xen/time.h"
+#include "xen/backend/vbd.h"
 #include "ui/guest.h"
 
 /* A front end forgets a device when its nodes are gone; it must have seen that before others come in their place. */
@@ -174,7 +174,7 @@ static int plug(struct disk *d, struct error *e)
 		.removed = on_removed, .opaque = d,
 	};
 
-	return d->block && !d->vbd ? vbd_add(pv_dom(d->g->d), &c, &d->vbd, e) : 0;
+	return d->block && !d->vbd ? vbd_add(xen_dom(d->g->d), &c, &d->vbd, e) : 0;
 }
 
 static void on_plug(void *opaque, u64 now)
@@ -197,7 +197,7 @@ int guest_attach_disks(struct guest *g, struct error *e)
 
 		if (!d)
 			continue;
-		vtimer_init(&d->plug, (u32)PV_TIMER_VBD << 16 | 0x100 | i, on_plug, d);
+		vtimer_init(&d->plug, (u32)XEN_TIMER_VBD << 16 | 0x100 | i, on_plug, d);
 		rc = plug(d, e);
 	}
 	return rc;
@@ -294,7 +294,7 @@ int guest_disk_add(struct guest *g, const char *drive_spec, struct block_opening
 		node_free(node);
 		return rc;
 	}
-	vtimer_init(&d->plug, (u32)PV_TIMER_VBD << 16 | 0x100 | d->index, on_plug, d);
+	vtimer_init(&d->plug, (u32)XEN_TIMER_VBD << 16 | 0x100 | d->index, on_plug, d);
 	rc = g->d ? plug(d, e) : 0;
 	if (rc) {
 		disk_free(d);

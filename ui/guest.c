@@ -10,10 +10,10 @@
 #include <time.h>
 
 #include "hw/bare.h"
-#include "pv/console.h"
+#include "xen/console.h"
 #include "pv/create.h"
-#include "pv/magic.h"
-#include "pv/xenstore_socket.h"
+#include "xen/load/magic.h"
+#include "xen/store/socket.h"
 #include "ui/monitor.h"
 #include "ui/disks.h"
 #include "ui/networks.h"
@@ -28,7 +28,7 @@
 static void unload(struct guest *g)
 {
 	if (g->loaded)
-		pv_kernel_free(&g->kernel);
+		xen_kernel_free(&g->kernel);
 	free(g->kernel_file);
 	free(g->initrd);
 	g->kernel_file = g->initrd = NULL;
@@ -37,10 +37,10 @@ static void unload(struct guest *g)
 }
 
 /* Never more than the guest could hold: a pipe may have no end. */
-static int read_initrd(struct guest *g, const char *path, const struct pv_progress *progress, struct error *e)
+static int read_initrd(struct guest *g, const char *path, const struct xen_progress *progress, struct error *e)
 {
 	u64 memory = node_u64(g->node, "memory", 0);
-	int rc = pv_file_read(path, "initrd", (size_t)MIN(memory, INITRD_MAX), progress, &g->initrd, &g->initrd_len, e);
+	int rc = xen_file_read(path, "initrd", (size_t)MIN(memory, INITRD_MAX), progress, &g->initrd, &g->initrd_len, e);
 
 	if (rc == -EFBIG && memory < INITRD_MAX)
 		error_set(e, rc, "the initrd %s is larger than the guest's memory, %llu MiB; give it more with -m", path,
@@ -64,20 +64,20 @@ static void look_at_initrd(const struct guest *g, const char *path)
 			 g->initrd_len > 3 ? g->initrd[3] : 0);
 }
 
-static int load_bios(struct guest *g, const struct pv_progress *progress, struct error *e)
+static int load_bios(struct guest *g, const struct xen_progress *progress, struct error *e)
 {
 	const char *bios = node_str(g->node, "bios", NULL);
 	int rc;
 
 	if (!bios)
 		return error_set(e, -EINVAL, "no image is given: -M none needs one, as in -bios rom.bin");
-	rc = pv_file_read(bios, "image", BARE_ROM_MAX, progress, &g->kernel_file, &g->kernel_len, e);
+	rc = xen_file_read(bios, "image", BARE_ROM_MAX, progress, &g->kernel_file, &g->kernel_len, e);
 	if (rc == -EFBIG)
 		error_set(e, rc, "-bios %.200s: the image is larger than %u KiB: use a smaller one", bios, BARE_ROM_MAX >> 10);
 	return rc;
 }
 
-int guest_load(struct guest *g, const struct pv_progress *progress, struct error *e)
+int guest_load(struct guest *g, const struct xen_progress *progress, struct error *e)
 {
 	const char *kernel = node_str(g->node, "kernel", NULL), *initrd = node_str(g->node, "initrd", NULL);
 	int rc = 0;
@@ -94,7 +94,7 @@ int guest_load(struct guest *g, const struct pv_progress *progress, struct error
 	if (!rc)
 		rc = networks_open(g, e);
 	if (!rc)
-		rc = pv_file_read(g->kernel_path, g->by_loader ? "boot loader" : "kernel", PV_KERNEL_MAX, progress,
+		rc = xen_file_read(g->kernel_path, g->by_loader ? "boot loader" : "kernel", XEN_KERNEL_MAX, progress,
 				  &g->kernel_file, &g->kernel_len, e);
 	if (!rc && initrd)
 		rc = read_initrd(g, initrd, progress, e);
@@ -103,14 +103,14 @@ int guest_load(struct guest *g, const struct pv_progress *progress, struct error
 	return rc;
 }
 
-int guest_unpack(struct guest *g, const struct pv_progress *progress, struct error *e)
+int guest_unpack(struct guest *g, const struct xen_progress *progress, struct error *e)
 {
 	const char *initrd = node_str(g->node, "initrd", NULL);
 	int rc;
 
 	if (g->bare)
 		return 0;
-	rc = pv_kernel_load(&g->kernel, g->kernel_file, g->kernel_len, g->kernel_path, PV_KERNEL_MAX, progress, e);
+	rc = xen_kernel_load(&g->kernel, g->kernel_file, g->kernel_len, g->kernel_path, XEN_KERNEL_MAX, progress, e);
 	g->loaded = !rc;
 	if (!rc && initrd && !g->looked)
 		look_at_initrd(g, initrd);
@@ -156,8 +156,8 @@ static void screen_typed(void *opaque, const u8 *p, size_t n)
 {
 	struct guest *g = opaque;
 
-	if (g->d && !g->bare && pv_console_room(pv_dom(g->d)) >= n)
-		pv_console_input(pv_dom(g->d), p, n);
+	if (g->d && !g->bare && xen_console_room(xen_dom(g->d)) >= n)
+		xen_console_input(xen_dom(g->d), p, n);
 }
 
 int guest_open_screen(struct guest *g, void (*quit)(void *opaque), void *opaque, struct error *e)
@@ -203,7 +203,7 @@ void guest_close_store(struct guest *g)
 void guest_ended(struct guest *g)
 {
 	if (!g->bare && g->d)
-		xs_shutdown(pv_dom(g->d)->store, g->d->id);
+		xs_shutdown(xen_dom(g->d)->store, g->d->id);
 }
 
 static void console_out(void *opaque, const u8 *p, size_t n)
@@ -228,7 +228,7 @@ static size_t console_can_receive(void *opaque)
 {
 	struct guest *g = opaque;
 
-	return g->d ? pv_console_room(pv_dom(g->d)) : 0;
+	return g->d ? xen_console_room(xen_dom(g->d)) : 0;
 }
 
 static void console_receive(void *opaque, const u8 *p, size_t n)
@@ -236,7 +236,7 @@ static void console_receive(void *opaque, const u8 *p, size_t n)
 	struct guest *g = opaque;
 
 	bootloader_typed(&g->watch);
-	pv_console_input(pv_dom(g->d), p, n);
+	xen_console_input(xen_dom(g->d), p, n);
 }
 
 static void console_room(void *opaque)
@@ -319,7 +319,7 @@ int guest_exit_code(const struct guest *g)
 	return g->bare && g->d && bare_exit_code(g->d) >= 0 ? bare_exit_code(g->d) & 0xff : -1;
 }
 
-int guest_create(struct guest *g, const struct pv_progress *progress, struct error *e)
+int guest_create(struct guest *g, const struct xen_progress *progress, struct error *e)
 {
 	static const struct chardev_client client = { console_can_receive, console_receive };
 	struct pv_create_in in = {
@@ -359,7 +359,7 @@ int guest_create(struct guest *g, const struct pv_progress *progress, struct err
 	rc = screen_attach(g->screen, g->d, e);
 	if (rc)
 		return rc;
-	pv_console_on_room(pv_dom(g->d), console_room, g);
+	xen_console_on_room(xen_dom(g->d), console_room, g);
 	g->watch = (struct boot_watch){ 0 };
 	g->panic = (struct panic_watch){ 0 };
 	if (g->by_loader)
@@ -367,7 +367,7 @@ int guest_create(struct guest *g, const struct pv_progress *progress, struct err
 	if (g->console)
 		chardev_set_client(g->console, &client, g);
 	if (g->store)
-		xs_socket_attach(g->store, &g->d->door, pv_dom(g->d)->store);
+		xs_socket_attach(g->store, &g->d->door, xen_dom(g->d)->store);
 	rc = guest_attach_disks(g, e);
 	return rc ? rc : networks_attach(g, e);
 }

@@ -7,7 +7,7 @@
 
 #include "base/node.h"
 #include "hw/host/chardev/chardev.h"
-#include "pv/loader.h"
+#include "xen/load/loader.h"
 #include "ui/bootloader.h"
 #include "ui/panic.h"
 #include "vm/domain.h"
@@ -39,20 +39,20 @@ struct guest {
 	char loader_path[1024];
 	const char *kernel_path; /* of the kernel, or of the boot loader */
 	/* What guest_load() and guest_unpack() brought; freed by guest_create(). */
-	struct pv_kernel kernel;
+	struct xen_kernel kernel;
 	u8 *kernel_file, *initrd; /* of a bare machine: the image is kernel_file */
 	size_t kernel_len, initrd_len;
 	bool loaded;
 };
 
-/* Reads the files, opens disks and networks; progress as in pv_file_read(). 0, or -errno with a sentence. */
-int guest_load(struct guest *g, const struct pv_progress *progress, struct error *e);
+/* Reads the files, opens disks and networks; progress as in xen_file_read(). 0, or -errno with a sentence. */
+int guest_load(struct guest *g, const struct xen_progress *progress, struct error *e);
 /* Looks at what was read, and unpacks it. 0, or -errno with a sentence. */
-int guest_unpack(struct guest *g, const struct pv_progress *progress, struct error *e);
+int guest_unpack(struct guest *g, const struct xen_progress *progress, struct error *e);
 /* Opens the console's device. 0, or -errno with a sentence. */
 int guest_open_console(struct guest *g, const struct chardev_env *env, struct error *e);
 /* Makes the domain. 0, or -errno with a sentence. */
-int guest_create(struct guest *g, const struct pv_progress *progress, struct error *e);
+int guest_create(struct guest *g, const struct xen_progress *progress, struct error *e);
 /* What a bare machine's guest wants the program to exit with, 0 to 255; -1: it did not say, or is no such machine's. */
 int guest_exit_code(const struct guest *g);
 /* Ends its life; the console stays. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The monitor's words that stop, start and ask the guest (QEMU's HMP; pv/control.h for what a Xen guest is asked).
+ * The monitor's words that stop, start and ask the guest (QEMU's HMP; xen/control.h for what a Xen guest is asked).
  */
 #include <errno.h>
 #include <string.h>
 
 #include "base/os_file.h"
-#include "pv/control.h"
+#include "xen/control.h"
 #include "ui/monitor_impl.h"
 
 MON_HANDLER(stop)
@@ -26,24 +26,24 @@ MON_HANDLER(cont)
 	}
 	d->paused = false;
 	if (!mon_guest(m)->bare)
-		pv_control_resume(pv_dom(d));
+		xen_control_resume(xen_dom(d));
 }
 
 /* Asks, at this very instant where no slot runs. */
-static bool ask(struct mon *m, enum pv_control_op op, u64 value)
+static bool ask(struct mon *m, enum xen_control_op op, u64 value)
 {
 	struct domain *d = mon_domain(m);
 	struct error e = { "" };
 
-	if (pv_control_post(pv_dom(d), op, value, &e)) {
+	if (xen_control_post(xen_dom(d), op, value, &e)) {
 		mon_printf(m, "%s\n", e.text);
 		return false;
 	}
 	if (!d->running)
 		door_open(&d->door, domain_icount(d), domain_now(d));
-	if (!pv_control_heeded(pv_dom(d), op))
+	if (!xen_control_heeded(xen_dom(d), op))
 		mon_printf(m, "the guest has not said so far that it listens for this; it will find the request when it does\n");
-	else if (domain_stopped(d) && op != PV_CONTROL_RESET)
+	else if (domain_stopped(d) && op != XEN_CONTROL_RESET)
 		mon_printf(m, "the guest is stopped: it will see this when it goes on (%s)\n",
 			   d->suspended ? "system_wakeup" : "cont");
 	return true;
@@ -51,17 +51,17 @@ static bool ask(struct mon *m, enum pv_control_op op, u64 value)
 
 MON_HANDLER(powerdown)
 {
-	ask(m, PV_CONTROL_POWEROFF, 0);
+	ask(m, XEN_CONTROL_POWEROFF, 0);
 }
 
 MON_HANDLER(reboot)
 {
-	ask(m, PV_CONTROL_REBOOT, 0);
+	ask(m, XEN_CONTROL_REBOOT, 0);
 }
 
 MON_HANDLER(suspend)
 {
-	ask(m, PV_CONTROL_SUSPEND, 0);
+	ask(m, XEN_CONTROL_SUSPEND, 0);
 }
 
 MON_HANDLER(reset)
@@ -73,13 +73,13 @@ MON_HANDLER(reset)
 	} else if (mon_guest(m)->bare) {
 		domain_end(d, END_REBOOT);
 	} else {
-		ask(m, PV_CONTROL_RESET, 0);
+		ask(m, XEN_CONTROL_RESET, 0);
 	}
 }
 
 MON_HANDLER(wakeup)
 {
-	if (!pv_control_resume(pv_dom(mon_domain(m))))
+	if (!xen_control_resume(xen_dom(mon_domain(m))))
 		mon_printf(m, "the guest is not suspended\n");
 }
 
@@ -93,7 +93,7 @@ MON_HANDLER(balloon)
 		mon_printf(m, "'%.40s' is more than any guest has\n", a->w[0]);
 		return;
 	}
-	ask(m, PV_CONTROL_MEMORY, mib << 10);
+	ask(m, XEN_CONTROL_MEMORY, mib << 10);
 }
 
 MON_HANDLER(vcpu_set)
@@ -103,11 +103,11 @@ MON_HANDLER(vcpu_set)
 	if (!mon_number(m, "a number of vCPUs", a->w[0], &n))
 		return;
 	if (a->n == 1)
-		ask(m, PV_CONTROL_VCPUS, n);
+		ask(m, XEN_CONTROL_VCPUS, n);
 	else if (!strcmp(a->w[1], "on"))
-		ask(m, PV_CONTROL_VCPU_ON, n);
+		ask(m, XEN_CONTROL_VCPU_ON, n);
 	else if (!strcmp(a->w[1], "off"))
-		ask(m, PV_CONTROL_VCPU_OFF, n);
+		ask(m, XEN_CONTROL_VCPU_OFF, n);
 	else
 		mon_printf(m, "'%.40s': say on or off\n", a->w[1]);
 }
@@ -117,7 +117,7 @@ MON_HANDLER(sysrq)
 	if (strlen(a->w[0]) != 1)
 		mon_printf(m, "'%.40s': a sysrq key is one character, as in sysrq h\n", a->w[0]);
 	else
-		ask(m, PV_CONTROL_SYSRQ, (u8)a->w[0][0]);
+		ask(m, XEN_CONTROL_SYSRQ, (u8)a->w[0][0]);
 }
 
 MON_HANDLER(nmi)
@@ -125,7 +125,7 @@ MON_HANDLER(nmi)
 	u64 n = m->cpu;
 
 	if (!a->n || mon_number(m, "a vCPU's number", a->w[0], &n))
-		ask(m, PV_CONTROL_NMI, n);
+		ask(m, XEN_CONTROL_NMI, n);
 }
 
 MON_HANDLER(log)

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pv/control.h"
+#include "xen/control.h"
 #include "pv/mm/mm.h"
-#include "pv/xenstore.h"
+#include "xen/store/xenstore.h"
 #include "ui/disks.h"
 #include "ui/monitor_impl.h"
 
@@ -76,7 +76,7 @@ MON_HANDLER(info_status)
 
 MON_HANDLER(info_uuid)
 {
-	const u8 *h = pv_dom(mon_domain(m))->s.handle;
+	const u8 *h = xen_dom(mon_domain(m))->s.handle;
 	u32 i;
 
 	for (i = 0; i < 16; i++)
@@ -86,18 +86,18 @@ MON_HANDLER(info_uuid)
 
 MON_HANDLER(info_balloon)
 {
-	struct pv_control_info i;
+	struct xen_control_info i;
 
-	pv_control_info(pv_dom(mon_domain(m)), &i);
+	xen_control_info(xen_dom(mon_domain(m)), &i);
 	mon_printf(m, "balloon: actual=%" PRIu64 " target=%" PRIu64 " max=%" PRIu64 " (MiB)\n", i.actual_kib >> 10,
 		   i.target_kib >> 10, i.max_kib >> 10);
 }
 
 MON_HANDLER(info_control)
 {
-	struct pv_control_info i;
+	struct xen_control_info i;
 
-	pv_control_info(pv_dom(mon_domain(m)), &i);
+	xen_control_info(xen_dom(mon_domain(m)), &i);
 	mon_printf(m, "the guest listens for:%s%s%s%s\n", i.can_poweroff ? " poweroff" : "", i.can_reboot ? " reboot" : "",
 		   i.can_suspend ? " suspend" : "",
 		   i.can_poweroff || i.can_reboot || i.can_suspend ? "" : " nothing so far");
@@ -112,7 +112,7 @@ MON_HANDLER(info_memory)
 	struct frame_pool *f = &m->all->env.host->frames;
 
 	if (!mon_guest(m)->bare)
-		mon_printf(m, "guest: %" PRIu64 " KiB\n", pv_mm_total(pv_dom(d)) << (PAGE_SHIFT - 10));
+		mon_printf(m, "guest: %" PRIu64 " KiB\n", xen_dom(d)->ops->total(xen_dom(d)) << (PAGE_SHIFT - 10));
 	mon_printf(m, "host, for all frames with anything in them: %" PRIu64 " KiB\n", f->live << (PAGE_SHIFT - 10));
 }
 
@@ -269,7 +269,7 @@ static void show_store(struct mon *m, struct xenstore *s, char *path, size_t len
 
 MON_HANDLER(info_xenstore)
 {
-	struct pv_domain *d = pv_dom(mon_domain(m));
+	struct xen_domain *d = xen_dom(mon_domain(m));
 	char path[XS_ABS_PATH_MAX + 1] = "/";
 	size_t n = a->n ? strlen(a->w[0]) : 1;
 

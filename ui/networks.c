@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pv/vif.h"
+#include "xen/backend/vif.h"
 #include "ui/guest.h"
 #include "ui/networks_impl.h"
 
@@ -105,7 +105,7 @@ static int add_vif(struct guest *g, const struct node *c, struct error *e)
 		return error_set(e, -ENOENT, "card %.60s: there is no network '%.60s': add it first", c->name, netdev);
 	if (!net_mac_parse(node_str(c, "mac", ""), mac))
 		return error_set(e, -EINVAL, "card %.60s: mac=%.40s is no address", c->name, node_str(c, "mac", ""));
-	return vif_add(pv_dom(g->d), (u32)node_u64(c, "unit", 0), n, mac, e);
+	return vif_add(xen_dom(g->d), (u32)node_u64(c, "unit", 0), n, mac, e);
 }
 
 /* One network has one card: two would take each other's frames. */
@@ -140,7 +140,7 @@ void networks_detach(struct guest *g)
 	const struct node *all = g->node && g->d && !g->bare ? node_child(g->node, "nics") : NULL, *c;
 
 	for (c = all ? all->first : NULL; c; c = c->next)
-		vif_remove(pv_dom(g->d), (u32)node_u64(c, "unit", 0), true);
+		vif_remove(xen_dom(g->d), (u32)node_u64(c, "unit", 0), true);
 	if (g->nets && g->d)
 		g->nets->past += domain_now(g->d);
 }
@@ -259,7 +259,7 @@ int guest_nic_remove(struct guest *g, const char *id, struct error *e)
 		return rc;
 	if (!c)
 		return error_set(e, -ENOENT, "there is no card '%.60s': 'info network' lists them", id);
-	vif_remove(pv_dom(g->d), (u32)node_u64(c, "unit", 0), false);
+	vif_remove(xen_dom(g->d), (u32)node_u64(c, "unit", 0), false);
 	node_free(c);
 	return 0;
 }
@@ -274,7 +274,7 @@ int guest_set_link(struct guest *g, const char *id, bool up, struct error *e)
 		return rc;
 	for (c = all ? all->first : NULL; c; c = c->next)
 		if (!strcmp(c->name, id) || !strcmp(node_str(c, "netdev", ""), id))
-			found |= !vif_set_link(pv_dom(g->d), (u32)node_u64(c, "unit", 0), up);
+			found |= !vif_set_link(xen_dom(g->d), (u32)node_u64(c, "unit", 0), up);
 	return found ? 0
 		     : error_set(e, -ENOENT,
 				 "there is no card and no network with a card '%.60s': 'info network' lists them", id);
@@ -302,7 +302,7 @@ void guest_net_describe(struct guest *g, struct buf *out)
 	for (c = all ? all->first : NULL; c; c = c->next) {
 		text[0] = 0;
 		if (g->d && !g->bare)
-			vif_describe(pv_dom(g->d), (u32)node_u64(c, "unit", 0), text, sizeof text);
+			vif_describe(xen_dom(g->d), (u32)node_u64(c, "unit", 0), text, sizeof text);
 		snprintf(line, sizeof line, "%s: model=xen,macaddr=%s,netdev=%s%s%s\n", c->name, node_str(c, "mac", ""),
 			 node_str(c, "netdev", "(none)"), *text ? "\n  " : "", text);
 		put(out, line);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest's networks and network cards: QEMU's -netdev, -nic, -net and -object filter-dump into the guest's node, and
- * from there services of the host (hw/host/net/net.h) and cards of the guest (pv/vif.h).
+ * from there services of the host (hw/host/net/net.h) and cards of the guest (xen/backend/vif.h).
  */
 #ifndef UI_NETWORKS_H
 #define UI_NETWORKS_H

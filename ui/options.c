@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
-#include "pv/xenstore_socket.h"
+#include "xen/store/socket.h"
 #include "ui/bootloader.h"
 #include "ui/disks.h"
 #include "ui/networks.h"

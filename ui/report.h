@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "pv/decompress.h"
+#include "xen/load/decompress.h"
 #include "vm/domain.h"
 
 /*
@@ -35,7 +35,7 @@ void report_progress(struct domain *d, const struct report_totals *t, struct rep
 
 /* Progress of loading on a terminal: one line that is written over. */
 struct report_loading {
-	struct pv_progress hook; /* hand this to the loader */
+	struct xen_progress hook; /* hand this to the loader */
 	FILE *out;
 	char what[80];
 	u64 total;

@@ -11,9 +11,9 @@
 
 #include "base/os_file.h"
 #include "hw/host/display/keys.h"
-#include "pv/pv.h"
-#include "pv/vfb.h"
-#include "pv/vkbd.h"
+#include "xen/xen.h"
+#include "xen/backend/vfb.h"
+#include "xen/backend/vkbd.h"
 
 #define SLOT_GRAPHICS 0u
 #define SLOT_TEXT 1u
@@ -160,10 +160,10 @@ int screen_attach(struct screen *s, struct domain *d, struct error *e)
 	if (!s)
 		return 0;
 	sendkey_set_domain(s->keys, d);
-	if (!pv_dom(d)->xenbus)
+	if (!xen_dom(d)->xenbus)
 		return 0;
-	rc = vfb_add(pv_dom(d), s->display, SLOT_GRAPHICS, &s->vfb, e);
-	return rc ? rc : vkbd_add(pv_dom(d), s->vfb, &s->vkbd, e);
+	rc = vfb_add(xen_dom(d), s->display, SLOT_GRAPHICS, &s->vfb, e);
+	return rc ? rc : vkbd_add(xen_dom(d), s->vfb, &s->vkbd, e);
 }
 
 void screen_detach(struct screen *s)

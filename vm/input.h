@@ -15,8 +15,8 @@ enum door_kind {
 	DOOR_WALLCLOCK, /* the wall clock at start: 8 bytes of ns since 1970 */
 	DOOR_TIME,      /* host time passed while the guest slept: 8 bytes of ns to skip */
 	DOOR_CONTROL,   /* a request to the domain: poweroff, reboot, ... */
-	DOOR_STORE,     /* a message of a client to the xenstore (pv/xenstore.h) */
-	DOOR_NET,       /* a frame for a network card (pv/vif_impl.h); target: its number */
+	DOOR_STORE,     /* a message of a client to the xenstore (xen/store/xenstore.h) */
+	DOOR_NET,       /* a frame for a network card (xen/backend/vif_impl.h); target: its number */
 	DOOR_INPUT,     /* a key or a move of the pointer, as the device that takes it has it */
 	DOOR_KINDS
 };

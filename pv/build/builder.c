@@ -14,7 +14,7 @@
 #include "mmu/frames.h"
 #include "pv/build/bootmap.h"
 #include "pv/compat/compat.h"
-#include "pv/elf.h"
+#include "xen/load/elf.h"
 
 #define MIB_PAGES 256u
 #define BOOT_ALIGN (4u << 20)
@@ -44,17 +44,17 @@ struct plan {
 };
 
 /* Is this a kernel we can start at all? */
-static int check_kernel(const struct pv_kernel *k, struct error *e)
+static int check_kernel(const struct xen_kernel *k, struct error *e)
 {
-	const struct pv_notes *n = &k->notes;
+	const struct xen_notes *n = &k->notes;
 	u64 refused = BIT(XENFEAT_AUTO_TRANSLATED_PHYSMAP) | BIT(XENFEAT_SUPERVISOR_MODE_KERNEL);
 
-	if (n->source == PV_NOTES_NONE)
+	if (n->source == XEN_NOTES_NONE)
 		return error_set(e, -ENOEXEC,
 				 "%s has no Xen notes, so it cannot start as a Xen guest: give a kernel built with "
 				 "CONFIG_XEN_PV (Debian's linux-image-amd64 is)",
 				 k->name);
-	if (!pv_kernel_has(k, PV_NOTE_ENTRY) && pv_kernel_has(k, PV_NOTE_PHYS32_ENTRY))
+	if (!xen_kernel_has(k, XEN_NOTE_ENTRY) && xen_kernel_has(k, XEN_NOTE_PHYS32_ENTRY))
 		return error_set(e, -ENOEXEC,
 				 "%s has Xen notes for PVH only (PHYS32_ENTRY, no ENTRY): to start it as a PV guest it "
 				 "must be built with CONFIG_XEN_PV",
@@ -71,7 +71,7 @@ static int check_kernel(const struct pv_kernel *k, struct error *e)
 		return error_set(e, -ENOTSUP,
 				 "%s is an ELF%d file for machine %u; a Xen guest is ELF64 for x86-64 or ELF32 for i386",
 				 k->name, k->elf64 ? 64 : 32, k->machine);
-	if (!k->elf64 && n->pae == PV_PAE_NO)
+	if (!k->elf64 && n->pae == XEN_PAE_NO)
 		return error_set(e, -ENOTSUP,
 				 "%s is a 32-bit kernel without PAE, and no Xen of today runs such guests; give one with PAE, or "
 				 "a 64-bit one",
@@ -91,9 +91,9 @@ static int check_kernel(const struct pv_kernel *k, struct error *e)
  * Lays everything out for a guest of nr_pages pages; whether it fits is not looked at here. The order is that of
  * public/xen.h: kernel, [initrd], [p2m], start_info, xenstore, console, page tables, stack; then what is not mapped.
  */
-static int make_plan(const struct pv_kernel *k, size_t initrd_len, u64 nr_pages, struct plan *p, struct error *e)
+static int make_plan(const struct xen_kernel *k, size_t initrd_len, u64 nr_pages, struct plan *p, struct error *e)
 {
-	const struct pv_notes *n = &k->notes;
+	const struct xen_notes *n = &k->notes;
 	u64 at, entry, kstart, kend, pages, last;
 
 	memset(p, 0, sizeof *p);
@@ -102,7 +102,7 @@ static int make_plan(const struct pv_kernel *k, size_t initrd_len, u64 nr_pages,
 	p->vbase = n->virt_base;
 	kstart = k->pstart - n->paddr_offset + p->vbase;
 	kend = k->pend - n->paddr_offset + p->vbase;
-	entry = pv_kernel_has(k, PV_NOTE_ENTRY) ? n->entry : k->elf_entry;
+	entry = xen_kernel_has(k, XEN_NOTE_ENTRY) ? n->entry : k->elf_entry;
 	if (PAGE_OFFSET(p->vbase))
 		return error_set(e, -EINVAL, "%s: its note VIRT_BASE 0x%llx is not the address of a page", k->name,
 				 ULL(p->vbase));
@@ -120,7 +120,7 @@ static int make_plan(const struct pv_kernel *k, size_t initrd_len, u64 nr_pages,
 	p->initrd_pages = DIV_UP((u64)initrd_len, PAGE_SIZE);
 	p->initrd_apart = n->mod_start_pfn != 0;
 	p->p2m_pages = DIV_UP(nr_pages, PAGE_SIZE / p->abi->word);
-	p->p2m_apart = k->elf64 && pv_kernel_has(k, PV_NOTE_INIT_P2M) && n->init_p2m < p->vbase && !PAGE_OFFSET(n->init_p2m);
+	p->p2m_apart = k->elf64 && xen_kernel_has(k, XEN_NOTE_INIT_P2M) && n->init_p2m < p->vbase && !PAGE_OFFSET(n->init_p2m);
 
 	at = p->kernel_end;
 	if (!p->initrd_apart) {
@@ -176,7 +176,7 @@ unusable:
 			 k->name, ULL(DIV_UP(at + pages, MIB_PAGES)), ULL(p->vbase));
 }
 
-u64 pv_build_min_mib(const struct pv_kernel *k, size_t initrd_len)
+u64 pv_build_min_mib(const struct xen_kernel *k, size_t initrd_len)
 {
 	struct plan p;
 	u64 mib = 1;
@@ -247,11 +247,11 @@ static int put(const struct pv_build_in *in, u64 pa, const u8 *src, u64 len, con
 
 static int put_kernel(const struct pv_build_in *in, struct error *e)
 {
-	const struct pv_kernel *k = in->kernel;
+	const struct xen_kernel *k = in->kernel;
 	u32 i;
 
 	for (i = 0; i < k->nsegments; i++) {
-		const struct pv_segment *s = &k->segments[i];
+		const struct xen_segment *s = &k->segments[i];
 		u64 pa = s->paddr - k->notes.paddr_offset;
 		int rc = put(in, pa, s->data, s->filesz, "kernel", e);
 
@@ -266,11 +266,11 @@ static int put_kernel(const struct pv_build_in *in, struct error *e)
 static int put_hypercall_page(const struct pv_build_in *in, const struct plan *p, struct pv_build_out *out,
 			      struct error *e)
 {
-	const struct pv_kernel *k = in->kernel;
+	const struct xen_kernel *k = in->kernel;
 	u64 va = k->notes.hypercall_page, pfn = (va - p->vbase) >> PAGE_SHIFT;
 	u8 page[PAGE_SIZE];
 
-	if (!pv_kernel_has(k, PV_NOTE_HYPERCALL_PAGE))
+	if (!xen_kernel_has(k, XEN_NOTE_HYPERCALL_PAGE))
 		return 0;
 	if (PAGE_OFFSET(va) || va < p->vbase || pfn < p->kernel_pfn || pfn >= p->kernel_end)
 		return error_set(e, -EINVAL,
@@ -333,7 +333,7 @@ static int put_start_info(const struct pv_build_in *in, const struct plan *p, st
 
 int pv_build(const struct pv_build_in *in, struct pv_build_out *out, struct error *e)
 {
-	const struct pv_kernel *k = in->kernel;
+	const struct xen_kernel *k = in->kernel;
 	size_t cmdlen = in->cmdline ? strlen(in->cmdline) : 0;
 	struct plan p;
 	int rc;
@@ -368,7 +368,7 @@ int pv_build(const struct pv_build_in *in, struct pv_build_out *out, struct erro
 		return rc;
 	bootmap_write(&p.map, in->mem, in->mfn_base);
 
-	out->rip = pv_kernel_has(k, PV_NOTE_ENTRY) ? k->notes.entry : k->elf_entry;
+	out->rip = xen_kernel_has(k, XEN_NOTE_ENTRY) ? k->notes.entry : k->elf_entry;
 	out->rsp = p.vbase + ((p.stack_pfn + 1) << PAGE_SHIFT);
 	out->rsi = p.vbase + (p.start_info_pfn << PAGE_SHIFT);
 	out->l4_mfn = in->mfn_base + p.map.area[0].level[k->elf64 ? PT_L4 : PT_L3].pfn;
@@ -388,6 +388,6 @@ int pv_build(const struct pv_build_in *in, struct pv_build_out *out, struct erro
 	out->nr_p2m_frames = p.p2m_pages;
 	out->initrd_pfn = p.initrd_pfn;
 	out->used_pages = p.total;
-	out->vm_assist = !k->elf64 && k->notes.pae == PV_PAE_EXTENDED_CR3 ? BIT(VMASST_PAE_EXTENDED_CR3) : 0;
+	out->vm_assist = !k->elf64 && k->notes.pae == XEN_PAE_EXTENDED_CR3 ? BIT(VMASST_PAE_EXTENDED_CR3) : 0;
 	return 0;
 }

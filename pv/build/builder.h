@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/types.h"
-#include "pv/loader.h"
+#include "xen/load/loader.h"
 
 struct mem;
 
@@ -61,14 +61,14 @@ struct pv_build_in {
 	struct mem *mem; /* frames mfn_base to mfn_base + nr_pages - 1 are there, fresh */
 	u64 mfn_base;	 /* pfn p is frame mfn_base + p */
 	u64 nr_pages;
-	const struct pv_kernel *kernel;
+	const struct xen_kernel *kernel;
 	const u8 *initrd; /* NULL or length 0: none */
 	size_t initrd_len;
 	const char *initrd_name; /* for messages; NULL is allowed */
 	const char *cmdline;	 /* NULL is "" */
 	u64 shared_info_mfn;
 	u32 store_evtchn, console_evtchn;
-	const struct pv_progress *progress; /* NULL is allowed */
+	const struct xen_progress *progress; /* NULL is allowed */
 };
 
 struct pv_build_out {
@@ -95,7 +95,7 @@ struct pv_build_out {
 int pv_build(const struct pv_build_in *in, struct pv_build_out *out, struct error *e);
 
 /* MiB that the guest needs to be loaded, or 0 when it cannot be built at all (pv_build() says why). */
-u64 pv_build_min_mib(const struct pv_kernel *k, size_t initrd_len);
+u64 pv_build_min_mib(const struct xen_kernel *k, size_t initrd_len);
 
 /* What differs between the two kinds of guest. pv/build/abi.c. */
 struct pv_start_info {

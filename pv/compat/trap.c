@@ -72,7 +72,7 @@ bool compat_bounce(struct vcpu *v, const struct bounce *b)
 	struct pv_vcpu_state *s = &pv_of(v)->s;
 	struct cpu *c = &v->cpu;
 	bool user = !pv_kernel_mode(v);
-	u8 mask = pv_info_u8(v, VI_MASK);
+	u8 mask = xen_info_u8(v, VI_MASK);
 	unsigned long long at = c->rip;
 	u32 word[12], n = frame_words(v, b, user, mask, word), err;
 	u16 kernel_ss = (u16)s->kernel_ss;
@@ -89,7 +89,7 @@ bool compat_bounce(struct vcpu *v, const struct bounce *b)
 		return false;
 	}
 	if (b->flags & BOUNCE_MASK)
-		pv_info_set_u8(v, VI_MASK, 1);
+		xen_info_set_u8(v, VI_MASK, 1);
 	cpu_set_rflags(c, (cpu_rflags(c) & ~TRAP_CLEARS) | FL_IF);
 	c->r[RSP] = (u32)k.sp;
 	if (pv_load_code_stack(v, b->cs, k.ss.sel, &err) >= 0) {
@@ -113,7 +113,7 @@ i64 compat_iret(struct hc *h)
 	int vector;
 
 	h->no_result = true;
-	if (pv_copy_from(v, raw, sp, 16)) {
+	if (xen_copy_from(v, raw, sp, 16)) {
 		domain_crash(v->d, v, "The iret frame at %x cannot be read.", sp);
 		return 0;
 	}
@@ -126,7 +126,7 @@ i64 compat_iret(struct hc *h)
 		return 0;
 	}
 	if (ring > 1) {
-		if (pv_copy_from(v, raw + 16, sp + 16, 8)) {
+		if (xen_copy_from(v, raw + 16, sp + 16, 8)) {
 			domain_crash(v->d, v, "The iret frame at %x cannot be read.", sp);
 			return 0;
 		}
@@ -137,8 +137,8 @@ i64 compat_iret(struct hc *h)
 	}
 	if (pv_dom(v->d)->s.vm_assist & VMASST_ARCH_IOPL)
 		s->iopl = fl >> 12 & 3;
-	pv_info_set_u8(v, VI_MASK, !(fl & FL_IF));
-	s->flags &= ~(u32)PV_NMI_MASKED;
+	xen_info_set_u8(v, VI_MASK, !(fl & FL_IF));
+	xen_of(v)->s.flags &= ~(u32)XEN_VCPU_NMI_MASKED;
 	c->r[RAX] = ld32(raw);
 	fl = (fl & ~(u32)FL_IOPL) | FL_IF | FL_FIXED1;
 	/* RF matters, and is taken back, only where there are breakpoints. */

@@ -5,7 +5,7 @@
 #include "base/endian.h"
 #include "pv/compat/compat.h"
 #include "pv/mm/mm.h"
-#include "pv/sched.h"
+#include "xen/sched.h"
 #include "pv/traps.h"
 
 /* Byte offsets. */
@@ -103,7 +103,6 @@ static void load_segments(struct vcpu *v, const u8 *g)
 
 static i64 initialise(struct vcpu *by, struct vcpu *v, const u8 *g)
 {
-	struct pv_vcpu_state *s = &pv_of(v)->s;
 	u64 frames[16];
 	u32 i;
 	int r;
@@ -130,9 +129,9 @@ static i64 initialise(struct vcpu *by, struct vcpu *v, const u8 *g)
 	load_segments(v, g);
 	if (v->id == 0)
 		pv_dom(v->d)->s.vm_assist = ld32(g + GC_VM_ASSIST);
-	s->flags |= PV_INITIALISED;
+	xen_of(v)->s.flags |= XEN_VCPU_INITIALISED;
 	if (ld32(g + GC_FLAGS) & VGCF_ONLINE)
-		pv_vcpu_up(v);
+		xen_vcpu_up(v);
 	return 0;
 }
 
@@ -141,9 +140,9 @@ i64 compat_vcpu_initialise(struct hc *h, struct vcpu *v, u64 va)
 	u8 g[GC_SIZE];
 	i64 r;
 
-	if (pv_copy_from(h->v, g, va, sizeof g))
+	if (xen_copy_from(h->v, g, va, sizeof g))
 		return -XEN_EFAULT;
-	if (pv_of(v)->s.flags & PV_INITIALISED)
+	if (xen_of(v)->s.flags & XEN_VCPU_INITIALISED)
 		return -XEN_EEXIST;
 	r = initialise(h->v, v, g);
 	return r == -XEN_ERESTART ? hc_continue(h) : r;

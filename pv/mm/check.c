@@ -91,7 +91,7 @@ static void both(const struct pv_mm *mm, struct counts *c, u64 mfn)
 
 static const char *count_all(const struct pv_mm *mm, struct counts *c, u64 *bad)
 {
-	const struct domain *d = mm->pd->d;
+	const struct domain *d = mm->pd->xen.d;
 	const char *what;
 	u64 i;
 	u32 j, k;

@@ -22,7 +22,7 @@
 /* The selector of a call gate: the guest's own, the flat kernel segment, or in the LDT. */
 static bool gate_selector_ok(const struct pv_domain *p, u32 sel)
 {
-	return sel >> 3 < GDT_ENTRIES || sel == (p->s.is32 ? COMPAT_KERNEL_CS : FLAT_KERNEL_CS64) || (sel & 4);
+	return sel >> 3 < GDT_ENTRIES || sel == (p->xen.s.is32 ? COMPAT_KERNEL_CS : FLAT_KERNEL_CS64) || (sel & 4);
 }
 
 bool pv_check_descriptor(const struct pv_domain *p, u64 *desc)
@@ -34,12 +34,12 @@ bool pv_check_descriptor(const struct pv_domain *p, u64 *desc)
 	/* Not present: it always faults. */
 	if (!(d & DESC_P))
 		return true;
-	dpl = MAX(dpl, p->s.is32 ? 1u : 3u);
+	dpl = MAX(dpl, p->xen.s.is32 ? 1u : 3u);
 	d = (d & ~DESC_DPL) | dpl << DESC_DPL_SHIFT;
 	if (d & DESC_S) {
-		if (p->s.is32 && (d & DESC_L))
+		if (p->xen.s.is32 && (d & DESC_L))
 			return false;
-		*desc = p->s.is32 ? compat_stretch(d) : d;
+		*desc = p->xen.s.is32 ? compat_stretch(d) : d;
 		return true;
 	}
 	/* Type 0 is the second half of a 16-byte one. */
@@ -53,7 +53,7 @@ bool pv_check_descriptor(const struct pv_domain *p, u64 *desc)
 	/* The gate itself always faults, for the host to look at; its DPL is kept in the selector's RPL. */
 	sel = (sel & ~3ULL) | dpl;
 	d = (d & ~(DESC_DPL | 0xffffULL << 16)) | sel << 16;
-	if (d >> 32 & (p->s.is32 ? 0xe0 : 0xff))
+	if (d >> 32 & (p->xen.s.is32 ? 0xe0 : 0xff))
 		return false;
 	*desc = d;
 	return true;
@@ -117,7 +117,7 @@ int pv_mm_set_gdt(struct vcpu *v, const u64 *frames, u32 entries)
 
 i64 hc_set_gdt(struct hc *h)
 {
-	u32 word = pv_dom(h->v->d)->s.is32 ? 4 : 8;
+	u32 word = pv_dom(h->v->d)->xen.s.is32 ? 4 : 8;
 	u32 entries = (u32)h->args[1];
 	u32 n = (u32)DIV_UP((u64)entries, 512);
 	u64 frames[GDT_FRAMES];
@@ -129,7 +129,7 @@ i64 hc_set_gdt(struct hc *h)
 		u64 va = h->args[0] + i * word;
 		u8 b[8] = { 0 };
 
-		if (!mm_addr_ok(va) || pv_copy_from(h->v, b, va, word))
+		if (!mm_addr_ok(va) || xen_copy_from(h->v, b, va, word))
 			return -XEN_EFAULT;
 		frames[i] = ld64(b);
 	}
@@ -140,8 +140,8 @@ i64 hc_update_descriptor(struct hc *h)
 {
 	struct pv_domain *p = pv_dom(h->v->d);
 	const u64 *a = h->args;
-	u64 maddr = p->s.is32 ? (a[0] & UINT32_MAX) | a[1] << 32 : a[0];
-	u64 desc = p->s.is32 ? (a[2] & UINT32_MAX) | a[3] << 32 : a[1];
+	u64 maddr = p->xen.s.is32 ? (a[0] & UINT32_MAX) | a[1] << 32 : a[0];
+	u64 desc = p->xen.s.is32 ? (a[2] & UINT32_MAX) | a[3] << 32 : a[1];
 	const struct pv_page *pg;
 
 	if ((maddr & 7) || !pv_check_descriptor(p, &desc))
@@ -205,6 +205,6 @@ bool pv_mm_descriptor(struct vcpu *v, u16 sel, u64 *raw)
 	}
 	if (i < GDT_ENTRIES || i - GDT_ENTRIES >= ARRAY_SIZE(flat64))
 		return false;
-	*raw = pv_dom(v->d)->s.is32 ? compat_descriptors[i - GDT_ENTRIES] : flat64[i - GDT_ENTRIES];
+	*raw = pv_dom(v->d)->xen.s.is32 ? compat_descriptors[i - GDT_ENTRIES] : flat64[i - GDT_ENTRIES];
 	return true;
 }

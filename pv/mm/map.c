@@ -180,7 +180,7 @@ static bool ro_store(void *opaque, struct mmu *mmu, u64 va, u64 mfn, u32 size, u
 	if (!mm_mod_l1(mm, at, value, false, false))
 		return true;
 	/* The upper half of a PAE entry first: the lower half is expected next. */
-	if (!p->s.is32 || size != 4 || !(va & 4))
+	if (!p->xen.s.is32 || size != 4 || !(va & 4))
 		return false;
 	return !mm_mod_l1(mm, at, value & ~PTE_P, false, false);
 }

@@ -96,7 +96,7 @@ static i64 self_only(const struct hc *h, u32 domid)
 
 	if (domid == DOMID_SELF || domid == h->v->d->id)
 		return 0;
-	if (domid == PV_BACKEND_DOMID)
+	if (domid == XEN_BACKEND_DOMID)
 		return -XEN_EPERM;
 	for (d = h->v->d->host->domains; d; d = d->next)
 		if (d->id == domid)
@@ -107,10 +107,10 @@ static i64 self_only(const struct hc *h, u32 domid)
 /* Entry i of a guest's list of frame numbers. */
 static bool list_get(struct vcpu *v, u64 list, u64 i, u64 *x)
 {
-	bool is32 = pv_dom(v->d)->s.is32;
+	bool is32 = pv_dom(v->d)->xen.s.is32;
 	u8 le[8] = { 0 };
 
-	if (pv_copy_from(v, le, list + i * (is32 ? 4 : 8), is32 ? 4 : 8))
+	if (xen_copy_from(v, le, list + i * (is32 ? 4 : 8), is32 ? 4 : 8))
 		return false;
 	*x = ld64(le);
 	return true;
@@ -118,11 +118,11 @@ static bool list_get(struct vcpu *v, u64 list, u64 i, u64 *x)
 
 static bool list_put(struct vcpu *v, u64 list, u64 i, u64 x)
 {
-	bool is32 = pv_dom(v->d)->s.is32;
+	bool is32 = pv_dom(v->d)->xen.s.is32;
 	u8 le[8];
 
 	st64(le, x);
-	return !pv_copy_to(v, list + i * (is32 ? 4 : 8), le, is32 ? 4 : 8);
+	return !xen_copy_to(v, list + i * (is32 ? 4 : 8), le, is32 ? 4 : 8);
 }
 
 /* Frames whose addresses have at most bits bits (0: any). -XEN_ENOMEM. */
@@ -227,7 +227,7 @@ static i64 chunk_trade(struct hc *h, const struct mem_exchange *x, u64 i, u64 in
 	if (rc)
 		return rc;
 	/* New frames come before the old ones go, so that a failure leaves the guest with what it had. */
-	d->s.max_pages += pages;
+	d->xen.s.max_pages += pages;
 	for (j = 0; j < out_n && !rc; j++) {
 		if (!list_get(h->v, x->out.extent_start, i * out_n + j, &pfn))
 			rc = -XEN_EFAULT;
@@ -238,13 +238,13 @@ static i64 chunk_trade(struct hc *h, const struct mem_exchange *x, u64 i, u64 in
 		while (--j) /* the one that failed was not given */
 			for (k = 0; k < BIT(x->out.extent_order); k++)
 				pv_mm_release(d, out[j - 1] + k);
-		d->s.max_pages -= pages;
+		d->xen.s.max_pages -= pages;
 		return rc;
 	}
 	for (j = 0; j < in_n; j++)
 		for (k = 0; k < BIT(x->in.extent_order); k++)
 			pv_mm_release(d, in[j] + k);
-	d->s.max_pages -= pages;
+	d->xen.s.max_pages -= pages;
 	for (j = 0; j < out_n; j++)
 		if (!list_put(h->v, x->out.extent_start, i * out_n + j, out[j]))
 			rc = -XEN_EFAULT;
@@ -312,7 +312,7 @@ static i64 mem_maximum(struct hc *h, void *arg)
 	const struct mem_domain *a = arg;
 	i64 rc = self_only(h, a->domid);
 
-	return rc ? rc : (i64)pv_dom(h->v->d)->s.max_pages;
+	return rc ? rc : (i64)pv_dom(h->v->d)->xen.s.max_pages;
 }
 
 static i64 mem_maximum_gpfn(struct hc *h, void *arg)
@@ -320,13 +320,13 @@ static i64 mem_maximum_gpfn(struct hc *h, void *arg)
 	const struct mem_domain *a = arg;
 	const struct pv_domain *d = pv_dom(h->v->d);
 	/* shared_info.arch.max_pfn, which the guest writes. */
-	u64 at = (d->s.shared_info << PAGE_SHIFT) + (d->s.is32 ? 2316 : 3088);
+	u64 at = (d->xen.s.shared_info << PAGE_SHIFT) + (d->xen.s.is32 ? 2316 : 3088);
 	i64 rc = self_only(h, a->domid);
 	u64 n;
 
 	if (rc)
 		return rc;
-	n = d->s.is32 ? mem_read_u32(&h->v->d->mem, at) : mem_read_u64(&h->v->d->mem, at);
+	n = d->xen.s.is32 ? mem_read_u32(&h->v->d->mem, at) : mem_read_u64(&h->v->d->mem, at);
 	return (i64)(n ? n - 1 : 0);
 }
 
@@ -339,7 +339,7 @@ static i64 mem_machphys_mapping(struct hc *h, void *arg)
 {
 	struct mem_machphys *a = arg;
 
-	if (pv_dom(h->v->d)->s.is32)
+	if (pv_dom(h->v->d)->xen.s.is32)
 		*a = (struct mem_machphys){ 0xf5800000u, 0xf6800000u, 0x3fffff };
 	else
 		*a = (struct mem_machphys){ PV_M2P_START, PV_M2P_START + BIT(38), BIT(35) - 1 };
@@ -351,7 +351,7 @@ static i64 mem_machphys_mfn_list(struct hc *h, void *arg)
 {
 	struct mem_mfn_list *a = arg;
 	const struct pv_domain *d = pv_dom(h->v->d);
-	u64 n = DIV_UP(d->s.mfn_end * (d->s.is32 ? 4 : 8), 2u << 20);
+	u64 n = DIV_UP(d->s.mfn_end * (d->xen.s.is32 ? 4 : 8), 2u << 20);
 	u32 i;
 
 	n = MIN(n, (u64)a->max_extents);
@@ -369,9 +369,9 @@ static i64 mem_memory_map(struct hc *h, void *arg)
 	u8 e820[20] = { 0 };
 
 	a->nr_entries = MIN(a->nr_entries, 1u);
-	st64(e820 + 8, pv_dom(h->v->d)->s.max_pages << PAGE_SHIFT);
+	st64(e820 + 8, pv_dom(h->v->d)->xen.s.max_pages << PAGE_SHIFT);
 	st32(e820 + 16, 1);
-	return a->nr_entries && pv_copy_to(h->v, a->buffer, e820, sizeof e820) ? -XEN_EFAULT : 0;
+	return a->nr_entries && xen_copy_to(h->v, a->buffer, e820, sizeof e820) ? -XEN_EFAULT : 0;
 }
 
 static i64 mem_add_to_physmap(struct hc *h, void *arg)

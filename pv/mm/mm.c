@@ -32,7 +32,7 @@ const struct state_desc pv_mm_state_desc = { "pv-mm", 1, sizeof(struct pv_mm_sta
 
 void mm_refused(const struct pv_mm *mm, const char *fmt, ...)
 {
-	struct host *h = mm->pd->d->host;
+	struct host *h = mm->pd->xen.d->host;
 	char text[160];
 	va_list ap;
 
@@ -62,7 +62,7 @@ void pv_m2p_set(struct pv_domain *p, u64 mfn, u64 pfn)
 	else
 		mem_write_u64(&p->m2p, mfn * 8, pfn);
 	if (moved)
-		for (m = p->d->mem.mmus; m; m = m->next)
+		for (m = p->xen.d->mem.mmus; m; m = m->next)
 			mmu_flush(m);
 }
 
@@ -217,29 +217,29 @@ u64 pv_mm_limit(u64 max_pages)
 
 int pv_mm_init(struct pv_domain *p, u64 nr_pages, u64 max_pages)
 {
-	struct state_list *states = &p->d->states;
+	struct state_list *states = &p->xen.d->states;
 	struct pv_mm *mm;
 	int rc;
 
 	max_pages = MAX(max_pages, nr_pages);
 	/* Numbers of frames have 32 bits in pv_vcpu_state.old_table. */
-	if (p->d->mem.limit < pv_mm_limit(max_pages) || pv_mm_limit(max_pages) > UINT32_MAX)
+	if (p->xen.d->mem.limit < pv_mm_limit(max_pages) || pv_mm_limit(max_pages) > UINT32_MAX)
 		return -XEN_EINVAL;
 	mm = calloc(1, sizeof *mm);
 	if (!mm)
 		return -XEN_ENOMEM;
 	p->mm = mm;
 	mm->pd = p;
-	mm->mem = &p->d->mem;
-	mm->is32 = p->s.is32;
+	mm->mem = &p->xen.d->mem;
+	mm->is32 = p->xen.s.is32;
 	mm->force_u = mm->is32 ? 0 : PTE_U;
 	mm->m2p_size = mm->is32 ? 4 : 8;
 	mm->special = own_numbers(max_pages);
 	mm->alias = mm->special + SPECIAL_FRAMES;
 	mm->n = mm->alias + ALIAS_FRAMES;
 	mm->s.alias_from = mm->alias;
-	p->s.nr_pages = nr_pages;
-	p->s.max_pages = max_pages;
+	p->xen.s.nr_pages = nr_pages;
+	p->xen.s.max_pages = max_pages;
 	p->s.mfn_end = PV_MFN_BASE + mm->special;
 	mm->start = mm->s.total = mm->s.free_from = nr_pages;
 	mm->pages = calloc(mm->n, sizeof *mm->pages);
@@ -262,8 +262,8 @@ void pv_mm_free(struct pv_domain *p)
 
 	if (!mm)
 		return;
-	state_remove(&p->d->states, &mm->s);
-	state_remove(&p->d->states, mm);
+	state_remove(&p->xen.d->states, &mm->s);
+	state_remove(&p->xen.d->states, mm);
 	mem_free(&p->m2p);
 	free(mm->pages);
 	free(mm->made);
@@ -295,7 +295,7 @@ u64 pv_mm_total(const struct pv_domain *p)
 
 u64 pv_mm_room(const struct pv_domain *p)
 {
-	return p->s.max_pages > p->mm->s.total ? p->s.max_pages - p->mm->s.total : 0;
+	return p->xen.s.max_pages > p->mm->s.total ? p->xen.s.max_pages - p->mm->s.total : 0;
 }
 
 static bool run_free(const struct pv_mm *mm, u64 i, u64 n)
@@ -314,7 +314,7 @@ int pv_mm_alloc_order(struct pv_domain *p, u64 pfn, u32 order, u64 *mfn)
 
 	if (!n || n > pv_mm_room(p))
 		return -XEN_ENOMEM;
-	for (i = ALIGN_UP(mm->s.free_from, n); i + n <= mm->special; i += n, p->work++)
+	for (i = ALIGN_UP(mm->s.free_from, n); i + n <= mm->special; i += n, p->xen.work++)
 		if (run_free(mm, i, n))
 			break;
 	if (i + n > mm->special)

@@ -133,6 +133,11 @@ int pv_mm_map_pte(struct pv_domain *p, u64 at, u64 entry);
 /* Replaces an entry that maps mfn, with the same write permission; -XEN_EINVAL when it does not map that. */
 int pv_mm_unmap_pte(struct pv_domain *p, u64 at, u64 mfn, bool writable, u64 entry);
 
+/* Grant maps, as struct xen_guest_ops has them: pv/mm/grant.c. */
+bool pv_mm_map_grant(struct vcpu *v, u64 where, u32 flags, u64 mfn);
+bool pv_mm_unmap_grant(struct vcpu *v, u64 where, u32 flags, u64 mfn);
+bool pv_mm_replace_grant(struct vcpu *v, u64 where, u32 flags, u64 mfn, u64 from);
+
 /* ---- page-table updates; what the hypercalls are made of ------------------------------------------------------- */
 
 /* MMU_NORMAL_PT_UPDATE of the word at a machine address, any kind of frame. */

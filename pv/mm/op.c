@@ -46,7 +46,7 @@ static int owner_check(struct vcpu *v, u32 domid)
 		return 0;
 	if (domid == v->d->id)
 		return -XEN_ESRCH;
-	if (domid == DOMID_IO || domid == DOMID_XEN || domid == PV_BACKEND_DOMID)
+	if (domid == DOMID_IO || domid == DOMID_XEN || domid == XEN_BACKEND_DOMID)
 		return -XEN_EPERM;
 	for (d = v->d->host ? v->d->host->domains : NULL; d; d = d->next)
 		if (d->id == domid)
@@ -62,7 +62,7 @@ static void done_add(struct vcpu *v, u64 va, u32 done, u32 n)
 	if (!va || !mm_addr_ok(va))
 		return;
 	st32(b, done + n);
-	pv_copy_to(v, va, b, sizeof b);
+	xen_copy_to(v, va, b, sizeof b);
 }
 
 /* What earlier parts of a continued call have done. */
@@ -70,7 +70,7 @@ static u32 done_before(struct vcpu *v, u64 va)
 {
 	u8 b[4] = { 0 };
 
-	if (va && mm_addr_ok(va) && pv_copy_from(v, b, va, sizeof b))
+	if (va && mm_addr_ok(va) && xen_copy_from(v, b, va, sizeof b))
 		return 0;
 	return ld32(b);
 }
@@ -83,7 +83,7 @@ static u32 done_before(struct vcpu *v, u64 va)
 static i64 list_end(struct hc *h, i64 rc, u32 i, u32 count, u32 done, u64 next, struct mm_slice *sl)
 {
 	done_add(h->v, h->args[2], done, i);
-	pv_dom(h->v->d)->work += i;
+	pv_dom(h->v->d)->xen.work += i;
 	mm_keep(h->v, sl);
 	if (rc == -XEN_ERESTART || (!rc && i < count)) {
 		h->args[0] = next;
@@ -176,7 +176,7 @@ i64 hc_mmu_update(struct hc *h)
 	for (i = 0; i < count && !hc_enough(h, i) && !sl.left; i++, va += 16) {
 		u8 req[16];
 
-		if (UNLIKELY(pv_copy_from(v, req, va, sizeof req)))
+		if (UNLIKELY(xen_copy_from(v, req, va, sizeof req)))
 			rc = -XEN_EFAULT;
 		else
 			rc = update_one(v, ld64(req), ld64(req + 8), owner, table_owner,
@@ -192,13 +192,13 @@ i64 hc_mmu_update(struct hc *h)
 /* Reads the words of a bitmap of vCPUs that matter. 0 or -XEN_EFAULT. */
 static int vcpumask_check(struct vcpu *v, u64 va)
 {
-	u32 bits = pv_dom(v->d)->s.is32 ? 32 : 64;
+	u32 bits = pv_dom(v->d)->xen.s.is32 ? 32 : 64;
 	u32 bias;
 
 	for (bias = 0; bias < v->d->nvcpus; bias += bits, va += bits / 8) {
 		u8 word[8] = { 0 };
 
-		if (!mm_addr_ok(va) || pv_copy_from(v, word, va, bits / 8))
+		if (!mm_addr_ok(va) || xen_copy_from(v, word, va, bits / 8))
 			return -XEN_EFAULT;
 		if (v->d->nvcpus - bias < 64 && ld64(word) >> (v->d->nvcpus - bias))
 			break; /* names one that is not: the rest is not read */
@@ -244,7 +244,7 @@ static int ext_one(struct vcpu *v, const struct mmuext_op *op, struct mm_slice *
 
 	switch (op->cmd) {
 	case MMUEXT_PIN_L4_TABLE:
-		if (p->s.is32)
+		if (p->xen.s.is32)
 			return 0;
 		/* fall through */
 	case MMUEXT_PIN_L1_TABLE:
@@ -256,7 +256,7 @@ static int ext_one(struct vcpu *v, const struct mmuext_op *op, struct mm_slice *
 	case MMUEXT_NEW_BASEPTR:
 		return mm_set_kernel_root(v, op->arg1, sl);
 	case MMUEXT_NEW_USER_BASEPTR:
-		if (p->s.is32)
+		if (p->xen.s.is32)
 			return -XEN_EINVAL; /* U/S is enough there */
 		return mm_set_user_root(v, op->arg1, sl);
 	case MMUEXT_TLB_FLUSH_LOCAL:
@@ -352,7 +352,7 @@ i64 hc_update_va_mapping(struct hc *h)
 {
 	const u64 *a = h->args;
 
-	if (pv_dom(h->v->d)->s.is32)
+	if (pv_dom(h->v->d)->xen.s.is32)
 		return update_va(h->v, a[0], (a[1] & UINT32_MAX) | a[2] << 32, a[3]);
 	return update_va(h->v, a[0], a[1], a[2]);
 }
@@ -360,7 +360,7 @@ i64 hc_update_va_mapping(struct hc *h)
 i64 hc_update_va_mapping_otherdomain(struct hc *h)
 {
 	const u64 *a = h->args;
-	bool is32 = pv_dom(h->v->d)->s.is32;
+	bool is32 = pv_dom(h->v->d)->xen.s.is32;
 	int rc = owner_check(h->v, (u16)a[is32 ? 4 : 3]);
 
 	return rc ? rc : hc_update_va_mapping(h);

@@ -117,7 +117,7 @@ static int top_slot_check(const struct pv_mm *mm, u64 base)
 
 static bool enough(const struct pv_mm *mm, const struct mm_slice *sl)
 {
-	return UNLIKELY(mm->pd->work >= sl->limit);
+	return UNLIKELY(mm->pd->xen.work >= sl->limit);
 }
 
 /* An entry could not be counted: when the table it names is partial, that one is this one's to go on with or to let go. */
@@ -174,7 +174,7 @@ static int table_validate(struct pv_mm *mm, struct pv_page *pg, enum pv_page_typ
 	int rc = 0;
 
 	pg->flags &= (u8)~PGF_PARTIAL;
-	mm->pd->work += PTES - i;
+	mm->pd->xen.work += PTES - i;
 	/* Above 4 GiB it cannot be named in an old CR3. */
 	if (pae && !i && mfn >> 20 && !(mm->pd->s.vm_assist & 1u << VMASST_PAE_EXTENDED_CR3))
 		rc = -XEN_ERANGE;
@@ -205,7 +205,7 @@ static int entries_put(struct pv_mm *mm, struct pv_page *pg, struct mm_slice *sl
 	u64 base = mm_mfn(mm, pg) << PAGE_SHIFT;
 	u32 first = pg->checked;
 
-	mm->pd->work += first;
+	mm->pd->xen.work += first;
 	if (pg->flags & PGF_ENTRY_REF) {
 		struct pv_page *to = mm_page(mm, PTE_MFN(mem_read_u64(mm->mem, base + first * 8)));
 
@@ -302,13 +302,13 @@ static COLD void log_type(const struct pv_mm *mm, u64 mfn, u32 type, bool begins
 	static const char *const names[] = { "?", "an L1 table", "an L2 table", "an L3 table", "an L4 table", "descriptors", "writable",
 					     "the last L2 table" };
 
-	log_line(&mm->pd->d->host->log, LOG_MMU, "d%u: frame 0x%llx %s %s", mm->pd->d->id, ULL(mfn), begins ? "becomes" : "ceases to be",
+	log_line(&mm->pd->xen.d->host->log, LOG_MMU, "d%u: frame 0x%llx %s %s", mm->pd->xen.d->id, ULL(mfn), begins ? "becomes" : "ceases to be",
 		 names[type < ARRAY_SIZE(names) ? type : 0]);
 }
 
 static bool log_types(const struct pv_mm *mm, u32 type)
 {
-	const struct host *h = mm->pd->d->host;
+	const struct host *h = mm->pd->xen.d->host;
 
 	return h && log_on(&h->log, LOG_MMU) && type != PG_WRITABLE;
 }
@@ -338,7 +338,7 @@ static int take(struct pv_mm *mm, struct pv_page *pg, enum pv_page_type type, st
 	if (mm_is_table(type) && type != PG_L1) {
 		rc = table_validate(mm, pg, type, sl);
 	} else if (type != PG_WRITABLE) {
-		mm->pd->work += PTES;
+		mm->pd->xen.work += PTES;
 		rc = type == PG_L1 ? mm_l1_validate(mm, mfn) : mm_validate_segdesc(mm, mfn);
 		if (rc)
 			mm_type_drop(pg);
@@ -371,7 +371,7 @@ static int drop(struct pv_mm *mm, struct pv_page *pg, struct mm_slice *sl)
 				mm_unref(mm, pg);
 			return rc;
 		}
-		mm->pd->work += PTES;
+		mm->pd->xen.work += PTES;
 		mm_l1_devalidate(mm, mm_mfn(mm, pg));
 	}
 	mm_type_drop(pg);

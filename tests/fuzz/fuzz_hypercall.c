@@ -9,16 +9,16 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "pv/evtchn.h"
-#include "pv/console.h"
-#include "pv/grant.h"
+#include "xen/evtchn.h"
+#include "xen/console.h"
+#include "xen/grant.h"
 #include "pv/hypercall.h"
-#include "pv/info.h"
+#include "xen/info.h"
 #include "pv/mm/mm.h"
-#include "pv/sched.h"
-#include "pv/time.h"
+#include "xen/sched.h"
+#include "xen/time.h"
 #include "pv/traps.h"
-#include "pv/xenstore.h"
+#include "xen/store/xenstore.h"
 
 #define FRAMES 32u
 #define VCPUS 2u
@@ -70,10 +70,11 @@ static struct fz *fz_new(struct bytes *b)
 	if (!z->d)
 		die("no domain");
 	z->d->machine = &z->pv;
-	z->pv.d = z->d;
+	z->pv.xen.d = z->d;
+	z->pv.xen.ops = &pv_guest_ops;
 	if (pv_mm_init(&z->pv, FRAMES, FRAMES + 8))
 		die("no memory");
-	z->pv.s.shared_info = pv_mm_special(&z->pv);
+	z->pv.xen.s.shared_info = pv_mm_special(&z->pv);
 	for (i = 0; i < VCPUS; i++) {
 		struct cpu *c = &z->d->vcpus[i]->cpu;
 
@@ -89,14 +90,14 @@ static struct fz *fz_new(struct bytes *b)
 		cpu_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
 		cpu_mode_changed(c);
 	}
-	if (pv_evtchn_init(&z->pv) || pv_grants_init(&z->pv) || pv_time_init(&z->pv) || pv_xenstore_init(&z->pv) ||
-	    pv_console_init(&z->pv, swallow, NULL))
+	if (evtchn_init(&z->pv.xen) || grants_init(&z->pv.xen) || xen_time_init(&z->pv.xen) || xs_domain_init(&z->pv.xen) ||
+	    xen_console_init(&z->pv.xen, swallow, NULL))
 		die("no services");
-	z->pv.s.store_mfn = PV_MFN_BASE + 2;
-	z->pv.s.console_mfn = PV_MFN_BASE + 3;
-	z->vcpu[0].s.flags |= PV_INITIALISED;
-	pv_vcpu_up(z->d->vcpus[0]);
-	pv_time_enter(z->d->vcpus[0]);
+	z->pv.xen.s.store_mfn = PV_MFN_BASE + 2;
+	z->pv.xen.s.console_mfn = PV_MFN_BASE + 3;
+	z->vcpu[0].xen.s.flags |= XEN_VCPU_INITIALISED;
+	xen_vcpu_up(z->d->vcpus[0]);
+	xen_time_enter(z->d->vcpus[0]);
 	n = take(b, 2) % 1024;
 	for (i = 0; i < n && b->n; i++) {
 		u8 x = (u8)take(b, 1);
@@ -110,11 +111,11 @@ static void fz_free(struct fz *z)
 {
 	u32 i;
 
-	pv_xenstore_free(&z->pv);
-	pv_console_free(&z->pv);
-	pv_grants_free(&z->pv);
-	pv_time_free(&z->pv);
-	pv_evtchn_free(&z->pv);
+	xs_domain_free(&z->pv.xen);
+	xen_console_free(&z->pv.xen);
+	grants_free(&z->pv.xen);
+	xen_time_free(&z->pv.xen);
+	evtchn_free(&z->pv.xen);
 	pv_mm_free(&z->pv);
 	for (i = 0; i < VCPUS; i++)
 		z->d->vcpus[i]->machine = NULL;
@@ -194,7 +195,7 @@ static void one_call(struct fz *z, struct bytes *b)
 		if (!pv_kernel_mode(v))
 			pv_set_mode(v, true);
 		if (v->s.run != VCPU_RUNNABLE)
-			pv_vcpu_unblock(v);
+			xen_vcpu_unblock(v);
 	}
 }
 

@@ -7,7 +7,7 @@
 
 #include "mmu/frames.h"
 #include "pv/build/builder.h"
-#include "pv/loader.h"
+#include "xen/load/loader.h"
 
 /* A bomb must end at this size; real kernels are larger, fuzzed ones are not. */
 #define FUZZ_LIMIT ((size_t)16 << 20)
@@ -17,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void build(const struct pv_kernel *k)
+static void build(const struct xen_kernel *k)
 {
 	struct frame_pool pool;
 	struct mem mem;
@@ -41,10 +41,10 @@ static void build(const struct pv_kernel *k)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct pv_kernel k;
+	struct xen_kernel k;
 	struct error e = { "" };
 
-	if (pv_kernel_load(&k, data, size, "fuzz", FUZZ_LIMIT, NULL, &e)) {
+	if (xen_kernel_load(&k, data, size, "fuzz", FUZZ_LIMIT, NULL, &e)) {
 		/* Every refusal comes with a sentence. */
 		if (!e.text[0])
 			abort();
@@ -54,6 +54,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (pv_build_min_mib(&k, 6) <= FUZZ_PAGES / 256)
 		build(&k);
-	pv_kernel_free(&k);
+	xen_kernel_free(&k);
 	return 0;
 }

@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "pv/control.h"
-#include "pv/evtchn.h"
-#include "pv/grant.h"
+#include "xen/control.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
 #include "pv/mm/mm.h"
-#include "pv/sched.h"
-#include "pv/time.h"
-#include "pv/xenbus.h"
-#include "pv/xenstore.h"
+#include "xen/sched.h"
+#include "xen/time.h"
+#include "xen/backend/xenbus.h"
+#include "xen/store/xenstore.h"
 #include "ui/monitor_impl.h"
 
 #define FRAMES 16u
@@ -45,7 +45,7 @@ static void on_restart(void *opaque)
 
 static struct world *build(void)
 {
-	struct pv_store_config cfg = { "fuzz", 1 << 20, 2 << 20, 1, VCPUS };
+	struct xenstore_config cfg = { "fuzz", 1 << 20, 2 << 20, 1, VCPUS };
 	struct world *w = calloc(1, sizeof *w);
 	struct monitors_env env = { .quit = on_quit, .restart = on_restart, .opaque = w };
 	u32 i;
@@ -54,22 +54,23 @@ static struct world *build(void)
 		abort();
 	w->d = domain_create(&w->host, "fuzz", pv_mm_limit(FRAMES), VCPUS, 0);
 	w->d->machine = &w->pv;
-	w->pv.d = w->d;
+	w->pv.xen.d = w->d;
+	w->pv.xen.ops = &pv_guest_ops;
 	if (pv_mm_init(&w->pv, FRAMES, FRAMES))
 		abort();
-	w->pv.s.shared_info = PV_MFN_BASE;
-	w->pv.s.console_mfn = PV_MFN_BASE + 2;
-	w->pv.s.store_mfn = PV_MFN_BASE + 3;
+	w->pv.xen.s.shared_info = PV_MFN_BASE;
+	w->pv.xen.s.console_mfn = PV_MFN_BASE + 2;
+	w->pv.xen.s.store_mfn = PV_MFN_BASE + 3;
 	for (i = 0; i < VCPUS; i++) {
 		w->d->vcpus[i]->machine = &w->vcpu[i];
 		w->vcpu[i].v = w->d->vcpus[i];
 		w->vcpu[i].s.flags = PV_KERNEL_MODE;
 	}
-	if (pv_evtchn_init(&w->pv) || pv_grants_init(&w->pv) || pv_time_init(&w->pv) || pv_xenstore_init(&w->pv) ||
-	    pv_xenbus_init(&w->pv) || pv_xenstore_start(&w->pv, &cfg) || pv_control_init(&w->pv))
+	if (evtchn_init(&w->pv.xen) || grants_init(&w->pv.xen) || xen_time_init(&w->pv.xen) || xs_domain_init(&w->pv.xen) ||
+	    xenbus_init(&w->pv.xen) || xs_domain_start(&w->pv.xen, &cfg) || xen_control_init(&w->pv.xen))
 		abort();
-	w->vcpu[0].s.flags |= PV_INITIALISED;
-	pv_vcpu_up(w->d->vcpus[0]);
+	w->vcpu[0].xen.s.flags |= XEN_VCPU_INITIALISED;
+	xen_vcpu_up(w->d->vcpus[0]);
 	w->guest.host = env.host = &w->host;
 	w->guest.node = node_new("fuzz");
 	w->guest.d = w->d;
@@ -86,11 +87,11 @@ static void tear_down(struct world *w)
 
 	line_free(w->le);
 	monitors_free(w->m);
-	pv_xenbus_free(&w->pv);
-	pv_xenstore_free(&w->pv);
-	pv_time_free(&w->pv);
-	pv_grants_free(&w->pv);
-	pv_evtchn_free(&w->pv);
+	xenbus_free(&w->pv.xen);
+	xs_domain_free(&w->pv.xen);
+	xen_time_free(&w->pv.xen);
+	grants_free(&w->pv.xen);
+	evtchn_free(&w->pv.xen);
 	pv_mm_free(&w->pv);
 	for (i = 0; i < VCPUS; i++)
 		w->d->vcpus[i]->machine = NULL;

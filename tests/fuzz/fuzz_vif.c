@@ -15,7 +15,7 @@ static void reload(struct vworld *w)
 
 	state_list_save(&w->e->d->states, &a);
 	reader_init(&r, a.p, a.len);
-	if (state_list_load(&w->e->d->states, &r) || pv_xenstore_attach(&w->e->pv) || pv_xenbus_attach(&w->e->pv))
+	if (state_list_load(&w->e->d->states, &r) || xs_domain_attach(&w->e->pv.xen) || xenbus_attach(&w->e->pv.xen))
 		abort();
 	state_list_save(&w->e->d->states, &b);
 	if (a.len != b.len || memcmp(a.p, b.p, a.len))
@@ -120,7 +120,7 @@ static void step(struct vworld *w, struct reader *in)
 		if (x & 1)
 			reload(w);
 		else
-			vif_set_link(&w->e->pv, 0, x & 2);
+			vif_set_link(&w->e->pv.xen, 0, x & 2);
 		break;
 	default:
 		if (x & 3)

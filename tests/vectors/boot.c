@@ -11,14 +11,14 @@
 #include "vm/run.h"
 
 /* The bytes outlive what is loaded from them. */
-static int load(struct pv_kernel *k, const char *path, u8 **bytes)
+static int load(struct xen_kernel *k, const char *path, u8 **bytes)
 {
 	struct error e = { "" };
 	size_t len;
 
 	*bytes = NULL;
-	if (pv_file_read(path, "kernel", PV_KERNEL_MAX, NULL, bytes, &len, &e) ||
-	    pv_kernel_load(k, *bytes, len, "the kernel", PV_KERNEL_MAX, NULL, &e)) {
+	if (xen_file_read(path, "kernel", XEN_KERNEL_MAX, NULL, bytes, &len, &e) ||
+	    xen_kernel_load(k, *bytes, len, "the kernel", XEN_KERNEL_MAX, NULL, &e)) {
 		fprintf(stderr, "vectors: %s\n", e.text);
 		free(*bytes);
 		return 1;
@@ -35,7 +35,7 @@ int vectors_boot(const char *kernel, u64 n, u32 vcpus, vec_line line, void *opaq
 	struct pv_create_in in = { .name = "boot", .memory = 200 << 20, .vcpus = vcpus, .maxvcpus = vcpus,
 				   .cmdline = "console=hvc0 nokaslr", .console_out = no_console };
 	struct error e = { "" };
-	struct pv_kernel k;
+	struct xen_kernel k;
 	struct domain *d;
 	struct host h;
 	u8 *bytes;
@@ -60,14 +60,14 @@ int vectors_boot(const char *kernel, u64 n, u32 vcpus, vec_line line, void *opaq
 		}
 		host_exit(&h);
 	}
-	pv_kernel_free(&k);
+	xen_kernel_free(&k);
 	free(bytes);
 	return rc;
 }
 
 int vectors_unpack(const char *kernel, const char *out)
 {
-	struct pv_kernel k;
+	struct xen_kernel k;
 	FILE *f = NULL;
 	u8 *bytes;
 	int rc;
@@ -80,7 +80,7 @@ int vectors_unpack(const char *kernel, const char *out)
 		fprintf(stderr, "vectors: %s cannot be written\n", out);
 		rc = 1;
 	}
-	pv_kernel_free(&k);
+	xen_kernel_free(&k);
 	free(bytes);
 	return rc;
 }
