@@ -2,8 +2,8 @@
 /*
  * vm_assist (Xen public/xen.h): habits of Xen that a paravirtual guest asks for. What each does is where it matters.
  */
-#include "pv/pv.h"
 #include "pv/hypercall.h"
+#include "pv/pv.h"
 
 i64 hc_vm_assist(struct hc *h)
 {

@@ -4,8 +4,8 @@
  * fpu_taskswitch and the debug registers (Xen public/xen.h, public/callback.h). Callbacks of 32-bit kernels: compat_callback.c.
  */
 #include "base/endian.h"
-#include "pv/hypercall.h"
 #include "pv/compat/compat.h"
+#include "pv/hypercall.h"
 #include "pv/traps.h"
 
 enum {

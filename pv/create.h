@@ -6,9 +6,9 @@
 #ifndef PV_CREATE_H
 #define PV_CREATE_H
 
+#include "pv/pv.h"
 #include "xen/load/decompress.h"
 #include "xen/load/loader.h"
-#include "pv/pv.h"
 
 struct pv_create_in {
 	const char *name;

@@ -13,17 +13,17 @@
 #include "cpu/x86/model.h"
 #include "pv/build/builder.h"
 #include "pv/compat/compat.h"
-#include "xen/console.h"
-#include "xen/control.h"
 #include "pv/create.h"
-#include "xen/evtchn.h"
-#include "xen/grant.h"
 #include "pv/mm/mm.h"
-#include "xen/sched.h"
-#include "xen/time.h"
 #include "pv/traps.h"
 #include "xen/backend/xenbus.h"
+#include "xen/console.h"
+#include "xen/control.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
+#include "xen/sched.h"
 #include "xen/store/xenstore.h"
+#include "xen/time.h"
 
 #define INITIAL_CR0 (CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE)
 #define REPORT_CODE 16u /* bytes shown before and from rip */

@@ -5,8 +5,8 @@
  */
 #include "base/endian.h"
 #include "pv/compat/compat.h"
-#include "pv/mm/mm.h"
 #include "pv/hypercall.h"
+#include "pv/mm/mm.h"
 
 #define IOBMP_BYTES 8192u
 #define NR_PIRQS 48u /* a guest's physical interrupts in Xen: 16 and 32 more; we bind none of them */

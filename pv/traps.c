@@ -10,9 +10,9 @@
 #include "base/endian.h"
 #include "cpu/x86/seg.h"
 #include "pv/compat/compat.h"
-#include "xen/evtchn.h"
 #include "pv/mm/mm.h"
 #include "vm/run.h"
+#include "xen/evtchn.h"
 
 #define HYPER_START 0xffff800000000000ULL
 #define HYPER_END 0xffff880000000000ULL

@@ -5,12 +5,12 @@
  */
 #include "base/endian.h"
 #include "pv/compat/compat.h"
+#include "pv/mm/mm.h"
+#include "pv/traps.h"
 #include "xen/evtchn.h"
 #include "xen/info.h"
-#include "pv/mm/mm.h"
 #include "xen/sched.h"
 #include "xen/time.h"
-#include "pv/traps.h"
 
 /* Byte offsets in the 64-bit struct vcpu_guest_context. */
 enum {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # boot.sh PROGRAM KERNEL INITRD WORKDIR [quick]: Debian's kernel with the RAM disk of tests/boot.d, UP and SMP, twice, with
 # other caches and a log; and every way a guest can end. Quick: once with one vCPU, once with two. BOOT_STEPS=yes: once more, to
-# userspace, step by step, which takes minutes; tests/test_boot.c and tests/guests/run.sh step through less. Prints failures and
+# userspace, step by step, which takes minutes; tests/unit/pv/test_boot.c and tests/guests/run.sh step through less. Prints failures and
 # one line with the counts.
 [ $# = 4 ] || [ "$#,${5:-}" = 5,quick ] || { echo "usage: $0 PROGRAM KERNEL INITRD WORKDIR [quick]" >&2; exit 1; }
 program=$1 kernel=$2 initrd=$3 dir=$4 suite=boot

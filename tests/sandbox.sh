@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # sandbox.sh PROGRAM KERNEL INITRD WORKDIR: Debian's kernel in a process that is confined (-sandbox on): the same run as without,
-# with disks, reboots, sockets; what a monitor may then open and what not. That a process cannot do more is tests/test_sandbox.c's.
+# with disks, reboots, sockets; what a monitor may then open and what not. That a process cannot do more is tests/unit/ui/test_sandbox.c's.
 [ $# = 4 ] || { echo "usage: $0 PROGRAM KERNEL INITRD WORKDIR" >&2; exit 1; }
 program=$1 kernel=$2 initrd=$3 suite=sandbox
 . "$(dirname "$0")/checks.sh"

@@ -8,8 +8,8 @@
 #include "base/endian.h"
 #include "xen/evtchn.h"
 #include "xen/hypercall.h"
-#include "xen/time.h"
 #include "xen/store/xenstore.h"
+#include "xen/time.h"
 
 #define POLL_PORTS_MAX 128u
 #define NS_PER_SEC 1000000000ULL

@@ -5,8 +5,8 @@
 #include "base/endian.h"
 #include "pv/compat/compat.h"
 #include "pv/mm/mm.h"
-#include "xen/sched.h"
 #include "pv/traps.h"
+#include "xen/sched.h"
 
 /* Byte offsets. */
 enum {

@@ -9,16 +9,16 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "xen/evtchn.h"
-#include "xen/console.h"
-#include "xen/grant.h"
 #include "pv/hypercall.h"
-#include "xen/info.h"
 #include "pv/mm/mm.h"
-#include "xen/sched.h"
-#include "xen/time.h"
 #include "pv/traps.h"
+#include "xen/console.h"
+#include "xen/evtchn.h"
+#include "xen/grant.h"
+#include "xen/info.h"
+#include "xen/sched.h"
 #include "xen/store/xenstore.h"
+#include "xen/time.h"
 
 #define FRAMES 32u
 #define VCPUS 2u
@@ -79,7 +79,7 @@ static struct fz *fz_new(struct bytes *b)
 		struct cpu *c = &z->d->vcpus[i]->cpu;
 
 		z->d->vcpus[i]->machine = &z->vcpu[i];
-		z->vcpu[i].v = z->d->vcpus[i];
+		z->vcpu[i].xen.v = z->d->vcpus[i];
 		z->vcpu[i].s.flags = PV_KERNEL_MODE;
 		c->ops = &pv_cpu_ops;
 		pv_mm_vcpu_init(z->d->vcpus[i]);

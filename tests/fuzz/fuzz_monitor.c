@@ -7,15 +7,15 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "pv/mm/mm.h"
+#include "ui/monitor_impl.h"
+#include "xen/backend/xenbus.h"
 #include "xen/control.h"
 #include "xen/evtchn.h"
 #include "xen/grant.h"
-#include "pv/mm/mm.h"
 #include "xen/sched.h"
-#include "xen/time.h"
-#include "xen/backend/xenbus.h"
 #include "xen/store/xenstore.h"
-#include "ui/monitor_impl.h"
+#include "xen/time.h"
 
 #define FRAMES 16u
 #define VCPUS 2u
@@ -63,7 +63,7 @@ static struct world *build(void)
 	w->pv.xen.s.store_mfn = PV_MFN_BASE + 3;
 	for (i = 0; i < VCPUS; i++) {
 		w->d->vcpus[i]->machine = &w->vcpu[i];
-		w->vcpu[i].v = w->d->vcpus[i];
+		w->vcpu[i].xen.v = w->d->vcpus[i];
 		w->vcpu[i].s.flags = PV_KERNEL_MODE;
 	}
 	if (evtchn_init(&w->pv.xen) || grants_init(&w->pv.xen) || xen_time_init(&w->pv.xen) || xs_domain_init(&w->pv.xen) ||

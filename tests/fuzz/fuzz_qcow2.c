@@ -4,7 +4,7 @@
  * would, with operations that depend on its bytes alone.
  */
 #include "base/hash.h"
-#include "tests/qcow2_image.h"
+#include "tests/unit/qcow2_image.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
  * Fuzzes the block back end: the input is what a front end does, with requests half sensible or not at all, entries changed
  * while they wait, indexes, grants, states, time. Nothing may be left in use at the end, and a saved state must load as it was.
  */
-#include "tests/vbd_env.h"
+#include "tests/unit/vbd_env.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
  * the network and through the door, and when. Nothing may break or stay in use, and a saved card must load as it was.
  */
 #define PV_ENV_NO_CHECK 1
-#include "tests/vif_env.h"
+#include "tests/unit/vif_env.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

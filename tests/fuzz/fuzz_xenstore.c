@@ -3,7 +3,7 @@
  * Fuzzes the xenstore's wire: the input is what a guest writes into its ring page. Steps of it are bytes of requests, whole
  * requests, reads of the reply ring, scribbles over the page, changes by the host, save and load.
  */
-#include "tests/xsclient.h"
+#include "tests/unit/xsclient.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
  * Fuzzes the xenstore's clients of the control domain: the input is what they send, whole requests and raw bytes of the
  * door, with a guest that talks at the same time. The tree must stay sound, and a saved store must load as it was.
  */
-#include "tests/xsclient.h"
+#include "tests/unit/xsclient.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

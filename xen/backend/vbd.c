@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xen/time.h"
 #include "xen/backend/vbd_impl.h"
+#include "xen/time.h"
 
 #define VBD_STATE_VERSION 3u
 #define XVD_MAJOR 202u

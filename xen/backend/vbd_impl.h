@@ -5,8 +5,8 @@
 #ifndef XEN_BACKEND_VBD_IMPL_H
 #define XEN_BACKEND_VBD_IMPL_H
 
-#include "xen/backend/vbd.h"
 #include "vm/timeline.h"
+#include "xen/backend/vbd.h"
 
 #define VBD_QUEUES 4u
 #define VBD_RING_ORDER 4u

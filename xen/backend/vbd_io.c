@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xen/grant.h"
 #include "xen/backend/vbd_impl.h"
+#include "xen/grant.h"
 
 /*
  * The latency model: what a request takes in guest time. Requests share a bus that carries BYTES_PER_NS, one after the other;

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "xen/grant.h"
 #include "xen/backend/vbd_impl.h"
+#include "xen/grant.h"
 
 /* Of the shared ring. */
 enum { REQ_PROD = 0, REQ_EVENT = 4, RSP_PROD = 8, RSP_EVENT = 12, ENTRIES = 64 };

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "xen/time.h"
 #include "xen/backend/vif_impl.h"
+#include "xen/time.h"
 
 /* ---- the host's network ------------------------------------------------------------------------------------------ */
 

@@ -9,8 +9,8 @@
 
 #include "base/endian.h"
 #include "hw/host/net/offload.h"
-#include "xen/grant.h"
 #include "xen/backend/vif_impl.h"
+#include "xen/grant.h"
 
 u32 vif_can(const struct vif *v)
 {

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "xen/grant.h"
 #include "xen/backend/vif_impl.h"
+#include "xen/grant.h"
 
 struct tx_request {
 	u32 ref;

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "xen/backend/xenbus_impl.h"
 #include "xen/evtchn.h"
 #include "xen/grant.h"
-#include "xen/backend/xenbus_impl.h"
 
 struct xen_domain *xenbus_domain(const struct xenbus_device *dev)
 {

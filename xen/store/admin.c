@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "xen/xen.h"
 #include "xen/store/impl.h"
+#include "xen/xen.h"
 
 /* The guest that the i-th string names: NULL with *err. */
 static struct xs_conn *guest_arg(const struct xs_req *r, u32 i, int *err)

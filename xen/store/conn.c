@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "xen/xen.h"
 #include "xen/store/impl.h"
+#include "xen/xen.h"
 
 void xs_conn_drop(struct xs_conn *c)
 {

@@ -8,9 +8,9 @@
 #include <stdio.h>
 
 #include "xen/evtchn.h"
-#include "xen/xen.h"
 #include "xen/store/impl.h"
 #include "xen/store/socket.h"
+#include "xen/xen.h"
 
 #define PAGE_FEATURES 2064u
 #define XS_FEATURE_RECONNECTION 1u /* the page's connection field is honoured */

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "xen/xen.h"
 #include "xen/store/impl.h"
+#include "xen/xen.h"
 
 int xs_write_bytes(struct xenstore *s, const char *path, const void *p, size_t n)
 {

@@ -8,8 +8,8 @@
 
 #include "base/log.h"
 #include "base/poll.h"
-#include "xen/store/xenstore.h"
 #include "vm/input.h"
+#include "xen/store/xenstore.h"
 
 #define XS_DOOR_TARGET 0u /* DOOR_STORE target of the domain's store */
 

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "xen/xen.h"
 #include "xen/store/impl.h"
+#include "xen/xen.h"
 
 bool xs_below(const char *path, const char *top)
 {

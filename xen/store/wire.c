@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "xen/xen.h"
 #include "xen/ring.h"
 #include "xen/store/impl.h"
+#include "xen/xen.h"
 
 /* struct xenstore_domain_interface: req[1024], rsp[1024], req_cons, req_prod, rsp_cons, rsp_prod, features, ..., error. */
 static const struct byte_ring ring_req = { 0, 1024, 2048, 2052 };

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xen/xen.h"
 #include "xen/store/impl.h"
+#include "xen/xen.h"
 
 static bool guest(const struct xs_conn *c)
 {

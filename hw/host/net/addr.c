@@ -2,8 +2,8 @@
 /*
  * Addresses of sockets from text, for the kinds of networks that use them. Left out: abstract Unix sockets.
  */
-#include "hw/host/net/impl.h"
 #include "base/os.h"
+#include "hw/host/net/impl.h"
 #include "hw/host/sockets.h"
 
 #include <errno.h>

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Consoles and listeners, rectangles, keys and layouts, pictures.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#if HAVE_ZLIB
+#include <zlib.h>
+#endif
+
+#include "hw/host/display/display.h"
+#include "hw/host/display/keys.h"
+#include "tests/suites.h"
+#include "tests/unit/quick.h"
+#include "ui/vnc.h"
+
+struct rig {
+	struct poll_set *poll;
+	struct display *d;
+	struct display_console *c[2];
+	struct display_listener *l;
+	u32 switches, updates, refreshes, nrects, width;
+	struct rect rects[64];
+	u32 keys[2], last[2], ch, downs[2];
+	struct pointer_event ev;
+	bool absolute;
+	u32 hot;
+};
+
+static void on_refresh(void *opaque)
+{
+	((struct rig *)opaque)->refreshes++;
+}
+
+static void key0(void *opaque, u32 code, u32 ch, bool down)
+{
+	struct rig *r = opaque;
+
+	r->keys[0]++;
+	r->downs[0] += down;
+	r->last[0] = code;
+	r->ch = ch;
+}
+
+static void key1(void *opaque, u32 code, u32 ch, bool down)
+{
+	struct rig *r = opaque;
+
+	r->keys[1]++;
+	r->downs[1] += down;
+	r->last[1] = code;
+	r->ch = ch;
+}
+
+static void on_pointer(void *opaque, const struct pointer_event *ev)
+{
+	((struct rig *)opaque)->ev = *ev;
+}
+
+static bool on_absolute(void *opaque)
+{
+	return ((struct rig *)opaque)->absolute;
+}
+
+static void on_switched(void *opaque, const struct surface *s)
+{
+	struct rig *r = opaque;
+
+	r->switches++;
+	r->width = s->width;
+}
+
+static void on_update(void *opaque, const struct surface *s, const struct rect *q, u32 n)
+{
+	struct rig *r = opaque;
+	u32 i;
+
+	r->updates++;
+	for (i = 0; i < n && r->nrects < 64; i++)
+		r->rects[r->nrects++] = q[i];
+}
+
+static const struct listener_ops listener = { on_switched, on_update };
+
+static struct rig *rig_new(void)
+{
+	static const struct console_ops ops[2] = { { on_refresh, key0, on_pointer, on_absolute }, { NULL, key1, NULL, NULL } };
+	struct rig *r = calloc(1, sizeof *r);
+
+	r->poll = poll_set_new();
+	r->d = display_new(r->poll);
+	r->c[0] = display_console_add(r->d, 0, "graphics", &ops[0], r);
+	r->c[1] = display_console_add(r->d, 1, "text", &ops[1], r);
+	ck_assert(r->c[0] && r->c[1] && !display_console_add(r->d, 1, "x", &ops[0], r) && !display_console_add(r->d, 8, "x", &ops[0], r));
+	return r;
+}
+
+static void rig_free(struct rig *r)
+{
+	display_free(r->d);
+	poll_set_free(r->poll);
+	free(r);
+}
+
+static void pass(struct rig *r)
+{
+	u64 end = host_now() + 3 * (u64)DISPLAY_REFRESH;
+
+	while (host_now() < end)
+		poll_wait(r->poll, DISPLAY_REFRESH);
+}
+
+START_TEST(which_is_shown)
+{
+	struct rig *r = rig_new();
+	u32 w, h;
+
+	ck_assert_int_eq(display_shown(r->d), -1);
+	ck_assert_int_eq(display_select(r->d, 1), -ENOENT);
+	r->l = display_listen(r->d, &listener, r);
+	ck_assert_uint_eq(r->switches, 1);
+	/* The text until there are graphics; the text again when they are gone. */
+	ck_assert_int_eq(display_resize(r->c[1], 640, 400), 0);
+	ck_assert_int_eq(display_shown(r->d), 1);
+	ck_assert_uint_eq(r->switches, 2);
+	ck_assert_int_eq(display_resize(r->c[0], 800, 600), 0);
+	ck_assert_int_eq(display_shown(r->d), 0);
+	ck_assert_uint_eq(r->width, 800);
+	ck_assert_int_eq(display_resize(r->c[0], 0, 0), 0);
+	ck_assert_int_eq(display_shown(r->d), 1);
+	ck_assert_int_eq(display_resize(r->c[0], 32, 32), 0);
+	/* Who chose keeps what he chose. */
+	ck_assert_int_eq(display_select(r->d, 1), 0);
+	ck_assert_int_eq(display_resize(r->c[0], 64, 64), 0);
+	ck_assert_int_eq(display_shown(r->d), 1);
+	ck_assert_uint_eq(r->width, 640);
+	ck_assert_str_eq(display_describe(r->d, 0, &w, &h), "graphics");
+	ck_assert_uint_eq(w * h, 4096);
+	ck_assert_ptr_null(display_describe(r->d, 2, &w, &h));
+	ck_assert_int_eq(display_resize(r->c[0], DISPLAY_MAX_WIDTH + 1, 1), -EINVAL);
+	display_console_remove(r->c[1]);
+	ck_assert_int_eq(display_shown(r->d), 0);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(rectangles)
+{
+	struct rig *r = rig_new();
+	u8 must[100][100] = { { 0 } }, got[100][100] = { { 0 } };
+	u32 trial, i, x, y, missed = 0, area = 0;
+
+	display_resize(r->c[0], 100, 100);
+	/* Nobody looks: nothing is kept, no time is taken. */
+	display_changed(r->c[0], 0, 0, 10, 10);
+	r->l = display_listen(r->d, &listener, r);
+	pass(r);
+	ck_assert_uint_eq(r->updates, 0);
+	srand(5);
+	for (trial = 0; trial < 4; trial++) {
+		memset(must, 0, sizeof must);
+		memset(got, 0, sizeof got);
+		r->nrects = r->updates = 0;
+		for (i = 0; i < 5 + trial * 40; i++) {
+			struct rect q = { (u32)rand() % 110, (u32)rand() % 110, (u32)rand() % 6, (u32)rand() % 6 };
+
+			display_changed(r->c[0], q.x, q.y, q.w, q.h);
+			for (y = q.y; y < q.y + q.h && y < 100; y++)
+				for (x = q.x; x < q.x + q.w && x < 100; x++)
+					must[y][x] = 1;
+		}
+		pass(r);
+		for (i = 0; i < r->nrects; i++)
+			for (y = r->rects[i].y; y < r->rects[i].y + r->rects[i].h; y++)
+				for (x = r->rects[i].x; x < r->rects[i].x + r->rects[i].w; x++) {
+					quick(y < 100 && x < 100);
+					got[y][x] = 1;
+				}
+		for (y = 0; y < 100; y++)
+			for (x = 0; x < 100; x++) {
+				missed += must[y][x] && !got[y][x];
+				area += trial == 0 && got[y][x] && !must[y][x];
+			}
+		ck_assert_uint_eq(r->updates, 1);
+		ck_assert_uint_le(r->nrects, 16);
+	}
+	ck_assert_uint_eq(missed, 0);
+	ck_assert_uint_le(area, 1000); /* a few small ones do not become the whole */
+	/* A poke asks once who draws, and then there is silence. */
+	r->refreshes = 0;
+	display_poke(r->c[0]);
+	pass(r);
+	ck_assert_uint_eq(r->refreshes, 1);
+	ck_assert_int_eq(poll_wait(r->poll, DISPLAY_REFRESH * 3), 0);
+	rig_free(r);
+}
+END_TEST
+
+static bool hot(void *opaque, u32 code)
+{
+	struct rig *r = opaque;
+
+	r->hot += code == KEY_P;
+	return code == KEY_P;
+}
+
+START_TEST(keys_go_where)
+{
+	struct rig *r = rig_new();
+
+	display_resize(r->c[0], 100, 100);
+	display_resize(r->c[1], 100, 100);
+	display_on_hotkey(r->d, hot, r);
+	display_key(r->d, KEY_LEFTCTRL, 0, true);
+	display_key(r->d, KEY_LEFTALT, 0, true);
+	ck_assert_uint_eq(r->keys[0], 2);
+	display_key(r->d, KEY_2, '2', true);
+	ck_assert_int_eq(display_shown(r->d), 1);
+	/* What was held is let go where it was pressed, and its release goes nowhere else. */
+	ck_assert_uint_eq(r->keys[0], 4);
+	ck_assert_uint_eq(r->downs[0], 2);
+	display_key(r->d, KEY_2, '2', false);
+	ck_assert_uint_eq(r->keys[1], 0);
+	display_key(r->d, KEY_P, 'p', true);
+	ck_assert_uint_eq(r->hot, 1);
+	/* The two are still down: back again. */
+	display_key(r->d, KEY_1, '1', true);
+	ck_assert_int_eq(display_shown(r->d), 0);
+	display_key(r->d, KEY_2, '2', true);
+	display_key(r->d, KEY_LEFTCTRL, 0, false);
+	display_key(r->d, KEY_LEFTALT, 0, false);
+	ck_assert_uint_eq(r->keys[1], 0);
+	display_key(r->d, KEY_A, 'a', true);
+	ck_assert_uint_eq(r->last[1], KEY_A);
+	ck_assert_uint_eq(r->ch, 'a');
+	display_key(r->d, 0, 0x3b1, true); /* no key, but a character */
+	ck_assert_uint_eq(r->ch, 0x3b1);
+	display_key(r->d, 0, DISPLAY_NO_CHAR, true);
+	ck_assert_uint_eq(r->ch, 0x3b1);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(pointers)
+{
+	struct rig *r = rig_new();
+	struct pointer_event ev = { .absolute = true, .x = 500, .y = -3, .buttons = BUTTON_LEFT };
+
+	display_pointer(r->d, &ev);
+	display_resize(r->c[0], 100, 100);
+	r->absolute = true;
+	display_pointer(r->d, &ev);
+	ck_assert(r->ev.absolute && r->ev.x == 99 && r->ev.y == 0 && r->ev.buttons == BUTTON_LEFT);
+	display_mouse_move(r->d, -9, 1000000, 2);
+	ck_assert(r->ev.absolute && r->ev.x == 90 && r->ev.y == 99 && r->ev.wheel == 2 && r->ev.buttons == BUTTON_LEFT);
+	display_mouse_move(r->d, INT32_MAX, INT32_MIN, 0);
+	ck_assert(r->ev.x == 99 && r->ev.y == 0);
+	r->absolute = false;
+	ev.x = 50;
+	ev.y = 5;
+	display_pointer(r->d, &ev);
+	ck_assert(!r->ev.absolute && r->ev.x == -49 && r->ev.y == 5);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(names)
+{
+	u32 i, bad = 0;
+
+	ck_assert_uint_eq(display_key_by_name("ctrl", 4), KEY_LEFTCTRL);
+	ck_assert_uint_eq(display_key_by_name("ret", 3), KEY_ENTER);
+	ck_assert_uint_eq(display_key_by_name("f12", 3), KEY_F12);
+	ck_assert_uint_eq(display_key_by_name("0x1e", 4), KEY_A);
+	ck_assert_uint_eq(display_key_by_name("0xc8", 4), KEY_UP);
+	ck_assert_uint_eq(display_key_by_name("ctrlx", 4), KEY_LEFTCTRL);
+	ck_assert_uint_eq(display_key_by_name("0x", 2) + display_key_by_name("", 0) + display_key_by_name("nosuch", 6), 0);
+	for (i = 0; display_key_name(i); i++)
+		bad += !display_key_by_name(display_key_name(i), strlen(display_key_name(i)));
+	ck_assert_uint_eq(bad, 0);
+	ck_assert_uint_gt(i, 100);
+}
+END_TEST
+
+START_TEST(layouts)
+{
+	const struct keymap *us = keymap_find("en-us"), *de = keymap_find("de"), *fr = keymap_find("fr");
+	char list[256], copy[256], *p;
+	enum keymap_level level;
+	u32 ch, c, missing = 0;
+
+	ck_assert(us && de && fr && !keymap_find("xx") && keymap_find(NULL) == us);
+	ck_assert_uint_eq(keymap_char(us, KEY_2, KEYMAP_SHIFT), '@');
+	ck_assert_uint_eq(keymap_char(de, KEY_Z, KEYMAP_PLAIN), 'y');
+	ck_assert_uint_eq(keymap_char(de, KEY_Q, KEYMAP_ALTGR), '@');
+	ck_assert_uint_eq(keymap_char(fr, KEY_Q, KEYMAP_PLAIN), 'a');
+	ck_assert_uint_eq(keymap_char(us, KEY_F1, KEYMAP_PLAIN), 0);
+	ck_assert_uint_eq(keymap_code(de, '{', &level), KEY_7);
+	ck_assert_int_eq(level, KEYMAP_ALTGR);
+	ck_assert_uint_eq(keymap_keysym(us, 'A', &ch), KEY_A);
+	ck_assert_uint_eq(ch, 'A');
+	ck_assert_uint_eq(keymap_keysym(us, 0xff0d, &ch), KEY_ENTER);
+	ck_assert_uint_eq(ch, 0);
+	ck_assert_uint_eq(keymap_keysym(us, 0xffb7, &ch), KEY_KP7);
+	ck_assert_uint_eq(ch, '7');
+	ck_assert_uint_eq(keymap_keysym(us, 0x10020ac, &ch), 0);
+	ck_assert_uint_eq(ch, 0x20ac);
+	ck_assert_uint_eq(keymap_keysym(de, 0x20ac, &ch), KEY_E);
+	ck_assert_uint_eq(keymap_keysym(us, 0x2000000, &ch) + ch, 0);
+	/* Every layout types ASCII. */
+	keymap_list(list, sizeof list);
+	strcpy(copy, list);
+	for (p = strtok(copy, " "); p; p = strtok(NULL, " "))
+		for (c = ' '; c < 0x7f; c++)
+			if (!keymap_code(keymap_find(p), c, NULL)) {
+				printf("%s: no %c\n", p, (int)c);
+				missing++;
+			}
+	ck_assert_uint_eq(missing, 0);
+	ck_assert_ptr_nonnull(strstr(list, "fr-ch"));
+}
+END_TEST
+
+static u32 be32(const u8 *p)
+{
+	return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3];
+}
+
+START_TEST(pictures)
+{
+	struct rig *r = rig_new();
+	char path[] = "/tmp/paravane-picture-XXXXXX", other[64];
+	static u8 file[65536];
+	struct error e = { "" };
+	u32 x, y;
+	size_t n;
+	FILE *f;
+
+	close(mkstemp(path));
+	ck_assert_int_eq(display_screendump(r->d, -1, path, SCREENDUMP_AUTO, &e), -ENOENT);
+	display_resize(r->c[0], 50, 30);
+	for (y = 0; y < 30; y++)
+		for (x = 0; x < 50; x++)
+			display_surface(r->c[0])->pixels[y * 50 + x] = x << 16 | y << 8 | (x ^ y);
+	ck_assert_int_eq(display_screendump(r->d, -1, path, SCREENDUMP_AUTO, &e), 0);
+	ck_assert_uint_eq(r->refreshes, 1);
+	f = fopen(path, "rb");
+	n = fread(file, 1, sizeof file, f);
+	fclose(f);
+	ck_assert(n > 60 && !memcmp(file, "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR", 16));
+	ck_assert_uint_eq(be32(file + 16), 50);
+	ck_assert_uint_eq(be32(file + 20), 30);
+	ck_assert(!memcmp(file + 24, "\x08\x02\0\0\0", 5) && !memcmp(file + n - 12, "\0\0\0\0IEND\xae\x42\x60\x82", 12));
+#if HAVE_ZLIB
+	{
+		static u8 raw[30 * 151];
+		uLongf len = sizeof raw;
+		u32 wrong = 0;
+
+		ck_assert_uint_eq(be32(file + n - 16), (u32)crc32(0, file + 37, (uInt)(n - 16 - 37)));
+		ck_assert_int_eq(uncompress(raw, &len, file + 41, be32(file + 33)), Z_OK);
+		for (y = 0; y < 30; y++)
+			for (x = 0; x < 50; x++)
+				wrong += raw[y * 151 + 1 + x * 3] != x || raw[y * 151 + 2 + x * 3] != y ||
+					 raw[y * 151 + 3 + x * 3] != (x ^ y);
+		ck_assert_uint_eq(wrong, 0);
+	}
+#endif
+	snprintf(other, sizeof other, "%s.ppm", path);
+	ck_assert_int_eq(display_screendump(r->d, 0, other, SCREENDUMP_AUTO, &e), 0);
+	f = fopen(other, "rb");
+	n = fread(file, 1, sizeof file, f);
+	fclose(f);
+	ck_assert_uint_eq(n, 13 + 50 * 30 * 3);
+	ck_assert(!memcmp(file, "P6\n50 30\n255\n", 13) && file[n - 3] == 49 && file[n - 2] == 29 && file[n - 1] == (49 ^ 29));
+	remove(other);
+	ck_assert_int_lt(display_screendump(r->d, 0, "/nonexistent/x.png", SCREENDUMP_AUTO, &e), 0);
+	ck_assert_ptr_nonnull(strstr(e.text, "/nonexistent/x.png"));
+	remove(path);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(vnc_values)
+{
+	static const char *const bad[] = { "", ":", "1", ":x", ":99999", ":-1", "host", "unix:", ":1,", ":1,to=", ":1,to=0", ":1,tls-creds=x",
+					   ":123456", ":1,password=" };
+	struct vnc_spec s;
+	struct error e;
+	u32 i, accepted = 0;
+
+	ck_assert(!vnc_parse("0.0.0.0:1", &s, &e) && s.first == 1 && s.last == 1 && !strcmp(s.host, "0.0.0.0") && !s.password);
+	ck_assert(!vnc_parse(":0,to=5,password=abc", &s, &e) && !*s.host && s.last == 5 && s.password && !strcmp(s.secret, "abc"));
+	ck_assert(!vnc_parse("[::1]:7,password=on", &s, &e) && !strcmp(s.host, "::1") && s.password && !*s.secret);
+	ck_assert(!vnc_parse("unix:/tmp/x,password=off", &s, &e) && s.local && !strcmp(s.host, "/tmp/x") && !s.password);
+	ck_assert(!vnc_parse("none", &s, &e) && s.none);
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		e.text[0] = 0;
+		accepted += vnc_parse(bad[i], &s, &e) != -EINVAL || !*e.text;
+	}
+	ck_assert_uint_eq(accepted, 0);
+}
+END_TEST
+
+Suite *display_suite(void)
+{
+	Suite *s = suite_create("display");
+	TCase *t = tcase_create("display");
+
+	tcase_add_test(t, which_is_shown);
+	tcase_add_test(t, rectangles);
+	tcase_add_test(t, keys_go_where);
+	tcase_add_test(t, pointers);
+	tcase_add_test(t, names);
+	tcase_add_test(t, layouts);
+	tcase_add_test(t, pictures);
+	tcase_add_test(t, vnc_values);
+	suite_add_tcase(s, t);
+	return s;
+}
