@@ -111,6 +111,7 @@ enum block_exit {
 	BX_STOP,
 	BX_ONE /* go on at c->rip with a block of one instruction: a limit, a device */
 };
+#define TRAP_DEVICE 0xff /* in c->trap.vector after a failed access: no exception, but a device, which wants BX_ONE */
 
 /*
  * Ends the block at i with an exception whose rip is i itself. "return raise(c, i, X86_GP, 0);" is the idiom. The
