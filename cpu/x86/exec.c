@@ -230,15 +230,187 @@ static bool deliver(struct cpu *c)
 	return on && at_boundary(c);
 }
 
-static enum cpu_exit stop_reason(const struct cpu *c)
+/*
+ * One turn of the loop runs a block with all that it is linked to, or delivers what is due instead. Its parts return RUN_ON,
+ * or the enum cpu_exit with which the run ends.
+ */
+enum { RUN_ON = -1 };
+
+/* An exception that code raised, in c->trap. */
+static int trapped(struct cpu *c)
 {
+	c->link_from = NULL; /* what follows is not where that link leads */
+	if (deliver(c))
+		return RUN_ON;
 	return c->sys.blocked & BLOCK_SHUTDOWN || (!c->native && !c->ops->trap) ? CPU_SHUTDOWN : CPU_STOPPED;
+}
+
+static int vmcall(struct cpu *c)
+{
+	if (c->ops->vmcall(c))
+		return RUN_ON;
+	c->rip -= 3;
+	c->budget++;
+	c->trap = (struct cpu_trap){ .vector = X86_UD, .rip = c->rip };
+	return trapped(c);
+}
+
+/* What the block that ended asks for (c->exit). */
+static int attend_exit(struct cpu *c)
+{
+	switch ((enum block_exit)c->exit) {
+	case BX_NONE:
+	case BX_LOOKUP:
+		return RUN_ON;
+	case BX_TRAP:
+		return trapped(c);
+	case BX_ONE:
+		c->link_from = NULL;
+		c->one = true;
+		return RUN_ON;
+	case BX_SYSCALL:
+		return c->ops->syscall(c) && at_boundary(c) ? RUN_ON : CPU_STOPPED;
+	case BX_SYSENTER:
+		return c->ops->sysenter(c) && at_boundary(c) ? RUN_ON : CPU_STOPPED;
+	case BX_VMCALL:
+		return vmcall(c);
+	case BX_HALT:
+		return c->native ? RUN_ON : CPU_HALTED; /* x86_attend() halts: something pending may wake it at once */
+	case BX_YIELD:
+		return CPU_YIELD;
+	case BX_STOP:
+		break;
+	}
+	return CPU_STOPPED;
+}
+
+/* The block at c->rip, ready to run. NULL: c->trap. */
+static struct block *next_block(struct cpu *c, u64 limit)
+{
+	struct block *b = block_get(c, limit);
+
+	if (UNLIKELY(!b)) {
+		c->one = c->stepping = false;
+		return NULL;
+	}
+	if (c->link_from)
+		make_link(c, b);
+	if (c->log && log_on(c->log, LOG_EXEC | LOG_CPU) && c->log_exec)
+		c->log_exec(c);
+	c->exit = BX_NONE;
+	return b;
+}
+
+/* Runs on from c->rip until a block ends with something to attend to. */
+static int run_on(struct cpu *c)
+{
+	struct block *b = next_block(c, (u64)c->budget);
+
+	if (UNLIKELY(!b))
+		return trapped(c);
+	run_block(c, b);
+	return attend_exit(c);
+}
+
+/* Runs the instruction at c->rip and no further, whatever its block is linked to. The block; NULL: c->trap. */
+static const struct block *run_one(struct cpu *c)
+{
+	struct block *b = next_block(c, 1);
+	u64 rest = (u64)c->budget - 1;
+
+	if (UNLIKELY(!b))
+		return NULL;
+	c->slice -= rest;
+	c->budget = 1;
+	c->stepping = true;
+	run_block(c, b);
+	c->stepping = c->one = false;
+	c->slice += rest;
+	c->budget += (i64)rest;
+	return b;
+}
+
+/* Whether run_one()'s instruction is done and no concern of the machine: then a single-step trap may follow it. */
+static bool plainly_done(const struct cpu *c)
+{
+	return c->exit == BX_NONE || c->exit == BX_LOOKUP || c->exit == BX_YIELD || (c->exit == BX_HALT && c->native);
+}
+
+/* A step of a CPU with tables of its own. */
+static int step_native(struct cpu *c)
+{
+	bool tf = c->eflags & FL_TF;
+	u64 from = c->rip;
+	const struct block *b = run_one(c);
+	int why;
+
+	if (UNLIKELY(!b))
+		return trapped(c);
+	why = attend_exit(c);
+	if (plainly_done(c)) {
+		c->link_from = NULL;
+		x86_stepped(c, from, (u32)b->bytes + b->tail_len, tf);
+	}
+	return why;
+}
+
+/* ... of one whose machine delivers. held: a load of SS kept the machine out before this instruction. */
+static int step_hosted(struct cpu *c, bool held)
+{
+	bool tf = c->eflags & FL_TF, on;
+	int why;
+
+	if (UNLIKELY(!run_one(c)))
+		return trapped(c);
+	why = attend_exit(c);
+	if (!plainly_done(c))
+		return why;
+	c->link_from = NULL;
+	debug_note(c, DR6_BS * tf);
+	on = c->trap.dr6 ? deliver(c) : !held || at_boundary(c);
+	return on || why != RUN_ON ? why : CPU_STOPPED;
+}
+
+static int turn_native(struct cpu *c)
+{
+	if (!(c->mode_key & KEY_CS64))
+		c->rip = (u32)c->rip;
+	switch (x86_attend(c)) {
+	case ATT_RUN:
+		break;
+	case ATT_STEP:
+		return step_native(c);
+	case ATT_AGAIN:
+		c->link_from = NULL;
+		return at_boundary(c) ? RUN_ON : CPU_STOPPED;
+	case ATT_HALT:
+		return CPU_HALTED;
+	case ATT_SHUTDOWN:
+		return CPU_SHUTDOWN;
+	}
+	return run_on(c);
+}
+
+/* A turn where something waits for the instruction at c->rip alone: single steps, breakpoints, devices, SS. */
+static int turn_exact(struct cpu *c)
+{
+	bool held = false;
+
+	if (c->one || c->debug_on) {
+		if (debug_due(c)) {
+			c->link_from = NULL;
+			return deliver(c) ? RUN_ON : CPU_STOPPED;
+		}
+		held = c->s.shadow;
+		c->s.shadow = 0;
+		c->eflags &= ~(u32)FL_RF;
+	}
+	return step_hosted(c, held);
 }
 
 enum cpu_exit cpu_run(struct cpu *c, u64 n)
 {
-	enum cpu_exit why = CPU_STOPPED;
-	struct block *b;
+	int why = RUN_ON;
 
 	c->slice = n;
 	c->budget = (i64)n;
@@ -246,138 +418,23 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 	c->link_from = NULL;
 	/* SS was loaded last: nothing gets in before the next instruction. */
 	if ((c->native || !c->s.shadow) && !at_boundary(c))
-		goto out;
-	for (;;) {
-		bool step = c->eflags & FL_TF, tf = step, held = false;
-		u64 from = c->rip, rest = 0;
-
+		why = CPU_STOPPED;
+	while (why == RUN_ON) {
 		if (UNLIKELY(c->stop))
-			break;
-		if (UNLIKELY(c->budget <= 0)) {
+			why = CPU_STOPPED;
+		else if (UNLIKELY(c->budget <= 0))
 			why = CPU_BUDGET;
-			break;
-		}
-		if (c->native) {
-			enum attend a;
-
-			if (!(c->mode_key & KEY_CS64))
-				from = c->rip = (u32)c->rip;
-			a = x86_attend(c);
-			if (a == ATT_AGAIN) {
-				c->link_from = NULL;
-				if (!at_boundary(c))
-					break;
-				continue;
-			}
-			if (a == ATT_HALT || a == ATT_SHUTDOWN) {
-				why = a == ATT_HALT ? CPU_HALTED : CPU_SHUTDOWN;
-				break;
-			}
-			step = a == ATT_STEP;
-		} else if (UNLIKELY(c->one || c->debug_on)) {
-			if (debug_due(c)) {
-				c->link_from = NULL;
-				if (!deliver(c))
-					break;
-				continue;
-			}
-			held = c->s.shadow;
-			c->s.shadow = 0;
-			c->eflags &= ~(u32)FL_RF;
-			step = true;
-		}
-		b = block_get(c, step ? 1 : (u64)c->budget);
-		if (UNLIKELY(!b)) {
-			c->link_from = NULL; /* what follows is not where that link leads */
-			c->one = c->stepping = false;
-			if (!deliver(c)) {
-				why = stop_reason(c);
-				break;
-			}
-			continue;
-		}
-		if (c->link_from)
-			make_link(c, b);
-		if (c->log && log_on(c->log, LOG_EXEC | LOG_CPU) && c->log_exec)
-			c->log_exec(c);
-		c->exit = BX_NONE;
-		if (UNLIKELY(step)) {
-			/* No further than this one, whatever its block is linked to. */
-			rest = (u64)c->budget - 1;
-			c->slice -= rest;
-			c->budget = 1;
-			c->stepping = true;
-			run_block(c, b);
-			c->stepping = c->one = false;
-			c->slice += rest;
-			c->budget += (i64)rest;
-		} else {
-			run_block(c, b);
-		}
-		switch ((enum block_exit)c->exit) {
-		case BX_NONE:
-		case BX_LOOKUP:
-			break;
-		case BX_TRAP:
-			c->link_from = NULL;
-			if (!deliver(c)) {
-				why = stop_reason(c);
-				goto out;
-			}
-			continue;
-		case BX_ONE:
-			c->link_from = NULL;
-			c->one = true;
-			continue;
-		case BX_SYSCALL:
-			if (!c->ops->syscall(c) || !at_boundary(c))
-				goto out;
-			continue;
-		case BX_SYSENTER:
-			if (!c->ops->sysenter(c) || !at_boundary(c))
-				goto out;
-			continue;
-		case BX_VMCALL:
-			if (!c->ops->vmcall(c)) {
-				c->rip -= 3;
-				c->budget++;
-				c->trap = (struct cpu_trap){ .vector = X86_UD, .rip = c->rip };
-				if (!deliver(c)) {
-					why = stop_reason(c);
-					goto out;
-				}
-			}
-			continue;
-		case BX_HALT:
-			if (c->native)
-				break; /* something pending may wake it at once */
-			why = CPU_HALTED;
-			goto out;
-		case BX_YIELD:
-			why = CPU_YIELD;
-			if (!step)
-				goto out;
-			cpu_stop(c); /* when the step's trap is delivered */
-			break;
-		case BX_STOP:
-			goto out;
-		}
-		if (UNLIKELY(step)) {
-			c->link_from = NULL;
-			if (c->native) {
-				x86_stepped(c, from, (u32)b->bytes + b->tail_len, tf);
-				continue;
-			}
-			debug_note(c, DR6_BS * tf);
-			if (c->trap.dr6 ? !deliver(c) : held && !at_boundary(c))
-				goto out;
-		}
+		else if (c->native)
+			why = turn_native(c);
+		else if (UNLIKELY(c->one || c->debug_on || (c->eflags & FL_TF)))
+			why = turn_exact(c);
+		else
+			why = run_on(c);
 	}
-out:
 	c->retired += c->slice - (u64)c->budget;
 	c->slice = 0;
 	c->budget = 0;
-	return why;
+	return (enum cpu_exit)why;
 }
 
 void cpu_limit(struct cpu *c, u64 left)
