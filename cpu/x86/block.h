@@ -111,6 +111,12 @@ INLINE struct code_jump *jump_slot(const struct cpu *c, u64 va)
 	return &c->jumps[(va ^ va >> JUMP_BITS) & (JUMP_SIZE - 1)];
 }
 
+/* Whether each block is logged as it is entered: then none is entered from another. */
+INLINE bool tracing(const struct cpu *c)
+{
+	return c->log && log_on(c->log, LOG_EXEC | LOG_CPU);
+}
+
 /* Leaves the block loop with c->rip set. */
 INLINE const struct insn *leave(struct cpu *c, u64 rip, enum block_exit why)
 {
@@ -185,6 +191,13 @@ HANDLER(op_stale);
 HANDLER(op_goto);     /* to disp in this page, linked */
 HANDLER(op_goto_far); /* to disp beyond this page */
 
+/*
+ * The block at c->rip, of at most limit instructions. The link that led here, when one waits in c->link_from, is made. NULL:
+ * c->trap says why.
+ */
+struct block *block_next(struct cpu *c, u64 limit);
+/* Puts what the MMU said of a fetch for the instruction at rip into c->trap. */
+void fetch_fault(struct cpu *c, u64 rip, const struct mmu_fault *f);
 /*
  * Decodes a block of at most limit instructions from c->rip, which lies in frame f. keep: into the cache, else into the
  * scratch block. NULL: c->trap says why.

@@ -351,7 +351,7 @@ static void emit_bad(struct xlat *x, struct xi *d, u8 vector)
 	emit_trap(x, d, vector, 0);
 }
 
-/* The bytes at c->rip where an instruction runs over the page end. NULL: c->trap. */
+/* The bytes at c->rip where an instruction runs over the page end. False: c->trap. */
 static bool fetch_cross(struct cpu *c, u64 rip, const u8 *page, u8 *buf, u32 *n)
 {
 	u32 head = PAGE_SIZE - PAGE_OFFSET(rip);
@@ -361,8 +361,7 @@ static bool fetch_cross(struct cpu *c, u64 rip, const u8 *page, u8 *buf, u32 *n)
 	memcpy(buf, page + PAGE_OFFSET(rip), head);
 	*n = head;
 	if (mmu_translate(&c->mmu, PAGE_BASE(rip) + PAGE_SIZE, MMU_EXEC, &mfn, &f)) {
-		c->trap = (struct cpu_trap){ .vector = f.kind == MMU_PF ? X86_PF : X86_GP, .has_error = true,
-					     .error = f.kind == MMU_PF ? f.code : 0, .cr2 = f.va, .rip = rip };
+		fetch_fault(c, rip, &f);
 		return false;
 	}
 	memcpy(buf + head, tlb_host(tlb_slot(&c->mmu, PAGE_BASE(rip) + PAGE_SIZE), PAGE_BASE(rip) + PAGE_SIZE), 15 - head);
