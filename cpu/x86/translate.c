@@ -1,60 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From bytes to blocks of records: availability checks, emission, and the pass that drops flags nobody can see.
+ * From bytes to blocks of records: what emitters use to append records, the building of a block, and the pass that drops
+ * flags nobody can see.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "cpu/x86/opcodes.h"
 #include "cpu/x86/pair.h"
-#include "cpu/x86/seg.h"
-#include "cpu/x86/x87.h"
+#include "cpu/x86/segcheck.h"
 #include "cpu/x86/xlat.h"
 
 static HANDLER(op_trap)
 {
 	RAISE(i->aux, (u32)i->imm);
-}
-
-/* Of whom a pending x87 exception is reported: in aux of op_segcheck. */
-enum { WAITS_X87 = 1, WAITS_MMX };
-
-/*
- * A memory operand in a segment that is not flat: type, limit and presence (SDM 3A 5.3). Its linear address goes to
- * REG_LIN, where the records of the instruction take it from. dst: a write; imm: bytes.
- */
-static HANDLER(op_segcheck)
-{
-	u64 off = (c->r[i->base] + (c->r[i->index] << i->scale) + (u64)(i64)i->disp) & c->r[i->asz];
-	u32 sr = i->seg - REG_ES;
-
-	if (!seg_ok(c, &c->s.seg[sr], off, (u32)i->imm, i->dst)) {
-		/* A pending x87 exception comes first, and a store that an x87 exception stops accesses nothing. */
-		if (i->aux && (c->s.fpu.sw & 0x80))
-			RAISE(X86_MF, 0);
-		if (i->aux == WAITS_MMX && i->dst)
-			c->s.fpu.top = 0; /* as op_movq_store */
-		if (!i->aux || !x87_store_stops(c, i + 1))
-			RAISE(sr == SEG_SS ? X86_SS : X86_GP, 0);
-	}
-	c->lin_off = off;
-	c->r[REG_LIN] = (u32)(off + c->s.seg[sr].base);
-	NEXT;
-}
-
-/* In code that ends somewhere: the block must lie below the limit of CS. imm: its bytes. */
-static HANDLER(op_codecheck)
-{
-	const struct x86_seg *cs = &c->s.seg[SEG_CS];
-	u64 off = (u32)(IP(c, i) - cs->base);
-
-	if (UNLIKELY(off + i->imm - 1 > cs->limit)) {
-		if (i->aux == 1)
-			RAISE(X86_GP, 0);
-		c->budget += i->n;
-		return leave(c, IP(c, i), BX_ONE);
-	}
-	NEXT;
 }
 
 struct insn *emit(struct xlat *x, const struct xi *d, insn_fn fn)
@@ -96,9 +54,7 @@ bool emit_trap(struct xlat *x, const struct xi *d, u8 vector, u32 err)
 
 bool emit_ud(struct xlat *x, const struct xi *d)
 {
-	/* It comes before what a segment says of the operand. */
-	if (x->nrecs && x->rec[x->nrecs - 1].fn == op_segcheck && x->of_insn[x->nrecs - 1] == x->ninsns)
-		x->nrecs--;
+	segcheck_withdraw(x); /* #UD comes before what a segment says of the operand */
 	return emit_trap(x, d, X86_UD, 0);
 }
 
@@ -124,172 +80,9 @@ void xlat_link(struct xlat *x, struct insn *r, i64 target)
 		x->links[x->nlinks++] = (u16)(r - x->rec);
 }
 
-static bool touches_vectors(const struct oprow *r)
-{
-	int i;
-
-	for (i = 0; i < 3; i++)
-		if (r->op[i][0] && strchr("VWUPQN", r->op[i][0]))
-			return true;
-	return false;
-}
-
-/* VEX-encoded instructions on vectors: SDM 2A 2.4. CR0.EM and CR4.OSFXSR have no say. */
-static int vex_availability(const struct xlat *x, const struct xi *d)
-{
-	u32 feat = d->row->flags >> FEAT_SHIFT & 0xff;
-
-	if (feat == F_BMI1 || feat == F_BMI2)
-		return -1;
-	if (!(x->c->features & BIT(F_AVX)) || !(x->key & KEY_AVX))
-		return X86_UD;
-	if (d->vl && (d->row->flags & INT256) && !(x->c->features & BIT(F_AVX2)))
-		return X86_UD;
-	return x->key & KEY_TS ? X86_NM : -1;
-}
-
-/* -1, or the vector that an instruction of this row raises in this mode before anything else. */
-static int availability(const struct xlat *x, const struct xi *d)
-{
-	const struct oprow *r = d->row;
-	u32 feat = r->flags >> FEAT_SHIFT & 0xff;
-	u32 key = x->key;
-
-	if (feat && !(x->c->features >> feat & 1))
-		return X86_UD;
-	/* Intel's has it in 64-bit mode alone, SDM 2B; so it is no instruction elsewhere, at any level. */
-	if (r->emit == x86_emit_sysret && !(key & KEY_CS64))
-		return X86_UD;
-	if (r->vex)
-		return vex_availability(x, d);
-	switch (feat) {
-	case F_X87:
-	case F_FXSR:
-		return key & (KEY_EM | KEY_TS) ? X86_NM : -1;
-	case F_MMX:
-		return key & KEY_EM ? X86_UD : key & KEY_TS ? X86_NM : -1;
-	case F_XSAVE:
-	case F_XSAVEOPT:
-	case F_XSAVEC:
-		if (!(key & KEY_OSXSAVE) && r->emit != x86_emit_xsetbv)
-			return X86_UD;
-		return (key & KEY_TS) && (r->flags & TS) ? X86_NM : -1;
-	case F_SSE:
-	case F_SSE2:
-	case F_SSE3:
-	case F_SSSE3:
-	case F_SSE41:
-	case F_SSE42:
-	case F_AES:
-	case F_PCLMUL:
-	case F_SHA:
-		if (!touches_vectors(r) && !(r->flags & SIMD))
-			return -1;
-		if ((key & KEY_EM) || !(key & KEY_OSFXSR))
-			return X86_UD;
-		return key & KEY_TS ? X86_NM : -1;
-	default:
-		return -1;
-	}
-}
-
-/* Bytes of an operand M_BYTES or M_BYTES16_BYTES32, which depends on the operand size; of M_ alone: 1. */
-static u32 image_bytes(const char *o, u32 opsz)
-{
-	char *end;
-	u32 n = (u32)strtoul(o + 2, &end, 10);
-
-	return *end && opsz != 2 ? (u32)strtoul(end + 1, NULL, 10) : MAX(n, 1u);
-}
-
-/* Bytes a row's memory operand takes, for limit checks. */
-static u32 operand_bytes(const struct xi *d)
-{
-	int i;
-
-	for (i = 0; i < 4; i++) {
-		const char *o = d->row->op[i];
-
-		if (!o || !o[0] || !strchr("EMQWOR", o[0]))
-			continue;
-		switch (o[1]) {
-		case 'b':
-			return 1;
-		case 'w':
-			return 2;
-		case 'd':
-			return o[2] == 'q' ? 16 : 4;
-		case 'q':
-			return 8;
-		case 't':
-			return 10;
-		case 'v':
-		case 'y':
-			return d->opsz;
-		case 'p':
-			if (o[2] == 'i')
-				return 8;
-			return o[2] ? (d->vl ? 32 : 16) : MIN(d->opsz, 4) + 2u;
-		case 's':
-			return o[2] == 's' ? 4 : 8;
-		case '_':
-			return image_bytes(o, d->opsz);
-		default:
-			return d->vl ? 32 : 16;
-		}
-	}
-	return d->opsz;
-}
-
-/* Whether the memory operand is accessed at the address that ModRM gives. Gathers have one for each element, and check it. */
-static bool is_access(const struct xi *d)
-{
-	return !(d->row->flags & (NOACC | VSIB));
-}
-
-static bool is_write(const struct xi *d)
-{
-	const char *o = d->row->op[0];
-
-	return o[0] && strchr("EMQWOR", o[0]) && d->row->flags & (LOCK | STORE);
-}
-
-/* x87 and MMX instructions that report a pending exception. */
-static u8 x87_waits(const struct xi *d)
-{
-	const struct oprow *r = d->row;
-
-	if (r->opcode >= 0xd8 && r->opcode <= 0xdf)
-		return r->flags & NOWAIT ? 0 : WAITS_X87;
-	return r->op[0][0] == 'P' || r->op[1][0] == 'P' ? WAITS_MMX : 0;
-}
-
-static void emit_segcheck(struct xlat *x, struct xi *d)
-{
-	struct xi t = *d;
-	struct insn *r;
-
-	if (d->row->op[0][0] == 'O' || d->row->op[1][0] == 'O') {
-		t.disp = (i32)d->imm;
-		d->imm = 0;
-	} else if (d->row->emit == x86_emit_pop && d->base == RSP) {
-		t.disp += d->opsz; /* the address is made after the stack pointer has moved */
-	}
-	r = emit(x, &t, op_segcheck);
-	r->imm = operand_bytes(d);
-	r->dst = is_write(d);
-	r->aux = x87_waits(d);
-	d->base = REG_ZERO;
-	d->index = REG_ZERO;
-	d->scale = 0;
-	d->disp = 0;
-	d->seg = REG_LIN;
-	d->adsz = 8;
-}
-
 static void emit_insn(struct xlat *x, const struct xi *d)
 {
-	int v = availability(x, d);
+	int v = insn_available(x, d);
 	bool jcc = d->row->emit == x86_emit_jcc;
 	struct xi checked;
 
@@ -302,8 +95,7 @@ static void emit_insn(struct xlat *x, const struct xi *d)
 		emit_trap(x, d, (u8)v, 0);
 		return;
 	}
-	if (!(x->key & KEY_CS64) && d->mem && (x->key & KEY_SEGCHECK || d->seg >= REG_FS || d->seg == REG_CS) && d->seg >= REG_ES &&
-	    d->seg <= REG_GS && is_access(d)) {
+	if (segcheck_wanted(x, d)) {
 		checked = *d;
 		emit_segcheck(x, &checked);
 		d = &checked;
@@ -405,7 +197,7 @@ struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit
 	struct xlat x;
 	u32 start = PAGE_OFFSET(c->rip);
 	u32 off = start;
-	bool cross = false, codecheck;
+	bool cross = false;
 	u8 buf[16];
 
 	x.c = c;
@@ -414,12 +206,7 @@ struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit
 	x.links[0] = x.links[1] = NO_LINK;
 	x.end = false;
 	x.cmp_kind = 0;
-	codecheck = (x.key & KEY_SEGCHECK) && !(x.key & KEY_CS64);
-	if (codecheck) {
-		struct xi d = { .ip = (u16)start, .base = REG_ZERO, .index = REG_ZERO, .seg = REG_ZERO };
-
-		emit(&x, &d, op_codecheck);
-	}
+	emit_codecheck(&x, (u16)start);
 	while (!x.end && off < PAGE_SIZE && x.ninsns < limit) {
 		struct xi d;
 		int len = x86_decode(&d, f->data + off, PAGE_SIZE - off, x.key, (u16)off);
@@ -447,10 +234,7 @@ struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit
 	}
 	if (!x.end)
 		emit_fall(&x, off);
-	if (codecheck) {
-		x.rec[0].imm = off - start;
-		x.rec[0].aux = x.ninsns == 1;
-	}
+	codecheck_finish(&x, off - start);
 	drop_dead_flags(&x);
 	if (keep) /* what runs once is not worth a search for pairs */
 		pair_records(&x);

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Checks of segments that are not flat, as records of their own: one before each instruction with a memory operand, and one
+ * at the start of each block for the limit of CS. SDM 3A 5.3.
+ */
+#include "cpu/x86/segcheck.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/x86/opcodes.h"
+#include "cpu/x86/seg.h"
+#include "cpu/x86/x87.h"
+
+/* Of whom a pending x87 exception is reported: in aux of op_segcheck. */
+enum { WAITS_X87 = 1, WAITS_MMX };
+
+/*
+ * A memory operand in a segment that is not flat: type, limit and presence (SDM 3A 5.3). Its linear address goes to
+ * REG_LIN, where the records of the instruction take it from. dst: a write; imm: bytes.
+ */
+static HANDLER(op_segcheck)
+{
+	u64 off = (c->r[i->base] + (c->r[i->index] << i->scale) + (u64)(i64)i->disp) & c->r[i->asz];
+	u32 sr = i->seg - REG_ES;
+
+	if (!seg_ok(c, &c->s.seg[sr], off, (u32)i->imm, i->dst)) {
+		/* A pending x87 exception comes first, and a store that an x87 exception stops accesses nothing. */
+		if (i->aux && (c->s.fpu.sw & 0x80))
+			RAISE(X86_MF, 0);
+		if (i->aux == WAITS_MMX && i->dst)
+			c->s.fpu.top = 0; /* as op_movq_store */
+		if (!i->aux || !x87_store_stops(c, i + 1))
+			RAISE(sr == SEG_SS ? X86_SS : X86_GP, 0);
+	}
+	c->lin_off = off;
+	c->r[REG_LIN] = (u32)(off + c->s.seg[sr].base);
+	NEXT;
+}
+
+/* In code that ends somewhere: the block must lie below the limit of CS. imm: its bytes. */
+static HANDLER(op_codecheck)
+{
+	const struct x86_seg *cs = &c->s.seg[SEG_CS];
+	u64 off = (u32)(IP(c, i) - cs->base);
+
+	if (UNLIKELY(off + i->imm - 1 > cs->limit)) {
+		if (i->aux == 1)
+			RAISE(X86_GP, 0);
+		c->budget += i->n;
+		return leave(c, IP(c, i), BX_ONE);
+	}
+	NEXT;
+}
+
+/* Bytes of an operand M_BYTES or M_BYTES16_BYTES32, which depends on the operand size; of M_ alone: 1. */
+static u32 image_bytes(const char *o, u32 opsz)
+{
+	char *end;
+	u32 n = (u32)strtoul(o + 2, &end, 10);
+
+	return *end && opsz != 2 ? (u32)strtoul(end + 1, NULL, 10) : MAX(n, 1u);
+}
+
+/* Bytes a row's memory operand takes, for limit checks. */
+static u32 operand_bytes(const struct xi *d)
+{
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		const char *o = d->row->op[i];
+
+		if (!o || !o[0] || !strchr("EMQWOR", o[0]))
+			continue;
+		switch (o[1]) {
+		case 'b':
+			return 1;
+		case 'w':
+			return 2;
+		case 'd':
+			return o[2] == 'q' ? 16 : 4;
+		case 'q':
+			return 8;
+		case 't':
+			return 10;
+		case 'v':
+		case 'y':
+			return d->opsz;
+		case 'p':
+			if (o[2] == 'i')
+				return 8;
+			return o[2] ? (d->vl ? 32 : 16) : MIN(d->opsz, 4) + 2u;
+		case 's':
+			return o[2] == 's' ? 4 : 8;
+		case '_':
+			return image_bytes(o, d->opsz);
+		default:
+			return d->vl ? 32 : 16;
+		}
+	}
+	return d->opsz;
+}
+
+/* Whether the memory operand is accessed at the address that ModRM gives. Gathers have one for each element, and check it. */
+static bool is_access(const struct xi *d)
+{
+	return !(d->row->flags & (NOACC | VSIB));
+}
+
+static bool is_write(const struct xi *d)
+{
+	const char *o = d->row->op[0];
+
+	return o[0] && strchr("EMQWOR", o[0]) && d->row->flags & (LOCK | STORE);
+}
+
+/* x87 and MMX instructions that report a pending exception. */
+static u8 x87_waits(const struct xi *d)
+{
+	const struct oprow *r = d->row;
+
+	if (r->opcode >= 0xd8 && r->opcode <= 0xdf)
+		return r->flags & NOWAIT ? 0 : WAITS_X87;
+	return r->op[0][0] == 'P' || r->op[1][0] == 'P' ? WAITS_MMX : 0;
+}
+
+bool segcheck_wanted(const struct xlat *x, const struct xi *d)
+{
+	if ((x->key & KEY_CS64) || !d->mem || d->seg < REG_ES || d->seg > REG_GS)
+		return false;
+	return (x->key & KEY_SEGCHECK || d->seg >= REG_FS || d->seg == REG_CS) && is_access(d);
+}
+
+void emit_segcheck(struct xlat *x, struct xi *d)
+{
+	struct xi t = *d;
+	struct insn *r;
+
+	if (d->row->op[0][0] == 'O' || d->row->op[1][0] == 'O') {
+		t.disp = (i32)d->imm;
+		d->imm = 0;
+	} else if (d->row->emit == x86_emit_pop && d->base == RSP) {
+		t.disp += d->opsz; /* the address is made after the stack pointer has moved */
+	}
+	r = emit(x, &t, op_segcheck);
+	r->imm = operand_bytes(d);
+	r->dst = is_write(d);
+	r->aux = x87_waits(d);
+	d->base = REG_ZERO;
+	d->index = REG_ZERO;
+	d->scale = 0;
+	d->disp = 0;
+	d->seg = REG_LIN;
+	d->adsz = 8;
+}
+
+void segcheck_withdraw(struct xlat *x)
+{
+	if (x->nrecs && x->rec[x->nrecs - 1].fn == op_segcheck && x->of_insn[x->nrecs - 1] == x->ninsns)
+		x->nrecs--;
+}
+
+void emit_codecheck(struct xlat *x, u16 start)
+{
+	struct xi d = { .ip = start, .base = REG_ZERO, .index = REG_ZERO, .seg = REG_ZERO };
+
+	if ((x->key & KEY_SEGCHECK) && !(x->key & KEY_CS64))
+		emit(x, &d, op_codecheck);
+}
+
+void codecheck_finish(struct xlat *x, u32 bytes)
+{
+	if (x->rec[0].fn != op_codecheck)
+		return;
+	x->rec[0].imm = bytes;
+	x->rec[0].aux = x->ninsns == 1;
+}
