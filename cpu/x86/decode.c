@@ -132,6 +132,32 @@ static bool map_has_modrm(u32 map, u32 pfx, u8 op)
 	return (map == 0 && op >= 0xd8 && op <= 0xdf) || (map == 1 && op != 0x0b);
 }
 
+/* Immediate and direct-address operands of any kind: bytes are taken, and *v says what they are. False: no such operand. */
+static bool immediate(struct xi *d, struct cursor *k, const char *o, u64 *v)
+{
+	switch (o[0]) {
+	case 'L':
+		*v = take(k, 1);
+		return true;
+	case 'J':
+		*v = take_signed(k, o[1] == 'b' ? 1 : d->opsz == 2 ? 2 : 4);
+		return true;
+	case 'O':
+		*v = take(k, d->adsz);
+		d->mem = true;
+		d->seg = segment(d, REG_DS);
+		return true;
+	case 'I':
+		if (o[1] == 'w')
+			*v = take(k, 2);
+		else
+			*v = take_signed(k, o[1] == 'b' ? 1 : o[1] == 'v' ? d->opsz : MIN(d->opsz, 4));
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void immediates(struct xi *d, struct cursor *k)
 {
 	bool second = false;
@@ -141,41 +167,13 @@ static void immediates(struct xi *d, struct cursor *k)
 		const char *o = d->row->op[i];
 		u64 v;
 
-		if (o[0] == 'L') {
-			v = take(k, 1);
-		} else if (o[0] == 'I') {
-			switch (o[1]) {
-			case 'b':
-				v = take_signed(k, 1);
-				break;
-			case 'w':
-				v = take(k, 2);
-				break;
-			case 'v':
-				v = take_signed(k, d->opsz);
-				break;
-			default:
-				v = take_signed(k, MIN(d->opsz, 4));
-				break;
-			}
-		} else if (o[0] == 'J') {
-			v = take_signed(k, o[1] == 'b' ? 1 : d->opsz == 2 ? 2 : 4);
-		} else if (o[0] == 'O') {
-			v = take(k, d->adsz);
-			d->mem = true;
-			d->seg = segment(d, REG_DS);
-		} else if (o[0] == 'A' && o[1] == 'p') {
+		if (o[0] == 'A' && o[1] == 'p') {
 			d->imm = take(k, MIN(d->opsz, 4));
 			d->imm2 = take(k, 2);
-			continue;
-		} else {
-			continue;
+		} else if (immediate(d, k, o, &v)) {
+			*(second ? &d->imm2 : &d->imm) = v;
+			second = true;
 		}
-		if (second)
-			d->imm2 = v;
-		else
-			d->imm = v;
-		second = true;
 	}
 }
 
@@ -243,11 +241,171 @@ static bool vex_allowed(const struct xi *d)
 	return !d->vvvv;
 }
 
+/* Notes a prefix. False: it is none, but the opcode. SDM 2A 2.1.1, 2.2.1. */
+static bool prefix(struct xi *d, u8 byte)
+{
+	switch (byte) {
+	case 0x66:
+		d->p66 = true;
+		break;
+	case 0x67:
+		d->p67 = true;
+		break;
+	case 0xf0:
+		d->lock = true;
+		break;
+	case 0xf2:
+	case 0xf3:
+		d->rep = byte;
+		break;
+	case 0x26:
+	case 0x2e:
+	case 0x36:
+	case 0x3e:
+		/* In 64-bit mode these are ignored and do not undo FS or GS. */
+		if (d->mode != 8)
+			d->segovr = byte == 0x2e ? REG_CS : byte == 0x36 ? REG_SS : byte == 0x3e ? REG_DS : REG_ES;
+		break;
+	case 0x64:
+	case 0x65:
+		d->segovr = byte == 0x64 ? REG_FS : REG_GS;
+		break;
+	default:
+		if (d->mode != 8 || (byte & 0xf0) != 0x40)
+			return false;
+		d->rex = byte;
+		return true;
+	}
+	d->rex = 0; /* a REX that is not the last prefix counts for nothing */
+	return true;
+}
+
+/* The opcode after byte op, ModRM, and the row they name, if any. SDM 2A 2.1.2, 2.1.3. */
+static void opcode(struct xi *d, struct cursor *k, u8 op)
+{
+	u32 pfx = d->rep == 0xf3 ? 2 : d->rep == 0xf2 ? 3 : d->p66 ? 1 : 0;
+
+	if (op == 0x0f) {
+		d->map = 1;
+		op = (u8)take(k, 1);
+		if (op == 0x38 || op == 0x3a) {
+			d->map = op == 0x38 ? 2 : 3;
+			op = (u8)take(k, 1);
+		}
+	}
+	if (k->short_of)
+		return;
+	d->opcode = op;
+	d->has_modrm = map_has_modrm(d->map, pfx, op);
+	if (d->has_modrm)
+		d->modrm = (u8)take(k, 1);
+	if (k->short_of)
+		return;
+	d->row = x86_row(d->map, pfx, op, d->modrm);
+	if (!d->row && pfx == 1 && d->rep)
+		d->row = x86_row(d->map, 1, op, d->modrm);
+}
+
+/* Effective sizes, by mode, prefixes and row. SDM 1 3.6. */
+static void sizes(struct xi *d)
+{
+	if (d->mode != 8) {
+		d->adsz = (d->mode == 4) != d->p67 ? 4 : 2;
+		d->opsz = d->vex || (d->mode == 4) != d->p66 ? 4 : 2;
+		return;
+	}
+	d->adsz = d->p67 ? 4 : 8;
+	d->opsz = d->rex & 8 ? 8 : d->p66 ? 2 : 4;
+	if (d->row && ((d->row->flags & F64) || ((d->row->flags & D64) && d->opsz == 4)))
+		d->opsz = 8;
+}
+
+/* What ModRM says: registers, and an operand in memory with SIB and displacement. SDM 2A 2.1.5. */
+static void operands(struct xi *d, struct cursor *k)
+{
+	d->mod = d->modrm >> 6;
+	d->reg3 = d->modrm >> 3 & 7;
+	d->reg = d->reg3 | (d->rex & 4 ? 8 : 0);
+	d->rm = (d->modrm & 7) | (d->rex & 1 ? 8 : 0);
+	/* Moves of control and debug registers look like registers whatever mod says. */
+	if (d->map == 1 && d->opcode >= 0x20 && d->opcode <= 0x23)
+		d->mod = 3;
+	if (!d->has_modrm || d->mod == 3)
+		return;
+	d->mem = true;
+	if (d->adsz == 2)
+		modrm16(d, k);
+	else
+		modrm32(d, k);
+}
+
+/* Makes an address relative to the next instruction one relative to the page, now that the length is known. */
+static void relative_to_page(struct xi *d)
+{
+	i64 rel = (i64)d->disp + d->ip + d->len;
+
+	d->disp = (i32)rel;
+	if (rel > INT32_MAX) { /* disp says 4 GiB less: REG_M32 holds that, less one */
+		d->index = REG_M32;
+		d->disp++;
+	}
+}
+
+/* LOCK is for those that read and write memory, SDM 2A LOCK. */
+static bool lock_allowed(const struct xi *d)
+{
+	char dst = d->row->op[0][0];
+
+	return (d->row->flags & LOCK) && d->mem && (dst == 'E' || dst == 'M');
+}
+
+/* Whether what was decoded is an instruction: #UD otherwise. */
+static bool allowed(const struct xi *d)
+{
+	int i;
+
+	if (!d->row || (d->row->flags & (d->mode == 8 ? I64 : O64)))
+		return false;
+	if ((d->vex && !vex_allowed(d)) || (d->lock && !lock_allowed(d)))
+		return false;
+	for (i = 0; i < 4; i++)
+		if (d->row->op[i][0] == 'M' && d->has_modrm && !d->mem)
+			return false;
+	return true;
+}
+
+/* All of it, from the cursor on. 0 or -vector; what k->short_of makes of it is the caller's. */
+static int decode(struct xi *d, struct cursor *k, u32 key)
+{
+	u8 op;
+
+	do
+		op = (u8)take(k, 1);
+	while (!k->short_of && prefix(d, op));
+	if ((op == 0xc4 || op == 0xc5) && is_vex(d, k, key)) {
+		if (!vex(d, k, op))
+			return -X86_UD;
+	} else if (!k->short_of) {
+		opcode(d, k, op);
+	}
+	if (k->short_of)
+		return 0;
+	sizes(d);
+	operands(d, k);
+	if (d->row)
+		immediates(d, k);
+	if (k->short_of)
+		return 0;
+	d->len = (u8)k->at;
+	if (d->base == REG_PAGE)
+		relative_to_page(d);
+	return allowed(d) ? 0 : -X86_UD;
+}
+
 int x86_decode(struct xi *d, const u8 *bytes, u32 n, u32 key, u16 ip)
 {
 	struct cursor k = { .p = bytes, .n = MIN(n, 15u) };
-	u32 map = 0, pfx, i;
-	u8 op;
+	int rc;
 
 	memset(d, 0, sizeof *d);
 	d->ip = ip;
@@ -255,118 +413,9 @@ int x86_decode(struct xi *d, const u8 *bytes, u32 n, u32 key, u16 ip)
 	d->mode = key & KEY_CS64 ? 8 : key & KEY_CS32 ? 4 : 2;
 	d->segovr = d->seg = REG_ZERO;
 	d->base = d->index = REG_ZERO;
-	for (;;) {
-		op = (u8)take(&k, 1);
-		if (k.short_of)
-			goto shortage;
-		if (op == 0x66) {
-			d->p66 = true;
-		} else if (op == 0x67) {
-			d->p67 = true;
-		} else if (op == 0xf0) {
-			d->lock = true;
-		} else if (op == 0xf2 || op == 0xf3) {
-			d->rep = op;
-		} else if (op == 0x2e || op == 0x36 || op == 0x3e || op == 0x26) {
-			/* In 64-bit mode these are ignored and do not undo FS or GS. */
-			if (d->mode != 8)
-				d->segovr = op == 0x2e ? REG_CS : op == 0x36 ? REG_SS : op == 0x3e ? REG_DS : REG_ES;
-		} else if (op == 0x64 || op == 0x65) {
-			d->segovr = op == 0x64 ? REG_FS : REG_GS;
-		} else if (d->mode == 8 && (op & 0xf0) == 0x40) {
-			d->rex = op;
-			continue;
-		} else {
-			break;
-		}
-		d->rex = 0; /* a REX that is not the last prefix counts for nothing */
-	}
-	if ((op == 0xc4 || op == 0xc5) && is_vex(d, &k, key)) {
-		if (!vex(d, &k, op) && !k.short_of)
-			return -X86_UD;
-		if (k.short_of)
-			goto shortage;
-		op = (u8)d->opcode;
-		goto modrm;
-	}
-	if (k.short_of)
-		goto shortage;
-	if (op == 0x0f) {
-		map = 1;
-		op = (u8)take(&k, 1);
-		if (op == 0x38 || op == 0x3a) {
-			map = op == 0x38 ? 2 : 3;
-			op = (u8)take(&k, 1);
-		}
-	}
-	if (k.short_of)
-		goto shortage;
-	d->opcode = op;
-	pfx = d->rep == 0xf3 ? 2 : d->rep == 0xf2 ? 3 : d->p66 ? 1 : 0;
-	d->has_modrm = map_has_modrm(map, pfx, op);
-	if (d->has_modrm) {
-		if (k.at >= k.n)
-			goto shortage;
-		d->modrm = k.p[k.at++];
-	}
-	d->row = x86_row(map, pfx, op, d->modrm);
-	if (!d->row && pfx == 1 && d->rep)
-		d->row = x86_row(map, 1, op, d->modrm);
-modrm:
-	d->mod = d->modrm >> 6;
-	d->reg3 = d->modrm >> 3 & 7;
-	d->reg = d->reg3 | (d->rex & 4 ? 8 : 0);
-	d->rm = (d->modrm & 7) | (d->rex & 1 ? 8 : 0);
-	d->adsz = d->mode == 8 ? (d->p67 ? 4 : 8) : (d->mode == 4) != d->p67 ? 4 : 2;
-	if (d->mode == 8)
-		d->opsz = d->rex & 8 ? 8 : d->p66 ? 2 : 4;
-	else if (d->vex)
-		d->opsz = 4;
-	else
-		d->opsz = (d->mode == 4) != d->p66 ? 4 : 2;
-	if (d->row && d->mode == 8 && ((d->row->flags & F64) || ((d->row->flags & D64) && d->opsz == 4)))
-		d->opsz = 8;
-	/* Moves of control and debug registers look like registers whatever mod says. */
-	if (map == 1 && op >= 0x20 && op <= 0x23)
-		d->mod = 3;
-	if (d->has_modrm && d->mod != 3) {
-		d->mem = true;
-		if (d->adsz == 2)
-			modrm16(d, &k);
-		else
-			modrm32(d, &k);
-	}
-	if (d->row)
-		immediates(d, &k);
-	if (k.short_of)
-		goto shortage;
-	d->len = (u8)k.at;
-	if (d->base == REG_PAGE) {
-		i64 rel = (i64)d->disp + d->ip + d->len;
-
-		d->disp = (i32)rel;
-		if (rel > INT32_MAX) { /* disp says 4 GiB less: REG_M32 holds that, less one */
-			d->index = REG_M32;
-			d->disp++;
-		}
-	}
-	if (!d->row)
-		return -X86_UD;
-	if (d->row->flags & (d->mode == 8 ? I64 : O64))
-		return -X86_UD;
-	if (d->vex && !vex_allowed(d))
-		return -X86_UD;
-	if (d->lock) {
-		const char *dst = d->row->op[0];
-
-		if (!(d->row->flags & LOCK) || !d->mem || (dst[0] != 'E' && dst[0] != 'M'))
-			return -X86_UD;
-	}
-	for (i = 0; i < 4; i++)
-		if (d->row->op[i][0] == 'M' && d->has_modrm && !d->mem)
-			return -X86_UD;
-	return d->len;
-shortage:
+	rc = decode(d, &k, key);
 	/* Fifteen bytes and still not whole: too long, whatever follows. */
-	return n >= 15 ? -X86_GP : 0;
+	if (k.short_of)
+		return n >= 15 ? -X86_GP : 0;
+	return rc ? rc : d->len;
 }

@@ -94,6 +94,7 @@ struct xi {
 	bool lock, p66, p67;
 	u8 rep;      /* 0, 0xF3 or 0xF2 */
 	u8 segovr;   /* REG_ZERO, or REG_ES.. of an override prefix */
+	u8 map;      /* of a legacy opcode: 0 one byte, 1 0F, 2 0F38, 3 0F3A */
 	u16 opcode;  /* the last opcode byte */
 	u8 modrm, mod, reg, rm; /* reg and rm with REX bits; rm is a register number when mod is 3 */
 	u8 reg3;     /* ModRM.reg without REX */
