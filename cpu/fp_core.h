@@ -357,99 +357,124 @@ INLINE bool fp_stopped(const struct fp_env *e)
 /* The arithmetic shared by all formats; operands that are NaNs were dealt with. fp_ops.c. */
 enum fp_op { FP_ADD, FP_SUB, FP_MUL, FP_DIV };
 
-/* The result before rounding, when it is finite and not zero; else r is final and false is returned. */
-INLINE bool fp_arith(enum fp_op op, struct fp_num a, struct fp_num b, struct fp_num *r, u64 *lo, struct fp_env *e)
+/* Adds two numbers that are neither zero nor infinite. False: the sum is zero. */
+INLINE bool fp_add_numbers(struct fp_num a, struct fp_num b, struct fp_num *r, u64 *lo, const struct fp_env *e)
 {
-	u8 denormal = a.denormal || b.denormal || e->denormal ? FP_DE : 0;
+	struct u128 x, y;
 
-	if (op == FP_SUB)
-		b.sign = !b.sign;
-	*r = (struct fp_num){ FP_NUL, false, false, 0, 0 };
-	*lo = 0;
-	if (op <= FP_SUB) {
-		if (a.kind == FP_INF || b.kind == FP_INF) {
-			if (a.kind == b.kind && a.sign != b.sign) {
-				*r = fp_invalid(e);
-				return false;
-			}
-			e->flags |= denormal;
-			*r = a.kind == FP_INF ? a : b;
+	if (a.exp < b.exp || (a.exp == b.exp && a.mant < b.mant)) {
+		struct fp_num t = a;
+		a = b;
+		b = t;
+	}
+	x = (struct u128){ a.mant, 0 };
+	y = u128_shr_sticky((struct u128){ b.mant, 0 }, (unsigned)(a.exp - b.exp));
+	*r = a;
+	r->denormal = false;
+	if (a.sign == b.sign) {
+		struct u128 s = u128_add(x, y);
+		if (s.hi < x.hi) {
+			s.lo = s.lo >> 1 | s.hi << 63 | (s.lo & 1);
+			s.hi = s.hi >> 1 | 1ull << 63;
+			r->exp++;
+		}
+		r->mant = s.hi;
+		*lo = s.lo;
+	} else {
+		struct u128 d = u128_sub(x, y);
+		if (!(d.hi | d.lo)) {
+			*r = (struct fp_num){ FP_NUL, e->rounding == FP_RC_DOWN, false, 0, 0 };
+			return false;
+		}
+		unsigned n = u128_clz(d);
+		d = u128_shl(d, n);
+		r->exp -= (i32)n;
+		r->mant = d.hi;
+		*lo = d.lo;
+	}
+	return true;
+}
+
+INLINE bool fp_add(struct fp_num a, struct fp_num b, u8 denormal, struct fp_num *r, u64 *lo, struct fp_env *e)
+{
+	if (a.kind == FP_INF || b.kind == FP_INF) {
+		if (a.kind == b.kind && a.sign != b.sign) {
+			*r = fp_invalid(e);
 			return false;
 		}
 		e->flags |= denormal;
-		if (a.kind == FP_NUL && b.kind == FP_NUL) {
-			*r = a;
-			if (a.sign != b.sign)
-				r->sign = e->rounding == FP_RC_DOWN;
-			return false;
-		}
-		if (b.kind == FP_NUL) {
-			*r = a;
-			return true;
-		}
-		if (a.kind == FP_NUL) {
-			*r = b;
-			return true;
-		}
-		if (a.exp < b.exp || (a.exp == b.exp && a.mant < b.mant)) {
-			struct fp_num t = a;
-			a = b;
-			b = t;
-		}
-		struct u128 x = { a.mant, 0 };
-		struct u128 y = u128_shr_sticky((struct u128){ b.mant, 0 }, (unsigned)(a.exp - b.exp));
+		*r = a.kind == FP_INF ? a : b;
+		return false;
+	}
+	e->flags |= denormal;
+	if (a.kind == FP_NUL && b.kind == FP_NUL) {
 		*r = a;
-		if (a.sign == b.sign) {
-			struct u128 s = u128_add(x, y);
-			if (s.hi < x.hi) {
-				s.lo = s.lo >> 1 | s.hi << 63 | (s.lo & 1);
-				s.hi = s.hi >> 1 | 1ull << 63;
-				r->exp++;
-			}
-			r->mant = s.hi;
-			*lo = s.lo;
-		} else {
-			struct u128 d = u128_sub(x, y);
-			if (!(d.hi | d.lo)) {
-				*r = (struct fp_num){ FP_NUL, e->rounding == FP_RC_DOWN, false, 0, 0 };
-				return false;
-			}
-			unsigned n = u128_clz(d);
-			d = u128_shl(d, n);
-			r->exp -= (i32)n;
-			r->mant = d.hi;
-			*lo = d.lo;
-		}
-		r->denormal = false;
+		if (a.sign != b.sign)
+			r->sign = e->rounding == FP_RC_DOWN;
+		return false;
+	}
+	if (b.kind == FP_NUL) {
+		*r = a;
 		return true;
 	}
+	if (a.kind == FP_NUL) {
+		*r = b;
+		return true;
+	}
+	return fp_add_numbers(a, b, r, lo, e);
+}
+
+INLINE bool fp_mul(struct fp_num a, struct fp_num b, u8 denormal, struct fp_num *r, u64 *lo, struct fp_env *e)
+{
+	struct u128 p;
+
 	r->sign = a.sign ^ b.sign;
-	if (op == FP_MUL) {
-		if (a.kind == FP_INF || b.kind == FP_INF) {
-			if (a.kind == FP_NUL || b.kind == FP_NUL) {
-				*r = fp_invalid(e);
-				return false;
-			}
-			e->flags |= denormal;
-			r->kind = FP_INF;
+	if (a.kind == FP_INF || b.kind == FP_INF) {
+		if (a.kind == FP_NUL || b.kind == FP_NUL) {
+			*r = fp_invalid(e);
 			return false;
 		}
 		e->flags |= denormal;
-		if (a.kind == FP_NUL || b.kind == FP_NUL) {
-			r->kind = FP_NUL;
-			return false;
-		}
-		struct u128 p = u128_mul64(a.mant, b.mant);
-		r->exp = a.exp + b.exp + 1;
-		if (!(p.hi >> 63)) {
-			p = u128_shl(p, 1);
-			r->exp--;
-		}
-		r->kind = FP_NUM;
-		r->mant = p.hi;
-		*lo = p.lo;
-		return true;
+		r->kind = FP_INF;
+		return false;
 	}
+	e->flags |= denormal;
+	if (a.kind == FP_NUL || b.kind == FP_NUL)
+		return false;
+	p = u128_mul64(a.mant, b.mant);
+	r->exp = a.exp + b.exp + 1;
+	if (!(p.hi >> 63)) {
+		p = u128_shl(p, 1);
+		r->exp--;
+	}
+	r->kind = FP_NUM;
+	r->mant = p.hi;
+	*lo = p.lo;
+	return true;
+}
+
+/* Divides two numbers that are neither zero nor infinite. */
+INLINE void fp_div_numbers(struct fp_num a, struct fp_num b, struct fp_num *r, u64 *lo)
+{
+	struct u128 n;
+	u64 rem;
+
+	r->exp = a.exp - b.exp;
+	if (a.mant >= b.mant) {
+		n = (struct u128){ a.mant >> 1, a.mant << 63 };
+	} else {
+		n = (struct u128){ a.mant, 0 };
+		r->exp--;
+	}
+	r->kind = FP_NUM;
+	r->mant = u128_div64(n, b.mant, &rem);
+	/* More than half a unit is left over, just half, or less. */
+	*lo = !rem ? 0 : rem > b.mant - rem ? 3ull << 62 : rem == b.mant - rem ? 1ull << 63 : 1;
+}
+
+INLINE bool fp_div(struct fp_num a, struct fp_num b, u8 denormal, struct fp_num *r, u64 *lo, struct fp_env *e)
+{
+	r->sign = a.sign ^ b.sign;
 	if (a.kind == b.kind && a.kind != FP_NUM) {
 		*r = fp_invalid(e);
 		return false;
@@ -460,27 +485,34 @@ INLINE bool fp_arith(enum fp_op op, struct fp_num a, struct fp_num b, struct fp_
 		return false;
 	}
 	e->flags |= denormal;
-	if (a.kind == FP_NUL || b.kind == FP_INF) {
-		r->kind = FP_NUL;
+	if (a.kind == FP_NUL || b.kind == FP_INF)
 		return false;
-	}
 	if (a.kind == FP_INF) {
 		r->kind = FP_INF;
 		return false;
 	}
-	struct u128 n;
-	u64 rem;
-	r->exp = a.exp - b.exp;
-	if (a.mant >= b.mant) {
-		n = (struct u128){ a.mant >> 1, a.mant << 63 };
-	} else {
-		n = (struct u128){ a.mant, 0 };
-		r->exp--;
-	}
-	r->kind = FP_NUM;
-	r->mant = u128_div64(n, b.mant, &rem);
-	*lo = !rem ? 0 : rem > b.mant - rem ? 3ull << 62 : rem == b.mant - rem ? 1ull << 63 : 1;
+	fp_div_numbers(a, b, r, lo);
 	return true;
+}
+
+/* The result before rounding, when it is finite and not zero; else r is final and false is returned. */
+INLINE bool fp_arith(enum fp_op op, struct fp_num a, struct fp_num b, struct fp_num *r, u64 *lo, struct fp_env *e)
+{
+	u8 denormal = a.denormal || b.denormal || e->denormal ? FP_DE : 0;
+
+	*r = (struct fp_num){ FP_NUL, false, false, 0, 0 };
+	*lo = 0;
+	switch (op) {
+	case FP_SUB:
+		b.sign = !b.sign;
+		return fp_add(a, b, denormal, r, lo, e);
+	case FP_ADD:
+		return fp_add(a, b, denormal, r, lo, e);
+	case FP_MUL:
+		return fp_mul(a, b, denormal, r, lo, e);
+	default:
+		return fp_div(a, b, denormal, r, lo, e);
+	}
 }
 
 /* Square root of a number that is no NaN, as fp_arith. */
