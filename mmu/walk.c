@@ -97,87 +97,136 @@ static bool key_forbids(const struct mmu *m, u64 pte, bool write)
 	return (rights & 1) || (write && (rights & 2) && (m->user || m->wp));
 }
 
+/* The levels of this mode's tables, the top one first; *end is behind the last. */
+static const struct level *levels(const struct mmu *m, const struct level **end)
+{
+	switch (m->mode) {
+	case MMU_LEGACY32:
+		*end = levels_32 + ARRAY_SIZE(levels_32);
+		return levels_32;
+	case MMU_PAE:
+		*end = levels_pae + ARRAY_SIZE(levels_pae);
+		return levels_pae;
+	default:
+		*end = levels_long5 + ARRAY_SIZE(levels_long5);
+		return levels_long5 + (MMU_LONG5 - m->mode);
+	}
+}
+
+/* An entry on the way. */
+struct entry {
+	const struct level *lv;
+	u64 maddr; /* where it is */
+	u64 e;     /* itself */
+	bool reg;   /* in a PDPTE register, not in memory */
+	bool pdpte; /* of PAE's top level: it has neither rights nor an A bit */
+	bool large; /* it maps a large page */
+};
+
+static void entry_at(const struct mmu *m, const struct level *lv, bool last, u64 table, u64 va, struct entry *s)
+{
+	bool wide = m->mode != MMU_LEGACY32;
+	u64 idx = va >> lv->shift & (BIT(lv->bits) - 1);
+
+	s->lv = lv;
+	s->pdpte = m->mode == MMU_PAE && lv->shift == 30;
+	s->reg = s->pdpte && m->pdptes;
+	s->maddr = (table + idx * (wide ? 8 : 4)) & (m->a20 << PAGE_SHIFT | 4095);
+	s->e = s->reg ? m->pdpte[idx] : entry_read(m, s->maddr, wide);
+	s->large = !last && lv->leaf && (s->e & PTE_PSE) && (wide || m->pse);
+}
+
+/* Rights gathered on the way to a page. SDM 3A 4.6. */
+struct rights {
+	u64 all; /* of bits that each entry must have: PTE_W, PTE_U */
+	u64 any; /* of bits that one entry may set for all: PTE_NX */
+};
+
+/*
+ * What those rights and the key of the page allow (w->perm_*). The bits of the error code with which this access is
+ * refused, PF_P and perhaps PF_PK; 0: it is allowed.
+ */
+static u32 page_rights(const struct mmu *m, enum mmu_access acc, bool mark, struct rights r, u64 pte, struct walk *w)
+{
+	bool user = m->user && !m->no_us;
+	bool user_page = r.all & PTE_U;
+	bool keyed = m->keys && user_page;
+	bool writable = (r.all & PTE_W) || (!user && !m->wp && !m->no_us);
+	u32 code = PF_P;
+
+	w->perm_w = writable && !(keyed && key_forbids(m, pte, true));
+	w->perm_x = !(m->nxe && (r.any & PTE_NX)) && !(m->smep && !m->user && user_page && !m->no_us);
+	w->perm_r = !(keyed && key_forbids(m, pte, false));
+	if (keyed && acc != MMU_EXEC && key_forbids(m, pte, acc == MMU_WRITE))
+		code |= PF_PK;
+	if ((acc == MMU_WRITE && !writable) || (acc == MMU_EXEC && !w->perm_x))
+		return code;
+	if (!mark)
+		return 0;
+	if (user && !user_page)
+		return code;
+	if (!m->user && m->smap && user_page && !m->ac && acc != MMU_EXEC)
+		return code;
+	return code & PF_PK ? code : 0;
+}
+
+/* The frame that the last entry gives va: of a large page the one within it. */
+static u64 page_frame(const struct mmu *m, const struct entry *s, u64 va)
+{
+	u64 within = (BIT(s->lv->shift) - 1) >> PAGE_SHIFT, mfn;
+
+	if (m->mode != MMU_LEGACY32)
+		mfn = PTE_MFN(s->e) & ~within;
+	else if (s->large) /* PSE-36, SDM 3A 4.3 */
+		mfn = ((s->e & 0xffc00000) | (s->e & 0x1fe000) << 19) >> PAGE_SHIFT;
+	else
+		mfn = PTE_MFN(s->e & 0xffffffff);
+	return (mfn + (va >> PAGE_SHIFT & within)) & m->a20;
+}
+
 int mmu_walk(const struct mmu *m, u64 va, enum mmu_access acc, bool mark, struct walk *w, struct mmu_fault *f)
 {
-	const struct level *lv;
-	const struct level *end;
-	bool wide = m->mode != MMU_LEGACY32;
+	const struct level *end, *lv = levels(m, &end);
+	bool wide = m->mode != MMU_LEGACY32, page;
 	u64 table = m->root & (m->mode == MMU_PAE ? ~31ULL : ~4095ULL);
-	u64 all = PTE_W | PTE_U;
-	u64 nx = 0;
-	u32 code = (acc == MMU_WRITE ? PF_W : 0) | (m->user ? PF_U : 0);
-	bool user = m->user && !m->no_us;
+	u32 code = (acc == MMU_WRITE ? PF_W : 0) | (m->user ? PF_U : 0), refused;
+	struct rights r = { .all = PTE_W | PTE_U };
+	struct entry s;
 
 	if (acc == MMU_EXEC && (m->nxe || m->smep))
 		code |= PF_I;
-	switch (m->mode) {
-	case MMU_LEGACY32:
-		lv = levels_32;
-		end = lv + 2;
-		break;
-	case MMU_PAE:
-		lv = levels_pae;
-		end = lv + 3;
-		break;
-	default:
-		lv = levels_long5 + (MMU_LONG5 - m->mode);
-		end = levels_long5 + 5;
-		break;
-	}
-	for (;; lv++) {
-		u64 idx = va >> lv->shift & (BIT(lv->bits) - 1);
-		bool reg = m->pdptes && m->mode == MMU_PAE && lv->shift == 30;
-		u64 maddr = (table + idx * (wide ? 8 : 4)) & (m->a20 << PAGE_SHIFT | 4095);
-		u64 e = reg ? m->pdpte[idx] : entry_read(m, maddr, wide);
-		bool large = lv + 1 != end && lv->leaf && (e & PTE_PSE) && (wide || m->pse);
+	do {
+		u64 want = PTE_A;
 
-		if (!(e & PTE_P))
+		entry_at(m, lv, lv + 1 == end, table, va, &s);
+		page = ++lv == end || s.large;
+		if (!(s.e & PTE_P))
 			return fault(f, va, code, MMU_PF);
-		if (reserved(m, lv, e, large))
+		if (reserved(m, s.lv, s.e, s.large))
 			return fault(f, va, code | PF_P | PF_RSVD, MMU_PF);
-		if (!(m->mode == MMU_PAE && lv->shift == 30)) {
-			all &= e;
-			nx |= e;
+		if (!s.pdpte) {
+			r.all &= s.e;
+			r.any |= s.e;
 		}
-		if (lv + 1 == end || large) {
-			bool w_ok = (all & PTE_W) || (!user && !m->wp && !m->no_us);
-			bool keyed = m->keys && (all & PTE_U);
-
-			if (keyed && acc != MMU_EXEC && key_forbids(m, e, acc == MMU_WRITE))
-				code |= PF_PK;
-			w->perm_w = w_ok && !(keyed && key_forbids(m, e, true));
-			w->perm_x = !(m->nxe && (nx & PTE_NX)) && !(m->smep && !m->user && (all & PTE_U) && !m->no_us);
-			w->perm_r = !(keyed && key_forbids(m, e, false));
-			if (mark && user && !(all & PTE_U))
-				return fault(f, va, code | PF_P, MMU_PF);
-			if (mark && !m->user && m->smap && (all & PTE_U) && !m->ac && acc != MMU_EXEC)
-				return fault(f, va, code | PF_P, MMU_PF);
-			if ((acc == MMU_WRITE && !w_ok) || (acc == MMU_EXEC && !w->perm_x) || (mark && (code & PF_PK)))
-				return fault(f, va, code | PF_P, MMU_PF);
-			if (mark) {
-				u64 want = PTE_A | (acc == MMU_WRITE ? PTE_D : 0);
-
-				if ((e & want) != want)
-					set_bits(m->mem, maddr, want, wide);
-				e |= want;
-			}
-			w->dirty = e & PTE_D;
-			w->large = large;
-			w->pte_maddr = maddr;
-			w->pte = e;
-			if (large && !wide)
-				w->mfn = ((e & 0xffc00000) | (e & 0x1fe000) << 19) >> PAGE_SHIFT;
-			else
-				w->mfn = PTE_MFN(e & (wide ? ~0ULL : 0xffffffff)) & ~((BIT(lv->shift) - 1) >> PAGE_SHIFT);
-			w->mfn += (va & (BIT(lv->shift) - 1)) >> PAGE_SHIFT;
-			w->mfn &= m->a20;
-			w->tables[w->ntables++] = maddr >> PAGE_SHIFT;
-			return 0;
+		if (page) {
+			refused = page_rights(m, acc, mark, r, s.e, w);
+			if (refused)
+				return fault(f, va, code | refused, MMU_PF);
+			want |= acc == MMU_WRITE ? PTE_D : 0;
 		}
-		if (mark && !(e & PTE_A) && !(m->mode == MMU_PAE && lv->shift == 30))
-			set_bits(m->mem, maddr, PTE_A, wide);
-		if (!reg)
-			w->tables[w->ntables++] = maddr >> PAGE_SHIFT;
-		table = wide ? PTE_MFN(e) << PAGE_SHIFT : e & 0xfffff000;
-	}
+		if (mark && !s.pdpte) {
+			if ((s.e & want) != want)
+				set_bits(m->mem, s.maddr, want, wide);
+			s.e |= want;
+		}
+		if (!s.reg)
+			w->tables[w->ntables++] = s.maddr >> PAGE_SHIFT;
+		table = wide ? PTE_MFN(s.e) << PAGE_SHIFT : s.e & 0xfffff000;
+	} while (!page);
+	w->dirty = s.e & PTE_D;
+	w->large = s.large;
+	w->pte_maddr = s.maddr;
+	w->pte = s.e;
+	w->mfn = page_frame(m, &s, va);
+	return 0;
 }
