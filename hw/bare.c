@@ -4,6 +4,7 @@
  */
 #include "hw/bare.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,9 +37,15 @@ struct bare_machine {
 	void *opaque;
 };
 
+static struct bare_machine *machine_of(const struct domain *d)
+{
+	assert(d->kind == DOMAIN_BARE);
+	return d->machine;
+}
+
 static struct bare_machine *machine(struct cpu *c)
 {
-	return cpu_vcpu(c)->d->machine;
+	return machine_of(cpu_vcpu(c)->d);
 }
 
 static u32 port_read(struct cpu *c, u16 port, u32 size)
@@ -130,7 +137,7 @@ static void leave(struct vcpu *v)
 
 static void report(struct domain *d, FILE *out)
 {
-	struct bare_machine *m = d->machine;
+	const struct bare_machine *m = machine_of(d);
 
 	if (m->s.exited)
 		fprintf(out, "exit code %u from port 0xf4\n", m->s.exit_code);
@@ -138,7 +145,7 @@ static void report(struct domain *d, FILE *out)
 
 static void destroy(struct domain *d)
 {
-	free(d->machine);
+	free(machine_of(d));
 	d->machine = NULL;
 }
 
@@ -231,8 +238,7 @@ struct domain *bare_create(struct host *h, const char *name, const struct bare_c
 	m->s.port92 = 2;
 	m->out = cfg->out;
 	m->opaque = cfg->opaque;
-	d->machine = m;
-	d->ops = &bare_domain_ops;
+	domain_become(d, DOMAIN_BARE, m, &bare_domain_ops);
 	if (add_memory(d, 0, memory) || load_image(d, cfg) ||
 	    state_add(&d->states, "x86_sys", 0, &x86_sys_desc, &d->vcpus[0]->cpu.sys, 1) ||
 	    state_add(&d->states, "bare", 0, &bare_state_desc, &m->s, 1))
@@ -252,7 +258,7 @@ no_memory:
 
 int bare_exit_code(const struct domain *d)
 {
-	const struct bare_machine *m = d->machine;
+	const struct bare_machine *m = machine_of(d);
 
 	return m->s.exited ? (int)m->s.exit_code : -1;
 }

@@ -335,8 +335,7 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 	p->xen.ops = &pv_guest_ops;
 	p->xen.s.is32 = !in->kernel->elf64;
 	memcpy(p->xen.s.handle, in->uuid, sizeof p->xen.s.handle);
-	d->machine = p;
-	d->ops = &pv_domain_ops;
+	domain_become(d, DOMAIN_PV, p, &pv_domain_ops);
 	/* vCPUs have their own first: page types look at them. */
 	rc = pv_mm_init(p, nr_pages, nr_pages);
 	if (!rc)

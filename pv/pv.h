@@ -80,8 +80,10 @@ INLINE struct pv_vcpu *pv_of(struct vcpu *v)
 	return v->machine;
 }
 
+/* d is a paravirtual guest. */
 INLINE struct pv_domain *pv_dom(const struct domain *d)
 {
+	assert(d->kind == DOMAIN_PV);
 	return d->machine;
 }
 

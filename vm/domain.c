@@ -181,6 +181,22 @@ fail:
 	return NULL;
 }
 
+void domain_become(struct domain *d, enum domain_kind kind, void *machine, const struct domain_ops *ops)
+{
+	d->kind = kind;
+	d->machine = machine;
+	d->ops = ops;
+}
+
+struct domain *host_domain(const struct host *h, u32 id)
+{
+	struct domain *d;
+
+	for (d = h->domains; d && d->id != id; d = d->next)
+		;
+	return d;
+}
+
 void domain_destroy(struct domain *d)
 {
 	struct domain **p;

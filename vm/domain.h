@@ -50,6 +50,13 @@ enum domain_end {
 	END_KILLED         /* by a signal or a command */
 };
 
+/* What machine a domain is. */
+enum domain_kind {
+	DOMAIN_NONE, /* none yet */
+	DOMAIN_BARE, /* a processor and memory: hw/bare.c */
+	DOMAIN_PV    /* a paravirtual Xen guest: pv/domain.c */
+};
+
 struct domain_ops {
 	/* A vCPU is about to run, and has just run. */
 	void (*enter)(struct vcpu *v);
@@ -85,8 +92,10 @@ struct domain {
 	u64 slot_start_icount; /* its count when the slot began */
 	char crash[CRASH_REASON]; /* why, when end is END_CRASH */
 	struct vcpu *crash_vcpu;
+	/* Set by domain_become(). machine is what the kind says, e.g. a struct pv_domain: only that kind's code may take it. */
+	enum domain_kind kind;
 	const struct domain_ops *ops;
-	void *machine; /* e.g. struct pv_domain */
+	void *machine;
 	bool (*live)(struct domain *d); /* whether somebody outside could still send something */
 	void *live_opaque;
 	/* Of those who manage it, and not its state: while paused or suspended is set, nothing runs and time stands still. */
@@ -127,6 +136,10 @@ void host_exit(struct host *h);
 /* An empty domain: memory for frame numbers below mfn_limit, n vCPUs in reset. NULL when memory is short. */
 struct domain *domain_create(struct host *h, const char *name, u64 mfn_limit, u32 nvcpus, u32 shift);
 void domain_destroy(struct domain *d);
+/* Makes an empty domain a machine of a kind. machine is freed by ops->destroy; ops is NULL for one that never runs. */
+void domain_become(struct domain *d, enum domain_kind kind, void *machine, const struct domain_ops *ops);
+/* The domain of that number, or NULL. */
+struct domain *host_domain(const struct host *h, u32 id);
 
 /* Ends the domain. Only the first call counts. */
 void domain_end(struct domain *d, enum domain_end why);

@@ -123,7 +123,7 @@ static i64 only_self(struct hc *h, u32 dom)
 {
 	if (dom == DOMID_SELF || dom == h->v->d->id)
 		return 0;
-	return dom == XEN_BACKEND_DOMID ? -XEN_EPERM : -XEN_ESRCH;
+	return dom == XEN_BACKEND_DOMID || host_domain(h->v->d->host, dom) ? -XEN_EPERM : -XEN_ESRCH;
 }
 
 static i64 evtchn_alloc_unbound(struct hc *h, void *arg)

@@ -109,16 +109,15 @@ LAYOUT(swap_layout, gnt_swap, ARG_IN(ARG_U32, struct gnt_swap, a), ARG_IN(ARG_U3
 LAYOUT(cache_layout, gnt_cache, ARG_IN(ARG_U64, struct gnt_cache, a), ARG_IN(ARG_U16, struct gnt_cache, offset),
        ARG_IN(ARG_U16, struct gnt_cache, length), ARG_IN(ARG_U32, struct gnt_cache, op));
 
-/* The domain of that number with a grant table, or NULL. The backend domain has a number but no table. */
+/*
+ * The domain of that number with a grant table, or NULL. The backend domain has a number but no table; machines of other
+ * kinds have none either.
+ */
 static struct xen_domain *find_domain(const struct hc *h, u32 domid)
 {
-	struct domain *d;
+	const struct domain *d = host_domain(h->v->d->host, domid);
 
-	for (d = h->v->d->host->domains; d; d = d->next)
-		if (d->id == domid && d->machine && xen_dom(d)->grants)
-			return xen_dom(d);
-	/* A domain under test may not be on the list. */
-	return domid == h->v->d->id ? xen_dom(h->v->d) : NULL;
+	return d && xen_is_guest(d) && xen_dom(d)->grants ? xen_dom(d) : NULL;
 }
 
 /* What asking about domain dom gives: GNTST_okay for oneself. */

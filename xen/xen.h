@@ -5,6 +5,8 @@
 #ifndef XEN_XEN_H
 #define XEN_XEN_H
 
+#include <assert.h>
+
 #include "vm/domain.h"
 
 /* Xen's errno values are Linux's on x86; hosts' may differ, so a hypercall returns these negated. */
@@ -108,13 +110,21 @@ struct xen_domain {
 	u64 slot_work; /* what those of this slot have cost */
 };
 
+/* Whether a domain is a Xen guest of any kind. */
+INLINE bool xen_is_guest(const struct domain *d)
+{
+	return d->kind == DOMAIN_PV;
+}
+
 INLINE struct xen_vcpu *xen_of(struct vcpu *v)
 {
 	return v->machine;
 }
 
+/* d is a Xen guest. */
 INLINE struct xen_domain *xen_dom(const struct domain *d)
 {
+	assert(xen_is_guest(d));
 	return d->machine;
 }
 

@@ -92,16 +92,9 @@ LAYOUT(pod_layout, mem_pod, ARG_IN(ARG_U64, struct mem_pod, target_pages), ARG_I
 /* 0 when the number means the caller itself; -XEN_EPERM for a domain it may not touch, -XEN_ESRCH for none. */
 static i64 self_only(const struct hc *h, u32 domid)
 {
-	const struct domain *d;
-
 	if (domid == DOMID_SELF || domid == h->v->d->id)
 		return 0;
-	if (domid == XEN_BACKEND_DOMID)
-		return -XEN_EPERM;
-	for (d = h->v->d->host->domains; d; d = d->next)
-		if (d->id == domid)
-			return -XEN_EPERM;
-	return -XEN_ESRCH;
+	return domid == XEN_BACKEND_DOMID || host_domain(h->v->d->host, domid) ? -XEN_EPERM : -XEN_ESRCH;
 }
 
 /* Entry i of a guest's list of frame numbers. */

@@ -40,18 +40,13 @@ enum { UVMF_TLB_FLUSH = 1, UVMF_INVLPG = 2, UVMF_FLUSHTYPE_MASK = 3, UVMF_ALL = 
  */
 static int owner_check(struct vcpu *v, u32 domid)
 {
-	const struct domain *d;
-
 	if (LIKELY(domid == DOMID_SELF))
 		return 0;
 	if (domid == v->d->id)
 		return -XEN_ESRCH;
 	if (domid == DOMID_IO || domid == DOMID_XEN || domid == XEN_BACKEND_DOMID)
 		return -XEN_EPERM;
-	for (d = v->d->host ? v->d->host->domains : NULL; d; d = d->next)
-		if (d->id == domid)
-			return -XEN_EPERM;
-	return -XEN_ESRCH;
+	return host_domain(v->d->host, domid) ? -XEN_EPERM : -XEN_ESRCH;
 }
 
 /* Adds to the number of requests done, where the caller wants to know it. */

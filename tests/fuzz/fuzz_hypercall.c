@@ -69,7 +69,7 @@ static struct fz *fz_new(struct bytes *b)
 	z->d = domain_create(&z->host, "fuzz", pv_mm_limit(FRAMES), VCPUS, 0);
 	if (!z->d)
 		die("no domain");
-	z->d->machine = &z->pv;
+	domain_become(z->d, DOMAIN_PV, &z->pv, NULL);
 	z->pv.xen.d = z->d;
 	z->pv.xen.ops = &pv_guest_ops;
 	if (pv_mm_init(&z->pv, FRAMES, FRAMES + 8))

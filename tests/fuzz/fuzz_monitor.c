@@ -53,7 +53,7 @@ static struct world *build(void)
 	if (!w || host_init(&w->host, 0))
 		abort();
 	w->d = domain_create(&w->host, "fuzz", pv_mm_limit(FRAMES), VCPUS, 0);
-	w->d->machine = &w->pv;
+	domain_become(w->d, DOMAIN_PV, &w->pv, NULL);
 	w->pv.xen.d = w->d;
 	w->pv.xen.ops = &pv_guest_ops;
 	if (pv_mm_init(&w->pv, FRAMES, FRAMES))

@@ -75,7 +75,7 @@ static inline struct env *env_make(bool is32)
 	e->d = domain_create(&e->host, "test", pv_mm_limit(MAX_PAGES), 2, 0);
 	ck_assert_ptr_nonnull(e->d);
 	e->d->id = 7;
-	e->d->machine = &e->pv;
+	domain_become(e->d, DOMAIN_PV, &e->pv, NULL);
 	e->pv.xen.d = e->d;
 	e->pv.xen.ops = &pv_guest_ops;
 	e->pv.xen.s.is32 = is32;

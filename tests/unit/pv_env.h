@@ -53,7 +53,7 @@ static inline struct env *env_new(void)
 	e->d = domain_create(&e->host, "test", pv_mm_limit(ENV_FRAMES), ENV_VCPUS, 0);
 	ck_assert_ptr_nonnull(e->d);
 	e->d->id = 7;
-	e->d->machine = &e->pv;
+	domain_become(e->d, DOMAIN_PV, &e->pv, NULL);
 	e->pv.xen.d = e->d;
 	e->pv.xen.ops = &pv_guest_ops;
 	ck_assert_int_eq(pv_mm_init(&e->pv, ENV_FRAMES, ENV_FRAMES), 0);

@@ -180,7 +180,7 @@ static inline struct ve *ve_new(const struct block_options *o, bool readonly, bo
 	w->d = domain_create(&w->host, "test", pv_mm_limit(VE_FRAMES), 1, 0);
 	VE_NEED(w->d);
 	w->d->id = VE_ME;
-	w->d->machine = &w->pv;
+	domain_become(w->d, DOMAIN_PV, &w->pv, NULL);
 	w->pv.xen.d = w->d;
 	w->pv.xen.ops = &pv_guest_ops;
 	VE_NEED(!pv_mm_init(&w->pv, VE_FRAMES, VE_FRAMES));

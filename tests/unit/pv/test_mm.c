@@ -600,7 +600,7 @@ START_TEST(builder_tables)
 	ck_assert_int_eq(host_init(&e->host, 0), 0);
 	e->d = domain_create(&e->host, "test", pv_mm_limit(1200), 2, 0);
 	ck_assert_ptr_nonnull(e->d);
-	e->d->machine = &e->pv;
+	domain_become(e->d, DOMAIN_PV, &e->pv, NULL);
 	e->pv.xen.d = e->d;
 	e->pv.xen.ops = &pv_guest_ops;
 	ck_assert_int_eq(pv_mm_init(&e->pv, 1200, 0), 0);
@@ -645,8 +645,9 @@ START_TEST(lazy)
 		d[i] = domain_create(&host, "test", pv_mm_limit(PAGES), 1, 0);
 		ck_assert_ptr_nonnull(d[i]);
 		d[i]->id = 7 + i;
-		d[i]->machine = &pv[i];
+		domain_become(d[i], DOMAIN_PV, &pv[i], NULL);
 		pv[i].xen.d = d[i];
+		pv[i].xen.ops = &pv_guest_ops;
 		live = host.frames.live;
 		ck_assert_int_eq(pv_mm_init(&pv[i], PAGES, PAGES), 0);
 		ck_assert_uint_lt(host.frames.live - live, 4);

@@ -200,6 +200,34 @@ START_TEST(door_stamps_and_records)
 }
 END_TEST
 
+/* ---- domains ------------------------------------------------------------------------------------------------------- */
+
+START_TEST(domains_by_number)
+{
+	struct domain *a, *b;
+	struct host h;
+	int machine;
+
+	ck_assert_int_eq(host_init(&h, 0), 0);
+	ck_assert_ptr_null(host_domain(&h, 1));
+	a = domain_create(&h, "a", 512, 1, 0);
+	b = domain_create(&h, "b", 512, 1, 0);
+	ck_assert_ptr_eq(host_domain(&h, a->id), a);
+	ck_assert_ptr_eq(host_domain(&h, b->id), b);
+	ck_assert_ptr_null(host_domain(&h, 0));
+	ck_assert_ptr_null(host_domain(&h, b->id + 1));
+	ck_assert_int_eq(a->kind, DOMAIN_NONE);
+	domain_become(a, DOMAIN_BARE, &machine, NULL);
+	ck_assert_int_eq(a->kind, DOMAIN_BARE);
+	ck_assert_ptr_eq(a->machine, &machine);
+	ck_assert_int_eq(b->kind, DOMAIN_NONE);
+	domain_destroy(b);
+	ck_assert_ptr_null(host_domain(&h, 2));
+	ck_assert_ptr_eq(host_domain(&h, 1), a);
+	host_exit(&h);
+}
+END_TEST
+
 /* ---- state --------------------------------------------------------------------------------------------------------- */
 
 /* Each table covers its whole struct: what one fill pattern saves, loaded over another, is the first again. */
@@ -269,6 +297,7 @@ Suite *vm_suite(void)
 	tcase_add_test(t, deadlines_fire_in_order);
 	tcase_add_test(t, held_time);
 	tcase_add_test(t, door_stamps_and_records);
+	tcase_add_test(t, domains_by_number);
 	tcase_add_test(t, every_table_is_complete);
 	tcase_add_test(t, domain_state_round_trip);
 	suite_add_tcase(s, t);

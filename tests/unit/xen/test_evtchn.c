@@ -35,8 +35,15 @@ static void clear_upcall(struct env *e, u32 n)
 START_TEST(unbound_and_loopback)
 {
 	struct env *e = env_new();
+	struct domain *other;
 	u32 port;
 
+	ck_assert_int_eq(env_evtchn(e, ALLOC_UNBOUND, DOMS(8, 0), 0, 0), -XEN_ESRCH);
+	other = domain_create(&e->host, "other", 512, 1, 0);
+	ck_assert_uint_eq(other->id, 8);
+	ck_assert_int_eq(env_evtchn(e, ALLOC_UNBOUND, DOMS(8, 0), 0, 0), -XEN_EPERM);
+	ck_assert_int_eq(env_evtchn(e, STATUS, 8, 1, 0), -XEN_EPERM);
+	domain_destroy(other);
 	ck_assert_int_eq(env_evtchn(e, ALLOC_UNBOUND, DOMS(9, 0), 0, 0), -XEN_ESRCH);
 	ck_assert_int_eq(env_evtchn(e, ALLOC_UNBOUND, DOMS(0, 0), 0, 0), -XEN_EPERM);
 	ck_assert_int_eq(env_evtchn(e, ALLOC_UNBOUND, DOMS(7, 3), 0, 0), 0);

@@ -366,6 +366,25 @@ static i16 copy(struct env *e, u64 s, u32 sdom, u32 soff, u64 d, u32 ddom, u32 d
 	return status16(e, 36);
 }
 
+/* A machine that is no Xen guest has a number and no grant table: nobody takes it for one. */
+START_TEST(other_kinds)
+{
+	struct env *e = start();
+	struct domain *bare = domain_create(&e->host, "bare", 512, 1, 0);
+	u8 machine[16];
+
+	ck_assert_ptr_nonnull(bare);
+	memset(machine, 0xa5, sizeof machine);
+	domain_become(bare, DOMAIN_BARE, machine, NULL);
+	ck_assert_int_eq(map(e, 9, bare->id, 2 | 16, SLOT(5)), GNTST_bad_domain);
+	env_put32(e, ENV_ARGS, bare->id);
+	ck_assert_int_eq(op(e, 6, 1), 0);
+	ck_assert_int_eq(status16(e, 12), GNTST_bad_domain);
+	domain_destroy(bare);
+	finish(e);
+}
+END_TEST
+
 START_TEST(copies)
 {
 	struct env *e = start();
@@ -480,6 +499,7 @@ Suite *grant_suite(void)
 	tcase_add_test(tc, version_back);
 	tcase_add_test(tc, backend_access);
 	tcase_add_test(tc, maps);
+	tcase_add_test(tc, other_kinds);
 	tcase_add_test(tc, copies);
 	tcase_add_test(tc, odds);
 	tcase_add_test(tc, state);
