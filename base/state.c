@@ -273,6 +273,17 @@ int state_add_custom(struct state_list *l, const char *name, u32 instance,
 	return 0;
 }
 
+int state_add_loaded(struct state_list *l, int (*fn)(void *opaque, struct error *e), void *opaque)
+{
+	struct state_hook *p = realloc(l->hooks, (l->nhooks + 1) * sizeof *p);
+
+	if (!p)
+		return -ENOMEM;
+	l->hooks = p;
+	p[l->nhooks++] = (struct state_hook){ fn, opaque };
+	return 0;
+}
+
 void state_remove(struct state_list *l, const void *p)
 {
 	u32 i, n = 0;
@@ -281,11 +292,16 @@ void state_remove(struct state_list *l, const void *p)
 		if (l->items[i].obj != p && l->items[i].opaque != p)
 			l->items[n++] = l->items[i];
 	l->n = n;
+	for (i = n = 0; i < l->nhooks; i++)
+		if (l->hooks[i].opaque != p)
+			l->hooks[n++] = l->hooks[i];
+	l->nhooks = n;
 }
 
 void state_list_free(struct state_list *l)
 {
 	free(l->items);
+	free(l->hooks);
 	*l = (struct state_list){ 0 };
 }
 
@@ -373,4 +389,14 @@ int state_list_load(const struct state_list *l, struct reader *in)
 			return rc ? rc : -EINVAL;
 	}
 	return 0;
+}
+
+int state_list_loaded(const struct state_list *l, struct error *e)
+{
+	u32 i;
+	int rc = 0;
+
+	for (i = 0; !rc && i < l->nhooks; i++)
+		rc = l->hooks[i].fn(l->hooks[i].opaque, e);
+	return rc;
 }

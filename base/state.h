@@ -14,6 +14,8 @@
 #include "base/buf.h"
 #include "base/types.h"
 
+struct error;
+
 enum state_kind { STATE_KIND_INT, STATE_KIND_BYTES, STATE_KIND_STRUCT };
 
 struct state_desc;
@@ -78,9 +80,17 @@ struct state_item {
 	void *opaque;
 };
 
+/* What a module does when the state of all modules has been loaded, see state_list_loaded(). */
+struct state_hook {
+	int (*fn)(void *opaque, struct error *e);
+	void *opaque;
+};
+
 struct state_list {
 	struct state_item *items;
 	u32 n, cap;
+	struct state_hook *hooks;
+	u32 nhooks;
 };
 
 /* Adds an array of count structs. 0 or -ENOMEM. */
@@ -88,11 +98,18 @@ int state_add(struct state_list *l, const char *name, u32 instance, const struct
 /* Adds an item with its own functions. 0 or -ENOMEM. */
 int state_add_custom(struct state_list *l, const char *name, u32 instance,
 		     void (*save)(void *, struct buf *), int (*load)(void *, struct reader *), void *opaque);
-/* Removes every item whose obj or opaque lies at p. */
+/* Adds a function that state_list_loaded() calls. 0 or -ENOMEM. */
+int state_add_loaded(struct state_list *l, int (*fn)(void *opaque, struct error *e), void *opaque);
+/* Removes every item and every function whose obj or opaque lies at p. */
 void state_remove(struct state_list *l, const void *p);
 void state_list_free(struct state_list *l);
 u64 state_list_hash(const struct state_list *l, u64 h);
 void state_list_save(const struct state_list *l, struct buf *out);
 int state_list_load(const struct state_list *l, struct reader *in);
+/*
+ * After state_list_load(), when memory has been loaded too: every module makes anew what it derives from its state (timers,
+ * frames that domains share), in the order in which they were added. 0, or -errno with a sentence: the domain cannot run.
+ */
+int state_list_loaded(const struct state_list *l, struct error *e);
 
 #endif

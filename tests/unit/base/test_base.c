@@ -516,6 +516,40 @@ static int word_load(void *opaque, struct reader *in)
 	return in->failed ? -EINVAL : 0;
 }
 
+static int count_loaded(void *opaque, struct error *e)
+{
+	u32 *n = opaque;
+
+	return ++*n > 2 ? error_set(e, -EIO, "three times") : 0;
+}
+
+/* What modules do after a load: in order, and up to the first that fails. */
+START_TEST(state_loaded)
+{
+	struct state_list l = { 0 };
+	struct error e = { 0 };
+	u32 a = 0, b = 0, c = 1;
+
+	ck_assert_int_eq(state_list_loaded(&l, &e), 0);
+	ck_assert_int_eq(state_add_loaded(&l, count_loaded, &a), 0);
+	ck_assert_int_eq(state_add_loaded(&l, count_loaded, &c), 0);
+	ck_assert_int_eq(state_add_loaded(&l, count_loaded, &b), 0);
+	ck_assert_int_eq(state_list_loaded(&l, &e), 0);
+	ck_assert_int_eq(state_list_loaded(&l, &e), -EIO);
+	ck_assert_str_eq(e.text, "three times");
+	ck_assert_uint_eq(a, 2);
+	ck_assert_uint_eq(b, 1);
+	state_remove(&l, &c);
+	ck_assert_uint_eq(l.nhooks, 2);
+	a = 0;
+	ck_assert_int_eq(state_list_loaded(&l, NULL), 0);
+	ck_assert_uint_eq(c, 3);
+	ck_assert_uint_eq(b, 2);
+	state_list_free(&l);
+	ck_assert_uint_eq(l.nhooks, 0);
+}
+END_TEST
+
 START_TEST(state_lists)
 {
 	struct inner a[2] = { { 1, { 2, 3 } }, { 4, { 5, 6 } } };
@@ -604,6 +638,7 @@ Suite *base_suite(void)
 	tcase_add_test(t, state_refuses_other_files);
 	tcase_add_test(t, state_check_finds_holes);
 	tcase_add_test(t, state_lists);
+	tcase_add_test(t, state_loaded);
 	suite_add_tcase(s, t);
 	return s;
 }
