@@ -294,6 +294,27 @@ i64 hc_set_timer_op(struct hc *h)
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
+/* Arms every timer for the deadline that the loaded state has. */
+static int loaded(void *opaque, struct error *e)
+{
+	struct xen_time *t = opaque;
+	struct domain *d = t->p->d;
+	u32 i;
+	int rc = 0;
+
+	for (i = 0; i < XEN_WATCHDOGS; i++)
+		rc |= domain_arm(d, &t->watchdog[i].timer, t->s.watchdog[i]);
+	for (i = 0; i < d->nvcpus; i++) {
+		struct xen_vcpu *pv = xen_of(d->vcpus[i]);
+		bool tick = pv->s.periodic && pv->s.runstate == RUNSTATE_RUNNING;
+
+		rc |= domain_arm(d, &pv->timer, pv->s.timer);
+		rc |= domain_arm(d, &pv->periodic, tick ? pv->s.periodic_last + pv->s.periodic : TIME_NEVER);
+		rc |= domain_arm(d, &pv->poll, pv->s.polling ? pv->s.poll_deadline : TIME_NEVER);
+	}
+	return rc ? error_set(e, -ENOMEM, "The host has no memory for the timers of guest %s.", d->name) : 0;
+}
+
 int xen_time_init(struct xen_domain *p)
 {
 	struct domain *d = p->d;
@@ -303,6 +324,7 @@ int xen_time_init(struct xen_domain *p)
 	if (!t)
 		return -ENOMEM;
 	p->time = t;
+	t->p = p;
 	t->s.shutdown_code = XEN_NO_SHUTDOWN_CODE;
 	for (i = 0; i < XEN_WATCHDOGS; i++) {
 		t->s.watchdog[i] = TIME_NEVER;
@@ -310,7 +332,9 @@ int xen_time_init(struct xen_domain *p)
 		t->watchdog[i].id = i;
 		vtimer_init(&t->watchdog[i].timer, XEN_TIMER_WATCHDOG << 16 | i, watchdog_fire, &t->watchdog[i]);
 	}
-	if (state_add(&d->states, "pv-time", 0, &xen_time_state_desc, &t->s, 1)) {
+	if (state_add(&d->states, "pv-time", 0, &xen_time_state_desc, &t->s, 1) ||
+	    state_add_loaded(&d->states, loaded, t)) {
+		state_remove(&d->states, t);
 		free(t);
 		p->time = NULL;
 		return -ENOMEM;
@@ -355,28 +379,4 @@ void xen_time_free(struct xen_domain *p)
 	state_remove(&d->states, &p->time->s);
 	free(p->time);
 	p->time = NULL;
-}
-
-static void rearm(struct domain *d, struct vtimer *tm, u64 deadline)
-{
-	vtimer_cancel(&d->time, tm);
-	if (deadline != TIME_NEVER && domain_arm(d, tm, deadline))
-		domain_crash(d, NULL, "the host is out of memory for a timer");
-}
-
-void xen_time_rearm(struct xen_domain *p)
-{
-	struct domain *d = p->d;
-	u32 i;
-
-	for (i = 0; i < XEN_WATCHDOGS; i++)
-		rearm(d, &p->time->watchdog[i].timer, p->time->s.watchdog[i]);
-	for (i = 0; i < d->nvcpus; i++) {
-		struct xen_vcpu *pv = xen_of(d->vcpus[i]);
-		bool tick = pv->s.periodic && pv->s.runstate == RUNSTATE_RUNNING;
-
-		rearm(d, &pv->timer, pv->s.timer);
-		rearm(d, &pv->periodic, tick ? pv->s.periodic_last + pv->s.periodic : TIME_NEVER);
-		rearm(d, &pv->poll, pv->s.polling ? pv->s.poll_deadline : TIME_NEVER);
-	}
 }

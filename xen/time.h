@@ -30,7 +30,8 @@ struct xen_time_state {
 extern const struct state_desc xen_time_state_desc;
 
 struct xen_time {
-	struct xen_time_state s;
+	struct xen_time_state s; /* first: state_remove() of it takes the struct's function, too */
+	struct xen_domain *p;
 	struct xen_watchdog {
 		struct vtimer timer;
 		struct xen_domain *p;
@@ -45,8 +46,6 @@ struct xen_time {
  */
 int xen_time_init(struct xen_domain *p);
 void xen_time_free(struct xen_domain *p);
-/* Arms every timer from its described deadline: after a load of state. */
-void xen_time_rearm(struct xen_domain *p);
 /* Hooks of struct domain_ops. */
 void xen_time_enter(struct vcpu *v);
 void xen_time_leave(struct vcpu *v);

@@ -506,6 +506,7 @@ START_TEST(rearm)
 	struct env *e = env_new();
 	struct vcpu *v = e->d->vcpus[0];
 	u32 port = timer_port(e, 0);
+	struct error why = { 0 };
 
 	ck_assert(state_check(&xen_time_state_desc));
 	ck_assert_int_eq(single(e, 0, 4000, 0), 0);
@@ -514,7 +515,7 @@ START_TEST(rearm)
 	vtimer_cancel(&e->d->time, &e->vcpu[0].xen.timer);
 	vtimer_cancel(&e->d->time, &e->vcpu[0].xen.poll);
 	ck_assert_uint_eq(timeline_next(&e->d->time), TIME_NEVER);
-	xen_time_rearm(&e->pv.xen);
+	ck_assert_int_eq(state_list_loaded(&e->d->states, &why), 0);
 	ck_assert_uint_eq(timeline_next(&e->d->time), 2000);
 	env_skip(e, 2000);
 	ck_assert_uint_eq(v->s.run, VCPU_RUNNABLE);
