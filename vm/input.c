@@ -4,6 +4,7 @@
  */
 #include "vm/input.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,10 +65,13 @@ int door_post(struct door *d, u32 kind, u32 target, const void *data, u32 len)
 	return 0;
 }
 
-static void deliver(struct door *d, const struct door_input *in)
+/* Shows it to the recorder, then to whoever takes it. */
+static void let_in(struct door *d, const struct door_input *in)
 {
 	u32 i;
 
+	if (d->on_input)
+		d->on_input(d->recorder, in);
 	for (i = 0; i < d->nhandlers; i++)
 		if (d->handlers[i].kind == in->kind && d->handlers[i].target == in->target)
 			d->handlers[i].fn(d->handlers[i].opaque, in);
@@ -85,10 +89,20 @@ bool door_open(struct door *d, u64 icount, u64 now)
 			d->tail = &d->head;
 		in->icount = icount;
 		in->now = now;
-		if (d->on_input)
-			d->on_input(d->recorder, in);
-		deliver(d, in);
+		let_in(d, in);
 		free(in);
 	}
 	return any;
+}
+
+void door_enter(struct door *d, u32 kind, u32 target, const void *data, u32 len, u64 icount, u64 now)
+{
+	u64 room[DIV_UP(sizeof(struct door_input) + DOOR_SMALL, sizeof(u64))];
+	struct door_input *in = (struct door_input *)(void *)room;
+
+	assert(len <= DOOR_SMALL);
+	door_open(d, icount, now);
+	*in = (struct door_input){ .icount = icount, .now = now, .kind = kind, .target = target, .len = len };
+	memcpy(in->data, data, len);
+	let_in(d, in);
 }

@@ -21,6 +21,8 @@ enum door_kind {
 	DOOR_KINDS
 };
 
+#define DOOR_SMALL 8u /* bytes, see door_enter() */
+
 struct door_input {
 	struct door_input *next;
 	u64 icount, now; /* set when delivered */
@@ -53,6 +55,8 @@ void door_unhandle(struct door *d, u32 kind, u32 target);
 int door_post(struct door *d, u32 kind, u32 target, const void *data, u32 len);
 /* Lets everything posted in, at this instant. True when something came in. */
 bool door_open(struct door *d, u64 icount, u64 now);
+/* Lets in what was posted, and then one input of at most DOOR_SMALL bytes. It needs no memory, so it is never lost. */
+void door_enter(struct door *d, u32 kind, u32 target, const void *data, u32 len, u64 icount, u64 now);
 INLINE bool door_waiting(const struct door *d)
 {
 	return d->head != NULL;

@@ -199,6 +199,7 @@ static i64 sleep_time(struct domain *d)
 static void idle(struct domain *d, u64 slept)
 {
 	u64 next = timeline_next(&d->time), paid = MIN(slept, d->unslept);
+	bool early = false;
 	u8 b[8];
 
 	if (next == TIME_NEVER && !(d->host->idle_sleep && live(d))) {
@@ -211,12 +212,15 @@ static void idle(struct domain *d, u64 slept)
 		if (d->host->idle_sleep && live(d) && slept < next - d->time.s.now)
 			d->unslept += next - d->time.s.now - slept;
 		timeline_skip(&d->time, next);
-	} else if (slept) {
-		/* How long the host slept is not the guest's own doing: it comes through the door. */
-		st64(b, slept);
-		door_post(&d->door, DOOR_TIME, 0, b, sizeof b);
+	} else {
+		early = slept;
 	}
 	open_door(d);
+	if (early) {
+		/* How long the host slept is not the guest's own doing: it comes through the door. */
+		st64(b, slept);
+		door_enter(&d->door, DOOR_TIME, 0, b, sizeof b, d->s.retired, d->time.s.now);
+	}
 	timeline_fire(&d->time);
 	d->awake_host = host_now();
 	d->awake_now = d->time.s.now;

@@ -196,6 +196,14 @@ START_TEST(door_stamps_and_records)
 	ck_assert_uint_eq(s.now, 88);
 	ck_assert_uint_eq(s.recorded, 5);
 	ck_assert(!door_open(&d, 78, 89));
+	/* One that enters at once comes behind those that wait, and is recorded as they are. */
+	door_post(&d, DOOR_CHAR, 3, "d", 1);
+	door_enter(&d, DOOR_CHAR, 3, "efghijkl", DOOR_SMALL, 79, 90);
+	ck_assert_str_eq(s.text, "abcdefghijkl");
+	ck_assert_uint_eq(s.icount, 79);
+	ck_assert_uint_eq(s.now, 90);
+	ck_assert_uint_eq(s.recorded, 14);
+	ck_assert(!door_waiting(&d));
 	door_free(&d);
 }
 END_TEST
