@@ -54,7 +54,7 @@ struct mem_leaf {
 struct frame_pool {
 	struct frame *zero; /* the shared page of zeros */
 	struct frame_slab *slabs;
-	struct frame *free;  /* linked through data */
+	struct frame *free;  /* linked through code */
 	u64 live;            /* frames handed out, the zero page apart */
 	u64 limit;           /* at most this many live frames; 0 is no limit */
 	void (*code_dropped)(struct frame *f, void *opaque); /* a frame with decoded code is going away */
@@ -119,7 +119,7 @@ int mem_add_series(struct mem *m, u64 mfn, u64 n, u64 first, u32 word);
 int mem_alias(struct mem *m, u64 mfn, struct frame *f);
 /* Takes the frame at mfn away (nothing happens where there is none). */
 void mem_remove(struct mem *m, u64 mfn);
-/* Makes dst, which must be empty, share every frame of src. 0 or -ENOMEM. */
+/* Makes dst, which must be empty, share every frame of src. 0, or -EINVAL when their limits differ. */
 int mem_fork(struct mem *dst, struct mem *src);
 /* Forgets the dirty list: frames written from now on are listed anew. */
 void mem_clear_dirty(struct mem *m);

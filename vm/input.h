@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The one door. Whatever enters a domain from outside (a key, a packet, a disk completion, the wall clock, a command)
- * is posted here as bytes for a named target. It reaches the guest when the scheduler opens the door, between two
- * quanta, stamped with the domain's instruction count and time: the stamp and the bytes are the whole of the
- * non-determinism there is. A recorder sets on_input; a replay feeds door_deliver() from its log instead of the hosts'.
+ * The door: the input queue of a domain. Whatever enters from outside (a key, a packet, the wall clock, a command) is posted
+ * here as bytes for a target. It reaches the guest when the scheduler opens the door, between two slots. Each input is
+ * stamped with the domain's instruction count and time. Stamps and bytes are all that is not deterministic in a run.
+ *
+ * What a disk has read does not come this way. A disk's contents count as an input of the whole run, and a timer of the domain
+ * decides when the guest sees that a request is done. When the host is not done by then, the domain's time is held
+ * (timeline_hold()).
+ *
+ * on_input is there for a recorder, which sees each input just before its target does. Neither recorder nor replay exists yet.
  */
 #ifndef VM_INPUT_H
 #define VM_INPUT_H
