@@ -4,6 +4,7 @@
  */
 #include "mmu/frames.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "base/hash.h"
 #include "mmu/look.h"
 #include "mmu/mmu.h"
+#include "mmu/share.h"
 
 #define SLAB_FRAMES 256u
 
@@ -58,6 +60,7 @@ static struct frame *frame_new(struct frame_pool *p)
 	p->free = (struct frame *)(void *)f->code;
 	f->code = NULL;
 	f->refs = 1;
+	f->share = 0;
 	p->live++;
 	return f;
 }
@@ -82,6 +85,7 @@ void frame_pool_free(struct frame_pool *p)
 		free(s->raw);
 		free(s);
 	}
+	frame_shares_free(p);
 	memset(p, 0, sizeof *p);
 }
 
@@ -121,17 +125,26 @@ static void leaf_leave(const struct mem *m, struct mem_leaf *l)
 	}
 }
 
-static void leaf_put(struct mem *m, struct mem_leaf *l)
+/* Takes leaf number n, if there is one, out of the tree. */
+static void leaf_put(struct mem *m, u64 n)
 {
+	struct mem_leaf *l = m->root[n];
 	u32 i;
 
-	leaf_leave(m, l);
-	if (l->refs)
+	if (!l)
 		return;
-	for (i = 0; i < LEAF_FRAMES; i++)
-		if (l->frames[i])
-			frame_put(m->pool, l->frames[i]);
-	free(l);
+	leaf_leave(m, l);
+	for (i = 0; !l->refs && i < LEAF_FRAMES; i++) {
+		struct frame *f = l->frames[i];
+
+		if (f && f->share)
+			share_leave(f, m, n * LEAF_FRAMES + i);
+		if (f)
+			frame_put(m->pool, f);
+	}
+	if (!l->refs)
+		free(l);
+	m->root[n] = NULL;
 }
 
 void mem_free(struct mem *m)
@@ -142,8 +155,7 @@ void mem_free(struct mem *m)
 		return;
 	mem_look_gone(m);
 	for (i = 0; i < m->limit / LEAF_FRAMES; i++)
-		if (m->root[i])
-			leaf_put(m, m->root[i]);
+		leaf_put(m, i);
 	free(m->root);
 	free(m->dirty);
 	m->root = NULL;
@@ -163,6 +175,7 @@ static struct mem_leaf *leaf_own(struct mem *m, u64 mfn)
 		l->owner = m;
 		return l;
 	}
+	assert(!l || !l->shared);
 	n = calloc(1, sizeof *n);
 	if (!n)
 		return NULL;
@@ -201,6 +214,13 @@ static int dirty_append(struct mem *m, struct mem_leaf *l, u64 mfn)
 	m->dirty[m->ndirty++] = (u32)mfn;
 	l->dirty[i / 64] |= BIT(i % 64);
 	return 0;
+}
+
+int mem_list_dirty(struct mem *m, u64 mfn)
+{
+	struct mem_leaf *l = leaf_own(m, mfn);
+
+	return l ? dirty_append(m, l, mfn) : -ENOMEM;
 }
 
 static int mem_place(struct mem *m, u64 mfn, struct frame *f)
@@ -328,8 +348,7 @@ int mem_add_series(struct mem *m, u64 mfn, u64 n, u64 first, u32 word)
 	for (i = from / LEAF_FRAMES; i < to / LEAF_FRAMES; i++) {
 		if (!m->root[i])
 			return -EINVAL;
-		leaf_put(m, m->root[i]);
-		m->root[i] = NULL;
+		leaf_put(m, i);
 	}
 	m->series = (struct mem_series){ from / LEAF_FRAMES, to / LEAF_FRAMES, first + (from - mfn) * per, word };
 	mem_look_all_written(m);
@@ -338,7 +357,31 @@ int mem_add_series(struct mem *m, u64 mfn, u64 n, u64 first, u32 word)
 
 int mem_alias(struct mem *m, u64 mfn, struct frame *f)
 {
-	return mem_place(m, mfn, f);
+	return f->share ? -EINVAL : mem_place(m, mfn, f);
+}
+
+int mem_share(struct mem *m, u64 mfn, struct mem *from, u64 at)
+{
+	struct frame *f = mem_frame(from, at);
+
+	if (!f || mfn >= m->limit || m->pool != from->pool)
+		return -EINVAL;
+	if (mem_frame(m, mfn))
+		return -EEXIST;
+	if (!leaf_own(m, mfn) || !leaf_own(from, at))
+		return -ENOMEM;
+	/* What forks have of it, and the page of zeros, stays as it is: from has a frame of its own first. */
+	if (f->refs > 1 && !f->share && !mem_unshare(from, at))
+		return -ENOMEM;
+	f = mem_frame(from, at);
+	if (share_join(f, from, at, m, mfn))
+		return -ENOMEM;
+	if (mem_place(m, mfn, f)) {
+		share_leave(f, m, mfn);
+		return -ENOMEM;
+	}
+	m->root[mfn / LEAF_FRAMES]->shared++;
+	return 0;
 }
 
 void mem_remove(struct mem *m, u64 mfn)
@@ -358,9 +401,48 @@ void mem_remove(struct mem *m, u64 mfn)
 	if (f->code && m->hooks)
 		m->hooks->code_unmapped(m->opaque);
 	dirty_append(m, l, mfn);
+	if (f->share) {
+		l->shared--;
+		share_leave(f, m, mfn);
+	}
 	l->frames[mfn % LEAF_FRAMES] = NULL;
 	l->watch[mfn % LEAF_FRAMES] = 0;
 	frame_put(m->pool, f);
+}
+
+/* Leaf n of a fork, where src shares frames by mem_share(): these are copied. False when memory is short; some of it is there then. */
+static bool leaf_copy(struct mem *dst, const struct mem *src, u64 n)
+{
+	const struct mem_leaf *from = src->root[n];
+	struct mem_leaf *l = calloc(1, sizeof *l);
+	u64 mfn = n * LEAF_FRAMES, first;
+	u32 i;
+
+	dst->root[n] = l;
+	if (!l)
+		return false;
+	l->refs = 1;
+	memcpy(l->watch, from->watch, sizeof l->watch);
+	for (i = 0; i < LEAF_FRAMES; i++, mfn++) {
+		struct frame *f = from->frames[i];
+
+		if (!f || !mem_shared_at(src, f, &first)) {
+			l->frames[i] = f ? frame_get(f) : NULL;
+		} else if (first == mfn) {
+			l->frames[i] = frame_new(dst->pool);
+			if (!l->frames[i])
+				return false;
+			memcpy(l->frames[i]->data, f->data, PAGE_SIZE);
+		} else {
+			/* What is one frame at two numbers of src is so in the fork. */
+			f = mem_frame(dst, first);
+			if (share_join(f, dst, first, dst, mfn))
+				return false;
+			l->frames[i] = frame_get(f);
+			l->shared++;
+		}
+	}
+	return true;
 }
 
 int mem_fork(struct mem *dst, struct mem *src)
@@ -370,14 +452,24 @@ int mem_fork(struct mem *dst, struct mem *src)
 	if (dst->limit != src->limit)
 		return -EINVAL;
 	for (i = 0; i < src->limit / LEAF_FRAMES; i++) {
-		dst->root[i] = src->root[i];
-		if (dst->root[i])
-			dst->root[i]->refs++;
+		struct mem_leaf *l = src->root[i];
+
+		if (l && l->shared) {
+			if (!leaf_copy(dst, src, i))
+				goto no_memory;
+		} else if (l) {
+			dst->root[i] = l;
+			l->refs++;
+		}
 	}
 	dst->series = src->series;
 	mmu_drop_writes(src);
 	mem_look_all_written(dst);
 	return 0;
+no_memory:
+	for (; i + 1; i--)
+		leaf_put(dst, i);
+	return -ENOMEM;
 }
 
 void mem_clear_dirty(struct mem *m)
@@ -404,6 +496,8 @@ u8 *mem_unshare(struct mem *m, u64 mfn)
 
 	if (!f)
 		return NULL;
+	if (UNLIKELY(f->share))
+		return share_list_dirty(f, m->pool) ? f->data : NULL;
 	l = leaf_own(m, mfn);
 	if (!l || dirty_append(m, l, mfn))
 		return NULL;
@@ -443,6 +537,8 @@ u8 *mem_rw(struct mem *m, u64 mfn, u32 off, u32 len)
 	}
 	if (LIKELY(mem_is_private_dirty(m, mfn)))
 		return f->data;
+	if (UNLIKELY(f->share))
+		return share_written(f, m, mfn, off, len) ? f->data : NULL;
 	return mem_unshare(m, mfn);
 }
 

@@ -4,7 +4,8 @@
  *
  * Frames and leaves carry reference counts, so a fork copies the root and counts the leaves up; the first write to a
  * shared leaf or frame clones it and appends the frame to the dirty list. A fresh frame is one shared page of zeros.
- * A frame is named by its machine frame number (mfn); every domain has its own numbering.
+ * A frame is named by its machine frame number (mfn); every domain has its own numbering. Frames that several domains write
+ * (grants) are never cloned: mem_share().
  *
  * Whoever writes guest memory, CPU or host, goes through mem_rw(): that is what keeps translations and decoded code
  * that were derived from a frame true to its bytes.
@@ -25,7 +26,7 @@ struct mmu;
 struct frame {
 	u8 *data; /* PAGE_SIZE bytes, page-aligned on the host */
 	u32 refs;
-	u32 pad;
+	u32 share; /* its record when several memories write it, see mem_share(); 0: a plain frame */
 	struct code_page *code; /* NULL when nothing in it has been decoded */
 };
 
@@ -43,7 +44,7 @@ enum frame_watch {
 
 struct mem_leaf {
 	u32 refs;
-	u32 pad;
+	u32 shared; /* frames of it that are shared by mem_share(): then refs is 1 */
 	const struct mem *owner; /* whose list the dirty bits are about: one of those who share it, or NULL */
 	struct frame *frames[LEAF_FRAMES];
 	u64 dirty[LEAF_FRAMES / 64];
@@ -57,6 +58,8 @@ struct frame_pool {
 	struct frame *free;  /* linked through code */
 	u64 live;            /* frames handed out, the zero page apart */
 	u64 limit;           /* at most this many live frames; 0 is no limit */
+	struct frame_share *shares; /* records of frames that several memories write: mmu/share.c */
+	u32 nshares, share_free;
 	void (*code_dropped)(struct frame *f, void *opaque); /* a frame with decoded code is going away */
 	void *opaque;
 };
@@ -115,11 +118,33 @@ int mem_add_zeros(struct mem *m, u64 mfn, u64 n);
  * first such series are made only when somebody looks. 0, -EINVAL (no frame there) or -ENOMEM.
  */
 int mem_add_series(struct mem *m, u64 mfn, u64 n, u64 first, u32 word);
-/* Makes mfn an alias of a frame that belongs elsewhere (a grant, a foreign mapping). Errors as mem_add(). */
+/*
+ * Puts a frame at mfn that is somewhere else already. Whoever writes one of them first gets a copy of its own, as after a fork: this
+ * saves memory where many frames begin alike, and is for memory that no CPU writes through its TLB. Where all are to see what one of
+ * them writes, use mem_share(). Errors as mem_add(), and -EINVAL for a frame that is shared by that.
+ */
 int mem_alias(struct mem *m, u64 mfn, struct frame *f);
+/*
+ * Makes mfn of m the same frame as at of from, which may be m itself: each sees what the other stores (a grant, a foreign mapping).
+ * A store through any of them reaches the decoded code, the TLBs, the observers and the dirty lists of all. Stores to such a frame always
+ * go the slow way.
+ *
+ * A fork of a memory gets a copy of such a frame, which no other memory has: the fork is a world of its own, in which the other users
+ * are not. A frame that the memory has at two numbers is one frame at two numbers in the fork, too. (To fork several memories
+ * together, which then share the copy, is not there yet.) When all users of a frame but one have removed it, or are gone, it is a
+ * plain frame again.
+ *
+ * The two memories have one pool. 0, -EEXIST, -EINVAL (nothing at at, out of range, another pool) or -ENOMEM.
+ */
+int mem_share(struct mem *m, u64 mfn, struct mem *from, u64 at);
+/* Whether m has f, and shares it by mem_share(); then the lowest number at which m has it is in *mfn. */
+bool mem_shared_at(const struct mem *m, const struct frame *f, u64 *mfn);
 /* Takes the frame at mfn away (nothing happens where there is none). */
 void mem_remove(struct mem *m, u64 mfn);
-/* Makes dst, which must be empty, share every frame of src. 0, or -EINVAL when their limits differ. */
+/*
+ * Makes dst, which must be empty, a copy of src. They have every frame together until one of them writes it; of those that src
+ * shares by mem_share() dst gets copies at once. 0, -EINVAL when their limits differ, or -ENOMEM; then dst is empty.
+ */
 int mem_fork(struct mem *dst, struct mem *src);
 /* Forgets the dirty list: frames written from now on are listed anew. */
 void mem_clear_dirty(struct mem *m);
@@ -160,7 +185,10 @@ INLINE const u8 *mem_ro(const struct mem *m, u64 mfn)
  * Do not keep the pointer.
  */
 u8 *mem_rw(struct mem *m, u64 mfn, u32 off, u32 len);
-/* As mem_rw() for a whole page, to be kept in a translation cache: the caller has looked at code and watch itself. */
+/*
+ * As mem_rw() for a whole page, but nobody is told of a store: the caller sees to code, tables and observers itself, or calls
+ * mem_rw() for each store.
+ */
 u8 *mem_unshare(struct mem *m, u64 mfn);
 
 /* Copies n bytes at a machine address, across frames. 0, or -EFAULT when a frame is missing (nothing is promised then). */

@@ -8,6 +8,7 @@
 
 #include "base/endian.h"
 #include "mmu/look.h"
+#include "mmu/share.h"
 
 #define PHYS_BITS 46
 #define RSVD_ADDR ((~0ULL << PHYS_BITS) & 0x000fffffffffffffULL)
@@ -35,7 +36,8 @@ static int fault(struct mmu_fault *f, u64 va, u32 code, int kind)
 
 /*
  * Sets A or D bits in a table. No translation derived from the entry changes by that, so the TLBs are not told; but a
- * guest may execute its tables, and then the bits are code.
+ * guest may execute its tables, and then the bits are code. Other memories that share the frame may use it as something else,
+ * so theirs are told.
  */
 static void set_bits(struct mem *mem, u64 maddr, u64 bits, bool wide)
 {
@@ -48,6 +50,8 @@ static void set_bits(struct mem *mem, u64 maddr, u64 bits, bool wide)
 		mem_look_written(mem, maddr >> PAGE_SHIFT);
 	if (mem_is_private_dirty(mem, maddr >> PAGE_SHIFT))
 		p = mem_frame(mem, maddr >> PAGE_SHIFT)->data;
+	else if (UNLIKELY(f && f->share))
+		p = share_written(f, mem, maddr >> PAGE_SHIFT, PAGE_OFFSET(maddr), wide ? 8 : 4) ? f->data : NULL;
 	else
 		p = mem_unshare(mem, maddr >> PAGE_SHIFT);
 	if (!p)

@@ -185,6 +185,11 @@ static void begin(struct mon *m, struct mon_args *a, enum mon_space space, const
 		job_free(m);
 		return;
 	}
+	if (mem_fork(&j->fork, &d->mem)) {
+		mon_printf(m, "the host is out of memory\n");
+		job_free(m);
+		return;
+	}
 	if (file) {
 		snprintf(j->name, sizeof j->name, "%s", file);
 		j->file = strlen(file) < sizeof j->name ? os_fopen(file, "wb") : NULL;
@@ -194,7 +199,6 @@ static void begin(struct mon *m, struct mon_args *a, enum mon_space space, const
 		job_free(m);
 		return;
 	}
-	mem_fork(&j->fork, &d->mem);
 }
 
 MON_HANDLER(sum)
