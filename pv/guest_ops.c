@@ -108,9 +108,19 @@ static int lend_again(struct xen_domain *x, u64 mfn)
 	return pv_mm_special_give(pv_dom(x->d), mfn);
 }
 
-static int alias(struct xen_domain *x, struct frame *f, u64 *mfn)
+static int alias(struct xen_domain *x, struct mem *from, u64 at, u64 *mfn)
 {
-	return pv_mm_alias(pv_dom(x->d), f, mfn);
+	return pv_mm_alias(pv_dom(x->d), from, at, mfn);
+}
+
+static int alias_again(struct xen_domain *x, u64 mfn, struct mem *from, u64 at)
+{
+	return pv_mm_alias_again(pv_dom(x->d), mfn, from, at);
+}
+
+static bool aliases_loaded(struct xen_domain *x)
+{
+	return pv_mm_aliases_loaded(pv_dom(x->d));
 }
 
 static void unalias(struct xen_domain *x, u64 mfn)
@@ -139,6 +149,8 @@ const struct xen_guest_ops pv_guest_ops = {
 	.lend_again = lend_again,
 	.alias = alias,
 	.unalias = unalias,
+	.alias_again = alias_again,
+	.aliases_loaded = aliases_loaded,
 	.map_grant = pv_mm_map_grant,
 	.unmap_grant = pv_mm_unmap_grant,
 	.replace_grant = pv_mm_replace_grant,

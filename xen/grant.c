@@ -411,6 +411,48 @@ static int grants_load(void *opaque, struct reader *in)
 	return in->failed ? -EINVAL : 0;
 }
 
+/* The other domain that a map is of; NULL: it is gone, or the map is of d's own grant. */
+static struct xen_domain *map_granter(const struct xen_domain *d, const struct grant_map *m)
+{
+	const struct domain *o = m->flags ? host_domain(d->d->host, m->domid) : NULL;
+
+	return o && o != d->d && xen_is_guest(o) && o->machine && xen_dom(o)->grants ? xen_dom(o) : NULL;
+}
+
+/*
+ * Maps of other domains' grants share their frames, and the maps say which: the frames are shared anew. The granter must be there,
+ * with its state loaded, so a domain with such a map comes back only together with its granter, or to one that still has the grant
+ * in use as it was. A map whose granter is gone cannot be loaded: nobody has its frame.
+ */
+static int grants_loaded(void *opaque, struct error *e)
+{
+	struct grants *g = opaque;
+	struct xen_domain *d = g->d;
+	u32 i;
+	int rc;
+
+	for (i = 0; i < g->nmaps; i++) {
+		const struct grant_map *m = &g->maps[i];
+		struct xen_domain *o = map_granter(d, m);
+		const struct grant_act *act = o && m->ref < o->grants->nacts ? &o->grants->acts[m->ref] : NULL;
+
+		if (!m->flags || m->domid == d->d->id)
+			continue;
+		if (!act || !(m->flags & GNTMAP_readonly ? act->reads : act->writes))
+			return error_set(e, -ENOENT, "Guest %s maps a page of domain %u (grant %u), which is not granted here: load "
+					 "the state of that domain first.", d->d->name, m->domid, m->ref);
+		rc = d->ops->alias_again(d, m->mfn, &o->d->mem, act->mfn);
+		if (rc)
+			return error_set(e, rc == -XEN_ENOMEM ? -ENOMEM : -EINVAL, rc == -XEN_ENOMEM ?
+					 "The host has no memory for the grants that guest %s maps." :
+					 "The state of guest %s has a grant map that does not fit its memory: it is damaged.", d->d->name);
+	}
+	if (!d->ops->aliases_loaded(d))
+		return error_set(e, -EINVAL, "The state of guest %s has a frame of another domain, and no grant map for it: it is damaged.",
+				 d->d->name);
+	return 0;
+}
+
 int grants_init(struct xen_domain *d)
 {
 	struct grants *g = calloc(1, sizeof *g);
@@ -421,7 +463,8 @@ int grants_init(struct xen_domain *d)
 	g->s.version = 1;
 	d->grants = g;
 	if (grant_grow(g, 1) || state_add(&d->d->states, "pv-grants", 0, &grants_state_desc, &g->s, 1) ||
-	    state_add_custom(&d->d->states, "pv-grant-use", 0, grants_save, grants_load, g)) {
+	    state_add_custom(&d->d->states, "pv-grant-use", 0, grants_save, grants_load, g) ||
+	    state_add_loaded(&d->d->states, grants_loaded, g)) {
 		grants_free(d);
 		return -XEN_ENOMEM;
 	}
@@ -437,12 +480,34 @@ void grants_seed(struct xen_domain *d)
 	entry_put(d->grants, GRANT_REF_XENSTORE, &e);
 }
 
+/* Its maps end: their granters have the pages back. Maps that others have of its grants have no granter any more. */
+static void maps_end(struct grants *g)
+{
+	struct domain *o;
+	u32 i;
+
+	for (i = 0; i < g->nmaps; i++) {
+		struct xen_domain *granter = map_granter(g->d, &g->maps[i]);
+
+		if (granter)
+			grant_unpin(granter, g->maps[i].ref, !(g->maps[i].flags & GNTMAP_readonly));
+	}
+	for (o = g->d->d->host->domains; o; o = o->next) {
+		struct grants *og = o != g->d->d && xen_is_guest(o) && o->machine ? xen_dom(o)->grants : NULL;
+
+		for (i = 0; og && i < og->nmaps; i++)
+			if (og->maps[i].flags && og->maps[i].domid == g->d->d->id)
+				og->maps[i].domid = DOMID_INVALID;
+	}
+}
+
 void grants_free(struct xen_domain *d)
 {
 	struct grants *g = d->grants;
 
 	if (!g)
 		return;
+	maps_end(g);
 	state_remove(&d->d->states, &g->s);
 	state_remove(&d->d->states, g);
 	free(g->acts);

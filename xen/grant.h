@@ -45,7 +45,7 @@ struct grant_act {
 struct grant_map {
 	u64 mfn;   /* in the mapper's numbers */
 	u32 ref;
-	u16 domid; /* the granter */
+	u16 domid; /* the granter; DOMID_INVALID when it is gone, and the frame is the mapper's alone */
 	u16 flags; /* GNTMAP_* that are in force; 0: free */
 };
 

@@ -117,7 +117,7 @@ static struct xen_domain *find_domain(const struct hc *h, u32 domid)
 {
 	const struct domain *d = host_domain(h->v->d->host, domid);
 
-	return d && xen_is_guest(d) && xen_dom(d)->grants ? xen_dom(d) : NULL;
+	return d && xen_is_guest(d) && d->machine && xen_dom(d)->grants ? xen_dom(d) : NULL;
 }
 
 /* What asking about domain dom gives: GNTST_okay for oneself. */
@@ -150,6 +150,18 @@ static struct grant_map *map_free_slot(struct grants *g, u32 *handle)
 	return &g->maps[i];
 }
 
+/* Gives up an alias that no map is left of. */
+static void alias_drop(struct xen_domain *me, u64 mfn)
+{
+	const struct grants *g = me->grants;
+	u32 i;
+
+	for (i = 0; i < g->nmaps; i++)
+		if (g->maps[i].flags && g->maps[i].mfn == mfn)
+			return;
+	me->ops->unalias(me, mfn);
+}
+
 static int map_one(struct hc *h, struct gnt_map *a)
 {
 	struct xen_domain *me = xen_dom(h->v->d), *d;
@@ -172,13 +184,13 @@ static int map_one(struct hc *h, struct gnt_map *a)
 	rc = grant_pin(d, a->ref, me->d->id, write, &mfn);
 	if (rc)
 		return rc;
-	if (d != me && me->ops->alias(me, mem_frame(&d->d->mem, mfn), &mfn)) {
+	if (d != me && me->ops->alias(me, &d->d->mem, mfn, &mfn)) {
 		grant_unpin(d, a->ref, write);
 		return GNTST_no_device_space;
 	}
 	if ((a->flags & GNTMAP_host_map) && !me->ops->map_grant(h->v, a->host_addr, a->flags, mfn)) {
 		if (d != me)
-			me->ops->unalias(me, mfn);
+			alias_drop(me, mfn);
 		grant_unpin(d, a->ref, write);
 		return GNTST_general_error;
 	}
@@ -199,7 +211,7 @@ static i64 op_map(struct hc *h, void *arg)
 static int unmap_one(struct hc *h, const struct gnt_unmap *a, bool replace)
 {
 	struct xen_domain *me = xen_dom(h->v->d), *d;
-	struct grant_map *m = a->handle < me->grants->nmaps ? &me->grants->maps[a->handle] : NULL;
+	struct grant_map *m = a->handle < me->grants->nmaps ? &me->grants->maps[a->handle] : NULL, old;
 	bool write;
 
 	if (!m || !m->flags)
@@ -218,12 +230,13 @@ static int unmap_one(struct hc *h, const struct gnt_unmap *a, bool replace)
 	}
 	if (m->flags & (GNTMAP_host_map | GNTMAP_device_map))
 		return GNTST_okay;
-	d = find_domain(h, m->domid);
-	if (d != me)
-		me->ops->unalias(me, m->mfn);
-	if (d)
-		grant_unpin(d, m->ref, write);
+	old = *m;
 	memset(m, 0, sizeof *m);
+	d = find_domain(h, old.domid);
+	if (d != me)
+		alias_drop(me, old.mfn);
+	if (d)
+		grant_unpin(d, old.ref, write);
 	return GNTST_okay;
 }
 

@@ -167,9 +167,16 @@ struct xen_guest_ops {
 	bool (*lent_idle)(const struct xen_domain *x, u64 mfn);
 	void (*take_back)(struct xen_domain *x, u64 mfn);
 	int (*lend_again)(struct xen_domain *x, u64 mfn);
-	/* A number for another domain's frame, for a grant map; and back. */
-	int (*alias)(struct xen_domain *x, struct frame *f, u64 *mfn);
+	/*
+	 * A number for another domain's frame, which is at of its memory, for grant maps: each sees what the other stores. Asked again
+	 * for the same frame, it gives the number it has. And back, when no map is left.
+	 */
+	int (*alias)(struct xen_domain *x, struct mem *from, u64 at, u64 *mfn);
 	void (*unalias)(struct xen_domain *x, u64 mfn);
+	/* After a load of state: puts the frame at the number that alias() had given. */
+	int (*alias_again)(struct xen_domain *x, u64 mfn, struct mem *from, u64 at);
+	/* ... and when that is done for all: takes away frames that no alias stands for. False: an alias has no frame. */
+	bool (*aliases_loaded)(struct xen_domain *x);
 	/*
 	 * Grant maps: where is GNTTABOP_map_grant_ref's host_addr, flags are GNTMAP_*. They put mfn there; take it away again; or
 	 * move what is at from to where it was. False: it cannot be.

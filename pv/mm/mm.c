@@ -145,6 +145,7 @@ static int m2p_init(struct pv_mm *mm)
 	if (!p)
 		return -XEN_ENOMEM;
 	memset(p, 0xff, PAGE_SIZE);
+	/* A set of an entry gives its frame a copy of its own. */
 	for (i = full + 1; i < end; i++)
 		if (mem_alias(m, i, mem_frame(m, full)))
 			return -XEN_ENOMEM;
@@ -419,19 +420,59 @@ void pv_mm_special_take(struct pv_domain *p, u64 mfn)
 	memset(mm_page(p->mm, mfn), 0, sizeof(struct pv_page));
 }
 
-int pv_mm_alias(struct pv_domain *p, struct frame *f, u64 *mfn)
+/* One number a frame: however often it is mapped, a store to it has one user here to be told. */
+int pv_mm_alias(struct pv_domain *p, struct mem *from, u64 at, u64 *mfn)
 {
 	struct pv_mm *mm = p->mm;
+	const struct frame *f = mem_frame(from, at);
+	struct pv_page *pg = f && mem_shared_at(mm->mem, f, mfn) ? mm_page(mm, *mfn) : NULL;
 	u64 i = mm->s.alias_from;
 
+	if (pg && (pg->flags & PGF_ALIAS)) {
+		/* Without a map it is still there while the guest's tables name it. */
+		if (!(pg->flags & PGF_ALLOCATED) && !mm_ref(pg))
+			return -XEN_ENOMEM;
+		pg->flags |= PGF_ALLOCATED;
+		return 0;
+	}
 	while (i < mm->n && mm_page(mm, PV_MFN_BASE + i)->refs)
 		i++;
-	if (i >= mm->n || mem_alias(mm->mem, PV_MFN_BASE + i, f))
+	if (i >= mm->n || mem_share(mm->mem, PV_MFN_BASE + i, from, at))
 		return -XEN_ENOMEM;
 	mm->s.alias_from = i + 1;
 	*mm_page(mm, PV_MFN_BASE + i) = (struct pv_page){ .refs = 1, .flags = PGF_ALIAS | PGF_ALLOCATED };
 	*mfn = PV_MFN_BASE + i;
 	return 0;
+}
+
+int pv_mm_alias_again(struct pv_domain *p, u64 mfn, struct mem *from, u64 at)
+{
+	const struct pv_page *pg = mm_page(p->mm, mfn);
+	struct mem *m = p->mm->mem;
+
+	if (!pg || (pg->flags & (PGF_ALIAS | PGF_ALLOCATED)) != (PGF_ALIAS | PGF_ALLOCATED) || !mem_frame(from, at))
+		return -XEN_EINVAL;
+	if (mem_frame(m, mfn) == mem_frame(from, at))
+		return 0;
+	mem_remove(m, mfn);
+	return mem_share(m, mfn, from, at) ? -XEN_ENOMEM : 0;
+}
+
+bool pv_mm_aliases_loaded(struct pv_domain *p)
+{
+	const struct pv_mm *mm = p->mm;
+	bool all = true;
+	u64 i;
+
+	for (i = mm->alias; i < mm->n; i++) {
+		bool there = mem_frame(mm->mem, PV_MFN_BASE + i);
+
+		if (!mm_page(mm, PV_MFN_BASE + i)->refs && there)
+			mem_remove(mm->mem, PV_MFN_BASE + i);
+		else
+			all &= there || !mm_page(mm, PV_MFN_BASE + i)->refs;
+	}
+	return all;
 }
 
 void pv_mm_unalias(struct pv_domain *p, u64 mfn)

@@ -86,9 +86,16 @@ bool pv_mm_special_idle(const struct pv_domain *p, u64 mfn);
 void pv_mm_special_take(struct pv_domain *p, u64 mfn);
 /* Lends a frame of zeros by a number that was taken back. 0 or -XEN_ENOMEM. */
 int pv_mm_special_give(struct pv_domain *p, u64 mfn);
-/* A number for another domain's frame, for a grant map; and back. 0 or -XEN_ENOMEM. */
-int pv_mm_alias(struct pv_domain *p, struct frame *f, u64 *mfn);
+/*
+ * A number for another domain's frame, which is at of its memory, for grant maps: each sees what the other stores (mem_share()).
+ * Asked again for the same frame, it gives the number it has. 0 or -XEN_ENOMEM. And back, when no map is left.
+ */
+int pv_mm_alias(struct pv_domain *p, struct mem *from, u64 at, u64 *mfn);
 void pv_mm_unalias(struct pv_domain *p, u64 mfn);
+/* After a load of state: puts the frame of another domain at a number that pv_mm_alias() had given. 0 or -XEN_E*. */
+int pv_mm_alias_again(struct pv_domain *p, u64 mfn, struct mem *from, u64 at);
+/* ... and when that is done for all: takes away frames that no alias stands for. False: an alias has no frame. */
+bool pv_mm_aliases_loaded(struct pv_domain *p);
 
 /*
  * Holds a frame as a type for a service of the host. 0, or -XEN_E* when it is not the guest's, is of another type

@@ -472,8 +472,11 @@ START_TEST(grants)
 
 	ck_assert_int_eq(mem_init(&other, &e->host.frames, 512), 0);
 	ck_assert_int_eq(mem_add(&other, 3), 0);
-	ck_assert_int_eq(pv_mm_alias(&e->pv, mem_frame(&other, 3), &mfn), 0);
-	ck_assert_int_eq(pv_mm_alias(&e->pv, mem_frame(&other, 3), &m2), 0);
+	ck_assert_int_eq(mem_add(&other, 4), 0);
+	ck_assert_int_eq(pv_mm_alias(&e->pv, &other, 3, &mfn), 0);
+	ck_assert_int_eq(pv_mm_alias(&e->pv, &other, 3, &m2), 0);
+	ck_assert_uint_eq(mfn, m2); /* one number a frame */
+	ck_assert_int_eq(pv_mm_alias(&e->pv, &other, 4, &m2), 0);
 	ck_assert_uint_ne(mfn, m2);
 	ck_assert(!pv_mm_owned(&e->pv, mfn));
 	/* Only the grant code may map it; the guest cannot, nor use it for anything. */
@@ -496,11 +499,16 @@ START_TEST(grants)
 	pv_mm_unalias(&e->pv, m2);
 	ck_assert_ptr_nonnull(mem_frame(&e->d->mem, m2));
 	sane(e);
+	/* A table still names it: mapped again, it is what it was. */
+	ck_assert_int_eq(pv_mm_alias(&e->pv, &other, 4, &m2), 0);
+	ck_assert_uint_eq(m2, mfn + 1);
+	sane(e);
+	pv_mm_unalias(&e->pv, m2);
 	ck_assert_int_eq(upd(e, special, 0), 0);
 	ck_assert_ptr_null(mem_frame(&e->d->mem, m2));
 	pv_mm_unalias(&e->pv, mfn);
 	ck_assert_ptr_null(mem_frame(&e->d->mem, mfn));
-	ck_assert_int_eq(pv_mm_alias(&e->pv, mem_frame(&other, 3), &m2), 0);
+	ck_assert_int_eq(pv_mm_alias(&e->pv, &other, 3, &m2), 0);
 	ck_assert_uint_eq(mfn, m2);
 	pv_mm_unalias(&e->pv, m2);
 	mem_free(&other);

@@ -489,6 +489,204 @@ START_TEST(state)
 }
 END_TEST
 
+/* ---- two domains ------------------------------------------------------------------------------------------------------ */
+
+#define THAT 8u
+
+/* Another guest on e's host. */
+static struct env *second(struct env *e)
+{
+	struct env *o = calloc(1, sizeof *o);
+	u32 i;
+
+	ck_assert_ptr_nonnull(o);
+	o->d = domain_create(&e->host, "other", pv_mm_limit(ENV_FRAMES), ENV_VCPUS, 0);
+	ck_assert_ptr_nonnull(o->d);
+	ck_assert_uint_eq(o->d->id, THAT);
+	domain_become(o->d, DOMAIN_PV, &o->pv, NULL);
+	o->pv.xen.d = o->d;
+	o->pv.xen.ops = &pv_guest_ops;
+	ck_assert_int_eq(pv_mm_init(&o->pv, ENV_FRAMES, ENV_FRAMES), 0);
+	for (i = 0; i < ENV_VCPUS; i++) {
+		o->d->vcpus[i]->machine = &o->vcpu[i];
+		o->vcpu[i].xen.v = o->d->vcpus[i];
+		o->vcpu[i].s.flags = PV_KERNEL_MODE;
+	}
+	ck_assert_int_eq(grants_init(&o->pv.xen), 0);
+	ck_assert_int_eq(pv_mm_pin(&o->pv, ENV_MFN(L1), PG_L1), 0);
+	return o;
+}
+
+static void second_free(struct env *o)
+{
+	u32 i;
+
+	grants_free(&o->pv.xen);
+	pv_mm_free(&o->pv);
+	for (i = 0; i < ENV_VCPUS; i++)
+		o->d->vcpus[i]->machine = NULL;
+	o->d->machine = NULL;
+	domain_destroy(o->d);
+	free(o);
+}
+
+static void sane(struct env *e)
+{
+	u64 mfn;
+	const char *bad = pv_mm_check(&e->pv, &mfn);
+
+	ck_assert_msg(!bad, "0x%llx: %s", (unsigned long long)mfn, bad ? bad : "");
+}
+
+/* Frame a of x and frame b of y are one. */
+static void one_frame(struct env *x, u64 a, struct env *y, u64 b)
+{
+	ck_assert_ptr_eq(mem_frame(&x->d->mem, a), mem_frame(&y->d->mem, b));
+	env_put64(x, a << PAGE_SHIFT, 0x1111);
+	ck_assert_uint_eq(env_u64(y, b << PAGE_SHIFT), 0x1111);
+	env_put64(y, b << PAGE_SHIFT, 0x2222);
+	ck_assert_uint_eq(env_u64(x, a << PAGE_SHIFT), 0x2222);
+}
+
+START_TEST(mapped_elsewhere)
+{
+	struct env *e = start(), *o = second(e);
+	struct env *third;
+	u64 mfn;
+	u32 h, k, i;
+
+	grant(e, 9, THAT, 0, ENV_MFN(PAGE));
+	grant(e, 10, THAT, GTF_readonly, ENV_MFN(PAGE));
+	ck_assert_int_eq(map(o, 9, ME, 2 | 16, SLOT(3)), 0);
+	h = env_u32(o, ENV_ARGS + 20);
+	mfn = o->pv.xen.grants->maps[h].mfn;
+	ck_assert_uint_eq(env_u64(o, ENV_ARGS + 24), mfn << PAGE_SHIFT);
+	one_frame(e, ENV_MFN(PAGE), o, mfn);
+	/* However many maps there are of it, it has one number there. */
+	ck_assert_int_eq(map(o, 10, ME, 2 | 4 | 16, SLOT(4)), 0);
+	k = env_u32(o, ENV_ARGS + 20);
+	ck_assert_uint_eq(o->pv.xen.grants->maps[k].mfn, mfn);
+	for (i = 0; i < 20; i++)
+		ck_assert_int_eq(map(o, 10, ME, 1 | 4, 0), 0);
+	one_frame(e, ENV_MFN(PAGE), o, mfn);
+	sane(o);
+	for (i = 0; i < 20; i++)
+		ck_assert_int_eq(unmap(o, 1, k + 1 + i, 0, mfn << PAGE_SHIFT), 0);
+	ck_assert_int_eq(unmap(o, 1, h, SLOT(3), 0), 0);
+	ck_assert_ptr_eq(mem_frame(&o->d->mem, mfn), mem_frame(&e->d->mem, ENV_MFN(PAGE)));
+	/* A map that fails half-way takes nothing from the others. */
+	ck_assert_int_eq(map(o, 9, ME, 2 | 16, SLOT(5) + 1), GNTST_general_error);
+	ck_assert_ptr_nonnull(mem_frame(&o->d->mem, mfn));
+	sane(o);
+	ck_assert_int_eq(unmap(o, 1, k, SLOT(4), 0), 0);
+	ck_assert_ptr_null(mem_frame(&o->d->mem, mfn));
+	ck_assert_uint_eq(mem_frame(&e->d->mem, ENV_MFN(PAGE))->share, 0);
+	ck_assert_uint_eq(flags_of(e, 9), GTF_permit_access);
+	sane(o);
+	/* The mapper ends: the granter has its page back. */
+	ck_assert_int_eq(map(o, 9, ME, 2 | 16, SLOT(3)), 0);
+	ck_assert_uint_eq(flags_of(e, 9), GTF_permit_access | GTF_reading | GTF_writing);
+	second_free(o);
+	ck_assert_uint_eq(flags_of(e, 9), GTF_permit_access);
+	ck_assert_uint_eq(e->pv.xen.grants->acts[9].writes, 0);
+	ck_assert_uint_eq(mem_frame(&e->d->mem, ENV_MFN(PAGE))->share, 0);
+	/* The granter ends: the mapper keeps the page, and what has the granter's number afterwards is not the granter. */
+	o = second(e);
+	grant(o, 9, ME, 0, ENV_MFN(PAGE));
+	env_put64(o, ENV_VA(PAGE), 0x5555);
+	ck_assert_int_eq(map(e, 9, THAT, 2 | 16, SLOT(3)), 0);
+	h = env_u32(e, ENV_ARGS + 20);
+	mfn = e->pv.xen.grants->maps[h].mfn;
+	one_frame(e, mfn, o, ENV_MFN(PAGE));
+	second_free(o);
+	third = second(e);
+	grant(third, 9, ME, 0, ENV_MFN(OTHER));
+	ck_assert_int_eq(map(e, 9, THAT, 2 | 16, SLOT(4)), 0);
+	k = env_u32(e, ENV_ARGS + 20);
+	ck_assert_uint_eq(env_u64(e, mfn << PAGE_SHIFT), 0x2222);
+	ck_assert_int_eq(unmap(e, 1, h, SLOT(3), 0), 0);
+	ck_assert_ptr_null(mem_frame(&e->d->mem, mfn));
+	ck_assert_uint_eq(flags_of(third, 9), GTF_permit_access | GTF_reading | GTF_writing);
+	ck_assert_int_eq(unmap(e, 1, k, SLOT(4), 0), 0);
+	ck_assert_uint_eq(flags_of(third, 9), GTF_permit_access);
+	second_free(third);
+	finish(e);
+}
+END_TEST
+
+static int reload(struct env *e, const struct buf *b, struct error *why)
+{
+	struct reader r;
+
+	reader_init(&r, b->p, b->len);
+	ck_assert_int_eq(state_list_load(&e->d->states, &r), 0);
+	return state_list_loaded(&e->d->states, why);
+}
+
+/* A map comes back with its granter's state, and is refused without. */
+START_TEST(maps_saved)
+{
+	struct env *e = start(), *o = second(e);
+	struct buf mine = { 0 }, its = { 0 }, free_of_it = { 0 }, free_of_mine = { 0 };
+	struct error why = { 0 };
+	u64 mfn, pte;
+	u32 h;
+
+	state_list_save(&e->d->states, &free_of_mine);
+	state_list_save(&o->d->states, &free_of_it);
+	grant(e, 9, THAT, 0, ENV_MFN(PAGE));
+	ck_assert_int_eq(map(o, 9, ME, 2 | 16, SLOT(3)), 0);
+	h = env_u32(o, ENV_ARGS + 20);
+	mfn = o->pv.xen.grants->maps[h].mfn;
+	pte = env_u64(o, SLOT(3));
+	state_list_save(&e->d->states, &mine);
+	state_list_save(&o->d->states, &its);
+	/* As it is, everything is in place. */
+	ck_assert_int_eq(reload(o, &its, &why), 0);
+	one_frame(e, ENV_MFN(PAGE), o, mfn);
+	ck_assert_int_eq(unmap(o, 1, h, SLOT(3), 0), 0);
+	/* The granter does not lend it now. */
+	ck_assert_int_eq(reload(o, &its, &why), -ENOENT);
+	ck_assert(strstr(why.text, "domain 7 (grant 9)"));
+	/* Together, the granter first. */
+	ck_assert_int_eq(reload(e, &mine, &why), 0);
+	ck_assert_int_eq(reload(o, &its, &why), 0);
+	mem_write_u64(&o->d->mem, SLOT(3), pte); /* memory is somebody else's to restore */
+	sane(o);
+	one_frame(e, ENV_MFN(PAGE), o, mfn);
+	/* Back to a time before the map: the frame is not there. */
+	ck_assert_int_eq(reload(o, &free_of_it, &why), 0);
+	ck_assert_int_eq(reload(e, &free_of_mine, &why), 0);
+	mem_write_u64(&o->d->mem, SLOT(3), 0);
+	ck_assert_ptr_null(mem_frame(&o->d->mem, mfn));
+	ck_assert_uint_eq(mem_frame(&e->d->mem, ENV_MFN(PAGE))->share, 0);
+	sane(o);
+	/* Maps of frames that are no aliases, and aliases that no map is of. */
+	ck_assert_int_eq(reload(e, &mine, &why), 0);
+	ck_assert_int_eq(reload(o, &its, &why), 0);
+	o->pv.xen.grants->maps[h].mfn = ENV_MFN(2);
+	ck_assert_int_eq(state_list_loaded(&o->d->states, &why), -EINVAL);
+	o->pv.xen.grants->maps[h].mfn = ~0ULL;
+	ck_assert_int_eq(state_list_loaded(&o->d->states, &why), -EINVAL);
+	mem_remove(&o->d->mem, mfn);
+	memset(&o->pv.xen.grants->maps[h], 0, sizeof o->pv.xen.grants->maps[h]);
+	ck_assert_int_eq(state_list_loaded(&o->d->states, &why), -EINVAL);
+	ck_assert(strstr(why.text, "damaged"));
+	/* The granter has gone. */
+	ck_assert_int_eq(reload(o, &its, &why), 0);
+	o->pv.xen.grants->maps[h].domid = DOMID_INVALID;
+	ck_assert_int_eq(state_list_loaded(&o->d->states, &why), -ENOENT);
+	ck_assert_int_eq(reload(o, &free_of_it, &why), 0);
+	ck_assert_int_eq(reload(e, &free_of_mine, &why), 0);
+	second_free(o);
+	buf_free(&mine);
+	buf_free(&its);
+	buf_free(&free_of_it);
+	buf_free(&free_of_mine);
+	finish(e);
+}
+END_TEST
+
 Suite *grant_suite(void)
 {
 	Suite *s = suite_create("grant");
@@ -503,6 +701,8 @@ Suite *grant_suite(void)
 	tcase_add_test(tc, copies);
 	tcase_add_test(tc, odds);
 	tcase_add_test(tc, state);
+	tcase_add_test(tc, mapped_elsewhere);
+	tcase_add_test(tc, maps_saved);
 	suite_add_tcase(s, tc);
 	return s;
 }
