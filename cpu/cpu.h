@@ -152,14 +152,23 @@ struct cpu {
 	u8 exit;    /* what made the block loop end (enum block_exit) */
 	bool stop;  /* leave cpu_run() at the next boundary */
 	bool yield_on_pause; /* PAUSE ends a run: set when others wait for the execution thread */
-	bool singlestep;     /* no cache: one instruction a block */
 	bool in_block;       /* a block is being executed */
 	bool jumps_stale;    /* the table of jumps must be emptied before it is used */
 	bool native;         /* no ops->trap: exceptions go through the guest's own tables */
-	bool one;            /* the next block is a single instruction that may reach devices */
-	bool stepping;       /* the current block is a single instruction; repeated ones do one element */
-	bool debug_on;       /* DR7 enables a breakpoint */
-	bool no_step;        /* this instruction takes no single-step trap */
+	/*
+	 * An instruction may have to run alone: as a block of its own, after which the loop looks at what is due. That is so when
+	 * exact_next or breakpoints_armed is set, when RFLAGS.TF is, and in the cases that x86_attend() knows. None of these is
+	 * state: cpu_load() makes them anew.
+	 */
+	bool exact_next;        /* the next instruction runs alone: for a device, an event, or a debug exception that is due */
+	bool exact_now;         /* an instruction runs alone: it may reach devices, and REP does one element */
+	bool breakpoints_armed; /* DR7 enables a breakpoint, so each instruction runs alone */
+	bool tf_masked;         /* the last instruction brings no single-step trap, though TF was set before it */
+	/*
+	 * No block is kept and each instruction is decoded anew. The run is the same. For option -singlestep, and for CPUs with
+	 * more sets of features than the code cache has numbers for.
+	 */
+	bool uncached;
 	struct cpu_trap trap;
 	u64 slice;   /* the budget cpu_run() was given */
 	u64 retired; /* instructions retired before this run */

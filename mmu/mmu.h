@@ -75,7 +75,7 @@ struct mmu_hooks {
 	bool (*ro_store)(void *opaque, struct mmu *mmu, u64 va, u64 mfn, u32 size, u64 value);
 	/*
 	 * An access to a physical address where there is no memory, within one page. Reads fill in buf. False: not now; the
-	 * CPU comes back with a single instruction (see BX_ONE).
+	 * CPU comes back with a single instruction (see BX_EXACT).
 	 */
 	bool (*device)(void *opaque, struct mmu *mmu, u64 paddr, void *buf, u32 n, bool write);
 };

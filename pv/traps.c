@@ -285,10 +285,10 @@ static bool hypercall_op(struct cpu *c)
 	/* SYSRET brings flat segments, whatever was there before. */
 	if (c->s.seg[SEG_CS].sel != FLAT_KERNEL_CS64 || c->s.seg[SEG_SS].sel != FLAT_KERNEL_SS)
 		flat_segments(c, FLAT_KERNEL_CS64);
-	c->no_step = false;
+	c->tf_masked = false;
 	xen_hypercall(v);
 	/* SYSRET brings TF into force at once; IRET, with which the iret hypercall ends, after an instruction. */
-	if ((c->eflags & FL_TF) && !c->no_step && c->rip == rip)
+	if ((c->eflags & FL_TF) && !c->tf_masked && c->rip == rip)
 		cpu_debug_pending(c, DR6_BS);
 	return alive(v);
 }
@@ -361,7 +361,7 @@ i64 hc_iret(struct hc *h)
 	if (pv_dom(v->d)->xen.s.is32)
 		return compat_iret(h);
 	h->no_result = true;
-	c->no_step = true;
+	c->tf_masked = true;
 	if (xen_copy_from(v, raw, c->r[RSP], sizeof raw)) {
 		domain_crash(v->d, v, "The iret frame at %llx cannot be read.", (unsigned long long)c->r[RSP]);
 		return 0;
@@ -385,7 +385,7 @@ i64 hc_iret(struct hc *h)
 	c->r[RSP] = ic[IC_RSP];
 	c->rip = ic[IC_RIP];
 	/* RF matters, and is taken back, only where there are breakpoints. */
-	cpu_set_rflags(c, c->debug_on ? rflags : rflags & ~(u64)FL_RF);
+	cpu_set_rflags(c, c->breakpoints_armed ? rflags : rflags & ~(u64)FL_RF);
 	if (ic[IC_FLAGS] & VGCF_IN_SYSCALL) {
 		/* Out by SYSRET: the flat segments, RCX and R11 as that leaves them, TF in force at once, and no RF. */
 		u16 cs = (u16)ic[IC_CS] | 3;

@@ -113,7 +113,7 @@ static struct vcpu *vcpu_create(struct domain *d, u32 id)
 	}
 	v->cpu.id = id;
 	v->cpu.s.rng += id;
-	v->cpu.singlestep = d->host->singlestep;
+	v->cpu.uncached = d->host->singlestep;
 	v->d = d;
 	v->id = id;
 	v->s.run = VCPU_OFFLINE;

@@ -12,7 +12,7 @@
 static bool note_fault(struct cpu *c, const struct mmu_fault *f)
 {
 	/* A device is reached by a block of one instruction, so that what it brings about lands exactly. */
-	if (f->kind == MMU_NO_MEMORY && c->mmu.hooks && c->mmu.hooks->device && !c->stepping) {
+	if (f->kind == MMU_NO_MEMORY && c->mmu.hooks && c->mmu.hooks->device && !c->exact_now) {
 		c->trap.vector = TRAP_DEVICE;
 		return false;
 	}
@@ -34,7 +34,7 @@ bool load_bytes(struct cpu *c, u64 va, void *dst, u32 n)
 {
 	struct mmu_fault f;
 
-	if (UNLIKELY(c->debug_on))
+	if (UNLIKELY(c->breakpoints_armed))
 		debug_data(c, va, n, false);
 	return mmu_read(&c->mmu, va, dst, n, &f) ? note_fault(c, &f) : true;
 }
@@ -90,7 +90,7 @@ bool store_bytes(struct cpu *c, u64 va, const void *src, u32 n)
 {
 	struct mmu_fault f;
 
-	if (UNLIKELY(c->debug_on))
+	if (UNLIKELY(c->breakpoints_armed))
 		debug_data(c, va, n, true);
 	return mmu_write(&c->mmu, va, src, n, &f) ? note_fault(c, &f) : true;
 }
@@ -108,7 +108,7 @@ bool slow_store(struct cpu *c, u64 va, u32 size, u64 v)
 	}
 	if (!aligned(c, va, size))
 		return false;
-	if (UNLIKELY(c->debug_on))
+	if (UNLIKELY(c->breakpoints_armed))
 		debug_data(c, va, size, true);
 	if (!mmu_write(&c->mmu, va, b, size, &f))
 		return true;

@@ -194,7 +194,7 @@ void cpu_set_features(struct cpu *c, u64 features, const struct cpu_model *model
 			/* With more kinds of CPUs than numbers the last ones share one, and nothing is kept for them. */
 			if (!number_set(o)) {
 				o->feature_set = CODE_SETS;
-				o->singlestep = true;
+				o->uncached = true;
 			}
 			cpu_mode_changed(o);
 		}
@@ -286,10 +286,10 @@ void cpu_sync(struct cpu *c)
 void cpu_load(struct cpu *c)
 {
 	c->native = c->ops && !c->ops->trap;
-	c->one = c->stepping = c->no_step = false;
+	c->exact_next = c->exact_now = c->tf_masked = false;
 	if (!c->native) {
 		c->sys.db_pending = (c->s.held & 15) | (c->s.held & HELD_BS ? DR6_BS : 0);
-		c->one = c->s.shadow || c->s.held;
+		c->exact_next = c->s.shadow || c->s.held;
 	}
 	c->mmu.a20 = c->sys.a20_off ? ~0x100ULL : ~0ULL;
 	memcpy(c->mmu.pdpte, c->sys.pdpte, sizeof c->mmu.pdpte);

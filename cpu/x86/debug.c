@@ -28,10 +28,10 @@ void debug_changed(struct cpu *c)
 {
 	u32 n, k = 0;
 
-	c->debug_on = false;
+	c->breakpoints_armed = false;
 	for (n = 0; n < 4; n++)
 		if (enabled(c, n)) {
-			c->debug_on = true;
+			c->breakpoints_armed = true;
 			if (rw_of(c, n) & 1)
 				c->mmu.slow_page[k++] = PAGE_BASE(c->s.dr[n]);
 		}
@@ -43,7 +43,7 @@ void debug_changed(struct cpu *c)
 void cpu_debug_pending(struct cpu *c, u32 dr6)
 {
 	c->sys.db_pending |= dr6;
-	c->one = true;
+	c->exact_next = true;
 }
 
 u32 debug_code(const struct cpu *c, u64 rip)
@@ -95,7 +95,7 @@ bool debug_due(struct cpu *c)
 		debug_note(c, 0);
 		return true;
 	}
-	if (!c->debug_on || (c->eflags & FL_RF) || !(db = debug_code(c, c->rip)))
+	if (!c->breakpoints_armed || (c->eflags & FL_RF) || !(db = debug_code(c, c->rip)))
 		return false;
 	c->trap = (struct cpu_trap){ .vector = X86_DB, .rip = c->rip, .dr6 = db };
 	return true;

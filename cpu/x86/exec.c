@@ -89,9 +89,9 @@ static int attend_exit(struct cpu *c)
 		return RUN_ON;
 	case BX_TRAP:
 		return trapped(c);
-	case BX_ONE:
+	case BX_EXACT:
 		c->link_from = NULL;
-		c->one = true;
+		c->exact_next = true;
 		return RUN_ON;
 	case BX_SYSCALL:
 		return c->ops->syscall(c) && at_boundary(c) ? RUN_ON : CPU_STOPPED;
@@ -115,7 +115,7 @@ static struct block *ready_block(struct cpu *c, u64 limit)
 	struct block *b = block_next(c, limit);
 
 	if (UNLIKELY(!b)) {
-		c->one = c->stepping = false;
+		c->exact_next = false;
 		return NULL;
 	}
 	if (tracing(c) && c->log_exec)
@@ -136,7 +136,7 @@ static int run_on(struct cpu *c)
 }
 
 /* Runs the instruction at c->rip and no further, whatever its block is linked to. The block; NULL: c->trap. */
-static const struct block *run_one(struct cpu *c)
+static const struct block *run_exact(struct cpu *c)
 {
 	struct block *b = ready_block(c, 1);
 	u64 rest = (u64)c->budget - 1;
@@ -145,26 +145,26 @@ static const struct block *run_one(struct cpu *c)
 		return NULL;
 	c->slice -= rest;
 	c->budget = 1;
-	c->stepping = true;
+	c->exact_now = true;
 	run_block(c, b);
-	c->stepping = c->one = false;
+	c->exact_now = c->exact_next = false;
 	c->slice += rest;
 	c->budget += (i64)rest;
 	return b;
 }
 
-/* Whether run_one()'s instruction is done and no concern of the machine: then a single-step trap may follow it. */
+/* Whether run_exact()'s instruction is done and no concern of the machine: then a single-step trap may follow it. */
 static bool plainly_done(const struct cpu *c)
 {
 	return c->exit == BX_NONE || c->exit == BX_LOOKUP || c->exit == BX_YIELD || (c->exit == BX_HALT && c->native);
 }
 
-/* A step of a CPU with tables of its own. */
-static int step_native(struct cpu *c)
+/* One instruction alone, of a CPU with tables of its own. */
+static int exact_native(struct cpu *c)
 {
 	bool tf = c->eflags & FL_TF;
 	u64 from = c->rip;
-	const struct block *b = run_one(c);
+	const struct block *b = run_exact(c);
 	int why;
 
 	if (UNLIKELY(!b))
@@ -178,12 +178,12 @@ static int step_native(struct cpu *c)
 }
 
 /* ... of one whose machine delivers. held: a load of SS kept the machine out before this instruction. */
-static int step_hosted(struct cpu *c, bool held)
+static int exact_hosted(struct cpu *c, bool held)
 {
 	bool tf = c->eflags & FL_TF, on;
 	int why;
 
-	if (UNLIKELY(!run_one(c)))
+	if (UNLIKELY(!run_exact(c)))
 		return trapped(c);
 	why = attend_exit(c);
 	if (!plainly_done(c))
@@ -201,8 +201,8 @@ static int turn_native(struct cpu *c)
 	switch (x86_attend(c)) {
 	case ATT_RUN:
 		break;
-	case ATT_STEP:
-		return step_native(c);
+	case ATT_EXACT:
+		return exact_native(c);
 	case ATT_AGAIN:
 		c->link_from = NULL;
 		return at_boundary(c) ? RUN_ON : CPU_STOPPED;
@@ -219,7 +219,7 @@ static int turn_exact(struct cpu *c)
 {
 	bool held = false;
 
-	if (c->one || c->debug_on) {
+	if (c->exact_next || c->breakpoints_armed) {
 		if (debug_due(c)) {
 			c->link_from = NULL;
 			return deliver(c) ? RUN_ON : CPU_STOPPED;
@@ -228,7 +228,7 @@ static int turn_exact(struct cpu *c)
 		c->s.shadow = 0;
 		c->eflags &= ~(u32)FL_RF;
 	}
-	return step_hosted(c, held);
+	return exact_hosted(c, held);
 }
 
 enum cpu_exit cpu_run(struct cpu *c, u64 n)
@@ -249,7 +249,7 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 			why = CPU_BUDGET;
 		else if (c->native)
 			why = turn_native(c);
-		else if (UNLIKELY(c->one || c->debug_on || (c->eflags & FL_TF)))
+		else if (UNLIKELY(c->exact_next || c->breakpoints_armed || (c->eflags & FL_TF)))
 			why = turn_exact(c);
 		else
 			why = run_on(c);

@@ -109,9 +109,9 @@ enum block_exit {
 	BX_HALT,
 	BX_YIELD,
 	BX_STOP,
-	BX_ONE /* go on at c->rip with a block of one instruction: a limit, a device */
+	BX_EXACT /* go on at c->rip with this one instruction alone (c->exact_next): a limit, a device */
 };
-#define TRAP_DEVICE 0xff /* in c->trap.vector after a failed access: no exception, but a device, which wants BX_ONE */
+#define TRAP_DEVICE 0xff /* in c->trap.vector after a failed access: no exception, but a device, which wants BX_EXACT */
 
 /*
  * Ends the block at i with an exception whose rip is i itself. "return raise(c, i, X86_GP, 0);" is the idiom. The

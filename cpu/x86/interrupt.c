@@ -383,17 +383,16 @@ enum attend x86_attend(struct cpu *c)
 		c->s.halted = 0; /* what MWAIT waited for */
 		mmu_monitor_off(&c->mmu);
 	}
-	if (c->debug_on && !(c->eflags & FL_RF) && shadow != SHADOW_SS && (db = debug_code(c, c->rip))) {
+	if (c->breakpoints_armed && !(c->eflags & FL_RF) && shadow != SHADOW_SS && (db = debug_code(c, c->rip))) {
 		c->trap = (struct cpu_trap){ .vector = X86_DB, .kind = TRAP_FAULT, .rip = c->rip, .dr6 = db };
 		return deliver_now(c);
 	}
-	c->no_step = false;
-	if (!shadow && !c->debug_on && !c->one && !(c->eflags & (FL_TF | FL_RF)))
+	c->tf_masked = false;
+	if (!shadow && !c->breakpoints_armed && !c->exact_next && !(c->eflags & (FL_TF | FL_RF)))
 		return ATT_RUN;
 	c->s.shadow = 0;
 	c->eflags &= ~(u32)FL_RF; /* good for one instruction */
-	c->stepping = true;
-	return ATT_STEP;
+	return ATT_EXACT;
 debug:
 	c->trap = (struct cpu_trap){ .vector = X86_DB, .kind = TRAP_TRAP, .rip = c->rip, .dr6 = y->db_pending };
 	y->db_pending = 0;
@@ -402,7 +401,7 @@ debug:
 
 void x86_stepped(struct cpu *c, u64 rip, u32 len, bool tf)
 {
-	if (!tf || c->no_step || c->s.shadow == SHADOW_SS)
+	if (!tf || c->tf_masked || c->s.shadow == SHADOW_SS)
 		return;
 	if ((c->sys.debugctl & DEBUGCTL_BTF) && c->rip == rip + len)
 		return;

@@ -120,7 +120,7 @@ static struct block *block_get(struct cpu *c, u64 limit)
 	f = fetch_frame(c, &mfn);
 	if (!f)
 		return NULL;
-	if (UNLIKELY(c->singlestep))
+	if (UNLIKELY(c->uncached))
 		return block_translate(c, f, mfn, 1, false);
 	b = code_find(c->code, f, PAGE_OFFSET(c->rip), c->mode_key);
 	if (b && b->cross && !cross_ok(c, b))

@@ -47,7 +47,7 @@ bool port_in(struct cpu *c, u16 port, u32 size, u64 *v)
 	}
 	if (!port_check(c, port, size))
 		return false;
-	if (UNLIKELY(c->debug_on))
+	if (UNLIKELY(c->breakpoints_armed))
 		debug_port(c, port, size);
 	*v = c->ops->in ? c->ops->in(c, port, size) : ~0ULL;
 	return true;
@@ -61,7 +61,7 @@ bool port_out(struct cpu *c, u16 port, u32 size, u64 v)
 	}
 	if (!port_check(c, port, size))
 		return false;
-	if (UNLIKELY(c->debug_on))
+	if (UNLIKELY(c->breakpoints_armed))
 		debug_port(c, port, size);
 	if (c->ops->out)
 		c->ops->out(c, port, size, (u32)v);

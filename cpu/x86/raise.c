@@ -19,7 +19,7 @@ const struct insn *raise_fault(struct cpu *c, const struct insn *i)
 
 	if (UNLIKELY(t.vector == TRAP_DEVICE)) {
 		c->budget += i->n;
-		return leave(c, IP(c, i), BX_ONE);
+		return leave(c, IP(c, i), BX_EXACT);
 	}
 	/* A non-canonical address is #SS where the stack segment is the default, SDM 1 3.3.7.1. */
 	if (t.vector == X86_GP && (c->mode_key & KEY_CS64) && (i->base == RSP || i->base == RBP) && i->seg != REG_FS && i->seg != REG_GS)

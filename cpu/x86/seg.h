@@ -133,10 +133,10 @@ bool task_return(struct cpu *c, u64 ip, bool *late);
 /* Delivers through the guest's own tables, double faults included. False: the processor has shut down. */
 bool x86_interrupt(struct cpu *c, const struct cpu_trap *t);
 
-enum attend { ATT_RUN, ATT_STEP, ATT_AGAIN, ATT_HALT, ATT_SHUTDOWN };
-/* What is due before the instruction at c->rip. STEP: run one instruction only. AGAIN: something was delivered. */
+enum attend { ATT_RUN, ATT_EXACT, ATT_AGAIN, ATT_HALT, ATT_SHUTDOWN };
+/* What is due before the instruction at c->rip. EXACT: it runs alone. AGAIN: something was delivered, ask again. */
 enum attend x86_attend(struct cpu *c);
-/* After a step: what it leaves behind. ip: where it began, len: its bytes, tf: TF was set then. */
+/* After an instruction that ran alone: the single-step trap it may bring. rip: where it began, len: its bytes, tf: TF was set then. */
 void x86_stepped(struct cpu *c, u64 rip, u32 len, bool tf);
 
 /* INIT takes effect, and a SIPI where one is waited for. */

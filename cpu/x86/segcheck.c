@@ -48,7 +48,7 @@ static HANDLER(op_codecheck)
 		if (i->aux == 1)
 			RAISE(X86_GP, 0);
 		c->budget += i->n;
-		return leave(c, IP(c, i), BX_ONE);
+		return leave(c, IP(c, i), BX_EXACT);
 	}
 	NEXT;
 }

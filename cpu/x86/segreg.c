@@ -23,7 +23,7 @@ static const struct insn *seg_moved(struct cpu *c, const struct insn *i)
 		return seg_loaded(c, i);
 	c->s.shadow = SHADOW_SS;
 	cpu_mode_changed(c);
-	return leave_after(c, i, c->native ? BX_LOOKUP : BX_ONE);
+	return leave_after(c, i, c->native ? BX_LOOKUP : BX_EXACT);
 }
 
 static HANDLER(op_mov_to_seg)

@@ -60,7 +60,7 @@ static u64 page_run(const struct cpu *c, u64 lin, const struct insn *i)
 	u32 off = PAGE_OFFSET(lin);
 	u64 n;
 
-	if (UNLIKELY(c->stepping))
+	if (UNLIKELY(c->exact_now))
 		return 1;
 	if (c->eflags & FL_DF)
 		n = off + i->aux > PAGE_SIZE ? 1 : off / i->aux + 1;
@@ -120,7 +120,7 @@ static const struct insn *resume(struct cpu *c, const struct insn *i)
 {
 	c->budget += i->n - 1;
 	/* What interrupts it between two rounds saves RF, SDM 3B 17.3.1.1. */
-	if (c->stepping && c->native)
+	if (c->exact_now && c->native)
 		c->eflags |= FL_RF;
 	return leave(c, IP(c, i), BX_LOOKUP);
 }

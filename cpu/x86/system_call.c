@@ -18,7 +18,7 @@ static const struct insn *syscall_native(struct cpu *c, const struct insn *i)
 	c->r[R11] = fl & ~(u64)FL_RF;
 	c->budget += i->n - 1;
 	cpu_set_rflags(c, fl & ~(c->s.sfmask | FL_RF));
-	c->no_step = !(c->eflags & FL_TF); /* TF counts as it is now */
+	c->tf_masked = !(c->eflags & FL_TF); /* TF counts as it is now */
 	c->rip = c->mode_key & KEY_CS64 ? c->s.lstar : c->s.cstar;
 	cpu_set_seg(c, SEG_CS, cs, 0, 0xffffffff, SEGA_P | SEGA_S | SEGA_CODE | SEGA_RW | SEGA_ACCESSED | SEGA_L | SEGA_G);
 	cpu_set_seg(c, SEG_SS, (u16)(cs + 8), 0, 0xffffffff, SEGA_P | SEGA_S | SEGA_RW | SEGA_ACCESSED | SEGA_DB | SEGA_G);
@@ -54,7 +54,7 @@ static HANDLER(op_sysret)
 	c->budget += i->n - 1;
 	cpu_set_rflags(c, (c->r[R11] & 0x3c7fd7) | FL_FIXED1);
 	/* Unlike POPF and IRET it brings TF into force at once, or out of it. */
-	c->no_step = true;
+	c->tf_masked = true;
 	if (c->native && (c->eflags & FL_TF))
 		c->sys.db_pending |= DR6_BS;
 	cpu_set_seg(c, SEG_CS, (u16)((base + (wide ? 16 : 0)) | 3), 0, 0xffffffff,

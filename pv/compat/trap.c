@@ -142,7 +142,7 @@ i64 compat_iret(struct hc *h)
 	c->r[RAX] = ld32(raw);
 	fl = (fl & ~(u32)FL_IOPL) | FL_IF | FL_FIXED1;
 	/* RF matters, and is taken back, only where there are breakpoints. */
-	cpu_set_rflags(c, c->debug_on ? fl : fl & ~(u32)FL_RF);
+	cpu_set_rflags(c, c->breakpoints_armed ? fl : fl & ~(u32)FL_RF);
 	/* A selector that does not load faults as in the guest's new place: its own IRET would have. */
 	vector = pv_load_code_stack(v, cs, ss, &err);
 	c->rip = rip_of(c, ld32(raw + 4));

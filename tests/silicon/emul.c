@@ -123,7 +123,7 @@ struct emul *emul_open(const struct sil_window *pattern)
 	emul_poke(e, STACK_VA + PAGE_SIZE, pattern->stack, STACK_BYTES);
 	e->cpu.ops = &ops;
 	e->segments = SEGMENTS_ALL;
-	e->cpu.singlestep = true;
+	e->cpu.uncached = true;
 	/* Whatever model is the default: every row of the tables. */
 	e->cpu.features = ~0ULL;
 	s = &e->cpu.s;
@@ -263,7 +263,7 @@ static void run_sequence(struct emul *e, const struct sil_case *k, struct sil_re
 	struct cpu *c = &e->cpu;
 	u8 nothing[SEQ_BYTES + 8];
 
-	c->singlestep = false;
+	c->uncached = false;
 	emul_poke(e, k->at, k->seq.bytes, k->seq.len);
 	emul_poke(e, end, ud2, sizeof ud2);
 	load(c, k);
@@ -273,7 +273,7 @@ static void run_sequence(struct emul *e, const struct sil_case *k, struct sil_re
 		out->vector = NO_TRAP;
 	memset(nothing, 0xcc, sizeof nothing);
 	emul_poke(e, k->at, nothing, k->seq.len + sizeof ud2);
-	c->singlestep = true;
+	c->uncached = true;
 }
 
 void emul_run(struct emul *e, const struct sil_case *k, struct sil_result *out)

@@ -576,7 +576,7 @@ static inline struct am *am_new(const u8 *bytes, size_t n, enum am_way way)
 		abort();
 	am_head_read(a, bytes, n);
 	a->cpu.ops = &am_ops[a->head.how & 3];
-	a->cpu.singlestep = way == AM_STEP;
+	a->cpu.uncached = way == AM_STEP;
 	a->trap_hash = HASH_SEED;
 	a->start = a->cpu.s;
 	s = &a->start;

@@ -135,7 +135,7 @@ START_TEST(without_the_feature)
 	for (i = 0; i < 3 * CODE_SETS; i++)
 		cpu_set_features(g.c, f ^ (u64)i << F_AES, NULL);
 	ck_assert_uint_lt(g.c->feature_set, CODE_SETS);
-	ck_assert(!g.c->singlestep);
+	ck_assert(!g.c->uncached);
 	cpu_set_features(g.c, f, NULL);
 	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
 	ck_assert_uint_eq(o.gpr[RAX], 12);

@@ -92,7 +92,7 @@ START_TEST(counts_do_not_depend_on_slices)
 	bare_free(b);
 	for (slice = 1; slice < 30; slice++) {
 		b = bare_new(slice % 3 ? 0 : 64 << 10);
-		b->cpu.singlestep = slice % 5 == 0;
+		b->cpu.uncached = slice % 5 == 0;
 		put_loop(b);
 		ck_assert_int_eq(bare_run(b, 1000000, slice), CPU_HALTED);
 		ck_assert_uint_eq(b->cpu.r[RAX], rax);
@@ -129,7 +129,7 @@ START_TEST(self_modifying_code)
 		struct bare *b = bare_new(0);
 
 		/* mov byte [rip+1], 7 ; mov eax, 1 (its immediate is patched); hlt */
-		b->cpu.singlestep = step;
+		b->cpu.uncached = step;
 		BARE_CODE_AT(b, BARE_CODE, 0xc6, 5, 1, 0, 0, 0, 7, 0xb8, 1, 0, 0, 0, 0xf4);
 		ck_assert_int_eq(bare_run(b, 100, 100), CPU_HALTED);
 		ck_assert_uint_eq(b->cpu.r[RAX], 7);
@@ -400,7 +400,7 @@ START_TEST(counting_loops_are_exact)
 		}
 		bare_put(fast, BARE_CODE, code, len);
 		bare_put(slow, BARE_CODE, code, len);
-		slow->cpu.singlestep = true;
+		slow->cpu.uncached = true;
 		for (l = 0; l < ARRAY_SIZE(limits); l++) {
 			bare_run(fast, limits[l], limits[l] - cpu_icount(&fast->cpu));
 			bare_run(slow, limits[l], limits[l] - cpu_icount(&slow->cpu));

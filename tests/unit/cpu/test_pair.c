@@ -319,7 +319,7 @@ START_TEST(pairs_are_both)
 	struct bare *a = bare_new(65536), *b = bare_new(65536);
 	u32 which;
 
-	b->cpu.singlestep = true;
+	b->cpu.uncached = true;
 	for (which = (u32)_i; which < ARRAY_SIZE(all); which += GROUPS)
 		try_pair(a, b, which);
 	bare_free(a);
@@ -334,7 +334,7 @@ START_TEST(runs_are_each)
 	u64 s = 0x2545f4914f6cdd1dULL;
 	u32 n, k;
 
-	b->cpu.singlestep = true;
+	b->cpu.uncached = true;
 	for (n = 0; n < 20000; n++) {
 		u64 seed = rnd(&s);
 		u32 len = 0, count = 2 + (u32)(rnd(&s) % 9);
