@@ -235,42 +235,42 @@ static void fusable(struct xlat *x, enum alu op, u32 size, u8 form)
 	x->cmp_size = (u8)size_log2(size);
 }
 
-static bool emit_alu(struct xlat *x, const struct xi *d, enum alu op)
+static bool emit_alu(struct xlat *x, const struct xi *dec, enum alu op)
 {
-	const char *o0 = d->row->op[0];
-	const char *o1 = d->row->op[1];
-	u32 size = o0[1] == 'b' || (o0[0] == 'A' && o0[1] == 'L') ? 1 : d->opsz;
+	const char *o0 = dec->row->op[0];
+	const char *o1 = dec->row->op[1];
+	u32 size = o0[1] == 'b' || (o0[0] == 'A' && o0[1] == 'L') ? 1 : dec->opsz;
 	const insn_fn *fns = alu_fns[op][size_log2(size)];
 	bool imm = o1[0] == 'I';
-	bool mem_dst = o0[0] == 'E' && d->mem;
-	bool mem_src = o1[0] == 'E' && d->mem;
-	bool simple = xi_simple(d);
+	bool mem_dst = o0[0] == 'E' && dec->mem;
+	bool mem_src = o1[0] == 'E' && dec->mem;
+	bool simple = xi_simple(dec);
 	bool no_carry_in = op != ALU_ADC && op != ALU_SBB;
 	struct insn *r;
 
 	if (mem_dst) {
-		r = emit(x, d, fns[imm ? (simple ? F_MIS : F_MIX) : simple ? F_MRS : F_MRX]);
+		r = emit(x, dec, fns[imm ? (simple ? F_MIS : F_MIX) : simple ? F_MRS : F_MRX]);
 		if (!imm)
-			r->src = xi_off(d, d->reg, size);
+			r->src = xi_off(dec, dec->reg, size);
 		else
 			fusable(x, op, size, 2);
 		return true;
 	}
 	if (mem_src) {
-		r = emit(x, d, fns[simple ? F_RMS : F_RMX]);
-		r->dst = xi_off(d, d->reg, size);
+		r = emit(x, dec, fns[simple ? F_RMS : F_RMX]);
+		r->dst = xi_off(dec, dec->reg, size);
 		return true;
 	}
-	r = emit(x, d, fns[imm ? F_RI : F_RR]);
+	r = emit(x, dec, fns[imm ? F_RI : F_RR]);
 	if (o0[0] == 'A' || o0[0] == 'r') {
-		r->dst = xi_off(d, RAX, size);
+		r->dst = xi_off(dec, RAX, size);
 	} else if (o0[0] == 'E') {
-		r->dst = xi_off(d, d->rm, size);
+		r->dst = xi_off(dec, dec->rm, size);
 		if (!imm)
-			r->src = xi_off(d, d->reg, size);
+			r->src = xi_off(dec, dec->reg, size);
 	} else {
-		r->dst = xi_off(d, d->reg, size);
-		r->src = xi_off(d, d->rm, size);
+		r->dst = xi_off(dec, dec->reg, size);
+		r->src = xi_off(dec, dec->rm, size);
 	}
 	if (!imm && r->dst == r->src && size >= 4 && (op == ALU_XOR || op == ALU_SUB)) {
 		r->dst &= (u8)~7;
@@ -285,9 +285,9 @@ static bool emit_alu(struct xlat *x, const struct xi *d, enum alu op)
 }
 
 #define EMIT_ALU(name, op)                                                                                           \
-	bool x86_emit_##name(struct xlat *x, const struct xi *d)                                                     \
+	bool x86_emit_##name(struct xlat *x, const struct xi *dec)                                                   \
 	{                                                                                                            \
-		return emit_alu(x, d, op);                                                                           \
+		return emit_alu(x, dec, op);                                                                         \
 	}
 EMIT_ALU(add, ALU_ADD)
 EMIT_ALU(or, ALU_OR)
@@ -378,14 +378,14 @@ static const insn_fn neg_fns[4][2] = UROW(neg);
 static const insn_fn not_fns[4][2] = UROW(not);
 
 /* nf: versions without flags, for registers. */
-static bool emit_unary(struct xlat *x, const struct xi *d, const insn_fn fns[4][2], const insn_fn *nf, bool pure)
+static bool emit_unary(struct xlat *x, const struct xi *dec, const insn_fn fns[4][2], const insn_fn *nf, bool pure)
 {
-	const char *o = d->row->op[0];
-	u32 size = o[1] == 'b' ? 1 : d->opsz;
-	struct insn *r = emit(x, d, fns[size_log2(size)][d->mem]);
+	const char *o = dec->row->op[0];
+	u32 size = o[1] == 'b' ? 1 : dec->opsz;
+	struct insn *r = emit(x, dec, fns[size_log2(size)][dec->mem]);
 
-	if (!d->mem) {
-		r->dst = xi_off(d, o[0] == 'Z' ? (d->opcode & 7u) : d->rm, size);
+	if (!dec->mem) {
+		r->dst = xi_off(dec, o[0] == 'Z' ? (dec->opcode & 7u) : dec->rm, size);
 		if (pure)
 			xlat_pure(x);
 		if (nf)
@@ -394,24 +394,24 @@ static bool emit_unary(struct xlat *x, const struct xi *d, const insn_fn fns[4][
 	return true;
 }
 
-bool x86_emit_inc(struct xlat *x, const struct xi *d)
+bool x86_emit_inc(struct xlat *x, const struct xi *dec)
 {
-	return emit_unary(x, d, inc_fns, inc_nf, false);
+	return emit_unary(x, dec, inc_fns, inc_nf, false);
 }
 
-bool x86_emit_dec(struct xlat *x, const struct xi *d)
+bool x86_emit_dec(struct xlat *x, const struct xi *dec)
 {
-	return emit_unary(x, d, dec_fns, dec_nf, false);
+	return emit_unary(x, dec, dec_fns, dec_nf, false);
 }
 
-bool x86_emit_neg(struct xlat *x, const struct xi *d)
+bool x86_emit_neg(struct xlat *x, const struct xi *dec)
 {
-	return emit_unary(x, d, neg_fns, NULL, false);
+	return emit_unary(x, dec, neg_fns, NULL, false);
 }
 
-bool x86_emit_not(struct xlat *x, const struct xi *d)
+bool x86_emit_not(struct xlat *x, const struct xi *dec)
 {
-	return emit_unary(x, d, not_fns, NULL, true);
+	return emit_unary(x, dec, not_fns, NULL, true);
 }
 
 /* ---- pairs --------------------------------------------------------------------------------------------------------- */

@@ -18,22 +18,22 @@ static bool touches_vectors(const struct oprow *r)
 }
 
 /* VEX-encoded instructions on vectors: SDM 2A 2.4. CR0.EM and CR4.OSFXSR have no say. */
-static int vex_availability(const struct xlat *x, const struct xi *d)
+static int vex_availability(const struct xlat *x, const struct xi *dec)
 {
-	u32 feat = d->row->flags >> FEAT_SHIFT & 0xff;
+	u32 feat = dec->row->flags >> FEAT_SHIFT & 0xff;
 
 	if (feat == F_BMI1 || feat == F_BMI2)
 		return -1;
 	if (!(x->c->features & BIT(F_AVX)) || !(x->key & KEY_AVX))
 		return X86_UD;
-	if (d->vl && (d->row->flags & INT256) && !(x->c->features & BIT(F_AVX2)))
+	if (dec->vl && (dec->row->flags & INT256) && !(x->c->features & BIT(F_AVX2)))
 		return X86_UD;
 	return x->key & KEY_TS ? X86_NM : -1;
 }
 
-int insn_available(const struct xlat *x, const struct xi *d)
+int insn_available(const struct xlat *x, const struct xi *dec)
 {
-	const struct oprow *r = d->row;
+	const struct oprow *r = dec->row;
 	u32 feat = r->flags >> FEAT_SHIFT & 0xff;
 	u32 key = x->key;
 
@@ -43,7 +43,7 @@ int insn_available(const struct xlat *x, const struct xi *d)
 	if (r->emit == x86_emit_sysret && !(key & KEY_CS64))
 		return X86_UD;
 	if (r->vex)
-		return vex_availability(x, d);
+		return vex_availability(x, dec);
 	switch (feat) {
 	case F_X87:
 	case F_FXSR:

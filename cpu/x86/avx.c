@@ -76,44 +76,44 @@ static HANDLER(op_vex_m256)
 	CALL(TMP);
 }
 
-static struct insn *vex_record(struct xlat *x, const struct xi *d, insn_fn handler, vex_fn fn)
+static struct insn *vex_record(struct xlat *x, const struct xi *dec, insn_fn handler, vex_fn fn)
 {
-	struct insn *r = emit(x, d, handler);
+	struct insn *r = emit(x, dec, handler);
 
-	r->dst = (u8)(d->reg | d->vl << 4);
-	r->src = (u8)((d->mem ? 0 : d->rm) | d->vvvv << 4);
-	r->aux = (u8)d->imm;
+	r->dst = (u8)(dec->reg | dec->vl << 4);
+	r->src = (u8)((dec->mem ? 0 : dec->rm) | dec->vvvv << 4);
+	r->aux = (u8)dec->imm;
 	r->imm = (uintptr_t)fn;
 	return r;
 }
 
-bool vex_emit(struct xlat *x, const struct xi *d, vex_fn fn, u32 bytes, u32 bytes256)
+bool vex_emit(struct xlat *x, const struct xi *dec, vex_fn fn, u32 bytes, u32 bytes256)
 {
 	static const insn_fn from[6] = { op_vex_m8, op_vex_m16, op_vex_m32, op_vex_m64, op_vex_m128, op_vex_m256 };
 
-	vex_record(x, d, d->mem ? from[__builtin_ctz(d->vl ? bytes256 : bytes)] : op_vex_r, fn);
+	vex_record(x, dec, dec->mem ? from[__builtin_ctz(dec->vl ? bytes256 : bytes)] : op_vex_r, fn);
 	return true;
 }
 
-bool vex_emit_halves(struct xlat *x, const struct xi *d, vex_fn fn)
+bool vex_emit_halves(struct xlat *x, const struct xi *dec, vex_fn fn)
 {
-	vex_record(x, d, !d->mem ? op_vex_r : d->vl ? op_vex_m128 : op_vex_m64_anywhere, fn);
+	vex_record(x, dec, !dec->mem ? op_vex_r : dec->vl ? op_vex_m128 : op_vex_m64_anywhere, fn);
 	return true;
 }
 
-bool vex_emit_pure(struct xlat *x, const struct xi *d, vex_fn fn, u32 bytes, u32 bytes256)
+bool vex_emit_pure(struct xlat *x, const struct xi *dec, vex_fn fn, u32 bytes, u32 bytes256)
 {
-	vex_emit(x, d, fn, bytes, bytes256);
-	if (!d->mem)
+	vex_emit(x, dec, fn, bytes, bytes256);
+	if (!dec->mem)
 		xlat_pure(x);
 	return true;
 }
 
-bool vex_emit_to_vvvv(struct xlat *x, const struct xi *d, vex_fn fn)
+bool vex_emit_to_vvvv(struct xlat *x, const struct xi *dec, vex_fn fn)
 {
-	struct insn *r = vex_record(x, d, op_vex_r, fn);
+	struct insn *r = vex_record(x, dec, op_vex_r, fn);
 
-	r->dst = (u8)(d->vvvv | d->vl << 4);
+	r->dst = (u8)(dec->vvvv | dec->vl << 4);
 	xlat_pure(x);
 	return true;
 }
@@ -126,9 +126,9 @@ static HANDLER(op_clear_upper)
 	NEXT;
 }
 
-bool vex_clear_upper(struct xlat *x, const struct xi *d, u32 n)
+bool vex_clear_upper(struct xlat *x, const struct xi *dec, u32 n)
 {
-	emit(x, d, op_clear_upper)->dst = (u8)n;
+	emit(x, dec, op_clear_upper)->dst = (u8)n;
 	xlat_pure(x);
 	return true;
 }
@@ -150,7 +150,7 @@ static HANDLER(op_vzeroall)
 }
 EMITTER(vzeroupper)
 {
-	emit(x, d, d->vl ? op_vzeroall : op_vzeroupper)->aux = d->mode == 8 ? 16 : 8;
+	emit(x, dec, dec->vl ? op_vzeroall : op_vzeroupper)->aux = dec->mode == 8 ? 16 : 8;
 	xlat_pure(x);
 	return true;
 }
@@ -161,7 +161,7 @@ EMITTER(vzeroupper)
 #define VEX_SAME(name)                                                                                               \
 	EMITTER(v##name)                                                                                             \
 	{                                                                                                            \
-		return x86_emit_##name(x, d);                                                                        \
+		return x86_emit_##name(x, dec);                                                                      \
 	}
 VEX_SAME(pextrb)
 VEX_SAME(pextrw)
@@ -185,13 +185,13 @@ VEX_SAME(pcmpistri)
 #define VEX_CLEARS(name, writes, n)                                                                                  \
 	EMITTER(v##name)                                                                                             \
 	{                                                                                                            \
-		x86_emit_##name(x, d);                                                                               \
-		return !(writes) || vex_clear_upper(x, d, n);                                                        \
+		x86_emit_##name(x, dec);                                                                             \
+		return !(writes) || vex_clear_upper(x, dec, n);                                                      \
 	}
 VEX_CLEARS(pcmpestrm, true, 0)
 VEX_CLEARS(pcmpistrm, true, 0)
-VEX_CLEARS(movd, d->opcode == 0x6e, d->reg)
-VEX_CLEARS(movq, d->opcode == 0x7e || !d->mem, d->opcode == 0x7e ? d->reg : d->rm)
+VEX_CLEARS(movd, dec->opcode == 0x6e, dec->reg)
+VEX_CLEARS(movq, dec->opcode == 0x7e || !dec->mem, dec->opcode == 0x7e ? dec->reg : dec->rm)
 
 /* ---- tests ---------------------------------------------------------------------------------------------------------- */
 

@@ -24,24 +24,24 @@ typedef bool (*vex_fn)(struct cpu *c, const struct insn *i, const union x86_vec 
 #define VEX_FN(name) static NOINLINE bool v_##name(struct cpu *c, const struct insn *i, const union x86_vec *b)
 
 /* Bytes the memory operand takes with VEX.L clear and set. The register form neither faults nor looks at flags: pure. */
-bool vex_emit(struct xlat *x, const struct xi *d, vex_fn fn, u32 bytes, u32 bytes256);
-bool vex_emit_pure(struct xlat *x, const struct xi *d, vex_fn fn, u32 bytes, u32 bytes256);
+bool vex_emit(struct xlat *x, const struct xi *dec, vex_fn fn, u32 bytes, u32 bytes256);
+bool vex_emit_pure(struct xlat *x, const struct xi *dec, vex_fn fn, u32 bytes, u32 bytes256);
 /* Four or eight halves of 16 bits, which may lie anywhere in memory. */
-bool vex_emit_halves(struct xlat *x, const struct xi *d, vex_fn fn);
+bool vex_emit_halves(struct xlat *x, const struct xi *dec, vex_fn fn);
 /* A shift by imm8: from rm to vvvv. */
-bool vex_emit_to_vvvv(struct xlat *x, const struct xi *d, vex_fn fn);
+bool vex_emit_to_vvvv(struct xlat *x, const struct xi *dec, vex_fn fn);
 /* A record that clears bits 255:128 of register n, after one of the legacy instruction did the work. */
-bool vex_clear_upper(struct xlat *x, const struct xi *d, u32 n);
+bool vex_clear_upper(struct xlat *x, const struct xi *dec, u32 n);
 
 #define EMIT_VEX(name, bytes, bytes256)                                                                              \
 	EMITTER(v##name)                                                                                             \
 	{                                                                                                            \
-		return vex_emit(x, d, v_##name, bytes, bytes256);                                                    \
+		return vex_emit(x, dec, v_##name, bytes, bytes256);                                                  \
 	}
 #define EMIT_VEX_PURE(name, bytes, bytes256)                                                                         \
 	EMITTER(v##name)                                                                                             \
 	{                                                                                                            \
-		return vex_emit_pure(x, d, v_##name, bytes, bytes256);                                               \
+		return vex_emit_pure(x, dec, v_##name, bytes, bytes256);                                             \
 	}
 
 INLINE union x86_vec vec_half(const union x86_vec *v, u32 half)

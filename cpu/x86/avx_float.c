@@ -269,7 +269,7 @@ static u16 f32_to_f16(f32 a, u32 imm, struct fp_env *e)
 CONVERT_FN(cvtph2ps, VD, u16, VW, 8, f16_to_f32(y, e))
 EMITTER(vcvtph2ps)
 {
-	return vex_emit_halves(x, d, v_cvtph2ps);
+	return vex_emit_halves(x, dec, v_cvtph2ps);
 }
 
 /* The destination is the last operand: a register, or 8 or 16 bytes of memory. The results go to c->tmp first. */
@@ -320,10 +320,10 @@ static HANDLER(op_cvtps2ph_m)
 }
 EMITTER(vcvtps2ph)
 {
-	struct insn *r = emit(x, d, d->mem ? op_cvtps2ph_m : op_cvtps2ph_r);
+	struct insn *r = emit(x, dec, dec->mem ? op_cvtps2ph_m : op_cvtps2ph_r);
 
-	r->dst = (u8)(d->reg | d->vl << 4);
-	r->src = d->rm & 15;
-	r->aux = (u8)d->imm;
+	r->dst = (u8)(dec->reg | dec->vl << 4);
+	r->src = dec->rm & 15;
+	r->aux = (u8)dec->imm;
 	return true;
 }

@@ -73,24 +73,24 @@ static HANDLER(op_masked_store)
 	NEXT;
 }
 
-static bool masked(struct xlat *x, const struct xi *d, bool store, u8 lg)
+static bool masked(struct xlat *x, const struct xi *dec, bool store, u8 lg)
 {
-	struct insn *r = emit(x, d, store ? op_masked_store : op_masked_load);
+	struct insn *r = emit(x, dec, store ? op_masked_store : op_masked_load);
 
-	r->dst = (u8)(d->reg | d->vl << 4);
-	r->src = (u8)(d->vvvv << 4);
+	r->dst = (u8)(dec->reg | dec->vl << 4);
+	r->src = (u8)(dec->vvvv << 4);
 	r->aux = lg;
 	return true;
 }
 #define MASKED(name, store, lg)                                                                                      \
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
-		return masked(x, d, store, lg);                                                                      \
+		return masked(x, dec, store, lg);                                                                    \
 	}
-MASKED(vmaskmovps, d->opcode >= 0x2e, 2)
-MASKED(vmaskmovpd, d->opcode >= 0x2e, 3)
-MASKED(vpmaskmovd, d->opcode == 0x8e, 2)
-MASKED(vpmaskmovq, d->opcode == 0x8e, 3)
+MASKED(vmaskmovps, dec->opcode >= 0x2e, 2)
+MASKED(vmaskmovpd, dec->opcode >= 0x2e, 3)
+MASKED(vpmaskmovd, dec->opcode == 0x8e, 2)
+MASKED(vpmaskmovq, dec->opcode == 0x8e, 3)
 
 /* ---- gathers -------------------------------------------------------------------------------------------------------- */
 
@@ -156,22 +156,22 @@ static HANDLER(op_gather)
 	NEXT;
 }
 
-static bool gather_emit(struct xlat *x, const struct xi *d, u8 lg, u8 xlg)
+static bool gather_emit(struct xlat *x, const struct xi *dec, u8 lg, u8 xlg)
 {
 	struct insn *r;
 
-	if (d->reg == d->vvvv || d->reg == d->vindex || d->vvvv == d->vindex)
+	if (dec->reg == dec->vvvv || dec->reg == dec->vindex || dec->vvvv == dec->vindex)
 		return false;
-	r = emit(x, d, op_gather);
-	r->dst = (u8)(d->reg | d->vl << 4);
-	r->src = (u8)(d->vvvv << 4);
-	r->aux = (u8)(d->vindex | (lg == 3 ? 16 : 0) | (xlg == 3 ? 32 : 0));
+	r = emit(x, dec, op_gather);
+	r->dst = (u8)(dec->reg | dec->vl << 4);
+	r->src = (u8)(dec->vvvv << 4);
+	r->aux = (u8)(dec->vindex | (lg == 3 ? 16 : 0) | (xlg == 3 ? 32 : 0));
 	return true;
 }
 #define GATHER(name, lg, xlg)                                                                                        \
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
-		return gather_emit(x, d, lg, xlg);                                                                   \
+		return gather_emit(x, dec, lg, xlg);                                                                 \
 	}
 GATHER(vpgatherdd, 2, 2)
 GATHER(vpgatherdq, 3, 2)

@@ -87,29 +87,29 @@ FAST_MOVE(vload32, rd, 32, vec_put(DST, ld64(p), ld64(p + 8), ld64(p + 16), ld64
 FAST_MOVE(vstore16, wr, 16, vec_store(p, DST))
 FAST_MOVE(vstore32, wr, 32, st64(p, DST->q[0]); st64(p + 8, DST->q[1]); st64(p + 16, DST->q[2]); st64(p + 24, DST->q[3]))
 
-static bool vmove_emit(struct xlat *x, const struct xi *d, bool store, bool aligned)
+static bool vmove_emit(struct xlat *x, const struct xi *dec, bool store, bool aligned)
 {
 	static const insn_fn mem[2][2] = { { op_vload16_f, op_vload32_f }, { op_vstore16_f, op_vstore32_f } };
-	struct insn *r = emit(x, d, d->mem ? mem[store][d->vl] : d->vl ? op_vmov32_rr : op_vmov16_rr);
+	struct insn *r = emit(x, dec, dec->mem ? mem[store][dec->vl] : dec->vl ? op_vmov32_rr : op_vmov16_rr);
 
-	r->dst = store && !d->mem ? d->rm : d->reg;
-	r->src = store ? d->reg : d->rm;
-	r->aux = !aligned ? 0 : d->vl ? 31 : 15;
-	if (!d->mem)
+	r->dst = store && !dec->mem ? dec->rm : dec->reg;
+	r->src = store ? dec->reg : dec->rm;
+	r->aux = !aligned ? 0 : dec->vl ? 31 : 15;
+	if (!dec->mem)
 		xlat_pure(x);
 	return true;
 }
 #define MOVE(name, store, aligned)                                                                                   \
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
-		return vmove_emit(x, d, store, aligned);                                                             \
+		return vmove_emit(x, dec, store, aligned);                                                           \
 	}
-MOVE(vmovups, d->opcode & 1, false)
-MOVE(vmovupd, d->opcode & 1, false)
-MOVE(vmovaps, d->opcode & 1, true)
-MOVE(vmovapd, d->opcode & 1, true)
-MOVE(vmovdqa, d->opcode & 0x10, true)
-MOVE(vmovdqu, d->opcode & 0x10, false)
+MOVE(vmovups, dec->opcode & 1, false)
+MOVE(vmovupd, dec->opcode & 1, false)
+MOVE(vmovaps, dec->opcode & 1, true)
+MOVE(vmovapd, dec->opcode & 1, true)
+MOVE(vmovdqa, dec->opcode & 0x10, true)
+MOVE(vmovdqu, dec->opcode & 0x10, false)
 MOVE(vmovntps, true, true)
 MOVE(vmovntpd, true, true)
 MOVE(vmovntdq, true, true)
@@ -136,7 +136,7 @@ HALVES(element, b->q[0], ((void)a, b->q[1]))
 #define LOW_OR_HIGH(name, fn)                                                                                        \
 	EMITTER(v##name)                                                                                             \
 	{                                                                                                            \
-		return d->opcode & 1 ? x86_emit_##name(x, d) : vex_emit(x, d, fn, 8, 8);                             \
+		return dec->opcode & 1 ? x86_emit_##name(x, dec) : vex_emit(x, dec, fn, 8, 8);                       \
 	}
 LOW_OR_HIGH(movlps, v_low_from_b)
 LOW_OR_HIGH(movlpd, v_low_from_b)
@@ -144,34 +144,34 @@ LOW_OR_HIGH(movhps, v_high_from_b)
 LOW_OR_HIGH(movhpd, v_high_from_b)
 EMITTER(vmovhlps)
 {
-	return vex_emit_pure(x, d, v_low_from_b_high, 16, 16);
+	return vex_emit_pure(x, dec, v_low_from_b_high, 16, 16);
 }
 EMITTER(vmovlhps)
 {
-	return vex_emit_pure(x, d, v_high_from_b, 16, 16);
+	return vex_emit_pure(x, dec, v_high_from_b, 16, 16);
 }
 
 /* VMOVSS and VMOVSD: a load clears the rest, a register form takes it from vvvv; stores are as they were. */
-static bool scalar_move(struct xlat *x, const struct xi *d, u32 bytes, bool (*legacy)(struct xlat *, const struct xi *),
+static bool scalar_move(struct xlat *x, const struct xi *dec, u32 bytes, bool (*legacy)(struct xlat *, const struct xi *),
 			vex_fn merge)
 {
-	struct xi swapped = *d;
+	struct xi swapped = *dec;
 
-	if (d->mem)
-		return d->opcode & 1 ? legacy(x, d) : vex_emit(x, d, v_element, bytes, bytes);
-	if (d->opcode & 1) {
-		swapped.reg = d->rm;
-		swapped.rm = d->reg;
+	if (dec->mem)
+		return dec->opcode & 1 ? legacy(x, dec) : vex_emit(x, dec, v_element, bytes, bytes);
+	if (dec->opcode & 1) {
+		swapped.reg = dec->rm;
+		swapped.rm = dec->reg;
 	}
 	return vex_emit_pure(x, &swapped, merge, bytes, bytes);
 }
 EMITTER(vmovss)
 {
-	return scalar_move(x, d, 4, x86_emit_movss, v_single_from_b);
+	return scalar_move(x, dec, 4, x86_emit_movss, v_single_from_b);
 }
 EMITTER(vmovsd)
 {
-	return scalar_move(x, d, 8, x86_emit_movsd, v_low_from_b);
+	return scalar_move(x, dec, 8, x86_emit_movsd, v_low_from_b);
 }
 
 /* Of 16 or 32 bytes; the 128-bit form of VMOVDDUP reads 8. */
@@ -218,11 +218,11 @@ static HANDLER(op_mask_doubles)
 	EMITTER(v##name)                                                                                             \
 	{                                                                                                            \
 		struct insn *r;                                                                                      \
-		if (!d->vl)                                                                                          \
-			return x86_emit_##name(x, d);                                                                \
-		r = emit(x, d, fn);                                                                                  \
-		r->dst = OFF64(d->reg);                                                                              \
-		r->src = d->rm;                                                                                      \
+		if (!dec->vl)                                                                                        \
+			return x86_emit_##name(x, dec);                                                              \
+		r = emit(x, dec, fn);                                                                                \
+		r->dst = OFF64(dec->reg);                                                                            \
+		r->src = dec->rm;                                                                                    \
 		xlat_pure(x);                                                                                        \
 		return true;                                                                                         \
 	}
@@ -253,24 +253,24 @@ static HANDLER(op_vex_gpr)
 		return sse_fault(c, i);
 	NEXT;
 }
-static bool from_gpr(struct xlat *x, const struct xi *d, vex_fn fn, u32 bytes)
+static bool from_gpr(struct xlat *x, const struct xi *dec, vex_fn fn, u32 bytes)
 {
-	vex_emit(x, d, fn, bytes, bytes);
-	if (!d->mem)
+	vex_emit(x, dec, fn, bytes, bytes);
+	if (!dec->mem)
 		x->rec[x->nrecs - 1].fn = op_vex_gpr;
 	return true;
 }
 EMITTER(vpinsrb)
 {
-	return from_gpr(x, d, v_pinsrb, 1);
+	return from_gpr(x, dec, v_pinsrb, 1);
 }
 EMITTER(vpinsrw)
 {
-	return from_gpr(x, d, v_pinsrw, 2);
+	return from_gpr(x, dec, v_pinsrw, 2);
 }
 EMITTER(vpinsrd)
 {
-	return d->rex & 8 ? from_gpr(x, d, v_pinsrq, 8) : from_gpr(x, d, v_pinsrd, 4);
+	return dec->rex & 8 ? from_gpr(x, dec, v_pinsrq, 8) : from_gpr(x, dec, v_pinsrd, 4);
 }
 
 VEX_FN(insertps)
@@ -306,11 +306,11 @@ FROM_INT(sq_ss, f32, VD, i64, i64_to_f32(n, e))
 FROM_INT(sq_sd, f64, VQ, i64, i64_to_f64(n, e))
 EMITTER(vcvtsi2ss)
 {
-	return d->rex & 8 ? from_gpr(x, d, v_sq_ss, 8) : from_gpr(x, d, v_si_ss, 4);
+	return dec->rex & 8 ? from_gpr(x, dec, v_sq_ss, 8) : from_gpr(x, dec, v_si_ss, 4);
 }
 EMITTER(vcvtsi2sd)
 {
-	return d->rex & 8 ? from_gpr(x, d, v_sq_sd, 8) : from_gpr(x, d, v_si_sd, 4);
+	return dec->rex & 8 ? from_gpr(x, dec, v_sq_sd, 8) : from_gpr(x, dec, v_si_sd, 4);
 }
 
 /* ---- 128-bit halves --------------------------------------------------------------------------------------------------- */
@@ -327,11 +327,11 @@ VEX_FN(insert128)
 }
 EMITTER(vinsertf128)
 {
-	return vex_emit_pure(x, d, v_insert128, 16, 16);
+	return vex_emit_pure(x, dec, v_insert128, 16, 16);
 }
 EMITTER(vinserti128)
 {
-	return vex_emit_pure(x, d, v_insert128, 16, 16);
+	return vex_emit_pure(x, dec, v_insert128, 16, 16);
 }
 
 static HANDLER(op_extract128_r)
@@ -347,22 +347,22 @@ static HANDLER(op_extract128_m)
 		return raise_fault(c, i);
 	NEXT;
 }
-static bool extract128(struct xlat *x, const struct xi *d)
+static bool extract128(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, d->mem ? op_extract128_m : op_extract128_r);
+	struct insn *r = emit(x, dec, dec->mem ? op_extract128_m : op_extract128_r);
 
-	r->dst = d->rm & 15;
-	r->src = d->reg;
-	r->aux = d->imm & 1;
+	r->dst = dec->rm & 15;
+	r->src = dec->reg;
+	r->aux = dec->imm & 1;
 	return true;
 }
 EMITTER(vextractf128)
 {
-	return extract128(x, d);
+	return extract128(x, dec);
 }
 EMITTER(vextracti128)
 {
-	return extract128(x, d);
+	return extract128(x, dec);
 }
 
 /* ---- broadcasts ------------------------------------------------------------------------------------------------------- */
@@ -377,7 +377,7 @@ EMITTER(vextracti128)
 #define BROADCAST_EMIT(name, fn, bytes)                                                                              \
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
-		return vex_emit_pure(x, d, v_##fn, bytes, bytes);                                                    \
+		return vex_emit_pure(x, dec, v_##fn, bytes, bytes);                                                  \
 	}
 BROADCAST(repeat8, (u8)b->q[0] * 0x0101010101010101ull)
 BROADCAST(repeat16, (u16)b->q[0] * 0x0001000100010001ull)

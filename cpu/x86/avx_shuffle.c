@@ -28,11 +28,11 @@ ELEMENTS(permil_s_imm, VD, 8, VD(b, (k & 4) | (i->aux >> 2 * (k & 3) & 3)))
 ELEMENTS(permil_d_imm, VQ, 4, VQ(b, (k & 2) | (i->aux >> k & 1)))
 EMITTER(vpermilps)
 {
-	return vex_emit_pure(x, d, d->opcode == 0x0c ? v_permil_s : v_permil_s_imm, 16, 32);
+	return vex_emit_pure(x, dec, dec->opcode == 0x0c ? v_permil_s : v_permil_s_imm, 16, 32);
 }
 EMITTER(vpermilpd)
 {
-	return vex_emit_pure(x, d, d->opcode == 0x0d ? v_permil_d : v_permil_d_imm, 16, 32);
+	return vex_emit_pure(x, dec, dec->opcode == 0x0d ? v_permil_d : v_permil_d_imm, 16, 32);
 }
 
 PERMUTE(permd, VD, 8, VD(b, VD(a, k) & 7))
@@ -60,8 +60,8 @@ ELEMENTS(blendvpd, VQ, 4, VQ(VQ(IS4, k) >> 63 ? b : a, k))
 #define BLEND(name)                                                                                                  \
 	EMITTER(v##name)                                                                                             \
 	{                                                                                                            \
-		vex_emit_pure(x, d, v_##name, 16, 32);                                                               \
-		if (d->mode != 8)                                                                                    \
+		vex_emit_pure(x, dec, v_##name, 16, 32);                                                             \
+		if (dec->mode != 8)                                                                                  \
 			x->rec[x->nrecs - 1].aux &= 0x7f;                                                            \
 		return true;                                                                                         \
 	}

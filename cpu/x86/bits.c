@@ -97,34 +97,34 @@ static HANDLER(op_bit_m)
 }
 
 /* The kernel's favourite: BT of a memory word by an immediate, and of 64-bit words by register in reach of the TLB. */
-static bool emit_bit(struct xlat *x, const struct xi *d, enum bit_op op)
+static bool emit_bit(struct xlat *x, const struct xi *dec, enum bit_op op)
 {
-	struct insn *r = emit(x, d, d->mem ? op_bit_m : op_bit_r);
+	struct insn *r = emit(x, dec, dec->mem ? op_bit_m : op_bit_r);
 
-	r->dst = xi_off(d, d->rm, d->opsz);
-	r->src = d->row->op[1][0] == 'I' ? 0xff : xi_off(d, d->reg, d->opsz);
-	r->aux = (u8)(d->opsz | op << 4);
+	r->dst = xi_off(dec, dec->rm, dec->opsz);
+	r->src = dec->row->op[1][0] == 'I' ? 0xff : xi_off(dec, dec->reg, dec->opsz);
+	r->aux = (u8)(dec->opsz | op << 4);
 	return true;
 }
 
-bool x86_emit_bt(struct xlat *x, const struct xi *d)
+bool x86_emit_bt(struct xlat *x, const struct xi *dec)
 {
-	return emit_bit(x, d, BIT_TEST);
+	return emit_bit(x, dec, BIT_TEST);
 }
 
-bool x86_emit_bts(struct xlat *x, const struct xi *d)
+bool x86_emit_bts(struct xlat *x, const struct xi *dec)
 {
-	return emit_bit(x, d, BIT_SET);
+	return emit_bit(x, dec, BIT_SET);
 }
 
-bool x86_emit_btr(struct xlat *x, const struct xi *d)
+bool x86_emit_btr(struct xlat *x, const struct xi *dec)
 {
-	return emit_bit(x, d, BIT_RESET);
+	return emit_bit(x, dec, BIT_RESET);
 }
 
-bool x86_emit_btc(struct xlat *x, const struct xi *d)
+bool x86_emit_btc(struct xlat *x, const struct xi *dec)
 {
-	return emit_bit(x, d, BIT_COMPLEMENT);
+	return emit_bit(x, dec, BIT_COMPLEMENT);
 }
 
 /* ---- scans and counts -------------------------------------------------------------------------------------------- */
@@ -183,30 +183,30 @@ static HANDLER(op_popcnt)
 	NEXT;
 }
 
-static bool emit_scan(struct xlat *x, const struct xi *d, insn_fn reg, insn_fn mem)
+static bool emit_scan(struct xlat *x, const struct xi *dec, insn_fn reg, insn_fn mem)
 {
-	struct insn *r = emit(x, d, d->mem ? mem : reg);
+	struct insn *r = emit(x, dec, dec->mem ? mem : reg);
 
-	r->dst = xi_off(d, d->reg, d->opsz);
-	r->src = xi_off(d, d->rm, d->opsz);
-	r->aux = d->opsz;
+	r->dst = xi_off(dec, dec->reg, dec->opsz);
+	r->src = xi_off(dec, dec->rm, dec->opsz);
+	r->aux = dec->opsz;
 	return true;
 }
 
-bool x86_emit_bsf(struct xlat *x, const struct xi *d)
+bool x86_emit_bsf(struct xlat *x, const struct xi *dec)
 {
-	return emit_scan(x, d, op_bsf_r, op_bsf_m);
+	return emit_scan(x, dec, op_bsf_r, op_bsf_m);
 }
 
-bool x86_emit_bsr(struct xlat *x, const struct xi *d)
+bool x86_emit_bsr(struct xlat *x, const struct xi *dec)
 {
-	return emit_scan(x, d, op_bsr_r, op_bsr_m);
+	return emit_scan(x, dec, op_bsr_r, op_bsr_m);
 }
 
-bool x86_emit_popcnt(struct xlat *x, const struct xi *d)
+bool x86_emit_popcnt(struct xlat *x, const struct xi *dec)
 {
-	emit_scan(x, d, op_popcnt, op_popcnt);
-	if (!d->mem)
+	emit_scan(x, dec, op_popcnt, op_popcnt);
+	if (!dec->mem)
 		x->rec[x->nrecs - 1].scale = 0xff;
 	return true;
 }
@@ -296,24 +296,24 @@ GEN_CMPXCHG(64, 3)
 static const insn_fn cmpxchg_fns[4][2] = XROW(cmpxchg);
 static const insn_fn xadd_fns[4][2] = XROW(xadd);
 
-static bool emit_xfam(struct xlat *x, const struct xi *d, const insn_fn f[4][2])
+static bool emit_xfam(struct xlat *x, const struct xi *dec, const insn_fn f[4][2])
 {
-	u32 size = d->row->op[0][1] == 'b' ? 1 : d->opsz;
-	struct insn *r = emit(x, d, f[size_log2(size)][d->mem]);
+	u32 size = dec->row->op[0][1] == 'b' ? 1 : dec->opsz;
+	struct insn *r = emit(x, dec, f[size_log2(size)][dec->mem]);
 
-	r->dst = xi_off(d, d->rm, size);
-	r->src = xi_off(d, d->reg, size);
+	r->dst = xi_off(dec, dec->rm, size);
+	r->src = xi_off(dec, dec->reg, size);
 	return true;
 }
 
-bool x86_emit_cmpxchg(struct xlat *x, const struct xi *d)
+bool x86_emit_cmpxchg(struct xlat *x, const struct xi *dec)
 {
-	return emit_xfam(x, d, cmpxchg_fns);
+	return emit_xfam(x, dec, cmpxchg_fns);
 }
 
-bool x86_emit_xadd(struct xlat *x, const struct xi *d)
+bool x86_emit_xadd(struct xlat *x, const struct xi *dec)
 {
-	return emit_xfam(x, d, xadd_fns);
+	return emit_xfam(x, dec, xadd_fns);
 }
 
 static void set_zf(struct cpu *c, bool zf)
@@ -377,10 +377,10 @@ static HANDLER(op_cmpxchg16b)
 	NEXT;
 }
 
-bool x86_emit_cmpxchg8b(struct xlat *x, const struct xi *d)
+bool x86_emit_cmpxchg8b(struct xlat *x, const struct xi *dec)
 {
-	if (!(x->c->features & BIT(d->opsz == 8 ? F_CX16 : F_CX8)))
-		return emit_ud(x, d);
-	emit(x, d, d->opsz == 8 ? op_cmpxchg16b : op_cmpxchg8b);
+	if (!(x->c->features & BIT(dec->opsz == 8 ? F_CX16 : F_CX8)))
+		return emit_ud(x, dec);
+	emit(x, dec, dec->opsz == 8 ? op_cmpxchg16b : op_cmpxchg8b);
 	return true;
 }

@@ -7,7 +7,7 @@
 #include "cpu/x86/wide.h"
 #include "cpu/x86/xlat.h"
 
-#define EMITTER(name) bool x86_emit_##name(struct xlat *x, const struct xi *d)
+#define EMITTER(name) bool x86_emit_##name(struct xlat *x, const struct xi *dec)
 
 /* ---- VEX-encoded: of 32 or 64 bits -------------------------------------------------------------------------------- */
 
@@ -41,16 +41,16 @@
 	{                                                                                                            \
 		static const insn_fn fns[2][2] = { { op_##name##32_r, op_##name##32_m },                             \
 						   { op_##name##64_r, op_##name##64_m } };                           \
-		return emit_gpr(x, d, fns[d->opsz == 8][d->mem]);                                                    \
+		return emit_gpr(x, dec, fns[dec->opsz == 8][dec->mem]);                                              \
 	}
 
-static bool emit_gpr(struct xlat *x, const struct xi *d, insn_fn fn)
+static bool emit_gpr(struct xlat *x, const struct xi *dec, insn_fn fn)
 {
-	struct insn *r = emit(x, d, fn);
+	struct insn *r = emit(x, dec, fn);
 
-	r->dst = xi_off(d, d->reg, d->opsz);
-	r->src = xi_off(d, d->rm & 15, d->opsz);
-	r->aux = xi_off(d, d->vvvv, d->opsz);
+	r->dst = xi_off(dec, dec->reg, dec->opsz);
+	r->src = xi_off(dec, dec->rm & 15, dec->opsz);
+	r->aux = xi_off(dec, dec->vvvv, dec->opsz);
 	return true;
 }
 
@@ -111,7 +111,7 @@ EMITTER(mulx)
 {
 	static const insn_fn fns[2][2] = { { op_mulx32_r, op_mulx32_m }, { op_mulx64_r, op_mulx64_m } };
 
-	return emit_gpr(x, d, fns[d->opsz == 8][d->mem]);
+	return emit_gpr(x, dec, fns[dec->opsz == 8][dec->mem]);
 }
 
 /* ---- counts --------------------------------------------------------------------------------------------------------- */
@@ -150,10 +150,10 @@ COUNT_FORM(lzcnt, 64, __builtin_clzll(v))
 						   { op_##name##64_r, op_##name##64_m } };                           \
 		struct insn *r;                                                                                      \
 		if (!(x->c->features & BIT(feature)))                                                                \
-			return x86_emit_##older(x, d);                                                               \
-		r = emit(x, d, fns[d->opsz == 2 ? 0 : d->opsz / 4][d->mem]);                                         \
-		r->dst = xi_off(d, d->reg, d->opsz);                                                                 \
-		r->src = xi_off(d, d->rm & 15, d->opsz);                                                             \
+			return x86_emit_##older(x, dec);                                                             \
+		r = emit(x, dec, fns[dec->opsz == 2 ? 0 : dec->opsz / 4][dec->mem]);                                 \
+		r->dst = xi_off(dec, dec->reg, dec->opsz);                                                           \
+		r->src = xi_off(dec, dec->rm & 15, dec->opsz);                                                       \
 		return true;                                                                                         \
 	}
 COUNT(tzcnt, F_BMI1, bsf)
@@ -182,9 +182,9 @@ EMITTER(movbe)
 	static const insn_fn fns[3][2] = { { op_movbe16_load, op_movbe16_store },
 					   { op_movbe32_load, op_movbe32_store },
 					   { op_movbe64_load, op_movbe64_store } };
-	struct insn *r = emit(x, d, fns[d->opsz == 2 ? 0 : d->opsz / 4][d->opcode & 1]);
+	struct insn *r = emit(x, dec, fns[dec->opsz == 2 ? 0 : dec->opsz / 4][dec->opcode & 1]);
 
-	r->dst = xi_off(d, d->reg, d->opsz);
+	r->dst = xi_off(dec, dec->reg, dec->opsz);
 	return true;
 }
 
@@ -220,10 +220,10 @@ EMITTER(movbe)
 	{                                                                                                            \
 		static const insn_fn fns[2][2] = { { op_##name##32_r, op_##name##32_m },                             \
 						   { op_##name##64_r, op_##name##64_m } };                           \
-		bool wide = d->rex & 8;                                                                              \
-		struct insn *r = emit(x, d, fns[wide][d->mem]);                                                      \
-		r->dst = wide ? OFF64(d->reg) : OFF32(d->reg);                                                       \
-		r->src = wide ? OFF64(d->rm & 15) : OFF32(d->rm & 15);                                               \
+		bool wide = dec->rex & 8;                                                                            \
+		struct insn *r = emit(x, dec, fns[wide][dec->mem]);                                                  \
+		r->dst = wide ? OFF64(dec->reg) : OFF32(dec->reg);                                                   \
+		r->src = wide ? OFF64(dec->rm & 15) : OFF32(dec->rm & 15);                                           \
 		return true;                                                                                         \
 	}
 ADX(adcx, FL_CF)
@@ -238,10 +238,10 @@ static HANDLER(op_rdpid)
 }
 EMITTER(rdpid)
 {
-	struct insn *r = emit(x, d, op_rdpid);
+	struct insn *r = emit(x, dec, op_rdpid);
 
-	r->dst = OFF64(d->rm);
-	r->imm = d->mode == 8 ? ~0ull : 0xffffffff;
+	r->dst = OFF64(dec->rm);
+	r->imm = dec->mode == 8 ? ~0ull : 0xffffffff;
 	return true;
 }
 
@@ -252,7 +252,7 @@ static HANDLER(op_serialize)
 }
 EMITTER(serialize)
 {
-	emit(x, d, op_serialize);
+	emit(x, dec, op_serialize);
 	x->end = true;
 	return true;
 }

@@ -11,9 +11,9 @@
 #include "cpu/x86/xlat.h"
 
 /* Outside of 64-bit mode EIP wraps at 32 bits (or 16 with that operand size). */
-static i64 target_of(const struct xi *d)
+static i64 target_of(const struct xi *dec)
 {
-	return (i64)d->ip + d->len + (i64)d->imm;
+	return (i64)dec->ip + dec->len + (i64)dec->imm;
 }
 
 /* Outside of 64-bit mode: a target beyond the limit of CS is #GP(0) at the branch, before anything has changed. */
@@ -44,17 +44,17 @@ static HANDLER(op_goto_up)
 }
 
 /* The record that goes to target: linked within the page, else looked up. */
-static struct insn *emit_goto(struct xlat *x, const struct xi *d, i64 target)
+static struct insn *emit_goto(struct xlat *x, const struct xi *dec, i64 target)
 {
 	struct insn *r;
 
-	if (target >= 0 && target < (i64)PAGE_SIZE && !(d->mode != 8 && (d->opsz == 2 || (x->key & KEY_SEGCHECK)))) {
-		r = emit(x, d, op_goto);
+	if (target >= 0 && target < (i64)PAGE_SIZE && !(dec->mode != 8 && (dec->opsz == 2 || (x->key & KEY_SEGCHECK)))) {
+		r = emit(x, dec, op_goto);
 		xlat_link(x, r, target);
 		return r;
 	}
-	r = emit(x, d, d->mode != 8 ? op_goto_wrap : target > INT32_MAX ? op_goto_up : op_goto_far);
-	r->aux = d->opsz;
+	r = emit(x, dec, dec->mode != 8 ? op_goto_wrap : target > INT32_MAX ? op_goto_up : op_goto_far);
+	r->aux = dec->opsz;
 	xlat_link(x, r, target);
 	return r;
 }
@@ -169,21 +169,21 @@ static void fuse(struct xlat *x, u32 cc)
 	}
 }
 
-bool x86_emit_jcc(struct xlat *x, const struct xi *d)
+bool x86_emit_jcc(struct xlat *x, const struct xi *dec)
 {
-	u32 cc = d->opcode & 15;
-	struct xi next = *d;
+	u32 cc = dec->opcode & 15;
+	struct xi next = *dec;
 	struct insn *r;
 
 	fuse(x, cc);
-	r = emit(x, d, jcc_fns[cc]);
+	r = emit(x, dec, jcc_fns[cc]);
 	r->aux = (u8)cc;
 	r->imm = 0;
 	next.imm = 0;
-	if (d->mode == 4) /* an operand size of 16 cuts the target, not what follows */
+	if (dec->mode == 4) /* an operand size of 16 cuts the target, not what follows */
 		next.opsz = 4;
-	emit_goto(x, &next, d->ip + d->len);
-	emit_goto(x, d, target_of(d));
+	emit_goto(x, &next, dec->ip + dec->len);
+	emit_goto(x, dec, target_of(dec));
 	x->end = true;
 	return true;
 }
@@ -216,19 +216,19 @@ GEN_JMP(16)
 GEN_JMP(32)
 GEN_JMP(64)
 
-bool x86_emit_jmp(struct xlat *x, const struct xi *d)
+bool x86_emit_jmp(struct xlat *x, const struct xi *dec)
 {
 	static const insn_fn f[3][2] = { { op_jmp16_r, op_jmp16_m }, { op_jmp32_r, op_jmp32_m },
 					 { op_jmp64_r, op_jmp64_m } };
 	struct insn *r;
 
-	if (d->row->op[0][0] == 'J') {
-		emit_goto(x, d, target_of(d));
+	if (dec->row->op[0][0] == 'J') {
+		emit_goto(x, dec, target_of(dec));
 		return true;
 	}
-	r = emit(x, d, f[size_log2(d->opsz) - 1][d->mem]);
-	r->dst = xi_off(d, d->rm, d->opsz);
-	r->src = d->mode == 8 ? REG_ZERO : REG_CS;
+	r = emit(x, dec, f[size_log2(dec->opsz) - 1][dec->mem]);
+	r->dst = xi_off(dec, dec->rm, dec->opsz);
+	r->src = dec->mode == 8 ? REG_ZERO : REG_CS;
 	return true;
 }
 
@@ -316,31 +316,31 @@ static HANDLER(op_call_legacy_m)
 	JUMP((u32)(to + cs));
 }
 
-bool x86_emit_call(struct xlat *x, const struct xi *d)
+bool x86_emit_call(struct xlat *x, const struct xi *dec)
 {
-	bool rel = d->row->op[0][0] == 'J';
-	i64 target = target_of(d);
+	bool rel = dec->row->op[0][0] == 'J';
+	i64 target = target_of(dec);
 	struct insn *r;
 
-	if (d->mode != 8) {
-		r = emit(x, d, rel ? op_call_legacy_rel : d->mem ? op_call_legacy_m : op_call_legacy);
-		r->aux = d->opsz;
+	if (dec->mode != 8) {
+		r = emit(x, dec, rel ? op_call_legacy_rel : dec->mem ? op_call_legacy_m : op_call_legacy);
+		r->aux = dec->opsz;
 		if (rel)
 			r->disp = (i32)target;
-		if (!rel && !d->mem)
-			r->dst = OFF64(d->rm);
+		if (!rel && !dec->mem)
+			r->dst = OFF64(dec->rm);
 		return true;
 	}
 	if (!rel) {
-		r = emit(x, d, d->mem ? op_call64_m : op_call64_r);
-		r->dst = OFF64(d->rm);
+		r = emit(x, dec, dec->mem ? op_call64_m : op_call64_r);
+		r->dst = OFF64(dec->rm);
 		return true;
 	}
 	if ((target >= 0 && target < (i64)PAGE_SIZE) || target > INT32_MAX) {
-		emit(x, d, op_call64);
-		emit_goto(x, d, target);
+		emit(x, dec, op_call64);
+		emit_goto(x, dec, target);
 	} else {
-		r = emit(x, d, op_call64_far);
+		r = emit(x, dec, op_call64_far);
 		r->disp = (i32)target;
 	}
 	return true;
@@ -366,12 +366,12 @@ static HANDLER(op_ret_legacy)
 	JUMP((u32)(c->tmp[1] + c->r[REG_CS]));
 }
 
-bool x86_emit_ret(struct xlat *x, const struct xi *d)
+bool x86_emit_ret(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, d->mode == 8 ? op_ret64 : op_ret_legacy);
+	struct insn *r = emit(x, dec, dec->mode == 8 ? op_ret64 : op_ret_legacy);
 
-	r->imm = d->row->op[0][0] == 'I' ? d->imm : 0;
-	r->aux = d->opsz;
+	r->imm = dec->row->op[0][0] == 'I' ? dec->imm : 0;
+	r->aux = dec->opsz;
 	return true;
 }
 
@@ -395,17 +395,17 @@ static HANDLER(op_loop)
 	GO(i + (go ? 2 : 1));
 }
 
-bool x86_emit_loop(struct xlat *x, const struct xi *d)
+bool x86_emit_loop(struct xlat *x, const struct xi *dec)
 {
-	struct xi next = *d;
-	struct insn *r = emit(x, d, op_loop);
+	struct xi next = *dec;
+	struct insn *r = emit(x, dec, op_loop);
 
-	r->aux = d->opcode & 3;
+	r->aux = dec->opcode & 3;
 	next.imm = 0;
-	if (d->mode == 4) /* an operand size of 16 cuts the target, not what follows */
+	if (dec->mode == 4) /* an operand size of 16 cuts the target, not what follows */
 		next.opsz = 4;
-	emit_goto(x, &next, d->ip + d->len);
-	emit_goto(x, d, target_of(d));
+	emit_goto(x, &next, dec->ip + dec->len);
+	emit_goto(x, dec, target_of(dec));
 	return true;
 }
 

@@ -37,68 +37,68 @@ static u64 take_signed(struct cursor *k, u32 bytes)
 }
 
 /* Segment bases are zero by definition in 64-bit mode, but for FS and GS. */
-static u8 segment(const struct xi *d, u8 def)
+static u8 segment(const struct xi *dec, u8 def)
 {
-	u8 s = d->segovr != REG_ZERO ? d->segovr : def;
+	u8 s = dec->segovr != REG_ZERO ? dec->segovr : def;
 
-	if (d->mode == 8)
+	if (dec->mode == 8)
 		return s == REG_FS || s == REG_GS ? s : REG_ZERO;
 	return s;
 }
 
-static void modrm16(struct xi *d, struct cursor *k)
+static void modrm16(struct xi *dec, struct cursor *k)
 {
 	static const u8 bases[8] = { RBX, RBX, RBP, RBP, RSI, RDI, RBP, RBX };
 	static const u8 indexes[8] = { RSI, RDI, RSI, RDI, REG_ZERO, REG_ZERO, REG_ZERO, REG_ZERO };
-	u8 rm = d->modrm & 7;
+	u8 rm = dec->modrm & 7;
 
-	d->base = bases[rm];
-	d->index = indexes[rm];
-	if (d->mod == 0 && rm == 6) {
-		d->base = REG_ZERO;
-		d->disp = (i32)take_signed(k, 2);
-	} else if (d->mod) {
-		d->disp = (i32)take_signed(k, d->mod == 1 ? 1 : 2);
+	dec->base = bases[rm];
+	dec->index = indexes[rm];
+	if (dec->mod == 0 && rm == 6) {
+		dec->base = REG_ZERO;
+		dec->disp = (i32)take_signed(k, 2);
+	} else if (dec->mod) {
+		dec->disp = (i32)take_signed(k, dec->mod == 1 ? 1 : 2);
 	}
-	d->seg = segment(d, d->base == RBP ? REG_SS : REG_DS);
+	dec->seg = segment(dec, dec->base == RBP ? REG_SS : REG_DS);
 }
 
-static void modrm32(struct xi *d, struct cursor *k)
+static void modrm32(struct xi *dec, struct cursor *k)
 {
-	u8 rm = d->modrm & 7;
+	u8 rm = dec->modrm & 7;
 	bool stack = false;
 
 	if (rm == 4) {
 		u8 sib = (u8)take(k, 1);
-		u8 idx = (sib >> 3 & 7) | (d->rex & 2 ? 8 : 0);
+		u8 idx = (sib >> 3 & 7) | (dec->rex & 2 ? 8 : 0);
 
-		d->scale = sib >> 6;
-		d->index = idx == 4 ? REG_ZERO : idx;
-		if (d->row && d->row->flags & VSIB) {
-			d->vindex = idx;
-			d->index = REG_ZERO;
+		dec->scale = sib >> 6;
+		dec->index = idx == 4 ? REG_ZERO : idx;
+		if (dec->row && dec->row->flags & VSIB) {
+			dec->vindex = idx;
+			dec->index = REG_ZERO;
 		}
 		rm = sib & 7;
-		if (rm == 5 && d->mod == 0) {
-			d->base = REG_ZERO;
-			d->disp = (i32)take_signed(k, 4);
-			d->seg = segment(d, REG_DS);
+		if (rm == 5 && dec->mod == 0) {
+			dec->base = REG_ZERO;
+			dec->disp = (i32)take_signed(k, 4);
+			dec->seg = segment(dec, REG_DS);
 			return;
 		}
-		d->base = rm | (d->rex & 1 ? 8 : 0);
-	} else if (rm == 5 && d->mod == 0) {
-		d->disp = (i32)take_signed(k, 4);
+		dec->base = rm | (dec->rex & 1 ? 8 : 0);
+	} else if (rm == 5 && dec->mod == 0) {
+		dec->disp = (i32)take_signed(k, 4);
 		/* Relative to the next instruction: the caller adds its offset in the page. */
-		d->base = d->mode == 8 ? REG_PAGE : REG_ZERO;
-		d->seg = segment(d, REG_DS);
+		dec->base = dec->mode == 8 ? REG_PAGE : REG_ZERO;
+		dec->seg = segment(dec, REG_DS);
 		return;
 	} else {
-		d->base = rm | (d->rex & 1 ? 8 : 0);
+		dec->base = rm | (dec->rex & 1 ? 8 : 0);
 	}
-	stack = d->base == RSP || d->base == RBP;
-	if (d->mod)
-		d->disp = (i32)take_signed(k, d->mod == 1 ? 1 : 4);
-	d->seg = segment(d, stack ? REG_SS : REG_DS);
+	stack = dec->base == RSP || dec->base == RBP;
+	if (dec->mod)
+		dec->disp = (i32)take_signed(k, dec->mod == 1 ? 1 : 4);
+	dec->seg = segment(dec, stack ? REG_SS : REG_DS);
 }
 
 /* True when an operand letter of the row is one that ModRM encodes. */
@@ -133,54 +133,54 @@ static bool map_has_modrm(u32 map, u32 pfx, u8 op)
 }
 
 /* Immediate and direct-address operands of any kind: bytes are taken, and *v says what they are. False: no such operand. */
-static bool immediate(struct xi *d, struct cursor *k, const char *o, u64 *v)
+static bool immediate(struct xi *dec, struct cursor *k, const char *o, u64 *v)
 {
 	switch (o[0]) {
 	case 'L':
 		*v = take(k, 1);
 		return true;
 	case 'J':
-		*v = take_signed(k, o[1] == 'b' ? 1 : d->opsz == 2 ? 2 : 4);
+		*v = take_signed(k, o[1] == 'b' ? 1 : dec->opsz == 2 ? 2 : 4);
 		return true;
 	case 'O':
-		*v = take(k, d->adsz);
-		d->mem = true;
-		d->seg = segment(d, REG_DS);
+		*v = take(k, dec->adsz);
+		dec->mem = true;
+		dec->seg = segment(dec, REG_DS);
 		return true;
 	case 'I':
 		if (o[1] == 'w')
 			*v = take(k, 2);
 		else
-			*v = take_signed(k, o[1] == 'b' ? 1 : o[1] == 'v' ? d->opsz : MIN(d->opsz, 4));
+			*v = take_signed(k, o[1] == 'b' ? 1 : o[1] == 'v' ? dec->opsz : MIN(dec->opsz, 4));
 		return true;
 	default:
 		return false;
 	}
 }
 
-static void immediates(struct xi *d, struct cursor *k)
+static void immediates(struct xi *dec, struct cursor *k)
 {
 	bool second = false;
 	int i;
 
 	for (i = 0; i < 4; i++) {
-		const char *o = d->row->op[i];
+		const char *o = dec->row->op[i];
 		u64 v;
 
 		if (o[0] == 'A' && o[1] == 'p') {
-			d->imm = take(k, MIN(d->opsz, 4));
-			d->imm2 = take(k, 2);
-		} else if (immediate(d, k, o, &v)) {
-			*(second ? &d->imm2 : &d->imm) = v;
+			dec->imm = take(k, MIN(dec->opsz, 4));
+			dec->imm2 = take(k, 2);
+		} else if (immediate(dec, k, o, &v)) {
+			*(second ? &dec->imm2 : &dec->imm) = v;
 			second = true;
 		}
 	}
 }
 
 /* C4 and C5 are LES and LDS outside of 64-bit mode unless what follows looks like ModRM of a register; always in real mode. */
-static bool is_vex(const struct xi *d, struct cursor *k, u32 key)
+static bool is_vex(const struct xi *dec, struct cursor *k, u32 key)
 {
-	if (d->mode == 8)
+	if (dec->mode == 8)
 		return true;
 	if (!(key & KEY_PE) || (key & KEY_VM))
 		return false;
@@ -192,16 +192,16 @@ static bool is_vex(const struct xi *d, struct cursor *k, u32 key)
 }
 
 /* The rest of a VEX prefix, ModRM and the row. SDM 2A 2.3.5. False: #UD, whatever follows. */
-static bool vex(struct xi *d, struct cursor *k, u8 first)
+static bool vex(struct xi *dec, struct cursor *k, u8 first)
 {
 	u8 b = (u8)take(k, 1), b2 = b & 0x7f;
 	u32 map = 1, pfx;
 	bool w;
 
 	/* REX before it was forgotten unless it stood just there. */
-	if (d->lock || d->p66 || d->rep || d->rex)
+	if (dec->lock || dec->p66 || dec->rep || dec->rex)
 		return false;
-	d->vex = true;
+	dec->vex = true;
 	if (first == 0xc4) {
 		map = b & 31;
 		b2 = (u8)take(k, 1);
@@ -210,212 +210,212 @@ static bool vex(struct xi *d, struct cursor *k, u8 first)
 	}
 	w = b2 >> 7;
 	pfx = b2 & 3;
-	d->vl = b2 >> 2 & 1;
-	d->vvvv = (b2 >> 3 & 15) ^ 15;
-	d->rex = 0x40;
-	if (d->mode == 8)
-		d->rex |= (u8)(w << 3 | (b >> 5 ^ 7));
+	dec->vl = b2 >> 2 & 1;
+	dec->vvvv = (b2 >> 3 & 15) ^ 15;
+	dec->rex = 0x40;
+	if (dec->mode == 8)
+		dec->rex |= (u8)(w << 3 | (b >> 5 ^ 7));
 	else
-		d->vvvv &= 7;
-	d->opcode = (u8)take(k, 1);
-	d->has_modrm = map != 1 || d->opcode != 0x77;
-	if (d->has_modrm)
-		d->modrm = (u8)take(k, 1);
-	d->row = x86_vex_row(map, pfx, w, (u8)d->opcode, d->modrm);
-	return d->row || k->short_of;
+		dec->vvvv &= 7;
+	dec->opcode = (u8)take(k, 1);
+	dec->has_modrm = map != 1 || dec->opcode != 0x77;
+	if (dec->has_modrm)
+		dec->modrm = (u8)take(k, 1);
+	dec->row = x86_vex_row(map, pfx, w, (u8)dec->opcode, dec->modrm);
+	return dec->row || k->short_of;
 }
 
 /* What a row says of L, vvvv and VSIB. */
-static bool vex_allowed(const struct xi *d)
+static bool vex_allowed(const struct xi *dec)
 {
-	u32 fl = d->row->flags;
+	u32 fl = dec->row->flags;
 	int i;
 
-	if (fl & (d->vl ? VL0 : VL1))
+	if (fl & (dec->vl ? VL0 : VL1))
 		return false;
-	if ((fl & VSIB) && (d->adsz == 2 || (d->modrm & 7) != 4))
+	if ((fl & VSIB) && (dec->adsz == 2 || (dec->modrm & 7) != 4))
 		return false;
 	for (i = 0; i < 4; i++)
-		if (d->row->op[i][0] == 'H' || d->row->op[i][0] == 'B')
+		if (dec->row->op[i][0] == 'H' || dec->row->op[i][0] == 'B')
 			return true;
-	return !d->vvvv;
+	return !dec->vvvv;
 }
 
 /* Notes a prefix. False: it is none, but the opcode. SDM 2A 2.1.1, 2.2.1. */
-static bool prefix(struct xi *d, u8 byte)
+static bool prefix(struct xi *dec, u8 byte)
 {
 	switch (byte) {
 	case 0x66:
-		d->p66 = true;
+		dec->p66 = true;
 		break;
 	case 0x67:
-		d->p67 = true;
+		dec->p67 = true;
 		break;
 	case 0xf0:
-		d->lock = true;
+		dec->lock = true;
 		break;
 	case 0xf2:
 	case 0xf3:
-		d->rep = byte;
+		dec->rep = byte;
 		break;
 	case 0x26:
 	case 0x2e:
 	case 0x36:
 	case 0x3e:
 		/* In 64-bit mode these are ignored and do not undo FS or GS. */
-		if (d->mode != 8)
-			d->segovr = byte == 0x2e ? REG_CS : byte == 0x36 ? REG_SS : byte == 0x3e ? REG_DS : REG_ES;
+		if (dec->mode != 8)
+			dec->segovr = byte == 0x2e ? REG_CS : byte == 0x36 ? REG_SS : byte == 0x3e ? REG_DS : REG_ES;
 		break;
 	case 0x64:
 	case 0x65:
-		d->segovr = byte == 0x64 ? REG_FS : REG_GS;
+		dec->segovr = byte == 0x64 ? REG_FS : REG_GS;
 		break;
 	default:
-		if (d->mode != 8 || (byte & 0xf0) != 0x40)
+		if (dec->mode != 8 || (byte & 0xf0) != 0x40)
 			return false;
-		d->rex = byte;
+		dec->rex = byte;
 		return true;
 	}
-	d->rex = 0; /* a REX that is not the last prefix counts for nothing */
+	dec->rex = 0; /* a REX that is not the last prefix counts for nothing */
 	return true;
 }
 
 /* The opcode after byte op, ModRM, and the row they name, if any. SDM 2A 2.1.2, 2.1.3. */
-static void opcode(struct xi *d, struct cursor *k, u8 op)
+static void opcode(struct xi *dec, struct cursor *k, u8 op)
 {
-	u32 pfx = d->rep == 0xf3 ? 2 : d->rep == 0xf2 ? 3 : d->p66 ? 1 : 0;
+	u32 pfx = dec->rep == 0xf3 ? 2 : dec->rep == 0xf2 ? 3 : dec->p66 ? 1 : 0;
 
 	if (op == 0x0f) {
-		d->map = 1;
+		dec->map = 1;
 		op = (u8)take(k, 1);
 		if (op == 0x38 || op == 0x3a) {
-			d->map = op == 0x38 ? 2 : 3;
+			dec->map = op == 0x38 ? 2 : 3;
 			op = (u8)take(k, 1);
 		}
 	}
 	if (k->short_of)
 		return;
-	d->opcode = op;
-	d->has_modrm = map_has_modrm(d->map, pfx, op);
-	if (d->has_modrm)
-		d->modrm = (u8)take(k, 1);
+	dec->opcode = op;
+	dec->has_modrm = map_has_modrm(dec->map, pfx, op);
+	if (dec->has_modrm)
+		dec->modrm = (u8)take(k, 1);
 	if (k->short_of)
 		return;
-	d->row = x86_row(d->map, pfx, op, d->modrm);
-	if (!d->row && pfx == 1 && d->rep)
-		d->row = x86_row(d->map, 1, op, d->modrm);
+	dec->row = x86_row(dec->map, pfx, op, dec->modrm);
+	if (!dec->row && pfx == 1 && dec->rep)
+		dec->row = x86_row(dec->map, 1, op, dec->modrm);
 }
 
 /* Effective sizes, by mode, prefixes and row. SDM 1 3.6. */
-static void sizes(struct xi *d)
+static void sizes(struct xi *dec)
 {
-	if (d->mode != 8) {
-		d->adsz = (d->mode == 4) != d->p67 ? 4 : 2;
-		d->opsz = d->vex || (d->mode == 4) != d->p66 ? 4 : 2;
+	if (dec->mode != 8) {
+		dec->adsz = (dec->mode == 4) != dec->p67 ? 4 : 2;
+		dec->opsz = dec->vex || (dec->mode == 4) != dec->p66 ? 4 : 2;
 		return;
 	}
-	d->adsz = d->p67 ? 4 : 8;
-	d->opsz = d->rex & 8 ? 8 : d->p66 ? 2 : 4;
-	if (d->row && ((d->row->flags & F64) || ((d->row->flags & D64) && d->opsz == 4)))
-		d->opsz = 8;
+	dec->adsz = dec->p67 ? 4 : 8;
+	dec->opsz = dec->rex & 8 ? 8 : dec->p66 ? 2 : 4;
+	if (dec->row && ((dec->row->flags & F64) || ((dec->row->flags & D64) && dec->opsz == 4)))
+		dec->opsz = 8;
 }
 
 /* What ModRM says: registers, and an operand in memory with SIB and displacement. SDM 2A 2.1.5. */
-static void operands(struct xi *d, struct cursor *k)
+static void operands(struct xi *dec, struct cursor *k)
 {
-	d->mod = d->modrm >> 6;
-	d->reg3 = d->modrm >> 3 & 7;
-	d->reg = d->reg3 | (d->rex & 4 ? 8 : 0);
-	d->rm = (d->modrm & 7) | (d->rex & 1 ? 8 : 0);
+	dec->mod = dec->modrm >> 6;
+	dec->reg3 = dec->modrm >> 3 & 7;
+	dec->reg = dec->reg3 | (dec->rex & 4 ? 8 : 0);
+	dec->rm = (dec->modrm & 7) | (dec->rex & 1 ? 8 : 0);
 	/* Moves of control and debug registers look like registers whatever mod says. */
-	if (d->map == 1 && d->opcode >= 0x20 && d->opcode <= 0x23)
-		d->mod = 3;
-	if (!d->has_modrm || d->mod == 3)
+	if (dec->map == 1 && dec->opcode >= 0x20 && dec->opcode <= 0x23)
+		dec->mod = 3;
+	if (!dec->has_modrm || dec->mod == 3)
 		return;
-	d->mem = true;
-	if (d->adsz == 2)
-		modrm16(d, k);
+	dec->mem = true;
+	if (dec->adsz == 2)
+		modrm16(dec, k);
 	else
-		modrm32(d, k);
+		modrm32(dec, k);
 }
 
 /* Makes an address relative to the next instruction one relative to the page, now that the length is known. */
-static void relative_to_page(struct xi *d)
+static void relative_to_page(struct xi *dec)
 {
-	i64 rel = (i64)d->disp + d->ip + d->len;
+	i64 rel = (i64)dec->disp + dec->ip + dec->len;
 
-	d->disp = (i32)rel;
+	dec->disp = (i32)rel;
 	if (rel > INT32_MAX) { /* disp says 4 GiB less: REG_M32 holds that, less one */
-		d->index = REG_M32;
-		d->disp++;
+		dec->index = REG_M32;
+		dec->disp++;
 	}
 }
 
 /* LOCK is for those that read and write memory, SDM 2A LOCK. */
-static bool lock_allowed(const struct xi *d)
+static bool lock_allowed(const struct xi *dec)
 {
-	char dst = d->row->op[0][0];
+	char dst = dec->row->op[0][0];
 
-	return (d->row->flags & LOCK) && d->mem && (dst == 'E' || dst == 'M');
+	return (dec->row->flags & LOCK) && dec->mem && (dst == 'E' || dst == 'M');
 }
 
 /* Whether what was decoded is an instruction: #UD otherwise. */
-static bool allowed(const struct xi *d)
+static bool allowed(const struct xi *dec)
 {
 	int i;
 
-	if (!d->row || (d->row->flags & (d->mode == 8 ? I64 : O64)))
+	if (!dec->row || (dec->row->flags & (dec->mode == 8 ? I64 : O64)))
 		return false;
-	if ((d->vex && !vex_allowed(d)) || (d->lock && !lock_allowed(d)))
+	if ((dec->vex && !vex_allowed(dec)) || (dec->lock && !lock_allowed(dec)))
 		return false;
 	for (i = 0; i < 4; i++)
-		if (d->row->op[i][0] == 'M' && d->has_modrm && !d->mem)
+		if (dec->row->op[i][0] == 'M' && dec->has_modrm && !dec->mem)
 			return false;
 	return true;
 }
 
 /* All of it, from the cursor on. 0 or -vector; what k->short_of makes of it is the caller's. */
-static int decode(struct xi *d, struct cursor *k, u32 key)
+static int decode(struct xi *dec, struct cursor *k, u32 key)
 {
 	u8 op;
 
 	do
 		op = (u8)take(k, 1);
-	while (!k->short_of && prefix(d, op));
-	if ((op == 0xc4 || op == 0xc5) && is_vex(d, k, key)) {
-		if (!vex(d, k, op))
+	while (!k->short_of && prefix(dec, op));
+	if ((op == 0xc4 || op == 0xc5) && is_vex(dec, k, key)) {
+		if (!vex(dec, k, op))
 			return -X86_UD;
 	} else if (!k->short_of) {
-		opcode(d, k, op);
+		opcode(dec, k, op);
 	}
 	if (k->short_of)
 		return 0;
-	sizes(d);
-	operands(d, k);
-	if (d->row)
-		immediates(d, k);
+	sizes(dec);
+	operands(dec, k);
+	if (dec->row)
+		immediates(dec, k);
 	if (k->short_of)
 		return 0;
-	d->len = (u8)k->at;
-	if (d->base == REG_PAGE)
-		relative_to_page(d);
-	return allowed(d) ? 0 : -X86_UD;
+	dec->len = (u8)k->at;
+	if (dec->base == REG_PAGE)
+		relative_to_page(dec);
+	return allowed(dec) ? 0 : -X86_UD;
 }
 
-int x86_decode(struct xi *d, const u8 *bytes, u32 n, u32 key, u16 ip)
+int x86_decode(struct xi *dec, const u8 *bytes, u32 n, u32 key, u16 ip)
 {
 	struct cursor k = { .p = bytes, .n = MIN(n, 15u) };
 	int rc;
 
-	memset(d, 0, sizeof *d);
-	d->ip = ip;
-	d->bytes = bytes;
-	d->mode = key & KEY_CS64 ? 8 : key & KEY_CS32 ? 4 : 2;
-	d->segovr = d->seg = REG_ZERO;
-	d->base = d->index = REG_ZERO;
-	rc = decode(d, &k, key);
+	memset(dec, 0, sizeof *dec);
+	dec->ip = ip;
+	dec->bytes = bytes;
+	dec->mode = key & KEY_CS64 ? 8 : key & KEY_CS32 ? 4 : 2;
+	dec->segovr = dec->seg = REG_ZERO;
+	dec->base = dec->index = REG_ZERO;
+	rc = decode(dec, &k, key);
 	/* Fifteen bytes and still not whole: too long, whatever follows. */
 	if (k.short_of)
 		return n >= 15 ? -X86_GP : 0;
-	return rc ? rc : d->len;
+	return rc ? rc : dec->len;
 }

@@ -79,7 +79,7 @@ struct oprow {
 	i16 modrm;         /* the whole ModRM of an OX row, -1 */
 	u32 flags;
 	bool vex;
-	bool (*emit)(struct xlat *x, const struct xi *d);
+	bool (*emit)(struct xlat *x, const struct xi *dec);
 };
 
 /* One decoded instruction. */
@@ -110,18 +110,18 @@ struct xi {
 };
 
 /*
- * Appends a record for d with handler fn and returns it, its address fields filled from the memory operand when there
+ * Appends a record for dec with handler fn and returns it, its address fields filled from the memory operand when there
  * is one. Never NULL: the translator leaves room for XLAT_MAX_RECORDS an instruction.
  */
-struct insn *emit(struct xlat *x, const struct xi *d, insn_fn fn);
+struct insn *emit(struct xlat *x, const struct xi *dec, insn_fn fn);
 #define XLAT_MAX_RECORDS 6
 /* True when ea_simple() is enough for the memory operand. */
-bool xi_simple(const struct xi *d);
-/* An instruction that raises #UD (or another vector) when executed. Returns true, for "return emit_ud(x, d);". */
-bool emit_ud(struct xlat *x, const struct xi *d);
+bool xi_simple(const struct xi *dec);
+/* An instruction that raises #UD (or another vector) when executed. Returns true, for "return emit_ud(x, dec);". */
+bool emit_ud(struct xlat *x, const struct xi *dec);
 /* ARPL shares its opcode with MOVSXD. */
-bool emit_arpl(struct xlat *x, const struct xi *d);
-bool emit_trap(struct xlat *x, const struct xi *d, u8 vector, u32 err);
+bool emit_arpl(struct xlat *x, const struct xi *dec);
+bool emit_trap(struct xlat *x, const struct xi *dec, u8 vector, u32 err);
 
 /* 0 to 3 for operand sizes of 1, 2, 4 and 8 bytes: what indexes tables of handlers and kinds of flags. */
 INLINE u32 size_log2(u32 size)
@@ -130,6 +130,6 @@ INLINE u32 size_log2(u32 size)
 }
 
 /* Offset for struct insn's dst/src of register n at a size in bytes; byte registers honour REX and AH..BH. */
-u8 xi_off(const struct xi *d, u32 n, u32 size);
+u8 xi_off(const struct xi *dec, u32 n, u32 size);
 
 #endif

@@ -207,27 +207,27 @@ static HANDLER(op_far)
 	return far_done(c, i);
 }
 
-static bool emit_far(struct xlat *x, const struct xi *d, bool call)
+static bool emit_far(struct xlat *x, const struct xi *dec, bool call)
 {
-	struct insn *r = emit(x, d, op_far);
+	struct insn *r = emit(x, dec, op_far);
 
-	r->aux = d->opsz;
-	r->src = d->mem;
+	r->aux = dec->opsz;
+	r->src = dec->mem;
 	r->dst = call;
-	r->imm = (u32)d->imm | d->imm2 << 32;
-	if (d->opsz == 2)
+	r->imm = (u32)dec->imm | dec->imm2 << 32;
+	if (dec->opsz == 2)
 		r->imm &= ~0xffff0000ULL;
 	return true;
 }
 
-bool x86_emit_jmpf(struct xlat *x, const struct xi *d)
+bool x86_emit_jmpf(struct xlat *x, const struct xi *dec)
 {
-	return emit_far(x, d, false);
+	return emit_far(x, dec, false);
 }
 
-bool x86_emit_callf(struct xlat *x, const struct xi *d)
+bool x86_emit_callf(struct xlat *x, const struct xi *dec)
 {
-	return emit_far(x, d, true);
+	return emit_far(x, dec, true);
 }
 
 /* ---- returns ---------------------------------------------------------------------------------------------------- */
@@ -359,12 +359,12 @@ static HANDLER(op_retf)
 	return far_done(c, i);
 }
 
-bool x86_emit_retf(struct xlat *x, const struct xi *d)
+bool x86_emit_retf(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, op_retf);
+	struct insn *r = emit(x, dec, op_retf);
 
-	r->aux = d->opsz;
-	r->imm = d->row->op[0][0] == 'I' ? d->imm : 0;
+	r->aux = dec->opsz;
+	r->imm = dec->row->op[0][0] == 'I' ? dec->imm : 0;
 	return true;
 }
 
@@ -472,8 +472,8 @@ static HANDLER(op_iret)
 	return far_done(c, i);
 }
 
-bool x86_emit_iret(struct xlat *x, const struct xi *d)
+bool x86_emit_iret(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_iret)->aux = d->opsz;
+	emit(x, dec, op_iret)->aux = dec->opsz;
 	return true;
 }

@@ -6,22 +6,22 @@
  */
 #include "cpu/x86/mmx.h"
 
-struct insn *mmx_emit(struct xlat *x, const struct xi *d, insn_fn fn)
+struct insn *mmx_emit(struct xlat *x, const struct xi *dec, insn_fn fn)
 {
 	if (x->key & (KEY_EM | KEY_TS)) {
-		emit_trap(x, d, x->key & KEY_EM ? X86_UD : X86_NM, 0);
+		emit_trap(x, dec, x->key & KEY_EM ? X86_UD : X86_NM, 0);
 		return NULL;
 	}
-	struct insn *r = emit(x, d, fn);
-	r->dst = d->reg3;
-	r->src = d->modrm & 7;
-	r->aux = (u8)d->imm;
+	struct insn *r = emit(x, dec, fn);
+	r->dst = dec->reg3;
+	r->src = dec->modrm & 7;
+	r->aux = (u8)dec->imm;
 	return r;
 }
 #define MMX_ROW(name, choice)                                                                                        \
-	bool x86_emit_mmx_##name(struct xlat *x, const struct xi *d)                                                 \
+	bool x86_emit_mmx_##name(struct xlat *x, const struct xi *dec)                                               \
 	{                                                                                                            \
-		mmx_emit(x, d, choice);                                                                              \
+		mmx_emit(x, dec, choice);                                                                            \
 		return true;                                                                                         \
 	}
 
@@ -51,7 +51,7 @@ struct insn *mmx_emit(struct xlat *x, const struct xi *d, insn_fn fn)
 	}
 #define MMX_OP_N(name, bits, ...)                                                                                    \
 	MMX_FORMS(name, bits, __VA_ARGS__)                                                                           \
-	MMX_ROW(name, d->mem ? op_##name##_rm : op_##name##_rr)
+	MMX_ROW(name, dec->mem ? op_##name##_rm : op_##name##_rr)
 #define MMX_OP(name, ...) MMX_OP_N(name, 64, __VA_ARGS__)
 /* The same for each element: x and y of type T (bits wide), k its number. */
 #define MMX_EACH(name, T, bits, expr)                                                                                \
@@ -181,7 +181,7 @@ MMX_OP(punpckhdq, return interleave(a >> 32, b >> 32, 32);)
 		mmx_set(c, i->src, shift_##name(MM(i->src), i->aux));                                                \
 		NEXT;                                                                                                \
 	}                                                                                                            \
-	MMX_ROW(name, (d->opcode & 0xf0) == 0x70 ? op_##name##_imm : d->mem ? op_##name##_by_rm : op_##name##_by_rr)
+	MMX_ROW(name, (dec->opcode & 0xf0) == 0x70 ? op_##name##_imm : dec->mem ? op_##name##_by_rm : op_##name##_by_rr)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wtype-limits"
 MMX_SHIFT(psllw, u16, 16, true, x << n)
@@ -250,8 +250,8 @@ static HANDLER(op_movq_store)
 	mmx_enter(c);
 	NEXT;
 }
-MMX_ROW(movq, d->opcode == 0x6f ? (d->mem ? op_movq_load_rm : op_movq_load_rr)
-				 : (d->mem ? op_movq_store : op_movq_store_rr))
+MMX_ROW(movq, dec->opcode == 0x6f ? (dec->mem ? op_movq_load_rm : op_movq_load_rr)
+				 : (dec->mem ? op_movq_store : op_movq_store_rr))
 MMX_ROW(movntq, op_movq_store)
 
 /* MOVD and MOVQ with a general register, or 32 bits of memory. src: the offset of the register. */
@@ -307,19 +307,19 @@ static HANDLER(op_movd_to_mem)
 	NEXT;
 }
 
-bool x86_emit_mmx_movd(struct xlat *x, const struct xi *d)
+bool x86_emit_mmx_movd(struct xlat *x, const struct xi *dec)
 {
-	bool to = d->opcode == 0x7e, wide = d->opsz == 8;
+	bool to = dec->opcode == 0x7e, wide = dec->opsz == 8;
 	insn_fn fn;
 	struct insn *r;
 
-	if (d->mem)
+	if (dec->mem)
 		fn = to ? (wide ? op_movq_store : op_movd_to_mem) : (wide ? op_movq_load_rm : op_movd_from_mem);
 	else
 		fn = to ? (wide ? op_movd_to64 : op_movd_to32) : (wide ? op_movd_from64 : op_movd_from32);
-	r = mmx_emit(x, d, fn);
-	if (r && !d->mem)
-		r->src = wide ? OFF64(d->rm) : OFF32(d->rm);
+	r = mmx_emit(x, dec, fn);
+	if (r && !dec->mem)
+		r->src = wide ? OFF64(dec->rm) : OFF32(dec->rm);
 	return true;
 }
 
@@ -344,12 +344,12 @@ static HANDLER(op_pinsrw_mem)
 	NEXT;
 }
 
-bool x86_emit_mmx_pinsrw(struct xlat *x, const struct xi *d)
+bool x86_emit_mmx_pinsrw(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = mmx_emit(x, d, d->mem ? op_pinsrw_mem : op_pinsrw_reg);
+	struct insn *r = mmx_emit(x, dec, dec->mem ? op_pinsrw_mem : op_pinsrw_reg);
 
-	if (r && !d->mem)
-		r->src = OFF16(d->rm);
+	if (r && !dec->mem)
+		r->src = OFF16(dec->rm);
 	return true;
 }
 
@@ -370,23 +370,23 @@ static HANDLER(op_pmovmskb)
 	NEXT;
 }
 
-static bool emit_to_reg(struct xlat *x, const struct xi *d, insn_fn fn)
+static bool emit_to_reg(struct xlat *x, const struct xi *dec, insn_fn fn)
 {
-	struct insn *r = mmx_emit(x, d, fn);
+	struct insn *r = mmx_emit(x, dec, fn);
 
 	if (r)
-		r->dst = OFF32(d->reg);
+		r->dst = OFF32(dec->reg);
 	return true;
 }
 
-bool x86_emit_mmx_pextrw(struct xlat *x, const struct xi *d)
+bool x86_emit_mmx_pextrw(struct xlat *x, const struct xi *dec)
 {
-	return emit_to_reg(x, d, op_pextrw);
+	return emit_to_reg(x, dec, op_pextrw);
 }
 
-bool x86_emit_mmx_pmovmskb(struct xlat *x, const struct xi *d)
+bool x86_emit_mmx_pmovmskb(struct xlat *x, const struct xi *dec)
 {
-	return emit_to_reg(x, d, op_pmovmskb);
+	return emit_to_reg(x, dec, op_pmovmskb);
 }
 
 /* MASKMOVQ: the bytes the mask selects, to DS:rDI. All are checked before the first is written. */
@@ -409,9 +409,9 @@ static HANDLER(op_maskmovq)
 	NEXT;
 }
 
-bool x86_emit_mmx_maskmovq(struct xlat *x, const struct xi *d)
+bool x86_emit_mmx_maskmovq(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = mmx_emit(x, d, op_maskmovq);
+	struct insn *r = mmx_emit(x, dec, op_maskmovq);
 
 	if (!r)
 		return true;
@@ -419,11 +419,11 @@ bool x86_emit_mmx_maskmovq(struct xlat *x, const struct xi *d)
 	r->index = REG_ZERO;
 	r->scale = 0;
 	r->disp = 0;
-	r->asz = d->adsz == 8 ? REG_M64 : d->adsz == 4 ? REG_M32 : REG_M16;
-	if (d->segovr == REG_FS || d->segovr == REG_GS || (d->mode != 8 && d->segovr != REG_ZERO))
-		r->seg = d->segovr;
+	r->asz = dec->adsz == 8 ? REG_M64 : dec->adsz == 4 ? REG_M32 : REG_M16;
+	if (dec->segovr == REG_FS || dec->segovr == REG_GS || (dec->mode != 8 && dec->segovr != REG_ZERO))
+		r->seg = dec->segovr;
 	else
-		r->seg = d->mode == 8 ? REG_ZERO : REG_DS;
+		r->seg = dec->mode == 8 ? REG_ZERO : REG_DS;
 	return true;
 }
 

@@ -23,6 +23,6 @@ INLINE void mmx_set(struct cpu *c, unsigned n, u64 v)
 }
 
 /* A record for two registers, or a register and memory. NULL: CR0.EM or CR0.TS made it a trap. */
-struct insn *mmx_emit(struct xlat *x, const struct xi *d, insn_fn fn);
+struct insn *mmx_emit(struct xlat *x, const struct xi *dec, insn_fn fn);
 
 #endif

@@ -23,21 +23,21 @@ static HANDLER(op_movq2dq)
 	NEXT;
 }
 
-bool x86_emit_movdq2q(struct xlat *x, const struct xi *d)
+bool x86_emit_movdq2q(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = mmx_emit(x, d, op_movdq2q);
+	struct insn *r = mmx_emit(x, dec, op_movdq2q);
 
 	if (r)
-		r->src = d->rm;
+		r->src = dec->rm;
 	return true;
 }
 
-bool x86_emit_movq2dq(struct xlat *x, const struct xi *d)
+bool x86_emit_movq2dq(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = mmx_emit(x, d, op_movq2dq);
+	struct insn *r = mmx_emit(x, dec, op_movq2dq);
 
 	if (r)
-		r->dst = d->reg;
+		r->dst = dec->reg;
 	return true;
 }
 
@@ -151,52 +151,52 @@ static HANDLER(op_cvt2pi_rm)
 	NEXT;
 }
 
-static bool emit_from_ints(struct xlat *x, const struct xi *d, insn_fn fn)
+static bool emit_from_ints(struct xlat *x, const struct xi *dec, insn_fn fn)
 {
-	struct insn *r = mmx_emit(x, d, fn);
+	struct insn *r = mmx_emit(x, dec, fn);
 
 	if (r)
-		r->dst = d->reg;
+		r->dst = dec->reg;
 	return true;
 }
 
-bool x86_emit_cvtpi2ps(struct xlat *x, const struct xi *d)
+bool x86_emit_cvtpi2ps(struct xlat *x, const struct xi *dec)
 {
-	return emit_from_ints(x, d, d->mem ? op_cvtpi2ps_rm : op_cvtpi2ps_rr);
+	return emit_from_ints(x, dec, dec->mem ? op_cvtpi2ps_rm : op_cvtpi2ps_rr);
 }
 
-bool x86_emit_cvtpi2pd(struct xlat *x, const struct xi *d)
+bool x86_emit_cvtpi2pd(struct xlat *x, const struct xi *dec)
 {
-	return emit_from_ints(x, d, d->mem ? op_cvtpi2pd_rm : op_cvtpi2pd_rr);
+	return emit_from_ints(x, dec, dec->mem ? op_cvtpi2pd_rm : op_cvtpi2pd_rr);
 }
 
-static bool emit_to_ints(struct xlat *x, const struct xi *d, u8 aux)
+static bool emit_to_ints(struct xlat *x, const struct xi *dec, u8 aux)
 {
-	struct insn *r = mmx_emit(x, d, d->mem ? op_cvt2pi_rm : op_cvt2pi_rr);
+	struct insn *r = mmx_emit(x, dec, dec->mem ? op_cvt2pi_rm : op_cvt2pi_rr);
 
 	if (r) {
-		r->src = d->rm;
+		r->src = dec->rm;
 		r->aux = aux;
 	}
 	return true;
 }
 
-bool x86_emit_cvtps2pi(struct xlat *x, const struct xi *d)
+bool x86_emit_cvtps2pi(struct xlat *x, const struct xi *dec)
 {
-	return emit_to_ints(x, d, 0);
+	return emit_to_ints(x, dec, 0);
 }
 
-bool x86_emit_cvttps2pi(struct xlat *x, const struct xi *d)
+bool x86_emit_cvttps2pi(struct xlat *x, const struct xi *dec)
 {
-	return emit_to_ints(x, d, 1);
+	return emit_to_ints(x, dec, 1);
 }
 
-bool x86_emit_cvtpd2pi(struct xlat *x, const struct xi *d)
+bool x86_emit_cvtpd2pi(struct xlat *x, const struct xi *dec)
 {
-	return emit_to_ints(x, d, 2);
+	return emit_to_ints(x, dec, 2);
 }
 
-bool x86_emit_cvttpd2pi(struct xlat *x, const struct xi *d)
+bool x86_emit_cvttpd2pi(struct xlat *x, const struct xi *dec)
 {
-	return emit_to_ints(x, d, 3);
+	return emit_to_ints(x, dec, 3);
 }

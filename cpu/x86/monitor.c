@@ -35,29 +35,31 @@ static HANDLER(op_mwait)
 	return leave_after(c, i, BX_HALT);
 }
 
-static struct insn *emit_wait(struct xlat *x, const struct xi *d, insn_fn fn)
+static struct insn *emit_wait(struct xlat *x, const struct xi *dec, insn_fn fn)
 {
 	x->end = true;
-	return emit(x, d, fn);
+	return emit(x, dec, fn);
 }
 
-bool x86_emit_monitor(struct xlat *x, const struct xi *d)
+bool x86_emit_monitor(struct xlat *x, const struct xi *dec)
 {
 	struct insn *r;
 
 	if ((x->key & KEY_CPL) || (x->key & KEY_VM))
-		return emit_ud(x, d);
-	r = emit_wait(x, d, op_monitor);
+		return emit_ud(x, dec);
+	r = emit_wait(x, dec, op_monitor);
 	r->base = RAX;
-	r->seg = d->segovr != REG_ZERO && (d->mode != 8 || d->segovr >= REG_FS) ? d->segovr : d->mode == 8 ? REG_ZERO : REG_DS;
+	r->seg = dec->mode == 8 ? REG_ZERO : REG_DS;
+	if (dec->segovr != REG_ZERO && (dec->mode != 8 || dec->segovr >= REG_FS))
+		r->seg = dec->segovr;
 	return true;
 }
 
-bool x86_emit_mwait(struct xlat *x, const struct xi *d)
+bool x86_emit_mwait(struct xlat *x, const struct xi *dec)
 {
 	if ((x->key & KEY_CPL) || (x->key & KEY_VM))
-		return emit_ud(x, d);
-	emit_wait(x, d, op_mwait);
+		return emit_ud(x, dec);
+	emit_wait(x, dec, op_mwait);
 	return true;
 }
 

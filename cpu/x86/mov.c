@@ -70,38 +70,38 @@ enum { V_RR, V_RI, V_RMS, V_RMX, V_MRS, V_MRX, V_MIS, V_MIX, V_LABS, V_SABS, V_F
 	}
 static const insn_fn mov_fns[4][V_FORMS] = { MOV_ROW(8), MOV_ROW(16), MOV_ROW(32), MOV_ROW(64) };
 
-bool x86_emit_mov(struct xlat *x, const struct xi *d)
+bool x86_emit_mov(struct xlat *x, const struct xi *dec)
 {
-	const char *o0 = d->row->op[0];
-	const char *o1 = d->row->op[1];
-	u32 size = o0[1] == 'b' || (o0[0] == 'A' && o0[1] == 'L') ? 1 : d->opsz;
+	const char *o0 = dec->row->op[0];
+	const char *o1 = dec->row->op[1];
+	u32 size = o0[1] == 'b' || (o0[0] == 'A' && o0[1] == 'L') ? 1 : dec->opsz;
 	const insn_fn *f = mov_fns[size_log2(size)];
-	bool s = xi_simple(d);
+	bool s = xi_simple(dec);
 	struct insn *r;
 
 	if (o1[0] == 'O') {
-		r = emit(x, d, f[V_LABS]);
-		r->dst = xi_off(d, RAX, size);
+		r = emit(x, dec, f[V_LABS]);
+		r->dst = xi_off(dec, RAX, size);
 	} else if (o0[0] == 'O') {
-		r = emit(x, d, f[V_SABS]);
-		r->src = xi_off(d, RAX, size);
+		r = emit(x, dec, f[V_SABS]);
+		r->src = xi_off(dec, RAX, size);
 	} else if (o1[0] == 'I') {
-		r = emit(x, d, f[!d->mem ? V_RI : s ? V_MIS : V_MIX]);
-		if (!d->mem) {
-			r->dst = xi_off(d, o0[0] == 'Z' ? (d->opcode & 7u) | (d->rex & 1 ? 8 : 0) : d->rm, size);
+		r = emit(x, dec, f[!dec->mem ? V_RI : s ? V_MIS : V_MIX]);
+		if (!dec->mem) {
+			r->dst = xi_off(dec, o0[0] == 'Z' ? (dec->opcode & 7u) | (dec->rex & 1 ? 8 : 0) : dec->rm, size);
 			xlat_pure(x);
 		}
-	} else if (d->mem) {
+	} else if (dec->mem) {
 		bool store = o0[0] == 'E';
 
-		r = emit(x, d, f[store ? (s ? V_MRS : V_MRX) : s ? V_RMS : V_RMX]);
-		r->dst = r->src = xi_off(d, d->reg, size);
+		r = emit(x, dec, f[store ? (s ? V_MRS : V_MRX) : s ? V_RMS : V_RMX]);
+		r->dst = r->src = xi_off(dec, dec->reg, size);
 	} else {
 		bool to_rm = o0[0] == 'E';
 
-		r = emit(x, d, f[V_RR]);
-		r->dst = xi_off(d, to_rm ? d->rm : d->reg, size);
-		r->src = xi_off(d, to_rm ? d->reg : d->rm, size);
+		r = emit(x, dec, f[V_RR]);
+		r->dst = xi_off(dec, to_rm ? dec->rm : dec->reg, size);
+		r->src = xi_off(dec, to_rm ? dec->reg : dec->rm, size);
 		xlat_pure(x);
 	}
 	return true;
@@ -151,44 +151,44 @@ GEN_WIDEN3(movsx, 32, i32)
 static const insn_fn movzx_fns[2][3][3] = { W3(movzx, 8), W3(movzx, 16) };
 static const insn_fn movsx_fns[3][3][3] = { W3(movsx, 8), W3(movsx, 16), W3(movsx, 32) };
 
-static bool emit_widen(struct xlat *x, const struct xi *d, const insn_fn f[3][3], u32 from)
+static bool emit_widen(struct xlat *x, const struct xi *dec, const insn_fn f[3][3], u32 from)
 {
-	struct insn *r = emit(x, d, f[size_log2(d->opsz) - 1][!d->mem ? 0 : xi_simple(d) ? 1 : 2]);
+	struct insn *r = emit(x, dec, f[size_log2(dec->opsz) - 1][!dec->mem ? 0 : xi_simple(dec) ? 1 : 2]);
 
-	r->dst = xi_off(d, d->reg, d->opsz);
-	if (!d->mem) {
-		r->src = xi_off(d, d->rm, from);
+	r->dst = xi_off(dec, dec->reg, dec->opsz);
+	if (!dec->mem) {
+		r->src = xi_off(dec, dec->rm, from);
 		xlat_pure(x);
 	}
 	return true;
 }
 
-bool x86_emit_movzx(struct xlat *x, const struct xi *d)
+bool x86_emit_movzx(struct xlat *x, const struct xi *dec)
 {
-	u32 from = d->row->op[1][1] == 'b' ? 1 : 2;
+	u32 from = dec->row->op[1][1] == 'b' ? 1 : 2;
 
-	return emit_widen(x, d, movzx_fns[from - 1], from);
+	return emit_widen(x, dec, movzx_fns[from - 1], from);
 }
 
-bool x86_emit_movsx(struct xlat *x, const struct xi *d)
+bool x86_emit_movsx(struct xlat *x, const struct xi *dec)
 {
-	u32 from = d->row->op[1][1] == 'b' ? 1 : 2;
+	u32 from = dec->row->op[1][1] == 'b' ? 1 : 2;
 
-	return emit_widen(x, d, movsx_fns[from - 1], from);
+	return emit_widen(x, dec, movsx_fns[from - 1], from);
 }
 
-bool x86_emit_movsxd_arpl(struct xlat *x, const struct xi *d)
+bool x86_emit_movsxd_arpl(struct xlat *x, const struct xi *dec)
 {
 	struct insn *r;
 
-	if (d->mode != 8)
-		return emit_arpl(x, d);
-	if (d->opsz == 8)
-		return emit_widen(x, d, movsx_fns[2], 4);
+	if (dec->mode != 8)
+		return emit_arpl(x, dec);
+	if (dec->opsz == 8)
+		return emit_widen(x, dec, movsx_fns[2], 4);
 	/* Without REX.W it is a plain move. */
-	r = emit(x, d, mov_fns[size_log2(d->opsz)][!d->mem ? V_RR : V_RMX]);
-	r->dst = xi_off(d, d->reg, d->opsz);
-	r->src = xi_off(d, d->rm, d->opsz);
+	r = emit(x, dec, mov_fns[size_log2(dec->opsz)][!dec->mem ? V_RR : V_RMX]);
+	r->dst = xi_off(dec, dec->reg, dec->opsz);
+	r->src = xi_off(dec, dec->rm, dec->opsz);
 	return true;
 }
 
@@ -216,12 +216,12 @@ static HANDLER(op_lea64s)
 	NEXT;
 }
 
-bool x86_emit_lea(struct xlat *x, const struct xi *d)
+bool x86_emit_lea(struct xlat *x, const struct xi *dec)
 {
-	bool simple = d->adsz == 8 && d->index == REG_ZERO;
-	struct insn *r = emit(x, d, d->opsz == 2 ? op_lea16 : d->opsz == 4 ? op_lea32 : simple ? op_lea64s : op_lea64);
+	bool simple = dec->adsz == 8 && dec->index == REG_ZERO;
+	struct insn *r = emit(x, dec, dec->opsz == 2 ? op_lea16 : dec->opsz == 4 ? op_lea32 : simple ? op_lea64s : op_lea64);
 
-	r->dst = xi_off(d, d->reg, d->opsz);
+	r->dst = xi_off(dec, dec->reg, dec->opsz);
 	xlat_pure(x);
 	return true;
 }
@@ -258,20 +258,20 @@ EACH(GEN_XCHG)
 static const insn_fn xchg_fns[4][2] = { { op_xchg8_r, op_xchg8_m }, { op_xchg16_r, op_xchg16_m },
 					{ op_xchg32_r, op_xchg32_m }, { op_xchg64_r, op_xchg64_m } };
 
-bool x86_emit_xchg(struct xlat *x, const struct xi *d)
+bool x86_emit_xchg(struct xlat *x, const struct xi *dec)
 {
-	const char *o0 = d->row->op[0];
-	u32 size = o0[1] == 'b' ? 1 : d->opsz;
-	struct insn *r = emit(x, d, xchg_fns[size_log2(size)][d->mem]);
+	const char *o0 = dec->row->op[0];
+	u32 size = o0[1] == 'b' ? 1 : dec->opsz;
+	struct insn *r = emit(x, dec, xchg_fns[size_log2(size)][dec->mem]);
 
 	if (o0[0] == 'Z') {
-		r->dst = xi_off(d, (d->opcode & 7u) | (d->rex & 1 ? 8 : 0), size);
-		r->src = xi_off(d, RAX, size);
+		r->dst = xi_off(dec, (dec->opcode & 7u) | (dec->rex & 1 ? 8 : 0), size);
+		r->src = xi_off(dec, RAX, size);
 	} else {
-		r->dst = xi_off(d, d->rm, size);
-		r->src = xi_off(d, d->reg, size);
+		r->dst = xi_off(dec, dec->rm, size);
+		r->src = xi_off(dec, dec->reg, size);
 	}
-	if (!d->mem)
+	if (!dec->mem)
 		xlat_pure(x);
 	return true;
 }
@@ -290,24 +290,24 @@ static HANDLER(op_pause)
 	NEXT;
 }
 
-bool x86_emit_nop(struct xlat *x, const struct xi *d)
+bool x86_emit_nop(struct xlat *x, const struct xi *dec)
 {
-	if (d->opcode == 0x90 && d->row->opcode == 0x90) {
-		if ((d->rex & 1) && d->rep != 0xf3) { /* XCHG r8, rAX; with F3 it is PAUSE on Intel's, XCHG on AMD's */
-			struct insn *r = emit(x, d, xchg_fns[size_log2(d->opsz)][0]);
+	if (dec->opcode == 0x90 && dec->row->opcode == 0x90) {
+		if ((dec->rex & 1) && dec->rep != 0xf3) { /* XCHG r8, rAX; with F3 it is PAUSE on Intel's, XCHG on AMD's */
+			struct insn *r = emit(x, dec, xchg_fns[size_log2(dec->opsz)][0]);
 
-			r->dst = xi_off(d, 8, d->opsz);
-			r->src = xi_off(d, RAX, d->opsz);
+			r->dst = xi_off(dec, 8, dec->opsz);
+			r->src = xi_off(dec, RAX, dec->opsz);
 			xlat_pure(x);
 			return true;
 		}
-		if (d->rep == 0xf3) {
-			emit(x, d, op_pause);
+		if (dec->rep == 0xf3) {
+			emit(x, dec, op_pause);
 			x->end = false;
 			return true;
 		}
 	}
-	emit(x, d, op_nop);
+	emit(x, dec, op_nop);
 	xlat_pure(x);
 	return true;
 }
@@ -348,20 +348,20 @@ EACH_COND(GEN_CMOV_CC, 64)
 #define CMOV_NAME(bits, cc) op_cmov##bits##_r##cc,
 static const insn_fn cmov_cc[2][16] = { { EACH_COND(CMOV_NAME, 32) }, { EACH_COND(CMOV_NAME, 64) } };
 
-bool x86_emit_cmovcc(struct xlat *x, const struct xi *d)
+bool x86_emit_cmovcc(struct xlat *x, const struct xi *dec)
 {
 	static const insn_fn f[3][2] = { { op_cmov16_r, op_cmov16_m }, { op_cmov32_r, op_cmov32_m },
 					 { op_cmov64_r, op_cmov64_m } };
 	struct insn *r;
 
 	if (!(x->c->features & BIT(F_CMOV)))
-		return emit_ud(x, d);
-	r = emit(x, d, f[size_log2(d->opsz) - 1][d->mem]);
-	r->dst = xi_off(d, d->reg, d->opsz);
-	r->src = xi_off(d, d->rm, d->opsz);
-	r->aux = d->opcode & 15;
-	if (!d->mem && d->opsz >= 4)
-		r->fn = cmov_cc[d->opsz == 8][r->aux];
+		return emit_ud(x, dec);
+	r = emit(x, dec, f[size_log2(dec->opsz) - 1][dec->mem]);
+	r->dst = xi_off(dec, dec->reg, dec->opsz);
+	r->src = xi_off(dec, dec->rm, dec->opsz);
+	r->aux = dec->opcode & 15;
+	if (!dec->mem && dec->opsz >= 4)
+		r->fn = cmov_cc[dec->opsz == 8][r->aux];
 	return true;
 }
 
@@ -380,12 +380,12 @@ TWIN(op_setcc_m,
 	NEXT;
 )
 
-bool x86_emit_setcc(struct xlat *x, const struct xi *d)
+bool x86_emit_setcc(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, d->mem ? op_setcc_m : setcc_fns[d->opcode & 15]);
+	struct insn *r = emit(x, dec, dec->mem ? op_setcc_m : setcc_fns[dec->opcode & 15]);
 
-	r->dst = xi_off(d, d->rm, 1);
-	r->aux = d->opcode & 15;
+	r->dst = xi_off(dec, dec->rm, 1);
+	r->aux = dec->opcode & 15;
 	return true;
 }
 
@@ -401,19 +401,19 @@ static HANDLER(op_sahf)
 	NEXT;
 }
 
-bool x86_emit_lahf(struct xlat *x, const struct xi *d)
+bool x86_emit_lahf(struct xlat *x, const struct xi *dec)
 {
-	if (d->mode == 8 && !(x->c->features & BIT(F_LAHF)))
-		return emit_ud(x, d);
-	emit(x, d, op_lahf);
+	if (dec->mode == 8 && !(x->c->features & BIT(F_LAHF)))
+		return emit_ud(x, dec);
+	emit(x, dec, op_lahf);
 	return true;
 }
 
-bool x86_emit_sahf(struct xlat *x, const struct xi *d)
+bool x86_emit_sahf(struct xlat *x, const struct xi *dec)
 {
-	if (d->mode == 8 && !(x->c->features & BIT(F_LAHF)))
-		return emit_ud(x, d);
-	emit(x, d, op_sahf);
+	if (dec->mode == 8 && !(x->c->features & BIT(F_LAHF)))
+		return emit_ud(x, dec);
+	emit(x, dec, op_sahf);
 	return true;
 }
 
@@ -423,9 +423,9 @@ static HANDLER(op_salc)
 	NEXT;
 }
 
-bool x86_emit_salc(struct xlat *x, const struct xi *d)
+bool x86_emit_salc(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_salc);
+	emit(x, dec, op_salc);
 	return true;
 }
 
@@ -438,25 +438,25 @@ static HANDLER(op_cf)
 	NEXT;
 }
 
-static bool emit_cf(struct xlat *x, const struct xi *d, u8 how)
+static bool emit_cf(struct xlat *x, const struct xi *dec, u8 how)
 {
-	emit(x, d, op_cf)->aux = how;
+	emit(x, dec, op_cf)->aux = how;
 	return true;
 }
 
-bool x86_emit_clc(struct xlat *x, const struct xi *d)
+bool x86_emit_clc(struct xlat *x, const struct xi *dec)
 {
-	return emit_cf(x, d, 0);
+	return emit_cf(x, dec, 0);
 }
 
-bool x86_emit_stc(struct xlat *x, const struct xi *d)
+bool x86_emit_stc(struct xlat *x, const struct xi *dec)
 {
-	return emit_cf(x, d, 1);
+	return emit_cf(x, dec, 1);
 }
 
-bool x86_emit_cmc(struct xlat *x, const struct xi *d)
+bool x86_emit_cmc(struct xlat *x, const struct xi *dec)
 {
-	return emit_cf(x, d, 2);
+	return emit_cf(x, dec, 2);
 }
 
 static HANDLER(op_df)
@@ -465,15 +465,15 @@ static HANDLER(op_df)
 	NEXT;
 }
 
-bool x86_emit_cld(struct xlat *x, const struct xi *d)
+bool x86_emit_cld(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_df);
+	emit(x, dec, op_df);
 	return true;
 }
 
-bool x86_emit_std(struct xlat *x, const struct xi *d)
+bool x86_emit_std(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_df)->aux = 1;
+	emit(x, dec, op_df)->aux = 1;
 	return true;
 }
 
@@ -510,16 +510,16 @@ static HANDLER(op_cqo)
 	NEXT;
 }
 
-bool x86_emit_cbw(struct xlat *x, const struct xi *d)
+bool x86_emit_cbw(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, d->opsz == 2 ? op_cbw : d->opsz == 4 ? op_cwde : op_cdqe);
+	emit(x, dec, dec->opsz == 2 ? op_cbw : dec->opsz == 4 ? op_cwde : op_cdqe);
 	xlat_pure(x);
 	return true;
 }
 
-bool x86_emit_cwd(struct xlat *x, const struct xi *d)
+bool x86_emit_cwd(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, d->opsz == 2 ? op_cwd : d->opsz == 4 ? op_cdq : op_cqo);
+	emit(x, dec, dec->opsz == 2 ? op_cwd : dec->opsz == 4 ? op_cdq : op_cqo);
 	xlat_pure(x);
 	return true;
 }
@@ -541,11 +541,11 @@ static HANDLER(op_bswap64)
 	NEXT;
 }
 
-bool x86_emit_bswap(struct xlat *x, const struct xi *d)
+bool x86_emit_bswap(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, d->opsz == 2 ? op_bswap16 : d->opsz == 4 ? op_bswap32 : op_bswap64);
+	struct insn *r = emit(x, dec, dec->opsz == 2 ? op_bswap16 : dec->opsz == 4 ? op_bswap32 : op_bswap64);
 
-	r->dst = xi_off(d, (d->opcode & 7u) | (d->rex & 1 ? 8 : 0), d->opsz);
+	r->dst = xi_off(dec, (dec->opcode & 7u) | (dec->rex & 1 ? 8 : 0), dec->opsz);
 	xlat_pure(x);
 	return true;
 }
@@ -558,14 +558,14 @@ TWIN(op_xlat,
 	NEXT;
 )
 
-bool x86_emit_xlat(struct xlat *x, const struct xi *d)
+bool x86_emit_xlat(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, op_xlat);
+	struct insn *r = emit(x, dec, op_xlat);
 
-	if (d->mode != 8)
-		r->seg = d->segovr != REG_ZERO ? d->segovr : REG_DS;
+	if (dec->mode != 8)
+		r->seg = dec->segovr != REG_ZERO ? dec->segovr : REG_DS;
 	else
-		r->seg = d->segovr == REG_FS || d->segovr == REG_GS ? d->segovr : REG_ZERO;
+		r->seg = dec->segovr == REG_FS || dec->segovr == REG_GS ? dec->segovr : REG_ZERO;
 	return true;
 }
 

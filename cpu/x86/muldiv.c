@@ -70,18 +70,18 @@ GEN_IMUL(16, 1, imul_16)
 GEN_IMUL(32, 2, imul_32)
 GEN_IMUL(64, 3, imul_64)
 
-bool x86_emit_imul(struct xlat *x, const struct xi *d)
+bool x86_emit_imul(struct xlat *x, const struct xi *dec)
 {
 	static const insn_fn f[3][2] = { { op_imul16_r, op_imul16_m }, { op_imul32_r, op_imul32_m },
 					 { op_imul64_r, op_imul64_m } };
 	static const insn_fn nf[3] = { op_imul16_r_nf, op_imul32_r_nf, op_imul64_r_nf };
-	struct insn *r = emit(x, d, f[size_log2(d->opsz) - 1][d->mem]);
+	struct insn *r = emit(x, dec, f[size_log2(dec->opsz) - 1][dec->mem]);
 
-	r->dst = xi_off(d, d->reg, d->opsz);
-	r->src = xi_off(d, d->rm, d->opsz);
-	r->aux = d->row->op[2][0] == 'I';
-	if (!d->mem)
-		xlat_flags(x, nf[size_log2(d->opsz) - 1]);
+	r->dst = xi_off(dec, dec->reg, dec->opsz);
+	r->src = xi_off(dec, dec->rm, dec->opsz);
+	r->aux = dec->row->op[2][0] == 'I';
+	if (!dec->mem)
+		xlat_flags(x, nf[size_log2(dec->opsz) - 1]);
 	return true;
 }
 
@@ -256,34 +256,34 @@ static HANDLER(op_idiv)
 	NEXT;
 }
 
-static bool emit_acc(struct xlat *x, const struct xi *d, insn_fn fn)
+static bool emit_acc(struct xlat *x, const struct xi *dec, insn_fn fn)
 {
-	u32 size = d->row->op[0][1] == 'b' ? 1 : d->opsz;
-	struct insn *r = emit(x, d, fn);
+	u32 size = dec->row->op[0][1] == 'b' ? 1 : dec->opsz;
+	struct insn *r = emit(x, dec, fn);
 
 	r->aux = (u8)size;
-	r->dst = d->mem ? 0xff : xi_off(d, d->rm, size);
+	r->dst = dec->mem ? 0xff : xi_off(dec, dec->rm, size);
 	return true;
 }
 
-bool x86_emit_mul(struct xlat *x, const struct xi *d)
+bool x86_emit_mul(struct xlat *x, const struct xi *dec)
 {
-	return emit_acc(x, d, op_mul);
+	return emit_acc(x, dec, op_mul);
 }
 
-bool x86_emit_imul1(struct xlat *x, const struct xi *d)
+bool x86_emit_imul1(struct xlat *x, const struct xi *dec)
 {
-	return emit_acc(x, d, op_imul1);
+	return emit_acc(x, dec, op_imul1);
 }
 
-bool x86_emit_div(struct xlat *x, const struct xi *d)
+bool x86_emit_div(struct xlat *x, const struct xi *dec)
 {
-	return emit_acc(x, d, op_div);
+	return emit_acc(x, dec, op_div);
 }
 
-bool x86_emit_idiv(struct xlat *x, const struct xi *d)
+bool x86_emit_idiv(struct xlat *x, const struct xi *dec)
 {
-	return emit_acc(x, d, op_idiv);
+	return emit_acc(x, dec, op_idiv);
 }
 
 /* ---- decimal ----------------------------------------------------------------------------------------------------- */
@@ -356,39 +356,39 @@ static HANDLER(op_aad)
 	NEXT;
 }
 
-bool x86_emit_daa(struct xlat *x, const struct xi *d)
+bool x86_emit_daa(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_daa);
+	emit(x, dec, op_daa);
 	return true;
 }
 
-bool x86_emit_das(struct xlat *x, const struct xi *d)
+bool x86_emit_das(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_daa)->aux = 1;
+	emit(x, dec, op_daa)->aux = 1;
 	return true;
 }
 
-bool x86_emit_aaa(struct xlat *x, const struct xi *d)
+bool x86_emit_aaa(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_aaa);
+	emit(x, dec, op_aaa);
 	return true;
 }
 
-bool x86_emit_aas(struct xlat *x, const struct xi *d)
+bool x86_emit_aas(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_aaa)->aux = 1;
+	emit(x, dec, op_aaa)->aux = 1;
 	return true;
 }
 
-bool x86_emit_aam(struct xlat *x, const struct xi *d)
+bool x86_emit_aam(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_aam);
+	emit(x, dec, op_aam);
 	return true;
 }
 
-bool x86_emit_aad(struct xlat *x, const struct xi *d)
+bool x86_emit_aad(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_aad);
+	emit(x, dec, op_aad);
 	return true;
 }
 

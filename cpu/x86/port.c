@@ -103,21 +103,21 @@ static HANDLER(op_out)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-static bool emit_port(struct xlat *x, const struct xi *d, insn_fn fn, u32 acc)
+static bool emit_port(struct xlat *x, const struct xi *dec, insn_fn fn, u32 acc)
 {
-	struct insn *r = emit(x, d, fn);
+	struct insn *r = emit(x, dec, fn);
 
-	r->aux = d->row->op[acc][0] == 'A' ? 1 : MIN(d->opsz, 4);
-	r->src = d->row->op[!acc][0] == 'D';
+	r->aux = dec->row->op[acc][0] == 'A' ? 1 : MIN(dec->opsz, 4);
+	r->src = dec->row->op[!acc][0] == 'D';
 	return true;
 }
 
-bool x86_emit_in(struct xlat *x, const struct xi *d)
+bool x86_emit_in(struct xlat *x, const struct xi *dec)
 {
-	return emit_port(x, d, op_in, 0);
+	return emit_port(x, dec, op_in, 0);
 }
 
-bool x86_emit_out(struct xlat *x, const struct xi *d)
+bool x86_emit_out(struct xlat *x, const struct xi *dec)
 {
-	return emit_port(x, d, op_out, 1);
+	return emit_port(x, dec, op_out, 1);
 }

@@ -63,12 +63,12 @@ static u32 image_bytes(const char *o, u32 opsz)
 }
 
 /* Bytes a row's memory operand takes, for limit checks. */
-static u32 operand_bytes(const struct xi *d)
+static u32 operand_bytes(const struct xi *dec)
 {
 	int i;
 
 	for (i = 0; i < 4; i++) {
-		const char *o = d->row->op[i];
+		const char *o = dec->row->op[i];
 
 		if (!o || !o[0] || !strchr("EMQWOR", o[0]))
 			continue;
@@ -85,73 +85,73 @@ static u32 operand_bytes(const struct xi *d)
 			return 10;
 		case 'v':
 		case 'y':
-			return d->opsz;
+			return dec->opsz;
 		case 'p':
 			if (o[2] == 'i')
 				return 8;
-			return o[2] ? (d->vl ? 32 : 16) : MIN(d->opsz, 4) + 2u;
+			return o[2] ? (dec->vl ? 32 : 16) : MIN(dec->opsz, 4) + 2u;
 		case 's':
 			return o[2] == 's' ? 4 : 8;
 		case '_':
-			return image_bytes(o, d->opsz);
+			return image_bytes(o, dec->opsz);
 		default:
-			return d->vl ? 32 : 16;
+			return dec->vl ? 32 : 16;
 		}
 	}
-	return d->opsz;
+	return dec->opsz;
 }
 
 /* Whether the memory operand is accessed at the address that ModRM gives. Gathers have one for each element, and check it. */
-static bool is_access(const struct xi *d)
+static bool is_access(const struct xi *dec)
 {
-	return !(d->row->flags & (NOACC | VSIB));
+	return !(dec->row->flags & (NOACC | VSIB));
 }
 
-static bool is_write(const struct xi *d)
+static bool is_write(const struct xi *dec)
 {
-	const char *o = d->row->op[0];
+	const char *o = dec->row->op[0];
 
-	return o[0] && strchr("EMQWOR", o[0]) && d->row->flags & (LOCK | STORE);
+	return o[0] && strchr("EMQWOR", o[0]) && dec->row->flags & (LOCK | STORE);
 }
 
 /* x87 and MMX instructions that report a pending exception. */
-static u8 x87_waits(const struct xi *d)
+static u8 x87_waits(const struct xi *dec)
 {
-	const struct oprow *r = d->row;
+	const struct oprow *r = dec->row;
 
 	if (r->opcode >= 0xd8 && r->opcode <= 0xdf)
 		return r->flags & NOWAIT ? 0 : WAITS_X87;
 	return r->op[0][0] == 'P' || r->op[1][0] == 'P' ? WAITS_MMX : 0;
 }
 
-bool segcheck_wanted(const struct xlat *x, const struct xi *d)
+bool segcheck_wanted(const struct xlat *x, const struct xi *dec)
 {
-	if ((x->key & KEY_CS64) || !d->mem || d->seg < REG_ES || d->seg > REG_GS)
+	if ((x->key & KEY_CS64) || !dec->mem || dec->seg < REG_ES || dec->seg > REG_GS)
 		return false;
-	return (x->key & KEY_SEGCHECK || d->seg >= REG_FS || d->seg == REG_CS) && is_access(d);
+	return (x->key & KEY_SEGCHECK || dec->seg >= REG_FS || dec->seg == REG_CS) && is_access(dec);
 }
 
-void emit_segcheck(struct xlat *x, struct xi *d)
+void emit_segcheck(struct xlat *x, struct xi *dec)
 {
-	struct xi t = *d;
+	struct xi t = *dec;
 	struct insn *r;
 
-	if (d->row->op[0][0] == 'O' || d->row->op[1][0] == 'O') {
-		t.disp = (i32)d->imm;
-		d->imm = 0;
-	} else if (d->row->emit == x86_emit_pop && d->base == RSP) {
-		t.disp += d->opsz; /* the address is made after the stack pointer has moved */
+	if (dec->row->op[0][0] == 'O' || dec->row->op[1][0] == 'O') {
+		t.disp = (i32)dec->imm;
+		dec->imm = 0;
+	} else if (dec->row->emit == x86_emit_pop && dec->base == RSP) {
+		t.disp += dec->opsz; /* the address is made after the stack pointer has moved */
 	}
 	r = emit(x, &t, op_segcheck);
-	r->imm = operand_bytes(d);
-	r->dst = is_write(d);
-	r->aux = x87_waits(d);
-	d->base = REG_ZERO;
-	d->index = REG_ZERO;
-	d->scale = 0;
-	d->disp = 0;
-	d->seg = REG_LIN;
-	d->adsz = 8;
+	r->imm = operand_bytes(dec);
+	r->dst = is_write(dec);
+	r->aux = x87_waits(dec);
+	dec->base = REG_ZERO;
+	dec->index = REG_ZERO;
+	dec->scale = 0;
+	dec->disp = 0;
+	dec->seg = REG_LIN;
+	dec->adsz = 8;
 }
 
 void segcheck_withdraw(struct xlat *x)
@@ -162,10 +162,10 @@ void segcheck_withdraw(struct xlat *x)
 
 void emit_codecheck(struct xlat *x, u16 start)
 {
-	struct xi d = { .ip = start, .base = REG_ZERO, .index = REG_ZERO, .seg = REG_ZERO };
+	struct xi dec = { .ip = start, .base = REG_ZERO, .index = REG_ZERO, .seg = REG_ZERO };
 
 	if ((x->key & KEY_SEGCHECK) && !(x->key & KEY_CS64))
-		emit(x, &d, op_codecheck);
+		emit(x, &dec, op_codecheck);
 }
 
 void codecheck_finish(struct xlat *x, u32 bytes)

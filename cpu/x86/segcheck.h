@@ -7,10 +7,10 @@
 
 #include "cpu/x86/xlat.h"
 
-/* Whether the memory operand of d is to be checked before d itself. */
-bool segcheck_wanted(const struct xlat *x, const struct xi *d);
-/* Emits that check, which also makes the linear address; d then takes it from REG_LIN. */
-void emit_segcheck(struct xlat *x, struct xi *d);
+/* Whether the memory operand of dec is to be checked before dec itself. */
+bool segcheck_wanted(const struct xlat *x, const struct xi *dec);
+/* Emits that check, which also makes the linear address; dec then takes it from REG_LIN. */
+void emit_segcheck(struct xlat *x, struct xi *dec);
 /* Takes back the check just emitted for the current instruction, if there is one. */
 void segcheck_withdraw(struct xlat *x);
 

@@ -40,16 +40,16 @@ static HANDLER(op_mov_to_seg)
 	return seg_moved(c, i);
 }
 
-bool x86_emit_mov_to_seg(struct xlat *x, const struct xi *d)
+bool x86_emit_mov_to_seg(struct xlat *x, const struct xi *dec)
 {
 	struct insn *r;
 
-	if (d->reg3 > 5 || d->reg3 == SEG_CS)
-		return emit_ud(x, d);
-	r = emit(x, d, op_mov_to_seg);
-	r->aux = d->reg3;
-	r->dst = OFF16(d->rm);
-	r->src = d->mem;
+	if (dec->reg3 > 5 || dec->reg3 == SEG_CS)
+		return emit_ud(x, dec);
+	r = emit(x, dec, op_mov_to_seg);
+	r->aux = dec->reg3;
+	r->dst = OFF16(dec->rm);
+	r->src = dec->mem;
 	return true;
 }
 
@@ -68,18 +68,18 @@ static HANDLER(op_mov_from_seg)
 	NEXT;
 }
 
-bool x86_emit_mov_from_seg(struct xlat *x, const struct xi *d)
+bool x86_emit_mov_from_seg(struct xlat *x, const struct xi *dec)
 {
 	struct insn *r;
 
-	if (d->reg3 > 5)
-		return emit_ud(x, d);
-	r = emit(x, d, op_mov_from_seg);
-	r->aux = d->reg3;
-	r->src = d->mem;
-	if (!d->mem) {
-		r->dst = xi_off(d, d->rm, d->opsz);
-		r->scale = d->opsz;
+	if (dec->reg3 > 5)
+		return emit_ud(x, dec);
+	r = emit(x, dec, op_mov_from_seg);
+	r->aux = dec->reg3;
+	r->src = dec->mem;
+	if (!dec->mem) {
+		r->dst = xi_off(dec, dec->rm, dec->opsz);
+		r->scale = dec->opsz;
 	}
 	return true;
 }
@@ -109,12 +109,12 @@ static HANDLER(op_push_seg)
 	NEXT;
 }
 
-bool x86_emit_push_seg(struct xlat *x, const struct xi *d)
+bool x86_emit_push_seg(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, op_push_seg);
+	struct insn *r = emit(x, dec, op_push_seg);
 
-	r->aux = named_seg(d->row->op[0]);
-	r->src = d->opsz;
+	r->aux = named_seg(dec->row->op[0]);
+	r->src = dec->opsz;
 	return true;
 }
 
@@ -134,12 +134,12 @@ static HANDLER(op_pop_seg)
 	return seg_moved(c, i);
 }
 
-bool x86_emit_pop_seg(struct xlat *x, const struct xi *d)
+bool x86_emit_pop_seg(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, op_pop_seg);
+	struct insn *r = emit(x, dec, op_pop_seg);
 
-	r->aux = named_seg(d->row->op[0]);
-	r->src = d->opsz;
+	r->aux = named_seg(dec->row->op[0]);
+	r->src = dec->opsz;
 	return true;
 }
 
@@ -163,21 +163,21 @@ static HANDLER(op_load_far)
 	return seg_loaded(c, i);
 }
 
-static bool emit_load_far(struct xlat *x, const struct xi *d, u8 sr)
+static bool emit_load_far(struct xlat *x, const struct xi *dec, u8 sr)
 {
-	struct insn *r = emit(x, d, op_load_far);
+	struct insn *r = emit(x, dec, op_load_far);
 
 	r->aux = sr;
-	r->src = d->opsz;
-	r->dst = xi_off(d, d->reg, d->opsz);
+	r->src = dec->opsz;
+	r->dst = xi_off(dec, dec->reg, dec->opsz);
 	x->end = true;
 	return true;
 }
 
 #define EMIT_LFAR(name, sr)                                                                                          \
-	bool x86_emit_##name(struct xlat *x, const struct xi *d)                                                     \
+	bool x86_emit_##name(struct xlat *x, const struct xi *dec)                                                   \
 	{                                                                                                            \
-		return emit_load_far(x, d, sr);                                                                      \
+		return emit_load_far(x, dec, sr);                                                                    \
 	}
 EMIT_LFAR(les, SEG_ES)
 EMIT_LFAR(lds, SEG_DS)
@@ -251,39 +251,39 @@ static HANDLER(op_look)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-static bool emit_look(struct xlat *x, const struct xi *d, u8 what)
+static bool emit_look(struct xlat *x, const struct xi *dec, u8 what)
 {
 	struct insn *r;
 
 	if (!(x->key & KEY_PE) || (x->key & KEY_VM))
-		return emit_ud(x, d);
-	r = emit(x, d, op_look);
+		return emit_ud(x, dec);
+	r = emit(x, dec, op_look);
 	r->aux = what;
-	r->dst = xi_off(d, d->reg, d->opsz);
-	r->src = OFF16(d->rm);
-	r->imm = d->opsz | (d->mem ? 0x100u : 0);
+	r->dst = xi_off(dec, dec->reg, dec->opsz);
+	r->src = OFF16(dec->rm);
+	r->imm = dec->opsz | (dec->mem ? 0x100u : 0);
 	x->end = true;
 	return true;
 }
 
-bool x86_emit_lar(struct xlat *x, const struct xi *d)
+bool x86_emit_lar(struct xlat *x, const struct xi *dec)
 {
-	return emit_look(x, d, 0);
+	return emit_look(x, dec, 0);
 }
 
-bool x86_emit_lsl(struct xlat *x, const struct xi *d)
+bool x86_emit_lsl(struct xlat *x, const struct xi *dec)
 {
-	return emit_look(x, d, 1);
+	return emit_look(x, dec, 1);
 }
 
-bool x86_emit_verr(struct xlat *x, const struct xi *d)
+bool x86_emit_verr(struct xlat *x, const struct xi *dec)
 {
-	return emit_look(x, d, 2);
+	return emit_look(x, dec, 2);
 }
 
-bool x86_emit_verw(struct xlat *x, const struct xi *d)
+bool x86_emit_verw(struct xlat *x, const struct xi *dec)
 {
-	return emit_look(x, d, 3);
+	return emit_look(x, dec, 3);
 }
 
 /* ---- FS and GS bases ---------------------------------------------------------------------------------------------------- */
@@ -308,34 +308,34 @@ static HANDLER(op_segbase)
 	NEXT;
 }
 
-static bool emit_segbase(struct xlat *x, const struct xi *d, u8 what)
+static bool emit_segbase(struct xlat *x, const struct xi *dec, u8 what)
 {
-	struct insn *r = emit(x, d, op_segbase);
+	struct insn *r = emit(x, dec, op_segbase);
 
 	r->aux = what;
-	r->src = d->opsz;
-	r->dst = OFF64(d->rm);
+	r->src = dec->opsz;
+	r->dst = OFF64(dec->rm);
 	return true;
 }
 
-bool x86_emit_rdfsbase(struct xlat *x, const struct xi *d)
+bool x86_emit_rdfsbase(struct xlat *x, const struct xi *dec)
 {
-	return emit_segbase(x, d, SEG_FS);
+	return emit_segbase(x, dec, SEG_FS);
 }
 
-bool x86_emit_rdgsbase(struct xlat *x, const struct xi *d)
+bool x86_emit_rdgsbase(struct xlat *x, const struct xi *dec)
 {
-	return emit_segbase(x, d, SEG_GS);
+	return emit_segbase(x, dec, SEG_GS);
 }
 
-bool x86_emit_wrfsbase(struct xlat *x, const struct xi *d)
+bool x86_emit_wrfsbase(struct xlat *x, const struct xi *dec)
 {
-	return emit_segbase(x, d, SEG_FS | 0x80);
+	return emit_segbase(x, dec, SEG_FS | 0x80);
 }
 
-bool x86_emit_wrgsbase(struct xlat *x, const struct xi *d)
+bool x86_emit_wrgsbase(struct xlat *x, const struct xi *dec)
 {
-	return emit_segbase(x, d, SEG_GS | 0x80);
+	return emit_segbase(x, dec, SEG_GS | 0x80);
 }
 
 static HANDLER(op_swapgs)
@@ -359,9 +359,9 @@ static HANDLER(op_swapgs)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-bool x86_emit_swapgs(struct xlat *x, const struct xi *d)
+bool x86_emit_swapgs(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_swapgs);
+	emit(x, dec, op_swapgs);
 	return true;
 }
 
@@ -395,34 +395,34 @@ static HANDLER(op_table)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-static bool emit_table(struct xlat *x, const struct xi *d, u8 what)
+static bool emit_table(struct xlat *x, const struct xi *dec, u8 what)
 {
-	struct insn *r = emit(x, d, op_table);
+	struct insn *r = emit(x, dec, op_table);
 
 	r->aux = what;
-	r->src = d->opsz;
+	r->src = dec->opsz;
 	x->end = true;
 	return true;
 }
 
-bool x86_emit_sgdt(struct xlat *x, const struct xi *d)
+bool x86_emit_sgdt(struct xlat *x, const struct xi *dec)
 {
-	return emit_table(x, d, 0);
+	return emit_table(x, dec, 0);
 }
 
-bool x86_emit_sidt(struct xlat *x, const struct xi *d)
+bool x86_emit_sidt(struct xlat *x, const struct xi *dec)
 {
-	return emit_table(x, d, 1);
+	return emit_table(x, dec, 1);
 }
 
-bool x86_emit_lgdt(struct xlat *x, const struct xi *d)
+bool x86_emit_lgdt(struct xlat *x, const struct xi *dec)
 {
-	return emit_table(x, d, 2);
+	return emit_table(x, dec, 2);
 }
 
-bool x86_emit_lidt(struct xlat *x, const struct xi *d)
+bool x86_emit_lidt(struct xlat *x, const struct xi *dec)
 {
-	return emit_table(x, d, 3);
+	return emit_table(x, dec, 3);
 }
 
 /* SLDT and STR. */
@@ -443,28 +443,28 @@ static HANDLER(op_sldt)
 	NEXT;
 }
 
-static bool emit_sldt(struct xlat *x, const struct xi *d, u8 sr)
+static bool emit_sldt(struct xlat *x, const struct xi *dec, u8 sr)
 {
 	struct insn *r;
 
 	if (!(x->key & KEY_PE) || (x->key & KEY_VM))
-		return emit_ud(x, d);
-	r = emit(x, d, op_sldt);
+		return emit_ud(x, dec);
+	r = emit(x, dec, op_sldt);
 	r->aux = sr;
-	r->src = d->mem;
-	r->dst = xi_off(d, d->rm, d->opsz);
-	r->imm = d->opsz;
+	r->src = dec->mem;
+	r->dst = xi_off(dec, dec->rm, dec->opsz);
+	r->imm = dec->opsz;
 	return true;
 }
 
-bool x86_emit_sldt(struct xlat *x, const struct xi *d)
+bool x86_emit_sldt(struct xlat *x, const struct xi *dec)
 {
-	return emit_sldt(x, d, SEG_LDTR);
+	return emit_sldt(x, dec, SEG_LDTR);
 }
 
-bool x86_emit_str(struct xlat *x, const struct xi *d)
+bool x86_emit_str(struct xlat *x, const struct xi *dec)
 {
-	return emit_sldt(x, d, SEG_TR);
+	return emit_sldt(x, dec, SEG_TR);
 }
 
 /* LLDT and LTR. */
@@ -523,28 +523,28 @@ static HANDLER(op_lldt)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-static bool emit_lldt(struct xlat *x, const struct xi *d, u8 sr)
+static bool emit_lldt(struct xlat *x, const struct xi *dec, u8 sr)
 {
 	struct insn *r;
 
 	if (!(x->key & KEY_PE) || (x->key & KEY_VM))
-		return emit_ud(x, d);
-	r = emit(x, d, op_lldt);
+		return emit_ud(x, dec);
+	r = emit(x, dec, op_lldt);
 	r->aux = sr;
-	r->src = d->mem;
-	r->dst = OFF16(d->rm);
+	r->src = dec->mem;
+	r->dst = OFF16(dec->rm);
 	x->end = true;
 	return true;
 }
 
-bool x86_emit_lldt(struct xlat *x, const struct xi *d)
+bool x86_emit_lldt(struct xlat *x, const struct xi *dec)
 {
-	return emit_lldt(x, d, SEG_LDTR);
+	return emit_lldt(x, dec, SEG_LDTR);
 }
 
-bool x86_emit_ltr(struct xlat *x, const struct xi *d)
+bool x86_emit_ltr(struct xlat *x, const struct xi *dec)
 {
-	return emit_lldt(x, d, SEG_TR);
+	return emit_lldt(x, dec, SEG_TR);
 }
 
 /* ARPL outside of 64-bit mode, SDM 2A. */
@@ -577,15 +577,15 @@ TWIN(op_arpl,
 	NEXT;
 )
 
-bool emit_arpl(struct xlat *x, const struct xi *d)
+bool emit_arpl(struct xlat *x, const struct xi *dec)
 {
 	struct insn *r;
 
 	if (!(x->key & KEY_PE) || (x->key & KEY_VM))
-		return emit_ud(x, d);
-	r = emit(x, d, op_arpl);
-	r->src = xi_off(d, d->reg, 2);
-	r->dst = xi_off(d, d->rm, 2);
-	r->aux = !d->mem;
+		return emit_ud(x, dec);
+	r = emit(x, dec, op_arpl);
+	r->src = xi_off(dec, dec->reg, 2);
+	r->dst = xi_off(dec, dec->rm, 2);
+	r->aux = !dec->mem;
 	return true;
 }

@@ -155,28 +155,28 @@ static HANDLER(op_shift_none)
 	NEXT;
 }
 
-static bool emit_shift(struct xlat *x, const struct xi *d, enum shift op)
+static bool emit_shift(struct xlat *x, const struct xi *dec, enum shift op)
 {
-	u32 size = d->row->op[0][1] == 'b' ? 1 : d->opsz;
+	u32 size = dec->row->op[0][1] == 'b' ? 1 : dec->opsz;
 	u32 l = size_log2(size);
-	bool cl = d->row->op[1][0] == 'C';
-	u32 n = d->row->op[1][0] == 'n' ? 1 : (u32)d->imm & (size == 8 ? 63 : 31);
+	bool cl = dec->row->op[1][0] == 'C';
+	u32 n = dec->row->op[1][0] == 'n' ? 1 : (u32)dec->imm & (size == 8 ? 63 : 31);
 	struct insn *r;
 
-	if (d->mem) {
-		r = emit(x, d, shift_fns[op][l][2]);
+	if (dec->mem) {
+		r = emit(x, dec, shift_fns[op][l][2]);
 		r->aux = cl;
 		r->imm = n;
 		return true;
 	}
 	if (!cl && !n) {
-		r = emit(x, d, op_shift_none);
-		r->dst = xi_off(d, d->rm, size);
+		r = emit(x, dec, op_shift_none);
+		r->dst = xi_off(dec, dec->rm, size);
 		r->aux = size == 4;
 		return true;
 	}
-	r = emit(x, d, shift_fns[op][l][cl]);
-	r->dst = xi_off(d, d->rm, size);
+	r = emit(x, dec, shift_fns[op][l][cl]);
+	r->dst = xi_off(dec, dec->rm, size);
 	r->imm = n;
 	if (!cl && op >= SH_SHL)
 		xlat_flags(x, plain(op, size));
@@ -184,9 +184,9 @@ static bool emit_shift(struct xlat *x, const struct xi *d, enum shift op)
 }
 
 #define EMIT(name, op)                                                                                               \
-	bool x86_emit_##name(struct xlat *x, const struct xi *d)                                                     \
+	bool x86_emit_##name(struct xlat *x, const struct xi *dec)                                                   \
 	{                                                                                                            \
-		return emit_shift(x, d, op);                                                                         \
+		return emit_shift(x, dec, op);                                                                       \
 	}
 EMIT(rol, SH_ROL)
 EMIT(ror, SH_ROR)
@@ -261,26 +261,26 @@ GEN_DOUBLE(16)
 GEN_DOUBLE(32)
 GEN_DOUBLE(64)
 
-static bool emit_double(struct xlat *x, const struct xi *d, bool left)
+static bool emit_double(struct xlat *x, const struct xi *dec, bool left)
 {
 	static const insn_fn f[3][2] = { { op_double16_r, op_double16_m }, { op_double32_r, op_double32_m },
 					 { op_double64_r, op_double64_m } };
-	struct insn *r = emit(x, d, f[size_log2(d->opsz) - 1][d->mem]);
+	struct insn *r = emit(x, dec, f[size_log2(dec->opsz) - 1][dec->mem]);
 
-	r->dst = xi_off(d, d->rm, d->opsz);
-	r->src = xi_off(d, d->reg, d->opsz);
-	r->aux = (u8)((d->row->op[2][0] == 'C') | (left ? 2 : 0));
+	r->dst = xi_off(dec, dec->rm, dec->opsz);
+	r->src = xi_off(dec, dec->reg, dec->opsz);
+	r->aux = (u8)((dec->row->op[2][0] == 'C') | (left ? 2 : 0));
 	return true;
 }
 
-bool x86_emit_shld(struct xlat *x, const struct xi *d)
+bool x86_emit_shld(struct xlat *x, const struct xi *dec)
 {
-	return emit_double(x, d, true);
+	return emit_double(x, dec, true);
 }
 
-bool x86_emit_shrd(struct xlat *x, const struct xi *d)
+bool x86_emit_shrd(struct xlat *x, const struct xi *dec)
 {
-	return emit_double(x, d, false);
+	return emit_double(x, dec, false);
 }
 
 const struct pair_name *shift_pair_names(u32 *n)

@@ -159,33 +159,33 @@ INLINE void vec_set(union x86_vec *v, u64 lo, u64 hi)
 	AS(v_u64, v) = (v_u64){ lo, hi };
 }
 
-INLINE bool sse_emit(struct xlat *x, const struct xi *d, insn_fn rr, insn_fn rm, insn_fn rs)
+INLINE bool sse_emit(struct xlat *x, const struct xi *dec, insn_fn rr, insn_fn rm, insn_fn rs)
 {
-	struct insn *r = emit(x, d, !d->mem ? rr : xi_simple(d) ? rs : rm);
+	struct insn *r = emit(x, dec, !dec->mem ? rr : xi_simple(dec) ? rs : rm);
 
-	r->dst = d->reg;
-	r->src = d->rm;
-	r->aux = (u8)d->imm;
+	r->dst = dec->reg;
+	r->src = dec->rm;
+	r->aux = (u8)dec->imm;
 	return true;
 }
 /* The same for what neither faults in its register form nor looks at flags. */
-INLINE bool sse_emit_pure(struct xlat *x, const struct xi *d, insn_fn rr, insn_fn rm, insn_fn rs)
+INLINE bool sse_emit_pure(struct xlat *x, const struct xi *dec, insn_fn rr, insn_fn rm, insn_fn rs)
 {
-	sse_emit(x, d, rr, rm, rs);
-	if (!d->mem)
+	sse_emit(x, dec, rr, rm, rs);
+	if (!dec->mem)
 		xlat_pure(x);
 	return true;
 }
-#define EMITTER(name) bool x86_emit_##name(struct xlat *x, const struct xi *d)
+#define EMITTER(name) bool x86_emit_##name(struct xlat *x, const struct xi *dec)
 #define EMIT_FORMS(name, rr, rm, rs)                                                                                 \
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
-		return sse_emit(x, d, rr, rm, rs);                                                                   \
+		return sse_emit(x, dec, rr, rm, rs);                                                                 \
 	}
 #define EMIT_PURE(name, rr, rm, rs)                                                                                  \
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
-		return sse_emit_pure(x, d, rr, rm, rs);                                                              \
+		return sse_emit_pure(x, dec, rr, rm, rs);                                                            \
 	}
 
 /* xmm, xmm/m128 */

@@ -139,10 +139,10 @@ COMPARE(comisd, f64, 64, VQ, f64_compare)
 #define EMIT_COMPARE(name)                                                                                           \
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
-		struct insn *r = emit(x, d, d->mem ? op_##name##_rm : op_##name##_rr);                               \
-		r->dst = d->reg;                                                                                     \
-		r->src = d->rm;                                                                                      \
-		r->aux = d->imm & 7;                                                                                 \
+		struct insn *r = emit(x, dec, dec->mem ? op_##name##_rm : op_##name##_rr);                           \
+		r->dst = dec->reg;                                                                                   \
+		r->src = dec->rm;                                                                                    \
+		r->aux = dec->imm & 7;                                                                               \
 		return true;                                                                                         \
 	}
 COMPARE_SCALAR(cmpss, f32, 32, VD)

@@ -70,12 +70,12 @@ FROM_INT_FORMS(cvtsi2sd64, i64, 64)
 #define EMIT_FROM_INT(name)                                                                                          \
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
-		bool wide = d->rex & 8;                                                                              \
-		struct insn *r = emit(x, d,                                                                          \
-				      d->mem ? (wide ? op_##name##64_rf : op_##name##32_rf) :                        \
+		bool wide = dec->rex & 8;                                                                            \
+		struct insn *r = emit(x, dec,                                                                        \
+				      dec->mem ? (wide ? op_##name##64_rf : op_##name##32_rf) :                      \
 					       (wide ? op_##name##64_rr : op_##name##32_rr));                        \
-		r->dst = d->reg;                                                                                     \
-		r->src = wide ? OFF64(d->rm & 15) : OFF32(d->rm & 15);                                               \
+		r->dst = dec->reg;                                                                                   \
+		r->src = wide ? OFF64(dec->rm & 15) : OFF32(dec->rm & 15);                                           \
 		return true;                                                                                         \
 	}
 EMIT_FROM_INT(cvtsi2ss)
@@ -188,12 +188,12 @@ TO_INT_FORMS(cvtsd2si64, 64, VQ, SET64)
 #define EMIT_TO_INT(name)                                                                                            \
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
-		bool wide = d->rex & 8;                                                                              \
-		struct insn *r = emit(x, d,                                                                          \
-				      d->mem ? (wide ? op_##name##64_rf : op_##name##32_rf) :                        \
+		bool wide = dec->rex & 8;                                                                            \
+		struct insn *r = emit(x, dec,                                                                        \
+				      dec->mem ? (wide ? op_##name##64_rf : op_##name##32_rf) :                      \
 					       (wide ? op_##name##64_rr : op_##name##32_rr));                        \
-		r->dst = wide ? OFF64(d->reg) : OFF32(d->reg);                                                       \
-		r->src = d->rm;                                                                                      \
+		r->dst = wide ? OFF64(dec->reg) : OFF32(dec->reg);                                                   \
+		r->src = dec->rm;                                                                                    \
 		return true;                                                                                         \
 	}
 EMIT_TO_INT(cvttss2si)

@@ -253,21 +253,21 @@ EMIT_FORMS(ptest, op_ptest_rr, op_ptest_rm, op_ptest_rm)
 	VEX_IMM_LANES(name##_imm, lane_##name##_imm)                                                                 \
 	EMITTER(v##name)                                                                                             \
 	{                                                                                                            \
-		return d->opcode < 0x80 ? vex_emit_to_vvvv(x, d, v_##name##_imm) :                                   \
-					  vex_emit_pure(x, d, v_##name, 16, 16);                             \
+		return dec->opcode < 0x80 ? vex_emit_to_vvvv(x, dec, v_##name##_imm) :                               \
+					  vex_emit_pure(x, dec, v_##name, 16, 16);                           \
 	}                                                                                                            \
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
-		return d->opcode < 0x80 ? shift_emit(x, d, op_##name##_imm) :                                        \
-					  sse_emit_pure(x, d, op_##name##_rr, op_##name##_rm, op_##name##_rm);            \
+		return dec->opcode < 0x80 ? shift_emit(x, dec, op_##name##_imm) :                                    \
+					  sse_emit_pure(x, dec, op_##name##_rr, op_##name##_rm, op_##name##_rm);          \
 	}
 
-static bool shift_emit(struct xlat *x, const struct xi *d, insn_fn fn)
+static bool shift_emit(struct xlat *x, const struct xi *dec, insn_fn fn)
 {
-	struct insn *r = emit(x, d, fn);
+	struct insn *r = emit(x, dec, fn);
 
-	r->dst = d->rm;
-	r->aux = (u8)d->imm;
+	r->dst = dec->rm;
+	r->aux = (u8)dec->imm;
 	xlat_pure(x);
 	return true;
 }
@@ -320,11 +320,11 @@ INLINE void do_pslldq(union x86_vec *v, u32 bytes)
 	VEX_IMM_LANES(name, lane_##name)                                                                             \
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
-		return shift_emit(x, d, op_##name);                                                                  \
+		return shift_emit(x, dec, op_##name);                                                                \
 	}                                                                                                            \
 	EMITTER(v##name)                                                                                             \
 	{                                                                                                            \
-		return vex_emit_to_vvvv(x, d, v_##name);                                                             \
+		return vex_emit_to_vvvv(x, dec, v_##name);                                                           \
 	}
 SHIFT_BYTES(psrldq)
 SHIFT_BYTES(pslldq)

@@ -41,7 +41,7 @@ static HANDLER(op_clflush)
 #define EMIT_PLAIN(name, fn)                                                                                         \
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
-		emit(x, d, fn);                                                                                      \
+		emit(x, dec, fn);                                                                                    \
 		return true;                                                                                         \
 	}
 EMIT_PLAIN(ldmxcsr, op_ldmxcsr)

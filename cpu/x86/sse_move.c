@@ -52,13 +52,13 @@ FAST_ALIGNED_FORMS(load16_aligned, rd, vec_load(DST, FAST_HOST))
 FAST_ALIGNED_FORMS(store16_aligned, wr, vec_store(FAST_HOST, DST))
 
 /* Both directions of a move; a register form that stores is a load with the operands exchanged. */
-static bool move_emit(struct xlat *x, const struct xi *d, bool store, insn_fn rr, insn_fn rf, insn_fn rs)
+static bool move_emit(struct xlat *x, const struct xi *dec, bool store, insn_fn rr, insn_fn rf, insn_fn rs)
 {
-	struct insn *r = emit(x, d, !d->mem ? rr : xi_simple(d) ? rs : rf);
+	struct insn *r = emit(x, dec, !dec->mem ? rr : xi_simple(dec) ? rs : rf);
 
-	r->dst = store && !d->mem ? d->rm : d->reg;
-	r->src = store ? d->reg : d->rm;
-	if (!d->mem)
+	r->dst = store && !dec->mem ? dec->rm : dec->reg;
+	r->src = store ? dec->reg : dec->rm;
+	if (!dec->mem)
 		xlat_pure(x);
 	return true;
 }
@@ -67,17 +67,17 @@ static bool move_emit(struct xlat *x, const struct xi *d, bool store, insn_fn rr
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
 		if (is_store)                                                                                        \
-			return move_emit(x, d, true, rr, op_##store##_rf, op_##store##_rs);                          \
-		return move_emit(x, d, false, rr, op_##load##_rf, op_##load##_rs);                                   \
+			return move_emit(x, dec, true, rr, op_##store##_rf, op_##store##_rs);                        \
+		return move_emit(x, dec, false, rr, op_##load##_rf, op_##load##_rs);                                 \
 	}
 #define EMIT_MOVE16(name, is_store, align)                                                                           \
 	EMIT_MOVE(name, is_store, op_mov16_rr, load16_##align, store16_##align)
-EMIT_MOVE16(movups, d->opcode & 1, any)
-EMIT_MOVE16(movupd, d->opcode & 1, any)
-EMIT_MOVE16(movaps, d->opcode & 1, aligned)
-EMIT_MOVE16(movapd, d->opcode & 1, aligned)
-EMIT_MOVE16(movdqa, d->opcode & 0x10, aligned)
-EMIT_MOVE16(movdqu, d->opcode & 0x10, any)
+EMIT_MOVE16(movups, dec->opcode & 1, any)
+EMIT_MOVE16(movupd, dec->opcode & 1, any)
+EMIT_MOVE16(movaps, dec->opcode & 1, aligned)
+EMIT_MOVE16(movapd, dec->opcode & 1, aligned)
+EMIT_MOVE16(movdqa, dec->opcode & 0x10, aligned)
+EMIT_MOVE16(movdqu, dec->opcode & 0x10, any)
 EMIT_MOVE16(movntps, true, aligned)
 EMIT_MOVE16(movntpd, true, aligned)
 EMIT_MOVE16(movntdq, true, aligned)
@@ -129,13 +129,13 @@ static HANDLER(op_movlhps)
 	NEXT;
 }
 
-EMIT_MOVE(movss, d->opcode & 1, op_movss_rr, load4, store4)
-EMIT_MOVE(movsd, d->opcode & 1, op_movsd_rr, load8, store8)
-EMIT_MOVE(movq, d->opcode == 0xd6, op_movq_rr, load8, store8)
-EMIT_MOVE(movlps, d->opcode & 1, op_movhlps, load_low, store8)
-EMIT_MOVE(movlpd, d->opcode & 1, op_movhlps, load_low, store8)
-EMIT_MOVE(movhps, d->opcode & 1, op_movlhps, load_high, store_high)
-EMIT_MOVE(movhpd, d->opcode & 1, op_movlhps, load_high, store_high)
+EMIT_MOVE(movss, dec->opcode & 1, op_movss_rr, load4, store4)
+EMIT_MOVE(movsd, dec->opcode & 1, op_movsd_rr, load8, store8)
+EMIT_MOVE(movq, dec->opcode == 0xd6, op_movq_rr, load8, store8)
+EMIT_MOVE(movlps, dec->opcode & 1, op_movhlps, load_low, store8)
+EMIT_MOVE(movlpd, dec->opcode & 1, op_movhlps, load_low, store8)
+EMIT_MOVE(movhps, dec->opcode & 1, op_movlhps, load_high, store_high)
+EMIT_MOVE(movhpd, dec->opcode & 1, op_movlhps, load_high, store_high)
 EMIT_PURE(movhlps, op_movhlps, op_movhlps, op_movhlps)
 EMIT_PURE(movlhps, op_movlhps, op_movlhps, op_movlhps)
 
@@ -164,23 +164,23 @@ static HANDLER(op_movq_to_gpr)
 
 EMITTER(movd)
 {
-	bool wide = d->rex & 8, store = d->opcode == 0x7e;
+	bool wide = dec->rex & 8, store = dec->opcode == 0x7e;
 	struct insn *r;
 
-	if (d->mem && wide)
-		return store ? move_emit(x, d, true, NULL, op_store8_rf, op_store8_rs)
-			     : move_emit(x, d, false, NULL, op_load8_rf, op_load8_rs);
-	if (d->mem)
-		return store ? move_emit(x, d, true, NULL, op_store4_rf, op_store4_rs)
-			     : move_emit(x, d, false, NULL, op_load4_rf, op_load4_rs);
+	if (dec->mem && wide)
+		return store ? move_emit(x, dec, true, NULL, op_store8_rf, op_store8_rs)
+			     : move_emit(x, dec, false, NULL, op_load8_rf, op_load8_rs);
+	if (dec->mem)
+		return store ? move_emit(x, dec, true, NULL, op_store4_rf, op_store4_rs)
+			     : move_emit(x, dec, false, NULL, op_load4_rf, op_load4_rs);
 	if (store) {
-		r = emit(x, d, wide ? op_movq_to_gpr : op_movd_to_gpr);
-		r->dst = wide ? OFF64(d->rm) : OFF32(d->rm);
-		r->src = d->reg;
+		r = emit(x, dec, wide ? op_movq_to_gpr : op_movd_to_gpr);
+		r->dst = wide ? OFF64(dec->rm) : OFF32(dec->rm);
+		r->src = dec->reg;
 	} else {
-		r = emit(x, d, wide ? op_movq_from_gpr : op_movd_from_gpr);
-		r->dst = d->reg;
-		r->src = wide ? OFF64(d->rm) : OFF32(d->rm);
+		r = emit(x, dec, wide ? op_movq_from_gpr : op_movd_from_gpr);
+		r->dst = dec->reg;
+		r->src = wide ? OFF64(dec->rm) : OFF32(dec->rm);
 	}
 	xlat_pure(x);
 	return true;
@@ -199,10 +199,10 @@ static HANDLER(op_movnti64)
 }
 EMITTER(movnti)
 {
-	bool wide = d->rex & 8;
-	struct insn *r = emit(x, d, wide ? op_movnti64 : op_movnti32);
+	bool wide = dec->rex & 8;
+	struct insn *r = emit(x, dec, wide ? op_movnti64 : op_movnti32);
 
-	r->src = wide ? OFF64(d->reg) : OFF32(d->reg);
+	r->src = wide ? OFF64(dec->reg) : OFF32(dec->reg);
 	return true;
 }
 
@@ -227,9 +227,9 @@ static HANDLER(op_movmskpd)
 #define EMIT_MASK(name)                                                                                              \
 	EMITTER(name)                                                                                                \
 	{                                                                                                            \
-		struct insn *r = emit(x, d, op_##name);                                                              \
-		r->dst = OFF32(d->reg);                                                                              \
-		r->src = d->rm;                                                                                      \
+		struct insn *r = emit(x, dec, op_##name);                                                            \
+		r->dst = OFF32(dec->reg);                                                                            \
+		r->src = dec->rm;                                                                                    \
 		xlat_pure(x);                                                                                        \
 		return true;                                                                                         \
 	}
@@ -254,39 +254,39 @@ EXTRACT(pextrw, 16, VW(SRC, i->aux))
 EXTRACT(pextrd, 32, VD(SRC, i->aux))
 EXTRACT(pextrq, 64, VQ(SRC, i->aux))
 
-static bool extract_emit(struct xlat *x, const struct xi *d, insn_fn reg, insn_fn mem, u8 lanes)
+static bool extract_emit(struct xlat *x, const struct xi *dec, insn_fn reg, insn_fn mem, u8 lanes)
 {
-	struct insn *r = emit(x, d, d->mem ? mem : reg);
+	struct insn *r = emit(x, dec, dec->mem ? mem : reg);
 
-	r->dst = OFF64(d->rm & 15);
-	r->src = d->reg;
-	r->aux = d->imm & (lanes - 1);
+	r->dst = OFF64(dec->rm & 15);
+	r->src = dec->reg;
+	r->aux = dec->imm & (lanes - 1);
 	return true;
 }
 EMITTER(pextrb)
 {
-	return extract_emit(x, d, op_pextrb_r, op_pextrb_m, 16);
+	return extract_emit(x, dec, op_pextrb_r, op_pextrb_m, 16);
 }
 EMITTER(pextrw)
 {
 	struct insn *r;
 
-	if (d->opcode == 0x15)
-		return extract_emit(x, d, op_pextrw_r, op_pextrw_m, 8);
-	r = emit(x, d, op_pextrw_r);
-	r->dst = OFF64(d->reg);
-	r->src = d->rm;
-	r->aux = d->imm & 7;
+	if (dec->opcode == 0x15)
+		return extract_emit(x, dec, op_pextrw_r, op_pextrw_m, 8);
+	r = emit(x, dec, op_pextrw_r);
+	r->dst = OFF64(dec->reg);
+	r->src = dec->rm;
+	r->aux = dec->imm & 7;
 	return true;
 }
 EMITTER(pextrd)
 {
-	return d->rex & 8 ? extract_emit(x, d, op_pextrq_r, op_pextrq_m, 2) :
-			    extract_emit(x, d, op_pextrd_r, op_pextrd_m, 4);
+	return dec->rex & 8 ? extract_emit(x, dec, op_pextrq_r, op_pextrq_m, 2) :
+			    extract_emit(x, dec, op_pextrd_r, op_pextrd_m, 4);
 }
 EMITTER(extractps)
 {
-	return extract_emit(x, d, op_pextrd_r, op_pextrd_m, 4);
+	return extract_emit(x, dec, op_pextrd_r, op_pextrd_m, 4);
 }
 
 /* PINSRx */
@@ -308,27 +308,27 @@ INSERT(pinsrw, 16, VW(DST, i->aux))
 INSERT(pinsrd, 32, VD(DST, i->aux))
 INSERT(pinsrq, 64, VQ(DST, i->aux))
 
-static bool insert_emit(struct xlat *x, const struct xi *d, insn_fn reg, insn_fn mem, u8 lanes)
+static bool insert_emit(struct xlat *x, const struct xi *dec, insn_fn reg, insn_fn mem, u8 lanes)
 {
-	struct insn *r = emit(x, d, d->mem ? mem : reg);
+	struct insn *r = emit(x, dec, dec->mem ? mem : reg);
 
-	r->dst = d->reg;
-	r->src = OFF64(d->rm & 15);
-	r->aux = d->imm & (lanes - 1);
+	r->dst = dec->reg;
+	r->src = OFF64(dec->rm & 15);
+	r->aux = dec->imm & (lanes - 1);
 	return true;
 }
 EMITTER(pinsrb)
 {
-	return insert_emit(x, d, op_pinsrb_r, op_pinsrb_m, 16);
+	return insert_emit(x, dec, op_pinsrb_r, op_pinsrb_m, 16);
 }
 EMITTER(pinsrw)
 {
-	return insert_emit(x, d, op_pinsrw_r, op_pinsrw_m, 8);
+	return insert_emit(x, dec, op_pinsrw_r, op_pinsrw_m, 8);
 }
 EMITTER(pinsrd)
 {
-	return d->rex & 8 ? insert_emit(x, d, op_pinsrq_r, op_pinsrq_m, 2) :
-			    insert_emit(x, d, op_pinsrd_r, op_pinsrd_m, 4);
+	return dec->rex & 8 ? insert_emit(x, dec, op_pinsrq_r, op_pinsrq_m, 2) :
+			    insert_emit(x, dec, op_pinsrd_r, op_pinsrd_m, 4);
 }
 
 /* MASKMOVDQU: the bytes that the mask selects, to DS:rDI. With an empty mask nothing is looked at. */
@@ -350,18 +350,18 @@ static HANDLER(op_maskmovdqu)
 }
 EMITTER(maskmovdqu)
 {
-	struct insn *r = emit(x, d, op_maskmovdqu);
+	struct insn *r = emit(x, dec, op_maskmovdqu);
 
-	r->dst = d->reg;
-	r->src = d->rm;
+	r->dst = dec->reg;
+	r->src = dec->rm;
 	r->base = RDI;
 	r->index = REG_ZERO;
 	r->scale = 0;
 	r->disp = 0;
-	r->asz = d->adsz == 8 ? REG_M64 : d->adsz == 4 ? REG_M32 : REG_M16;
-	if (d->segovr == REG_FS || d->segovr == REG_GS || (d->mode != 8 && d->segovr != REG_ZERO))
-		r->seg = d->segovr;
+	r->asz = dec->adsz == 8 ? REG_M64 : dec->adsz == 4 ? REG_M32 : REG_M16;
+	if (dec->segovr == REG_FS || dec->segovr == REG_GS || (dec->mode != 8 && dec->segovr != REG_ZERO))
+		r->seg = dec->segovr;
 	else
-		r->seg = d->mode == 8 ? REG_ZERO : REG_DS;
+		r->seg = dec->mode == 8 ? REG_ZERO : REG_DS;
 	return true;
 }

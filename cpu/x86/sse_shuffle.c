@@ -100,8 +100,8 @@ static __attribute__((target("ssse3"))) HANDLER(op_pshufb_ssse3_rf)
 EMITTER(pshufb)
 {
 	if (__builtin_cpu_supports("ssse3"))
-		return sse_emit_pure(x, d, op_pshufb_ssse3_rr, op_pshufb_ssse3_rf, op_pshufb_ssse3_rf);
-	return sse_emit_pure(x, d, op_pshufb_rr, op_pshufb_rm, op_pshufb_rm);
+		return sse_emit_pure(x, dec, op_pshufb_ssse3_rr, op_pshufb_ssse3_rf, op_pshufb_ssse3_rf);
+	return sse_emit_pure(x, dec, op_pshufb_rr, op_pshufb_rm, op_pshufb_rm);
 }
 #else
 EMIT_PURE(pshufb, op_pshufb_rr, op_pshufb_rm, op_pshufb_rm)

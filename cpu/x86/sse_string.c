@@ -142,13 +142,13 @@ EMIT_FORMS(pcmpistri, op_pcmpistri_rr, op_pcmpistri_rm, op_pcmpistri_rm)
 EMIT_FORMS(pcmpistrm, op_pcmpistrm_rr, op_pcmpistrm_rm, op_pcmpistrm_rm)
 EMITTER(pcmpestri)
 {
-	return d->rex & 8 ? sse_emit(x, d, op_pcmpestri64_rr, op_pcmpestri64_rm, op_pcmpestri64_rm) :
-			    sse_emit(x, d, op_pcmpestri_rr, op_pcmpestri_rm, op_pcmpestri_rm);
+	return dec->rex & 8 ? sse_emit(x, dec, op_pcmpestri64_rr, op_pcmpestri64_rm, op_pcmpestri64_rm) :
+			    sse_emit(x, dec, op_pcmpestri_rr, op_pcmpestri_rm, op_pcmpestri_rm);
 }
 EMITTER(pcmpestrm)
 {
-	return d->rex & 8 ? sse_emit(x, d, op_pcmpestrm64_rr, op_pcmpestrm64_rm, op_pcmpestrm64_rm) :
-			    sse_emit(x, d, op_pcmpestrm_rr, op_pcmpestrm_rm, op_pcmpestrm_rm);
+	return dec->rex & 8 ? sse_emit(x, dec, op_pcmpestrm64_rr, op_pcmpestrm64_rm, op_pcmpestrm64_rm) :
+			    sse_emit(x, dec, op_pcmpestrm_rr, op_pcmpestrm_rm, op_pcmpestrm_rm);
 }
 
 /* ---- CRC32 ------------------------------------------------------------------------------------------------------ */
@@ -193,11 +193,11 @@ EMITTER(crc32)
 					   { op_crc32_16_rr, op_crc32_16_rm },
 					   { op_crc32_32_rr, op_crc32_32_rm },
 					   { op_crc32_64_rr, op_crc32_64_rm } };
-	u32 size = d->opcode == 0xf0 ? 1 : d->opsz;
-	struct insn *r = emit(x, d, fns[__builtin_ctz(size)][d->mem]);
+	u32 size = dec->opcode == 0xf0 ? 1 : dec->opsz;
+	struct insn *r = emit(x, dec, fns[__builtin_ctz(size)][dec->mem]);
 
-	r->dst = OFF64(d->reg);
-	if (!d->mem)
-		r->src = xi_off(d, d->rm, size);
+	r->dst = OFF64(dec->reg);
+	if (!dec->mem)
+		r->src = xi_off(dec, dec->rm, size);
 	return true;
 }

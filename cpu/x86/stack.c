@@ -262,35 +262,35 @@ static HANDLER(op_pop_m)
 	NEXT;
 }
 
-bool x86_emit_push(struct xlat *x, const struct xi *d)
+bool x86_emit_push(struct xlat *x, const struct xi *dec)
 {
-	bool wide = d->mode == 8 && d->opsz == 8;
-	char o = d->row->op[0][0];
+	bool wide = dec->mode == 8 && dec->opsz == 8;
+	char o = dec->row->op[0][0];
 	struct insn *r;
 
 	if (o == 'I')
-		r = emit(x, d, wide ? op_push64_i : op_push_i);
-	else if (o == 'E' && d->mem)
-		r = emit(x, d, wide ? op_push64_m : op_push_m);
+		r = emit(x, dec, wide ? op_push64_i : op_push_i);
+	else if (o == 'E' && dec->mem)
+		r = emit(x, dec, wide ? op_push64_m : op_push_m);
 	else
-		r = emit(x, d, wide ? op_push64_r : op_push_r);
-	r->dst = OFF64(o == 'Z' ? (d->opcode & 7u) | (d->rex & 1 ? 8 : 0) : d->rm);
-	r->aux = d->opsz;
+		r = emit(x, dec, wide ? op_push64_r : op_push_r);
+	r->dst = OFF64(o == 'Z' ? (dec->opcode & 7u) | (dec->rex & 1 ? 8 : 0) : dec->rm);
+	r->aux = dec->opsz;
 	return true;
 }
 
-bool x86_emit_pop(struct xlat *x, const struct xi *d)
+bool x86_emit_pop(struct xlat *x, const struct xi *dec)
 {
-	bool wide = d->mode == 8 && d->opsz == 8;
-	char o = d->row->op[0][0];
+	bool wide = dec->mode == 8 && dec->opsz == 8;
+	char o = dec->row->op[0][0];
 	struct insn *r;
 
-	if (o == 'E' && d->mem)
-		r = emit(x, d, op_pop_m);
+	if (o == 'E' && dec->mem)
+		r = emit(x, dec, op_pop_m);
 	else
-		r = emit(x, d, wide ? op_pop64_r : op_pop_r);
-	r->dst = OFF64(o == 'Z' ? (d->opcode & 7u) | (d->rex & 1 ? 8 : 0) : d->rm);
-	r->aux = d->opsz;
+		r = emit(x, dec, wide ? op_pop64_r : op_pop_r);
+	r->dst = OFF64(o == 'Z' ? (dec->opcode & 7u) | (dec->rex & 1 ? 8 : 0) : dec->rm);
+	r->aux = dec->opsz;
 	return true;
 }
 
@@ -360,17 +360,17 @@ TWIN(op_popf64,
 	NEXT;
 )
 
-bool x86_emit_pushf(struct xlat *x, const struct xi *d)
+bool x86_emit_pushf(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_pushf)->aux = d->opsz;
+	emit(x, dec, op_pushf)->aux = dec->opsz;
 	return true;
 }
 
-bool x86_emit_popf(struct xlat *x, const struct xi *d)
+bool x86_emit_popf(struct xlat *x, const struct xi *dec)
 {
-	bool wide = d->mode == 8 && d->opsz == 8;
+	bool wide = dec->mode == 8 && dec->opsz == 8;
 
-	emit(x, d, wide ? op_popf64 : op_popf)->aux = d->opsz;
+	emit(x, dec, wide ? op_popf64 : op_popf)->aux = dec->opsz;
 	return true;
 }
 
@@ -403,9 +403,9 @@ static HANDLER(op_leave)
 	NEXT;
 }
 
-bool x86_emit_leave(struct xlat *x, const struct xi *d)
+bool x86_emit_leave(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, d->mode == 8 && d->opsz == 8 ? op_leave64 : op_leave)->aux = d->opsz;
+	emit(x, dec, dec->mode == 8 && dec->opsz == 8 ? op_leave64 : op_leave)->aux = dec->opsz;
 	return true;
 }
 
@@ -447,12 +447,12 @@ fault:
 	return raise_stack_fault(c, i);
 }
 
-bool x86_emit_enter(struct xlat *x, const struct xi *d)
+bool x86_emit_enter(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, op_enter);
+	struct insn *r = emit(x, dec, op_enter);
 
-	r->aux = d->opsz;
-	r->dst = (u8)d->imm2;
+	r->aux = dec->opsz;
+	r->dst = (u8)dec->imm2;
 	return true;
 }
 
@@ -491,15 +491,15 @@ static HANDLER(op_popa)
 	NEXT;
 }
 
-bool x86_emit_pusha(struct xlat *x, const struct xi *d)
+bool x86_emit_pusha(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_pusha)->aux = d->opsz;
+	emit(x, dec, op_pusha)->aux = dec->opsz;
 	return true;
 }
 
-bool x86_emit_popa(struct xlat *x, const struct xi *d)
+bool x86_emit_popa(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_popa)->aux = d->opsz;
+	emit(x, dec, op_popa)->aux = dec->opsz;
 	return true;
 }
 

@@ -400,46 +400,46 @@ static HANDLER(op_scan)
 	return resume(c, i);
 }
 
-static bool emit_string(struct xlat *x, const struct xi *d, insn_fn fn, u8 dst)
+static bool emit_string(struct xlat *x, const struct xi *dec, insn_fn fn, u8 dst)
 {
-	const char *o = d->row->op[0];
+	const char *o = dec->row->op[0];
 	u32 k = o[0] == 'A' || o[0] == 'r' ? 1 : 0;
-	u32 size = d->row->op[k][1] == 'b' ? 1 : d->opsz;
-	struct insn *r = emit(x, d, fn);
+	u32 size = dec->row->op[k][1] == 'b' ? 1 : dec->opsz;
+	struct insn *r = emit(x, dec, fn);
 
 	r->aux = (u8)size;
-	r->src = d->rep;
+	r->src = dec->rep;
 	r->dst = dst;
-	if (d->mode == 8)
-		r->seg = d->segovr == REG_FS || d->segovr == REG_GS ? d->segovr : REG_ZERO;
+	if (dec->mode == 8)
+		r->seg = dec->segovr == REG_FS || dec->segovr == REG_GS ? dec->segovr : REG_ZERO;
 	else
-		r->seg = d->segovr != REG_ZERO ? d->segovr : REG_DS;
+		r->seg = dec->segovr != REG_ZERO ? dec->segovr : REG_DS;
 	return true;
 }
 
-bool x86_emit_movs(struct xlat *x, const struct xi *d)
+bool x86_emit_movs(struct xlat *x, const struct xi *dec)
 {
-	return emit_string(x, d, op_movs, 0);
+	return emit_string(x, dec, op_movs, 0);
 }
 
-bool x86_emit_stos(struct xlat *x, const struct xi *d)
+bool x86_emit_stos(struct xlat *x, const struct xi *dec)
 {
-	return emit_string(x, d, op_stos, 0);
+	return emit_string(x, dec, op_stos, 0);
 }
 
-bool x86_emit_lods(struct xlat *x, const struct xi *d)
+bool x86_emit_lods(struct xlat *x, const struct xi *dec)
 {
-	return emit_string(x, d, op_lods, 0);
+	return emit_string(x, dec, op_lods, 0);
 }
 
-bool x86_emit_scas(struct xlat *x, const struct xi *d)
+bool x86_emit_scas(struct xlat *x, const struct xi *dec)
 {
-	return emit_string(x, d, op_scan, 0);
+	return emit_string(x, dec, op_scan, 0);
 }
 
-bool x86_emit_cmps(struct xlat *x, const struct xi *d)
+bool x86_emit_cmps(struct xlat *x, const struct xi *dec)
 {
-	return emit_string(x, d, op_scan, 1);
+	return emit_string(x, dec, op_scan, 1);
 }
 
 /* ---- port strings: one element each time round -------------------------------------------------------------------- */
@@ -491,16 +491,16 @@ static HANDLER(op_outs)
 	return reg_masked(c, RCX, i) ? resume(c, i) : leave_after(c, i, BX_LOOKUP);
 }
 
-bool x86_emit_ins(struct xlat *x, const struct xi *d)
+bool x86_emit_ins(struct xlat *x, const struct xi *dec)
 {
-	emit_string(x, d, op_ins, 0);
-	x->rec[x->nrecs - 1].aux = d->row->op[0][1] == 'b' ? 1 : MIN(d->opsz, 4);
+	emit_string(x, dec, op_ins, 0);
+	x->rec[x->nrecs - 1].aux = dec->row->op[0][1] == 'b' ? 1 : MIN(dec->opsz, 4);
 	return true;
 }
 
-bool x86_emit_outs(struct xlat *x, const struct xi *d)
+bool x86_emit_outs(struct xlat *x, const struct xi *dec)
 {
-	emit_string(x, d, op_outs, 0);
-	x->rec[x->nrecs - 1].aux = d->row->op[1][1] == 'b' ? 1 : MIN(d->opsz, 4);
+	emit_string(x, dec, op_outs, 0);
+	x->rec[x->nrecs - 1].aux = dec->row->op[1][1] == 'b' ? 1 : MIN(dec->opsz, 4);
 	return true;
 }

@@ -41,15 +41,15 @@ static HANDLER(op_cli)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-bool x86_emit_cli(struct xlat *x, const struct xi *d)
+bool x86_emit_cli(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_cli);
+	emit(x, dec, op_cli);
 	return true;
 }
 
-bool x86_emit_sti(struct xlat *x, const struct xi *d)
+bool x86_emit_sti(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_cli)->aux = 1;
+	emit(x, dec, op_cli)->aux = 1;
 	return true;
 }
 
@@ -63,9 +63,9 @@ static HANDLER(op_hlt)
 	return leave_after(c, i, BX_HALT);
 }
 
-bool x86_emit_hlt(struct xlat *x, const struct xi *d)
+bool x86_emit_hlt(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_hlt);
+	emit(x, dec, op_hlt);
 	return true;
 }
 
@@ -77,27 +77,27 @@ static HANDLER(op_int)
 	return leave(c, NEXT_IP(c, i), BX_TRAP);
 }
 
-bool x86_emit_int(struct xlat *x, const struct xi *d)
+bool x86_emit_int(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, op_int);
+	struct insn *r = emit(x, dec, op_int);
 
-	r->aux = (u8)d->imm;
+	r->aux = (u8)dec->imm;
 	r->src = TRAP_INT;
 	return true;
 }
 
-bool x86_emit_int3(struct xlat *x, const struct xi *d)
+bool x86_emit_int3(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, op_int);
+	struct insn *r = emit(x, dec, op_int);
 
 	r->aux = X86_BP;
 	r->src = TRAP_INT3;
 	return true;
 }
 
-bool x86_emit_int1(struct xlat *x, const struct xi *d)
+bool x86_emit_int1(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, op_int);
+	struct insn *r = emit(x, dec, op_int);
 
 	r->aux = X86_DB;
 	r->src = TRAP_ICEBP;
@@ -111,9 +111,9 @@ static HANDLER(op_into)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-bool x86_emit_into(struct xlat *x, const struct xi *d)
+bool x86_emit_into(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, op_into);
+	struct insn *r = emit(x, dec, op_into);
 
 	r->aux = X86_OF;
 	r->src = TRAP_INT3;
@@ -138,23 +138,23 @@ static HANDLER(op_bound)
 	NEXT;
 }
 
-bool x86_emit_bound(struct xlat *x, const struct xi *d)
+bool x86_emit_bound(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, op_bound);
+	struct insn *r = emit(x, dec, op_bound);
 
-	r->dst = xi_off(d, d->reg, d->opsz);
-	r->aux = d->opsz;
+	r->dst = xi_off(dec, dec->reg, dec->opsz);
+	r->aux = dec->opsz;
 	return true;
 }
 
-bool x86_emit_ud1(struct xlat *x, const struct xi *d)
+bool x86_emit_ud1(struct xlat *x, const struct xi *dec)
 {
-	return emit_ud(x, d);
+	return emit_ud(x, dec);
 }
 
-bool x86_emit_ud2(struct xlat *x, const struct xi *d)
+bool x86_emit_ud2(struct xlat *x, const struct xi *dec)
 {
-	return emit_ud(x, d);
+	return emit_ud(x, dec);
 }
 
 static HANDLER(op_rsm)
@@ -167,9 +167,9 @@ static HANDLER(op_rsm)
 	return leave(c, c->rip, BX_LOOKUP);
 }
 
-bool x86_emit_rsm(struct xlat *x, const struct xi *d)
+bool x86_emit_rsm(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_rsm);
+	emit(x, dec, op_rsm);
 	return true;
 }
 
@@ -179,20 +179,20 @@ static HANDLER(op_ac)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-bool x86_emit_clac(struct xlat *x, const struct xi *d)
+bool x86_emit_clac(struct xlat *x, const struct xi *dec)
 {
 	if (x->key & KEY_CPL)
-		return emit_ud(x, d);
-	emit(x, d, op_ac);
+		return emit_ud(x, dec);
+	emit(x, dec, op_ac);
 	x->end = true;
 	return true;
 }
 
-bool x86_emit_stac(struct xlat *x, const struct xi *d)
+bool x86_emit_stac(struct xlat *x, const struct xi *dec)
 {
 	if (x->key & KEY_CPL)
-		return emit_ud(x, d);
-	emit(x, d, op_ac)->aux = 1;
+		return emit_ud(x, dec);
+	emit(x, dec, op_ac)->aux = 1;
 	x->end = true;
 	return true;
 }

@@ -36,9 +36,9 @@ static HANDLER(op_syscall)
 	return syscall_native(c, i);
 }
 
-bool x86_emit_syscall(struct xlat *x, const struct xi *d)
+bool x86_emit_syscall(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_syscall);
+	emit(x, dec, op_syscall);
 	return true;
 }
 
@@ -67,9 +67,9 @@ static HANDLER(op_sysret)
 	return leave(c, c->rip, BX_LOOKUP);
 }
 
-bool x86_emit_sysret(struct xlat *x, const struct xi *d)
+bool x86_emit_sysret(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_sysret)->aux = d->opsz;
+	emit(x, dec, op_sysret)->aux = dec->opsz;
 	return true;
 }
 
@@ -92,11 +92,11 @@ static HANDLER(op_sysenter)
 	return leave(c, c->rip, BX_LOOKUP);
 }
 
-bool x86_emit_sysenter(struct xlat *x, const struct xi *d)
+bool x86_emit_sysenter(struct xlat *x, const struct xi *dec)
 {
 	if (!(x->c->features & BIT(F_SEP)))
-		return emit_ud(x, d);
-	emit(x, d, op_sysenter);
+		return emit_ud(x, dec);
+	emit(x, dec, op_sysenter);
 	return true;
 }
 
@@ -119,11 +119,11 @@ static HANDLER(op_sysexit)
 	return leave(c, c->rip, BX_LOOKUP);
 }
 
-bool x86_emit_sysexit(struct xlat *x, const struct xi *d)
+bool x86_emit_sysexit(struct xlat *x, const struct xi *dec)
 {
 	if (!(x->c->features & BIT(F_SEP)))
-		return emit_ud(x, d);
-	emit(x, d, op_sysexit)->aux = d->opsz;
+		return emit_ud(x, dec);
+	emit(x, dec, op_sysexit)->aux = dec->opsz;
 	return true;
 }
 
@@ -134,8 +134,8 @@ static HANDLER(op_vmcall)
 	return leave_after(c, i, BX_VMCALL);
 }
 
-bool x86_emit_vmcall(struct xlat *x, const struct xi *d)
+bool x86_emit_vmcall(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_vmcall);
+	emit(x, dec, op_vmcall);
 	return true;
 }

@@ -203,37 +203,37 @@ static HANDLER(op_mov_to_dr)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-static bool emit_cr(struct xlat *x, const struct xi *d, insn_fn fn, bool debug)
+static bool emit_cr(struct xlat *x, const struct xi *dec, insn_fn fn, bool debug)
 {
-	u32 n = d->reg;
+	u32 n = dec->reg;
 	struct insn *r;
 
 	if (debug ? n > 7 : !control(x->c, n))
-		return emit_ud(x, d);
-	r = emit(x, d, fn);
+		return emit_ud(x, dec);
+	r = emit(x, dec, fn);
 	r->aux = (u8)n;
-	r->dst = r->src = d->rm;
+	r->dst = r->src = dec->rm;
 	return true;
 }
 
-bool x86_emit_mov_from_cr(struct xlat *x, const struct xi *d)
+bool x86_emit_mov_from_cr(struct xlat *x, const struct xi *dec)
 {
-	return emit_cr(x, d, op_mov_from_cr, false);
+	return emit_cr(x, dec, op_mov_from_cr, false);
 }
 
-bool x86_emit_mov_to_cr(struct xlat *x, const struct xi *d)
+bool x86_emit_mov_to_cr(struct xlat *x, const struct xi *dec)
 {
-	return emit_cr(x, d, op_mov_to_cr, false);
+	return emit_cr(x, dec, op_mov_to_cr, false);
 }
 
-bool x86_emit_mov_from_dr(struct xlat *x, const struct xi *d)
+bool x86_emit_mov_from_dr(struct xlat *x, const struct xi *dec)
 {
-	return emit_cr(x, d, op_mov_from_dr, true);
+	return emit_cr(x, dec, op_mov_from_dr, true);
 }
 
-bool x86_emit_mov_to_dr(struct xlat *x, const struct xi *d)
+bool x86_emit_mov_to_dr(struct xlat *x, const struct xi *dec)
 {
-	return emit_cr(x, d, op_mov_to_dr, true);
+	return emit_cr(x, dec, op_mov_to_dr, true);
 }
 
 static HANDLER(op_clts)
@@ -245,9 +245,9 @@ static HANDLER(op_clts)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-bool x86_emit_clts(struct xlat *x, const struct xi *d)
+bool x86_emit_clts(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_clts);
+	emit(x, dec, op_clts);
 	return true;
 }
 
@@ -268,13 +268,13 @@ static HANDLER(op_smsw)
 	NEXT;
 }
 
-bool x86_emit_smsw(struct xlat *x, const struct xi *d)
+bool x86_emit_smsw(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, op_smsw);
+	struct insn *r = emit(x, dec, op_smsw);
 
-	r->dst = xi_off(d, d->rm, d->opsz);
-	r->aux = d->opsz;
-	r->src = d->mem;
+	r->dst = xi_off(dec, dec->rm, dec->opsz);
+	r->aux = dec->opsz;
+	r->src = dec->mem;
 	return true;
 }
 
@@ -298,12 +298,12 @@ static HANDLER(op_lmsw)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-bool x86_emit_lmsw(struct xlat *x, const struct xi *d)
+bool x86_emit_lmsw(struct xlat *x, const struct xi *dec)
 {
-	struct insn *r = emit(x, d, op_lmsw);
+	struct insn *r = emit(x, dec, op_lmsw);
 
-	r->dst = OFF16(d->rm);
-	r->src = d->mem;
+	r->dst = OFF16(dec->rm);
+	r->src = dec->mem;
 	return true;
 }
 
@@ -317,9 +317,9 @@ static HANDLER(op_invlpg)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-bool x86_emit_invlpg(struct xlat *x, const struct xi *d)
+bool x86_emit_invlpg(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_invlpg);
+	emit(x, dec, op_invlpg);
 	return true;
 }
 
@@ -330,9 +330,9 @@ static HANDLER(op_wbinvd)
 	NEXT;
 }
 
-bool x86_emit_wbinvd(struct xlat *x, const struct xi *d)
+bool x86_emit_wbinvd(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_wbinvd)->aux = d->opcode == 0x08; /* INVD */
+	emit(x, dec, op_wbinvd)->aux = dec->opcode == 0x08; /* INVD */
 	return true;
 }
 
@@ -351,14 +351,14 @@ static HANDLER(op_invpcid)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-bool x86_emit_invpcid(struct xlat *x, const struct xi *d)
+bool x86_emit_invpcid(struct xlat *x, const struct xi *dec)
 {
 	struct insn *r;
 
 	if (x->key & KEY_VM)
-		return emit_trap(x, d, X86_GP, 0);
-	r = emit(x, d, op_invpcid);
-	r->dst = OFF64(d->reg);
+		return emit_trap(x, dec, X86_GP, 0);
+	r = emit(x, dec, op_invpcid);
+	r->dst = OFF64(dec->reg);
 	x->end = true;
 	return true;
 }

@@ -28,9 +28,9 @@ static HANDLER(op_cpuid)
 	NEXT;
 }
 
-bool x86_emit_cpuid(struct xlat *x, const struct xi *d)
+bool x86_emit_cpuid(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_cpuid);
+	emit(x, dec, op_cpuid);
 	return true;
 }
 
@@ -53,17 +53,17 @@ static HANDLER(op_rdtsc)
 	NEXT;
 }
 
-bool x86_emit_rdtsc(struct xlat *x, const struct xi *d)
+bool x86_emit_rdtsc(struct xlat *x, const struct xi *dec)
 {
 	if (!(x->c->features & BIT(F_TSC)))
-		return emit_ud(x, d);
-	emit(x, d, op_rdtsc);
+		return emit_ud(x, dec);
+	emit(x, dec, op_rdtsc);
 	return true;
 }
 
-bool x86_emit_rdtscp(struct xlat *x, const struct xi *d)
+bool x86_emit_rdtscp(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_rdtsc)->aux = 1;
+	emit(x, dec, op_rdtsc)->aux = 1;
 	return true;
 }
 
@@ -80,9 +80,9 @@ static HANDLER(op_rdpmc)
 	NEXT;
 }
 
-bool x86_emit_rdpmc(struct xlat *x, const struct xi *d)
+bool x86_emit_rdpmc(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_rdpmc);
+	emit(x, dec, op_rdpmc);
 	return true;
 }
 
@@ -104,14 +104,14 @@ static HANDLER(op_rdrand)
 	NEXT;
 }
 
-bool x86_emit_rdrand(struct xlat *x, const struct xi *d)
+bool x86_emit_rdrand(struct xlat *x, const struct xi *dec)
 {
 	struct insn *r;
 
-	if (d->rep)
-		return emit_ud(x, d);
-	r = emit(x, d, op_rdrand);
-	r->dst = xi_off(d, d->rm, d->opsz);
-	r->aux = d->opsz;
+	if (dec->rep)
+		return emit_ud(x, dec);
+	r = emit(x, dec, op_rdrand);
+	r->dst = xi_off(dec, dec->rm, dec->opsz);
+	r->aux = dec->opsz;
 	return true;
 }

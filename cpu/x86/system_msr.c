@@ -169,18 +169,18 @@ static HANDLER(op_wrmsr)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-bool x86_emit_rdmsr(struct xlat *x, const struct xi *d)
+bool x86_emit_rdmsr(struct xlat *x, const struct xi *dec)
 {
 	if (!(x->c->features & BIT(F_MSR)))
-		return emit_ud(x, d);
-	emit(x, d, op_rdmsr);
+		return emit_ud(x, dec);
+	emit(x, dec, op_rdmsr);
 	return true;
 }
 
-bool x86_emit_wrmsr(struct xlat *x, const struct xi *d)
+bool x86_emit_wrmsr(struct xlat *x, const struct xi *dec)
 {
 	if (!(x->c->features & BIT(F_MSR)))
-		return emit_ud(x, d);
-	emit(x, d, op_wrmsr);
+		return emit_ud(x, dec);
+	emit(x, dec, op_wrmsr);
 	return true;
 }

@@ -15,7 +15,7 @@ static HANDLER(op_trap)
 	RAISE(i->aux, (u32)i->imm);
 }
 
-struct insn *emit(struct xlat *x, const struct xi *d, insn_fn fn)
+struct insn *emit(struct xlat *x, const struct xi *dec, insn_fn fn)
 {
 	struct insn *r = &x->rec[x->nrecs];
 
@@ -25,26 +25,26 @@ struct insn *emit(struct xlat *x, const struct xi *d, insn_fn fn)
 	x->noflags[x->nrecs] = NULL;
 	x->nrecs++;
 	r->fn = fn;
-	r->base = d->base;
-	r->index = d->index;
-	r->scale = d->scale;
-	r->seg = d->seg;
-	r->asz = d->adsz == 8 ? REG_M64 : d->adsz == 4 ? REG_M32 : REG_M16;
-	r->disp = d->disp;
-	r->ip = d->ip;
-	r->len = d->len;
-	r->imm = d->imm;
+	r->base = dec->base;
+	r->index = dec->index;
+	r->scale = dec->scale;
+	r->seg = dec->seg;
+	r->asz = dec->adsz == 8 ? REG_M64 : dec->adsz == 4 ? REG_M32 : REG_M16;
+	r->disp = dec->disp;
+	r->ip = dec->ip;
+	r->len = dec->len;
+	r->imm = dec->imm;
 	return r;
 }
 
-bool xi_simple(const struct xi *d)
+bool xi_simple(const struct xi *dec)
 {
-	return d->adsz == 8 && d->index == REG_ZERO && d->seg == REG_ZERO;
+	return dec->adsz == 8 && dec->index == REG_ZERO && dec->seg == REG_ZERO;
 }
 
-bool emit_trap(struct xlat *x, const struct xi *d, u8 vector, u32 err)
+bool emit_trap(struct xlat *x, const struct xi *dec, u8 vector, u32 err)
 {
-	struct insn *r = emit(x, d, op_trap);
+	struct insn *r = emit(x, dec, op_trap);
 
 	r->aux = vector;
 	r->imm = err;
@@ -52,17 +52,17 @@ bool emit_trap(struct xlat *x, const struct xi *d, u8 vector, u32 err)
 	return true;
 }
 
-bool emit_ud(struct xlat *x, const struct xi *d)
+bool emit_ud(struct xlat *x, const struct xi *dec)
 {
 	segcheck_withdraw(x); /* #UD comes before what a segment says of the operand */
-	return emit_trap(x, d, X86_UD, 0);
+	return emit_trap(x, dec, X86_UD, 0);
 }
 
-u8 xi_off(const struct xi *d, u32 n, u32 size)
+u8 xi_off(const struct xi *dec, u32 n, u32 size)
 {
 	switch (size) {
 	case 1:
-		return !d->rex && n >= 4 && n < 8 ? OFF8H(n - 4) : OFF8(n);
+		return !dec->rex && n >= 4 && n < 8 ? OFF8H(n - 4) : OFF8(n);
 	case 2:
 		return OFF16(n);
 	case 4:
@@ -80,30 +80,30 @@ void xlat_link(struct xlat *x, struct insn *r, i64 target)
 		x->links[x->nlinks++] = (u16)(r - x->rec);
 }
 
-static void emit_insn(struct xlat *x, const struct xi *d)
+static void emit_insn(struct xlat *x, const struct xi *dec)
 {
-	int v = insn_available(x, d);
-	bool jcc = d->row->emit == x86_emit_jcc;
+	int v = insn_available(x, dec);
+	bool jcc = dec->row->emit == x86_emit_jcc;
 	struct xi checked;
 
 	if (!jcc)
 		x->cmp_kind = 0;
 
-	if (v < 0 && (d->row->flags & PRIV) && (x->key & KEY_CPL))
+	if (v < 0 && (dec->row->flags & PRIV) && (x->key & KEY_CPL))
 		v = X86_GP;
 	if (v >= 0) {
-		emit_trap(x, d, (u8)v, 0);
+		emit_trap(x, dec, (u8)v, 0);
 		return;
 	}
-	if (segcheck_wanted(x, d)) {
-		checked = *d;
+	if (segcheck_wanted(x, dec)) {
+		checked = *dec;
 		emit_segcheck(x, &checked);
-		d = &checked;
+		dec = &checked;
 	}
-	if (d->row->flags & END)
+	if (dec->row->flags & END)
 		x->end = true;
-	if (!d->row->emit(x, d))
-		emit_ud(x, d);
+	if (!dec->row->emit(x, dec))
+		emit_ud(x, dec);
 }
 
 /* From the back: flags that are written again before anyone could look at them need not be made. */
@@ -129,18 +129,18 @@ static void drop_dead_flags(struct xlat *x)
 /* Ends the block with a jump to the instruction that follows. */
 static void emit_fall(struct xlat *x, u32 off)
 {
-	struct xi d = { .ip = (u16)off, .adsz = 8, .base = REG_ZERO, .index = REG_ZERO, .seg = REG_ZERO };
-	struct insn *r = emit(x, &d, off < PAGE_SIZE ? op_goto : op_goto_far);
+	struct xi dec = { .ip = (u16)off, .adsz = 8, .base = REG_ZERO, .index = REG_ZERO, .seg = REG_ZERO };
+	struct insn *r = emit(x, &dec, off < PAGE_SIZE ? op_goto : op_goto_far);
 
 	xlat_link(x, r, off);
 }
 
 /* What could not be decoded at all: the exception, as an instruction. */
-static void emit_bad(struct xlat *x, struct xi *d, u8 vector)
+static void emit_bad(struct xlat *x, struct xi *dec, u8 vector)
 {
-	d->base = d->index = d->seg = REG_ZERO;
-	d->len = 1;
-	emit_trap(x, d, vector, 0);
+	dec->base = dec->index = dec->seg = REG_ZERO;
+	dec->len = 1;
+	emit_trap(x, dec, vector, 0);
 }
 
 /* The bytes at c->rip where an instruction runs over the page end. False: c->trap. */
@@ -208,8 +208,8 @@ struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit
 	x.cmp_kind = 0;
 	emit_codecheck(&x, (u16)start);
 	while (!x.end && off < PAGE_SIZE && x.ninsns < limit) {
-		struct xi d;
-		int len = x86_decode(&d, f->data + off, PAGE_SIZE - off, x.key, (u16)off);
+		struct xi dec;
+		int len = x86_decode(&dec, f->data + off, PAGE_SIZE - off, x.key, (u16)off);
 
 		if (len == 0) {
 			u32 n;
@@ -219,16 +219,16 @@ struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit
 			if (!fetch_cross(c, c->rip, f->data, buf, &n))
 				return NULL;
 			cross = true;
-			len = x86_decode(&d, buf, n, x.key, (u16)off);
+			len = x86_decode(&dec, buf, n, x.key, (u16)off);
 		}
 		if (len <= 0) {
-			emit_bad(&x, &d, (u8)-len);
+			emit_bad(&x, &dec, (u8)-len);
 			x.ninsns++;
 			/* Any byte the decoder may have looked at makes it another instruction. */
 			off += cross ? 15 : MIN(15u, PAGE_SIZE - off);
 			break;
 		}
-		emit_insn(&x, &d);
+		emit_insn(&x, &dec);
 		x.ninsns++;
 		off += (u32)len;
 	}

@@ -40,15 +40,15 @@ void x87_summarize(struct cpu *c)
 		f->sw |= SW_ES | SW_B;
 }
 
-struct insn *x87_emit(struct xlat *x, const struct xi *d, insn_fn fn)
+struct insn *x87_emit(struct xlat *x, const struct xi *dec, insn_fn fn)
 {
 	if (x->key & (KEY_EM | KEY_TS)) {
-		emit_trap(x, d, X86_NM, 0);
+		emit_trap(x, dec, X86_NM, 0);
 		return NULL;
 	}
-	struct insn *r = emit(x, d, fn);
-	r->dst = r->src = d->modrm & 7;
-	r->imm = (u64)(d->opcode & 7) << 8 | d->modrm;
+	struct insn *r = emit(x, dec, fn);
+	r->dst = r->src = dec->modrm & 7;
+	r->imm = (u64)(dec->opcode & 7) << 8 | dec->modrm;
 	return r;
 }
 
@@ -166,17 +166,17 @@ INLINE void binary_mem(struct cpu *c, const struct insn *i, x87_binary fn, u64 v
 		name##_reg(c, i, i->src, 0, true);                                                                   \
 		NEXT;                                                                                                \
 	}                                                                                                            \
-	bool x86_emit_f##name(struct xlat *x, const struct xi *d)                                                    \
+	bool x86_emit_f##name(struct xlat *x, const struct xi *dec)                                                  \
 	{                                                                                                            \
-		if (d->mem)                                                                                          \
-			x87_emit(x, d, d->opcode == 0xdc ? op_##name##_M64F : op_##name##_M32F);                     \
+		if (dec->mem)                                                                                        \
+			x87_emit(x, dec, dec->opcode == 0xdc ? op_##name##_M64F : op_##name##_M32F);                 \
 		else                                                                                                 \
-			x87_emit(x, d, d->opcode == 0xdc ? op_##name##_sti : op_##name##_st0);                       \
+			x87_emit(x, dec, dec->opcode == 0xdc ? op_##name##_sti : op_##name##_st0);                   \
 		return true;                                                                                         \
 	}                                                                                                            \
-	bool x86_emit_fi##name(struct xlat *x, const struct xi *d)                                                   \
+	bool x86_emit_fi##name(struct xlat *x, const struct xi *dec)                                                 \
 	{                                                                                                            \
-		x87_emit(x, d, d->opcode == 0xde ? op_##name##_M16I : op_##name##_M32I);                             \
+		x87_emit(x, dec, dec->opcode == 0xde ? op_##name##_M16I : op_##name##_M32I);                         \
 		return true;                                                                                         \
 	}                                                                                                            \
 	X87_ROW(f##name##p, op_##name##_pop)
@@ -289,14 +289,14 @@ X87_COM_REG(fucompp, 1, true, 2)
 	X87_COM_MEM(name, M64F, 64, pops)                                                                            \
 	X87_COM_MEM(name, M16I, 16, pops)                                                                            \
 	X87_COM_MEM(name, M32I, 32, pops)                                                                            \
-	bool x86_emit_f##name(struct xlat *x, const struct xi *d)                                                    \
+	bool x86_emit_f##name(struct xlat *x, const struct xi *dec)                                                  \
 	{                                                                                                            \
-		x87_emit(x, d, !d->mem ? op_f##name##_reg : d->opcode == 0xdc ? op_##name##_M64F : op_##name##_M32F); \
+		x87_emit(x, dec, !dec->mem ? op_f##name##_reg : dec->opcode == 0xdc ? op_##name##_M64F : op_##name##_M32F); \
 		return true;                                                                                         \
 	}                                                                                                            \
-	bool x86_emit_fi##name(struct xlat *x, const struct xi *d)                                                   \
+	bool x86_emit_fi##name(struct xlat *x, const struct xi *dec)                                                 \
 	{                                                                                                            \
-		x87_emit(x, d, d->opcode == 0xde ? op_##name##_M16I : op_##name##_M32I);                             \
+		x87_emit(x, dec, dec->opcode == 0xde ? op_##name##_M16I : op_##name##_M32I);                         \
 		return true;                                                                                         \
 	}
 X87_COM_ALL(com, 0)

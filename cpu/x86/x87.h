@@ -108,8 +108,8 @@ void x87_init(struct cpu *c);
 void x87_save_image(const struct cpu *c, u8 image[160], bool wide);
 void x87_load_image(struct cpu *c, const u8 image[160], bool wide);
 
-/* A record for d; #NM when CR0.EM or CR0.TS says so. src: i of ST(i). imm: the opcode for FOP. */
-struct insn *x87_emit(struct xlat *x, const struct xi *d, insn_fn fn);
+/* A record for dec; #NM when CR0.EM or CR0.TS says so. src: i of ST(i). imm: the opcode for FOP. */
+struct insn *x87_emit(struct xlat *x, const struct xi *dec, insn_fn fn);
 /* Whether record i is a store to memory that an unmasked exception will keep from happening. Changes c->tmp alone. */
 bool x87_store_stops(struct cpu *c, const struct insn *i);
 
@@ -127,9 +127,9 @@ bool x87_store_stops(struct cpu *c, const struct insn *i);
 	} while (0)
 
 #define X87_ROW(name, fn)                                                                                            \
-	bool x86_emit_##name(struct xlat *x, const struct xi *d)                                                     \
+	bool x86_emit_##name(struct xlat *x, const struct xi *dec)                                                   \
 	{                                                                                                            \
-		x87_emit(x, d, fn);                                                                                  \
+		x87_emit(x, dec, fn);                                                                                \
 		return true;                                                                                         \
 	}
 

@@ -200,18 +200,18 @@ static HANDLER(op_frstor)
 	NEXT;
 }
 
-static bool emit_env(struct xlat *x, const struct xi *d, insn_fn fn)
+static bool emit_env(struct xlat *x, const struct xi *dec, insn_fn fn)
 {
-	struct insn *r = x87_emit(x, d, fn);
+	struct insn *r = x87_emit(x, dec, fn);
 
 	if (r)
-		r->aux = (x->key & KEY_PE && !(x->key & KEY_VM) ? 0 : ENV_REAL) | (d->opsz == 2 ? ENV_SHORT : 0);
+		r->aux = (x->key & KEY_PE && !(x->key & KEY_VM) ? 0 : ENV_REAL) | (dec->opsz == 2 ? ENV_SHORT : 0);
 	return true;
 }
 #define ENV_ROW(name, fn)                                                                                            \
-	bool x86_emit_##name(struct xlat *x, const struct xi *d)                                                     \
+	bool x86_emit_##name(struct xlat *x, const struct xi *dec)                                                   \
 	{                                                                                                            \
-		return emit_env(x, d, fn);                                                                           \
+		return emit_env(x, dec, fn);                                                                         \
 	}
 ENV_ROW(fnstenv, op_fnstenv)
 ENV_ROW(fnsave, op_fnsave)
@@ -251,9 +251,9 @@ static HANDLER(op_fnstsw_ax)
 	NEXT;
 }
 
-bool x86_emit_fnstsw(struct xlat *x, const struct xi *d)
+bool x86_emit_fnstsw(struct xlat *x, const struct xi *dec)
 {
-	x87_emit(x, d, d->mem ? op_fnstsw_mem : op_fnstsw_ax);
+	x87_emit(x, dec, dec->mem ? op_fnstsw_mem : op_fnstsw_ax);
 	return true;
 }
 
@@ -326,11 +326,11 @@ X87_ROW(fndisi, op_fn_nothing)
 X87_ROW(fnsetpm, op_fn_nothing)
 
 /* WAIT looks at CR0.MP and TS together, not at EM. SDM 2D WAIT. */
-bool x86_emit_fwait(struct xlat *x, const struct xi *d)
+bool x86_emit_fwait(struct xlat *x, const struct xi *dec)
 {
 	if ((x->key & (KEY_MP | KEY_TS)) == (KEY_MP | KEY_TS))
-		return emit_trap(x, d, X86_NM, 0);
-	emit(x, d, op_fnop);
+		return emit_trap(x, dec, X86_NM, 0);
+	emit(x, dec, op_fnop);
 	return true;
 }
 
@@ -452,22 +452,22 @@ static HANDLER(op_fxrstor)
 	NEXT;
 }
 
-static bool emit_fx(struct xlat *x, const struct xi *d, insn_fn fn)
+static bool emit_fx(struct xlat *x, const struct xi *dec, insn_fn fn)
 {
-	struct insn *r = x87_emit(x, d, fn);
+	struct insn *r = x87_emit(x, dec, fn);
 
 	if (r)
-		r->aux = (d->opsz == 8 ? FX_WIDE : 0) | (x->key & KEY_OSFXSR ? FX_XMM : 0) |
+		r->aux = (dec->opsz == 8 ? FX_WIDE : 0) | (x->key & KEY_OSFXSR ? FX_XMM : 0) |
 			 (x->key & KEY_CS64 ? FX_XMM16 : 0);
 	return true;
 }
 
-bool x86_emit_fxsave(struct xlat *x, const struct xi *d)
+bool x86_emit_fxsave(struct xlat *x, const struct xi *dec)
 {
-	return emit_fx(x, d, op_fxsave);
+	return emit_fx(x, dec, op_fxsave);
 }
 
-bool x86_emit_fxrstor(struct xlat *x, const struct xi *d)
+bool x86_emit_fxrstor(struct xlat *x, const struct xi *dec)
 {
-	return emit_fx(x, d, op_fxrstor);
+	return emit_fx(x, dec, op_fxrstor);
 }

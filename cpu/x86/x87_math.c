@@ -202,18 +202,18 @@ static HANDLER(op_math)
 	NEXT;
 }
 
-static bool emit_math(struct xlat *x, const struct xi *d, enum math what)
+static bool emit_math(struct xlat *x, const struct xi *dec, enum math what)
 {
-	struct insn *r = x87_emit(x, d, op_math);
+	struct insn *r = x87_emit(x, dec, op_math);
 
 	if (r)
 		r->aux = (u8)what;
 	return true;
 }
 #define MATH_ROW(name, what)                                                                                         \
-	bool x86_emit_##name(struct xlat *x, const struct xi *d)                                                     \
+	bool x86_emit_##name(struct xlat *x, const struct xi *dec)                                                   \
 	{                                                                                                            \
-		return emit_math(x, d, what);                                                                        \
+		return emit_math(x, dec, what);                                                                      \
 	}
 MATH_ROW(fsqrt, SQRT)
 MATH_ROW(frndint, RNDINT)

@@ -133,15 +133,15 @@ X87_ROW(fldln2, op_fld_constant)
 X87_ROW(fldz, op_fld_constant)
 X87_ROW(fbld, op_fbld)
 
-bool x86_emit_fld(struct xlat *x, const struct xi *d)
+bool x86_emit_fld(struct xlat *x, const struct xi *dec)
 {
-	x87_emit(x, d, !d->mem ? op_fld_reg : d->opcode == 0xdb ? op_fld80 : d->opcode == 0xdd ? op_fld64 : op_fld32);
+	x87_emit(x, dec, !dec->mem ? op_fld_reg : dec->opcode == 0xdb ? op_fld80 : dec->opcode == 0xdd ? op_fld64 : op_fld32);
 	return true;
 }
 
-bool x86_emit_fild(struct xlat *x, const struct xi *d)
+bool x86_emit_fild(struct xlat *x, const struct xi *dec)
 {
-	x87_emit(x, d, d->opcode == 0xdb ? op_fild32 : d->reg3 == 5 ? op_fild64 : op_fild16);
+	x87_emit(x, dec, dec->opcode == 0xdb ? op_fild32 : dec->reg3 == 5 ? op_fild64 : op_fild16);
 	return true;
 }
 
@@ -398,36 +398,36 @@ bool x87_store_stops(struct cpu *c, const struct insn *i)
 	return (i->fn == op_fbstp || i->fn == op_fstp80) && (no || (e.flags & ~e.masks & FP_IE));
 }
 
-bool x86_emit_fst(struct xlat *x, const struct xi *d)
+bool x86_emit_fst(struct xlat *x, const struct xi *dec)
 {
-	x87_emit(x, d, !d->mem ? op_fst_reg : d->opcode == 0xdd ? op_fst64 : op_fst32);
+	x87_emit(x, dec, !dec->mem ? op_fst_reg : dec->opcode == 0xdd ? op_fst64 : op_fst32);
 	return true;
 }
 
-bool x86_emit_fstp(struct xlat *x, const struct xi *d)
+bool x86_emit_fstp(struct xlat *x, const struct xi *dec)
 {
-	if (d->mem)
-		x87_emit(x, d, d->opcode == 0xdb ? op_fstp80 : d->opcode == 0xdd ? op_fstp64 : op_fstp32);
+	if (dec->mem)
+		x87_emit(x, dec, dec->opcode == 0xdb ? op_fstp80 : dec->opcode == 0xdd ? op_fstp64 : op_fstp32);
 	else
-		x87_emit(x, d, d->opcode == 0xd9 ? op_fstp_alias : op_fstp_reg);
+		x87_emit(x, dec, dec->opcode == 0xd9 ? op_fstp_alias : op_fstp_reg);
 	return true;
 }
 
-bool x86_emit_fist(struct xlat *x, const struct xi *d)
+bool x86_emit_fist(struct xlat *x, const struct xi *dec)
 {
-	x87_emit(x, d, d->opcode == 0xdb ? op_fist32 : op_fist16);
+	x87_emit(x, dec, dec->opcode == 0xdb ? op_fist32 : op_fist16);
 	return true;
 }
 
-bool x86_emit_fistp(struct xlat *x, const struct xi *d)
+bool x86_emit_fistp(struct xlat *x, const struct xi *dec)
 {
-	x87_emit(x, d, d->opcode == 0xdb ? op_fistp32 : d->reg3 == 7 ? op_fistp64 : op_fistp16);
+	x87_emit(x, dec, dec->opcode == 0xdb ? op_fistp32 : dec->reg3 == 7 ? op_fistp64 : op_fistp16);
 	return true;
 }
 
-bool x86_emit_fisttp(struct xlat *x, const struct xi *d)
+bool x86_emit_fisttp(struct xlat *x, const struct xi *dec)
 {
-	x87_emit(x, d, d->opcode == 0xdb ? op_fisttp32 : d->opcode == 0xdd ? op_fisttp64 : op_fisttp16);
+	x87_emit(x, dec, dec->opcode == 0xdb ? op_fisttp32 : dec->opcode == 0xdd ? op_fisttp64 : op_fisttp16);
 	return true;
 }
 
@@ -467,12 +467,12 @@ static HANDLER(op_fcmov)
 }
 
 /* DA C0-DF: B, E, BE, U; DB: not. */
-bool x86_emit_fcmov(struct xlat *x, const struct xi *d)
+bool x86_emit_fcmov(struct xlat *x, const struct xi *dec)
 {
 	static const u8 cond[4] = { 2, 4, 6, 10 };
-	struct insn *r = x87_emit(x, d, op_fcmov);
+	struct insn *r = x87_emit(x, dec, op_fcmov);
 
 	if (r)
-		r->aux = cond[d->reg3 & 3] | (d->opcode & 1);
+		r->aux = cond[dec->reg3 & 3] | (dec->opcode & 1);
 	return true;
 }

@@ -32,10 +32,10 @@ struct xlat {
 };
 
 /* Decodes one instruction. Returns its length, 0 when more than n bytes are needed, or -vector. */
-int x86_decode(struct xi *d, const u8 *bytes, u32 n, u32 key, u16 ip);
+int x86_decode(struct xi *dec, const u8 *bytes, u32 n, u32 key, u16 ip);
 
 /* -1, or the vector that this instruction raises in this mode before anything else: it is not there, or not enabled. */
-int insn_available(const struct xlat *x, const struct xi *d);
+int insn_available(const struct xlat *x, const struct xi *dec);
 
 /* Marks the record just emitted as not faulting and blind to flags. */
 INLINE void xlat_pure(struct xlat *x)

@@ -191,30 +191,30 @@ static HANDLER(op_xrstor)
 	NEXT;
 }
 
-static bool emit_x(struct xlat *x, const struct xi *d, insn_fn fn, u32 form)
+static bool emit_x(struct xlat *x, const struct xi *dec, insn_fn fn, u32 form)
 {
-	emit(x, d, fn)->aux = (u8)((d->opsz == 8 ? 1 : 0) | (x->key & KEY_CS64 ? 2 : 0) | form << 2);
+	emit(x, dec, fn)->aux = (u8)((dec->opsz == 8 ? 1 : 0) | (x->key & KEY_CS64 ? 2 : 0) | form << 2);
 	return true;
 }
 
-bool x86_emit_xsave(struct xlat *x, const struct xi *d)
+bool x86_emit_xsave(struct xlat *x, const struct xi *dec)
 {
-	return emit_x(x, d, op_xsave, FORM_XSAVE);
+	return emit_x(x, dec, op_xsave, FORM_XSAVE);
 }
 
-bool x86_emit_xsaveopt(struct xlat *x, const struct xi *d)
+bool x86_emit_xsaveopt(struct xlat *x, const struct xi *dec)
 {
-	return emit_x(x, d, op_xsave, FORM_OPT);
+	return emit_x(x, dec, op_xsave, FORM_OPT);
 }
 
-bool x86_emit_xsavec(struct xlat *x, const struct xi *d)
+bool x86_emit_xsavec(struct xlat *x, const struct xi *dec)
 {
-	return emit_x(x, d, op_xsave, FORM_COMPACT);
+	return emit_x(x, dec, op_xsave, FORM_COMPACT);
 }
 
-bool x86_emit_xrstor(struct xlat *x, const struct xi *d)
+bool x86_emit_xrstor(struct xlat *x, const struct xi *dec)
 {
-	return emit_x(x, d, op_xrstor, 0);
+	return emit_x(x, dec, op_xrstor, 0);
 }
 
 bool cpu_xcr0_valid(const struct cpu *c, u64 v)
@@ -236,9 +236,9 @@ static HANDLER(op_xgetbv)
 	NEXT;
 }
 
-bool x86_emit_xgetbv(struct xlat *x, const struct xi *d)
+bool x86_emit_xgetbv(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_xgetbv);
+	emit(x, dec, op_xgetbv);
 	return true;
 }
 
@@ -267,9 +267,9 @@ static HANDLER(op_xsetbv)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-bool x86_emit_xsetbv(struct xlat *x, const struct xi *d)
+bool x86_emit_xsetbv(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_xsetbv);
+	emit(x, dec, op_xsetbv);
 	return true;
 }
 
@@ -286,9 +286,9 @@ static HANDLER(op_rdpkru)
 	NEXT;
 }
 
-bool x86_emit_rdpkru(struct xlat *x, const struct xi *d)
+bool x86_emit_rdpkru(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_rdpkru);
+	emit(x, dec, op_rdpkru);
 	return true;
 }
 
@@ -302,8 +302,8 @@ static HANDLER(op_wrpkru)
 	return leave_after(c, i, BX_LOOKUP);
 }
 
-bool x86_emit_wrpkru(struct xlat *x, const struct xi *d)
+bool x86_emit_wrpkru(struct xlat *x, const struct xi *dec)
 {
-	emit(x, d, op_wrpkru);
+	emit(x, dec, op_wrpkru);
 	return true;
 }
