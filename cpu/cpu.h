@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The public face of a CPU. A CPU executes guest instructions until its budget is spent or its machine stops it, and
- * calls out through struct cpu_ops for everything that is not an instruction's own business.
+ * The interface of a CPU. cpu_run() executes guest instructions until the budget is spent or the machine stops it. What is
+ * not the processor's own work (delivery of exceptions to a Xen guest, I/O ports, time) goes through struct cpu_ops.
  */
 #ifndef CPU_CPU_H
 #define CPU_CPU_H
@@ -17,7 +17,7 @@ struct insn;
 struct block;
 struct code_cache;
 
-/* What brought a trap, where delivery through the guest's own tables depends on it. */
+/* What kind of event is delivered: delivery through the IDT depends on it. SDM 3A 6.5, 6.12.1. */
 enum trap_kind {
 	TRAP_FAULT,    /* an exception: rip is at the instruction */
 	TRAP_TRAP,     /* an exception that reports after the instruction */
@@ -27,11 +27,11 @@ enum trap_kind {
 	TRAP_EXTERNAL  /* an interrupt or NMI */
 };
 
-/* An exception on its way to the guest. */
+/* An exception or interrupt that is to be delivered to the guest. */
 struct cpu_trap {
 	u8 vector;
 	bool has_error;
-	bool soft;  /* int n, int3, into: rip is already behind the instruction */
+	bool soft;  /* INT n, INT3, INTO, or a trap: rip is that of the next instruction, and this one is retired */
 	u8 kind;    /* enum trap_kind */
 	u32 error;
 	u64 cr2;    /* for #PF */
@@ -61,7 +61,7 @@ enum cpu_priv {
 	PRIV_IN,  /* reg: port; *val: bytes, then what came in */
 	PRIV_OUT, /* reg: port; *val: what goes out, and the bytes from bit 32 on */
 	PRIV_SWAPGS,
-	PRIV_OTHER /* LGDT, LIDT, LLDT, LTR, MONITOR, ...: nobody emulates these */
+	PRIV_OTHER /* LGDT, LIDT, LLDT, LTR, MONITOR, ...: no machine emulates these */
 };
 
 /* What cpu_ops.priv may return besides -1 and a vector. */
@@ -87,36 +87,39 @@ struct cpu_ops {
 	int (*priv)(struct cpu *c, enum cpu_priv what, u32 reg, u64 *val);
 	/* CPUID: fills out[EAX, EBX, ECX, EDX]. */
 	void (*cpuid)(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4]);
-	/* The time stamp counter at this very instruction. */
+	/* The time stamp counter at the current instruction. */
 	u64 (*tsc)(struct cpu *c);
 	/* Port input and output of 1, 2 or 4 bytes at sufficient privilege. */
 	u32 (*in)(struct cpu *c, u16 port, u32 size);
 	void (*out)(struct cpu *c, u16 port, u32 size, u32 v);
-	/* Whether the machine lets ports be used at this privilege: INS and OUTS ask before they touch memory. NULL: priv() alone says. */
+	/*
+	 * Whether the machine allows this port at the current CPL. INS and OUTS ask before they access memory. NULL: priv() alone
+	 * decides.
+	 */
 	bool (*port_ok)(struct cpu *c, u16 port, u32 size);
 	/* MSRs the CPU does not know itself: 0, or -1 for #GP. */
 	int (*rdmsr)(struct cpu *c, u32 msr, u64 *v);
 	int (*wrmsr)(struct cpu *c, u32 msr, u64 v);
 	/*
-	 * Called at each boundary where something outside may want in: after a trap, a system call, and at the start of a
-	 * run. Returns false to stop the CPU (it blocked, or the domain is gone).
+	 * Called where the machine may deliver an event: after a trap, after a system call, and at the start of a run. Returns
+	 * false to stop the CPU (it blocked, or the domain is gone).
 	 */
 	bool (*boundary)(struct cpu *c);
 	/*
-	 * Asked now and then by instructions that work long (REP): true to stop at once, because the machine is at its end.
-	 * The answer may come from the host's clock, so it must not decide anything else. NULL is allowed.
+	 * Instructions that take long (REP) call this from time to time. True: the machine is being ended, stop at once. The answer
+	 * may come from the host's clock, so it must not decide anything else. NULL is allowed.
 	 */
 	bool (*ending)(struct cpu *c);
 	/* VMCALL and VMMCALL: true when handled, else #UD. */
 	bool (*vmcall)(struct cpu *c);
 	/*
-	 * The eight bytes of a descriptor, when the machine keeps its own idea of where the tables are. False: the selector
-	 * names none. NULL: read from GDTR and LDTR.
+	 * The eight bytes of the descriptor that a selector names, where GDTR and LDTR do not say where the tables are. False:
+	 * there is no such descriptor. NULL: the tables of GDTR and LDTR are read.
 	 */
 	bool (*descriptor)(struct cpu *c, u16 sel, u64 *raw);
 	/*
-	 * A far call or jump by sel, which names a 32-bit call gate (raw), where the machine has its own idea of stacks. False: a
-	 * fault is noted in c->trap. next: what a call pushes. NULL: as the SDM has it.
+	 * A far call or jump through the 32-bit call gate raw, which sel names, where no TSS says what the inner stack is. next: the
+	 * return address that a call pushes. False: a fault is noted in c->trap. NULL: as in SDM 3A 5.8.
 	 */
 	bool (*gate)(struct cpu *c, u16 sel, u64 raw, bool call, u64 next);
 	/* The interrupt controller's acknowledge cycle: the vector of the interrupt that raised the line. */
@@ -130,23 +133,23 @@ enum cpu_exit {
 	CPU_BUDGET,  /* all instructions of the budget are done */
 	CPU_STOPPED, /* a callback said so, or cpu_stop() */
 	CPU_HALTED,  /* HLT with nothing pending */
-	CPU_YIELD,   /* PAUSE: others could use the time */
+	CPU_YIELD,   /* PAUSE: the CPU waits for another one */
 	CPU_SHUTDOWN /* triple fault */
 };
 
 #define CPU_BRANCHES 16
 
-/* A processor: what its code is run with, and behind that its state as the architecture has it (s). */
+/* A processor. Its architectural state is in s and sys; the rest is what the emulator runs it with. */
 struct cpu {
-	/* Hot: what handlers touch at every instruction. */
+	/* First what handlers use at each instruction. */
 	u64 r[28]; /* 0-15 the general registers; then REG_ZERO, REG_PAGE, REG_ES.. (segment bases as registers), REG_LIN */
-	/* The arithmetic flags are made, when somebody wants them, from these (cpu/x86/flags.h). */
+	/* The arithmetic flags are computed from these when they are read (cpu/x86/flags.h). */
 	u64 cc_dst, cc_src;
 	u32 cc_op;
 	u32 eflags; /* RFLAGS without the arithmetic flags, bit 1 set */
 	i64 budget; /* instructions left, those of the current block already taken off */
 	u64 rip;    /* valid outside of blocks */
-	const struct insn *cur; /* the instruction whose handler is calling out, for an exact count; else NULL */
+	const struct insn *cur; /* the instruction whose handler is in a callback, for cpu_icount(); else NULL */
 	u64 lin_off; /* offset in its segment of what REG_LIN holds, for the x87's operand pointer */
 	u64 tmp[4]; /* what a slow load brought (up to 32 bytes) */
 	u8 exit;    /* what made the block loop end (enum block_exit) */
@@ -196,23 +199,23 @@ struct cpu {
 	u32 id;
 	u32 mode_key; /* what decoding depends on: see block.h */
 	u64 mode_tag; /* its short name in tags of jumps */
-	/* The last traps that changed the way of the code, for reports; at: the instruction count. */
+	/* For reports: the last exceptions and interrupts that were delivered to other code. at: the instruction count. */
 	u64 branch_from[CPU_BRANCHES], branch_to[CPU_BRANCHES], branch_at[CPU_BRANCHES];
 	u8 branch_vector[CPU_BRANCHES];
 	u32 nbranch;
 };
 
-/* Readies a CPU in the SDM's reset state over mem. 0 or -ENOMEM. */
+/* Makes a CPU in its reset state (SDM 3A table 10-1) with memory mem. 0 or -ENOMEM. */
 int cpu_init(struct cpu *c, struct mem *mem, struct code_cache *code, struct log *log);
 void cpu_exit(struct cpu *c);
-/* The state of SDM 3A table 9-1 (after RESET). */
+/* The state of SDM 3A table 10-1 (after RESET). */
 void cpu_reset(struct cpu *c);
 
-/* BIT(enum x86_feature) of all there is, which cpu_init() enables. cpu/x86/model.h has the names. */
+/* All features that are implemented, as BIT(enum x86_feature). cpu_init() enables them. cpu/x86/model.h has the names. */
 u64 cpu_features_implemented(void);
 /*
- * What this CPU may execute, and what CPUID says it is. CPUs of one code cache may differ: decoded code is kept apart by
- * the set. Not while a block runs.
+ * Sets which features this CPU has and what CPUID says it is. CPUs that share a code cache may have different features:
+ * blocks decoded for one set are not run under another. Not while a block runs.
  */
 void cpu_set_features(struct cpu *c, u64 features, const struct cpu_model *model);
 /* CPUID of a processor without a hypervisor, by its model and features (SDM 2A CPUID): out[EAX, EBX, ECX, EDX]. */
@@ -222,8 +225,8 @@ u64 cpu_cr4_bits(const struct cpu *c);
 u64 cpu_efer_bits(const struct cpu *c);
 
 /*
- * Prints branch_*, the latest first, a line each after indent; page faults that are long past, which the guest has settled, are
- * left out. Returns how many lines there were.
+ * Prints branch_*, the latest first, one line each, indented. Old page faults, which the guest has handled, are left out.
+ * Returns the number of lines.
  */
 u32 cpu_print_branches(const struct cpu *c, const char *indent, FILE *out);
 
@@ -235,38 +238,38 @@ INLINE void cpu_stop(struct cpu *c)
 	c->stop = true;
 }
 
-/* Makes c->s whole from the working registers, and back. */
+/* Copies the working registers (c->r, c->rip, the flags) into c->s, and back. */
 void cpu_sync(struct cpu *c);
 void cpu_load(struct cpu *c);
-/* Call after changing segments, control registers, EFER or CPL in c->s by hand: derived facts are made anew. */
+/* To be called after segments, control registers, EFER or CPL were changed in c->s: what is derived from them is computed again. */
 void cpu_mode_changed(struct cpu *c);
-/* The same for the debug registers. */
+/* The same after a change of the debug registers. */
 void debug_changed(struct cpu *c);
-/* For callbacks of a CPU without tables of its own: a debug exception with these bits of DR6 is due before the next instruction. */
+/* For callbacks of a CPU whose machine delivers: #DB with these bits of DR6 comes before the next instruction. */
 void cpu_debug_pending(struct cpu *c, u32 dr6);
 
-/* Whether RDMSR at CPL 0 of a processor with no hypervisor in its place knows this MSR. */
+/* Whether a processor without a hypervisor has this MSR. */
 bool cpu_msr_there(struct cpu *c, u32 msr);
 
-/* XSETBV's rules for XCR0, by the CPU's features. SDM 2D XSETBV. */
+/* Whether XSETBV accepts this value of XCR0, by the CPU's features. SDM 2D XSETBV. */
 bool cpu_xcr0_valid(const struct cpu *c, u64 v);
 
-/* RFLAGS whole; and set (arithmetic flags included). Outside of blocks or in a callback. */
+/* Reads and sets all of RFLAGS, arithmetic flags included. Outside of blocks, or in a callback. */
 u64 cpu_rflags(struct cpu *c);
 void cpu_set_rflags(struct cpu *c, u64 v);
 
-/* Mappings of code changed: memory's code_unmapped hook leads here, for each CPU. */
+/* Pages with code were mapped elsewhere or not at all: memory's code_unmapped hook calls this for each CPU. */
 void cpu_code_unmapped(struct cpu *c);
 /* Ends the current run at most left instructions from now; for callbacks between blocks. */
 void cpu_limit(struct cpu *c, u64 left);
 
-/* The lines into a CPU without a paravirtual host. Level of INTR; an edge on NMI or SMI. Outside of blocks or in callbacks. */
+/* Interrupt lines of a CPU with tables of its own: the level of INTR, an edge of NMI or SMI. Outside of blocks or in callbacks. */
 void cpu_set_intr(struct cpu *c, bool on);
 void cpu_nmi(struct cpu *c);
 void cpu_smi(struct cpu *c);
 /*
- * INIT: the state of SDM 3A table 10-1; wait: then for a SIPI, as all but the bootstrap processor do. SIPI: starts who
- * waits at vector * 4096, in real mode; nobody else.
+ * INIT: the state of SDM 3A table 10-1. wait: the CPU then waits for a SIPI, as all but the bootstrap processor do. SIPI: a CPU
+ * that waits starts at vector * 4096 in real mode; others ignore it.
  */
 void cpu_signal_init(struct cpu *c, bool wait);
 void cpu_signal_sipi(struct cpu *c, u8 vector);
@@ -278,10 +281,10 @@ bool cpu_has_work(const struct cpu *c);
 /* Instructions retired since reset, exact inside callbacks too. */
 u64 cpu_icount(const struct cpu *c);
 
-/* The bytes at an address as the decoder would read them: how many of up to 15 could be had. */
+/* Reads up to 15 bytes of code at va, as a debugger does. Returns how many are mapped. */
 u32 cpu_fetch_bytes(struct cpu *c, u64 va, u8 out[15]);
 
-/* Loads a segment register with a descriptor's meaning; used by machines that set segments themselves. */
+/* Sets a segment register and its hidden part, without checks. For machines that set segments themselves. */
 void cpu_set_seg(struct cpu *c, enum x86_segreg sr, u16 sel, u64 base, u32 limit, u16 attr);
 /*
  * Loads DS, ES, FS or GS from a selector as MOV does. Returns 0, or the vector that would be raised with *err.

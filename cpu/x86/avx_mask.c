@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Masked loads and stores, and gathers. SDM 2C VMASKMOV, VPMASKMOV, VGATHERDPD ff. Elements that the mask leaves out are
- * not touched: no fault comes of them.
+ * not accessed and cannot fault.
  */
 #include "cpu/x86/seg.h"
 #include "cpu/x86/sse.h"

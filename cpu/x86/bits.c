@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Bit instructions (BT BTS BTR BTC BSF BSR POPCNT) and the compare-and-exchange family (CMPXCHG CMPXCHG8B/16B XADD).
- * SDM 2A and 2B. One thread executes all CPUs of a host, so LOCK needs no more than being there.
+ * SDM 2A and 2B. One thread executes all CPUs of a host, so every instruction is atomic and LOCK has no effect.
  */
 #include "cpu/x86/flags.h"
 #include "cpu/x86/opcodes.h"

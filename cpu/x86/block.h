@@ -2,9 +2,9 @@
 /*
  * Blocks of decoded instructions, the cache that holds them, and how control goes from one to the next.
  *
- * A block is keyed by the frame its bytes lie in, its offset there and the mode; never by address. So decoded code
- * survives address-space switches and is shared by every address, process and domain that maps the frame. Blocks link
- * directly within a page; across pages control goes through a CPU's table of jumps, tagged by address and context.
+ * A block's key is the frame that its bytes lie in, the offset there, and the mode; not the address. So blocks stay valid when
+ * CR3 changes, and all addresses, processes and domains that map the frame share them. Within a page a block is linked
+ * directly to the next one. Across pages each CPU has a table of jumps, tagged by address and context.
  */
 #ifndef CPU_X86_BLOCK_H
 #define CPU_X86_BLOCK_H
@@ -78,27 +78,27 @@ struct code_cache {
 	u64 generation;   /* raised when the arena is emptied */
 	struct block *scratch; /* the block being executed when it is not in the cache */
 	u64 translated;   /* blocks, for statistics */
-	u64 sets[CODE_SETS]; /* sets of features that CPUs here have had: what is decoded under one is not run under another */
+	u64 sets[CODE_SETS]; /* of features that CPUs of this cache have had; the number of its set is in a block's key */
 	u32 nsets;
 };
 
 /* 0 or -ENOMEM. */
 struct code_cache *code_cache_new(size_t bytes);
 void code_cache_free(struct code_cache *cc);
-/* Everything goes. Not while a block runs. */
+/* Removes all blocks. Not while a block runs. */
 void code_cache_flush(struct code_cache *cc);
 struct block *code_find(struct code_cache *cc, const struct frame *f, u32 off, u32 key);
 /* Room for a block of n records, perhaps after a flush; NULL when it cannot fit at all. */
 struct block *code_alloc(struct code_cache *cc, u32 nrecs);
-/* Stores to a frame are told to code_written() from now on. NULL: no memory. */
+/* From now on stores to this frame are reported to code_written(). NULL: no memory. */
 struct code_page *code_watch(struct code_cache *cc, struct frame *f, struct mem *mem, u64 mfn);
 /* Makes a block (its key fields filled) findable. */
 void code_insert(struct code_cache *cc, struct block *b, struct mem *mem, u64 mfn);
-/* Bytes of f change: blocks over them die, also the one that runs. */
+/* Bytes of f change: takes the blocks over them out of use, also the one that runs. */
 void code_written(struct code_cache *cc, struct frame *f, u32 off, u32 len);
 /* The frame is going away. */
 void code_drop_frame(struct frame *f, void *cache);
-/* Forgets where addresses lead. */
+/* Empties the CPU's table of jumps. */
 void cpu_wipe_jumps(struct cpu *c);
 
 INLINE u64 jump_tag(const struct cpu *c, u64 va)
@@ -125,7 +125,7 @@ INLINE const struct insn *leave(struct cpu *c, u64 rip, enum block_exit why)
 	return NULL;
 }
 
-/* Goes on with block b; REG_PAGE is its page already. Its first record says ninsns, too, and is needed anyway. */
+/* Goes on with block b, in the page of REG_PAGE. n of its first record is its number of instructions. */
 #define ENTER(b)                                                                                                     \
 	do {                                                                                                         \
 		struct block *enter_ = (b);                                                                          \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A CPU's life, its state table, and the facts derived from control registers and segments.
+ * Making, resetting and loading a CPU; its state table; what is derived from control registers and segments.
  */
 #include "cpu/cpu.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Debug registers: instruction, data and port breakpoints. SDM 3B 17.2 and 17.3. While DR7 enables one, the CPU runs
- * instruction by instruction, and the TLB keeps the pages of data breakpoints on the slow way.
+ * instruction by instruction, and accesses to pages with data breakpoints take the slow path, which checks them.
  */
 #include "cpu/x86/seg.h"
 

@@ -9,7 +9,7 @@ static void note_branch(struct cpu *c, u64 from, u8 vector)
 {
 	u32 i = c->nbranch % CPU_BRANCHES;
 
-	/* The host did the work of the instruction, as of a forced CPUID: the code went on behind it. */
+	/* The machine emulated the instruction, and the code went on behind it: no branch. */
 	if (c->rip - from <= 15)
 		return;
 	c->branch_from[i] = from;
@@ -40,14 +40,14 @@ static bool at_boundary(struct cpu *c)
 	return (!c->ops->boundary || c->ops->boundary(c)) && !c->stop;
 }
 
-/* An exception for the machine. False: the CPU stops. */
+/* Delivers c->trap through the guest's tables or by the machine. False: the CPU stops. */
 static bool deliver(struct cpu *c)
 {
 	u64 from = c->trap.rip;
 	struct cpu_trap t = c->trap;
 	bool on;
 
-	/* A fault retires nothing, but counts: a handler that faults for ever must come to the end of its slot, and of time. */
+	/* A fault retires nothing, but is counted, so that a handler that faults for ever comes to the end of its slot. */
 	if (!t.soft)
 		c->budget--;
 	on = c->native ? x86_interrupt(c, &t) : c->ops->trap && c->ops->trap(c, &c->trap);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Arithmetic flags from the pending result.
+ * Computes arithmetic flags from the result and operand that the last flag-writing instruction left.
  */
 #include "cpu/x86/flags.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Arithmetic flags, made only when somebody looks (SDM 1 3.4.3.1 and appendix A).
+ * Arithmetic flags, which are computed only when they are read (SDM 1 3.4.3.1 and appendix A).
  *
  * A flag-writing handler stores its result, its second operand and a kind. FLAGS_* kinds come in four operand sizes:
  * kind + log2(size). FLAGS_EXPLICIT holds the six flags themselves in cc_src.

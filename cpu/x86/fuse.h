@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Compares and tests that have taken in the Jcc behind them: they decide from their operands, and note the flags all the same.
+ * Compares and tests that are fused with the Jcc behind them. They compute the condition from their operands, and keep these for
+ * the flags as well.
  */
 #ifndef CPU_X86_FUSE_H
 #define CPU_X86_FUSE_H

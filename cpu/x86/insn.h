@@ -2,9 +2,9 @@
 /*
  * Decoded instructions: the record a handler executes, and how handlers are written.
  *
- * A handler is a function of the CPU and its record. It does its work and ends with NEXT, which goes straight on to the
- * handler of the following record. Where the compiler turns that into a jump (x86-64 and AArch64 with optimisation) a
- * block runs without a dispatch loop; elsewhere the same handlers return the next record and a loop calls them.
+ * A handler is a function of the CPU and its record. It ends with NEXT, which calls the handler of the following record. Where
+ * the compiler makes that call a jump (TAIL_CALLS below) a block runs without a dispatch loop. Elsewhere the same handlers
+ * return the next record, and run_block() calls its handler.
  *
  *	HANDLER(op_bswap32)
  *	{
@@ -12,8 +12,8 @@
  *		NEXT;
  *	}
  *
- * Memory goes through the LOAD and STORE macros, which leave the handler through its return path on a fault, before
- * anything of the instruction is visible:
+ * Memory is accessed by the LOAD and STORE macros. On a fault they leave the handler by return, so they come before anything
+ * that the guest can see has changed:
  *
  *	HANDLER(op_paddb_rm)
  *	{
@@ -32,7 +32,10 @@
 struct insn;
 typedef const struct insn *(*insn_fn)(struct cpu *c, const struct insn *i);
 
-/* Registers beyond the sixteen that addressing can name. */
+/*
+ * Registers in c->r that an effective address may use besides the sixteen: zero, the address of the current page, segment bases,
+ * masks of address sizes, and the address that a segment check made.
+ */
 enum { REG_ZERO = 16, REG_PAGE = 17, REG_ES = 18, REG_CS, REG_SS, REG_DS, REG_FS, REG_GS, REG_M16, REG_M32, REG_M64, REG_LIN };
 
 struct insn {
@@ -98,11 +101,11 @@ struct insn {
 #endif
 #define NEXT GO(i + 1)
 
-/* Why a handler returned NULL. */
+/* Why a handler returned NULL: the exit of its block. */
 enum block_exit {
 	BX_NONE,    /* budget is spent: c->rip is the next instruction */
 	BX_LOOKUP,  /* go on at c->rip: no direct link */
-	BX_TRAP,    /* c->trap, c->rip is set by trap_at() */
+	BX_TRAP,    /* an exception, in c->trap */
 	BX_SYSCALL, /* c->rip is behind the instruction */
 	BX_SYSENTER,
 	BX_VMCALL,
@@ -114,20 +117,20 @@ enum block_exit {
 #define TRAP_DEVICE 0xff /* in c->trap.vector after a failed access: no exception, but a device, which wants BX_EXACT */
 
 /*
- * Ends the block at i with an exception whose rip is i itself. "return raise(c, i, X86_GP, 0);" is the idiom. The
- * instruction is not retired. Vectors without an error code ignore err.
+ * Ends the block at instruction i with a fault of i, which is not retired: "return raise_trap(c, i, X86_GP, 0);". Vectors
+ * without an error code ignore err.
  */
 const struct insn *raise_trap(struct cpu *c, const struct insn *i, u8 vector, u32 err) COLD;
 #define RAISE(vector, err) return raise_trap(c, i, vector, err)
-/* #PF (or what the memory reported) after a slow access failed. */
+/* The fault that a failed access or check noted in c->trap. */
 const struct insn *raise_fault(struct cpu *c, const struct insn *i) COLD;
-/* ... of a push or a pop: a non-canonical stack pointer is #SS. */
+/* The same for a push or a pop: #GP becomes #SS, as for a non-canonical stack pointer. */
 const struct insn *raise_stack_fault(struct cpu *c, const struct insn *i) COLD;
-/* #GP(0) of an image (FXSAVE) that had to be aligned: there a non-canonical address comes first, as #SS where it is one. */
+/* #GP(0) for a misaligned image (FXSAVE). If the address is not canonical, that is reported first, as #GP or #SS. */
 const struct insn *raise_misaligned(struct cpu *c, const struct insn *i, u64 ea) COLD;
-/* ... whatever the operand's address was: for checks that are not of it. */
+/* As raise_fault(), for checks that are not of the operand's address: the vector stays as it is. */
 const struct insn *raise_noted(struct cpu *c, const struct insn *i) COLD;
-/* Ends the block after i, retired, with c->rip = next and this exit. For instructions that change what decoding depends on. */
+/* Ends the block behind instruction i, which is retired. For instructions that change what decoding depends on. */
 const struct insn *leave_after(struct cpu *c, const struct insn *i, enum block_exit why);
 /* Address of instruction i, and of the one behind it. */
 #define IP(c, i) ((c)->r[REG_PAGE] + (i)->ip)
@@ -148,16 +151,16 @@ INLINE u64 ea_simple(const struct cpu *c, const struct insn *i)
 #define EA(c, i) ea_full(c, i)
 
 /*
- * The slow ways: page ends, TLB misses, watched frames, faults. Loads put up to 32 bytes into c->tmp as little-endian
- * words in host order. False: a fault is noted, leave with "return raise_fault(c, i)".
+ * The slow paths (access.c): TLB misses, page crossings, watched frames, faults. Loads put up to 32 bytes into c->tmp, as words
+ * in the host's order. False: a fault is noted, leave with "return raise_fault(c, i)".
  */
 bool slow_load(struct cpu *c, u64 va, u32 size) NOINLINE;
 bool slow_store(struct cpu *c, u64 va, u32 size, u64 v) NOINLINE;
 /* n 64-bit words. */
 bool slow_store_vec(struct cpu *c, u64 va, const u64 *v, u32 n) NOINLINE;
-/* Load with the intent to store: faults as a write. */
+/* The load of a read-modify-write: faults as a write. */
 bool slow_load_rmw(struct cpu *c, u64 va, u32 size) NOINLINE;
-/* Faults as a read or write of n bytes would, without doing it. */
+/* Checks whether n bytes can be read or written, and faults as that would. */
 bool slow_probe(struct cpu *c, u64 va, u32 n, bool write) NOINLINE;
 /* Bytes of any number, for FXSAVE-like images. */
 bool load_bytes(struct cpu *c, u64 va, void *dst, u32 n);
@@ -221,9 +224,9 @@ void align_changed(struct cpu *c);
 #define STORE64(ea, v) STORE_N(ea, v, 64)
 
 /*
- * Twins: a handler that is only fast, and its slow double. A call on the slow way, however rare, makes the compiler save
- * registers on every way; so the fast one leaves for its double, before it has changed anything, with a jump. Bodies use
- * TLOAD and TSTORE.
+ * Twins: two handlers from one body, which uses TLOAD and TSTORE. A call to the slow path, however rare, would make the compiler
+ * save registers on every path. So the fast twin has no call: when the TLB misses it jumps to the slow twin, which starts the
+ * instruction again. The fast one has changed nothing until then.
  */
 #define TWIN(name, ...)                                                                                              \
 	static NOINLINE HANDLER(name##_slow)                                                                         \
@@ -270,7 +273,7 @@ void align_changed(struct cpu *c);
 #define TSTORE8(ea, v) TSTORE_N(ea, v, 8)
 #define TSTORE16(ea, v) TSTORE_N(ea, v, 16)
 
-/* 16 bytes into the two low words of a union x86_vec (or anything with a q[]). Alignment is the caller's business. */
+/* 16 bytes into the two low words of a union x86_vec (or anything with a q[]). The caller checks alignment. */
 #define LOAD128(vec, ea)                                                                                             \
 	do {                                                                                                         \
 		u64 ea_ = (ea);                                                                                      \

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Loops that only count. Kernels have a few that run for hundreds of millions of instructions with no effect but on two
- * or three registers (Linux's walk over the p2m of a paravirtual guest is a billion). When every instruction of a loop
- * sets a register to a constant, adds a constant to one, or compares and branches, then each register is a linear
- * function of the round, and it can be computed after how many rounds the first branch goes another way. These rounds
- * are taken at once: registers, instruction count and budget end exactly as if they had been executed one by one, and
- * at least one more round is, so that flags are made by it.
+ * Loops that only count. Some loops of kernels take hundreds of millions of instructions and change only two or three
+ * registers (Linux's loop over the p2m of a paravirtual guest takes a billion). In such a loop each instruction sets a register
+ * to a constant, adds a constant to one, or compares and branches. So each register is a linear function of the number of
+ * rounds, and it can be computed after how many rounds a branch goes the other way. These rounds are skipped: registers,
+ * instruction count and budget become what they would be after executing them. At least one more round is executed, which
+ * sets the flags.
  */
 #include "cpu/x86/loop.h"
 #include "cpu/x86/pair.h"
@@ -231,7 +231,7 @@ static u64 rounds_same(const struct loop *l, const struct compare *k)
 	return rel <= 0 ? max : MIN(max, dist / (u64)rel);
 }
 
-/* A round's effect is the same again only when each register is itself plus something, a constant, or a constant's sum. */
+/* Rounds have equal effects only if each register ends as itself plus a constant, or as a constant. */
 static bool linear(const struct loop *l)
 {
 	u32 r;
@@ -242,7 +242,7 @@ static bool linear(const struct loop *l)
 	return true;
 }
 
-/* Registers set to a constant have it only after the first round: their start must be it already. */
+/* A register that is set to a constant must have that value at the start already, else the first round differs. */
 static bool settled(const struct loop *l)
 {
 	u32 r;
@@ -253,7 +253,7 @@ static bool settled(const struct loop *l)
 	return true;
 }
 
-/* Takes as many rounds at once as can be, from the start of block b. How many. */
+/* Skips as many rounds as is certain, at the start of block b. Returns how many. */
 static u64 skip(struct cpu *c, const struct insn *edge, const struct block *b)
 {
 	struct loop l = { .ncmp = 0 };

@@ -24,12 +24,12 @@ struct loop_op {
 	u64 value;
 };
 
-/* Each knows its own handlers; false: not one of them. */
+/* Describes a record with a handler of that file in *o. False: it has another handler. */
 bool alu_loop_op(const struct insn *i, struct loop_op *o);
 bool mov_loop_op(const struct insn *i, struct loop_op *o);
 bool branch_loop_op(const struct insn *i, struct loop_op *o);
 
-/* The record of a link that goes back within its page: it looks for such a loop now and then. */
+/* The record of a link that goes back within its page. Each 32nd time it checks whether the loop only counts. */
 HANDLER(op_loop_edge);
 /* Makes a record such a link to b. */
 void loop_edge_make(struct code_cache *cc, struct insn *i, struct block *b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names of processors and of features, as -cpu takes them. The psABI's levels, a few real ones, "max".
+ * Names of processor models and of features for option -cpu. Models are the levels of the x86-64 psABI, some real processors,
+ * and "max".
  */
 #ifndef CPU_X86_MODEL_H
 #define CPU_X86_MODEL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a processor waits for other than instructions: MONITOR and MWAIT (SDM 2B, SDM 3A 9.10), INIT and SIPI (SDM 3A
- * 9.4 and 10.1). Left out: power states, so that hints of MWAIT mean nothing.
+ * MONITOR and MWAIT (SDM 2B, SDM 3A 9.10); INIT and the wait for a SIPI (SDM 3A 9.4 and 10.1). Left out: power states, so the
+ * hints of MWAIT have no effect.
  */
 #include <string.h>
 

@@ -53,7 +53,7 @@ const struct insn *link_slow(struct cpu *c, const struct insn *i)
 	return leave(c, c->r[REG_PAGE] + (u64)(i64)i->disp, BX_LOOKUP);
 }
 
-/* A block of one instruction that runs into the next page is only as good as the bytes that are there now. */
+/* Whether an instruction that runs into the next page still has the bytes there that its block was decoded from. */
 static bool cross_ok(struct cpu *c, const struct block *b)
 {
 	u64 next = PAGE_BASE(c->rip) + PAGE_SIZE;
@@ -142,7 +142,7 @@ static struct block *block_get(struct cpu *c, u64 limit)
 	return b;
 }
 
-/* Makes the link a block asked for, when it is still there and leads into its own page. */
+/* Links the record that waits in c->link_from to block b, if that record still exists. b lies in the record's page. */
 static void make_link(struct cpu *c, struct block *b)
 {
 	struct insn *from = (struct insn *)(uintptr_t)c->link_from;
@@ -175,7 +175,7 @@ void cpu_code_unmapped(struct cpu *c)
 	c->jumps_stale = true;
 	if (!c->in_block)
 		return;
-	/* The block that runs may be the one unmapped: it ends here, and no jump goes by the old ways. */
+	/* The block that runs may be of the unmapped page: it ends here, and old entries of the table of jumps are not used. */
 	c->jumps_stale = false;
 	cpu_wipe_jumps(c);
 	if (c->code->scratch->frame)

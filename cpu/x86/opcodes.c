@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The opcode tables as data: rows, and the index from map, prefix, opcode and ModRM to a row.
+ * The opcode tables: their rows, and the index by which map, prefix, opcode and ModRM find a row.
  */
 #include "cpu/x86/opcodes.h"
 

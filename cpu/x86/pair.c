@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Handlers for pairs of records: pair.def says which. Half of an interpreter's time goes into getting from one handler
- * to the next, and a pair saves one of these ways.
+ * Handlers for pairs of records, which pair.def lists. Half of an interpreter's time goes into the jumps from handler to
+ * handler, and a pair saves one of them.
  */
 #include "cpu/x86/pair.h"
 

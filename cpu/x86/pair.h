@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Pairs: two records that one handler executes. A pair's record keeps all it had but its handler, and so does the one
- * behind it: whatever cannot be done quickly in the second is left to its own handler.
+ * Pairs: two records that one handler executes. Only the handler of the first record is replaced; the second stays as it is.
+ * When the second instruction needs a slow path, the pair's handler does the first one only and goes on to the second's own.
  */
 #ifndef CPU_X86_PAIR_H
 #define CPU_X86_PAIR_H

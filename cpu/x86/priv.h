@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a CPU may not do at its privilege is offered to the machine (cpu_ops.priv) before it becomes #GP(0).
+ * Privileged instructions where they are not allowed: the machine may emulate them (cpu_ops.priv), else they raise #GP(0).
  */
 #ifndef CPU_X86_PRIV_H
 #define CPU_X86_PRIV_H

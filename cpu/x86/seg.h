@@ -51,14 +51,14 @@ INLINE u64 rip_of(const struct cpu *c, u64 ip)
 /* Notes a fault. Always false. */
 bool x86_fault(struct cpu *c, u8 vector, u32 err) COLD;
 
-/* Memory with supervisor rights, whatever the CPL: descriptor tables and task state segments. */
+/* Implicit supervisor accesses (SDM 3A 4.6.1), whatever the CPL: descriptor tables and task state segments. */
 bool sys_read(struct cpu *c, u64 va, void *dst, u32 n);
 bool sys_write(struct cpu *c, u64 va, const void *src, u32 n);
 
 enum desc_found { DESC_OK, DESC_NONE, DESC_FAULT };
 /* The descriptor of a selector. DESC_NONE: beyond its table; DESC_FAULT: not readable, noted. */
 enum desc_found desc_find(struct cpu *c, u16 sel, u64 *raw);
-/* ... where one must be: else vector with the selector (and ext) as error code. */
+/* The same where a descriptor must be: else a fault with this vector, and the selector and ext as error code. */
 bool desc_get(struct cpu *c, u16 sel, u64 *raw, u8 vector, u32 ext);
 /* The upper half of a 16-byte descriptor. */
 bool desc_get_high(struct cpu *c, u16 sel, u64 *raw, u8 vector, u32 ext);
@@ -80,7 +80,7 @@ bool code_get(struct cpu *c, u16 sel, u32 cpl, bool ret, struct x86_seg *s, u64 
 /* Loads CS with what code_get() found; the selector's RPL becomes cpl. */
 bool code_put(struct cpu *c, const struct x86_seg *s, u64 raw, u32 cpl);
 
-/* A stack that is not (yet) the current one. */
+/* A stack that delivery, a gate or a task switch pushes to: the current one, or the one that is loaded at the end. */
 struct x86_stack {
 	struct x86_seg ss;
 	u64 sp;
@@ -100,7 +100,7 @@ bool stack_inner(struct cpu *c, u32 dpl, u32 ext, struct x86_stack *k, u64 *raw)
 /* ... of 64-bit mode: ist 0 is RSP<dpl>. */
 bool stack_inner64(struct cpu *c, u32 dpl, u32 ist, u32 ext, struct x86_stack *k);
 
-/* What an attempt may have to undo. */
+/* What is restored when a transfer faults halfway. */
 struct seg_saved {
 	struct x86_seg seg[SEG_COUNT];
 	u64 rsp, rip;
@@ -109,7 +109,7 @@ struct seg_saved {
 };
 void seg_save(const struct cpu *c, struct seg_saved *s);
 void seg_restore(struct cpu *c, const struct seg_saved *s);
-/* Changes the level at once, for accesses that follow. */
+/* Changes the CPL, also for the accesses that follow. */
 void set_cpl(struct cpu *c, u32 cpl);
 
 /* An access through a segment register: limit, type, presence. False: #GP(0) or #SS(0). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Descriptors, loads of segment registers and the checks of accesses through them; stacks by privilege. SDM 3A chapters 3
- * and 5. The instructions are in segreg.c, far.c and gate.c.
+ * and 5. The instructions are in segreg.c and far.c.
  */
 #include "cpu/x86/seg.h"
 #include "cpu/x86/stack.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * System management mode: entry, the state save area in the layout of Intel 64 processors, and RSM. SDM 3C chapter 31
- * (table 31-3). What the manual calls reserved holds the hidden parts of the segments.
+ * (table 31-3). Reserved fields hold the hidden parts of segment registers.
  */
 #include "cpu/x86/flags.h"
 #include "cpu/x86/seg.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What came with SSE and is no vector arithmetic: MXCSR, fences, prefetches, cache-line flushes. SDM 1 10.2.3, 10.4.6.
- * There is no cache and memory is strongly ordered here, so hints and fences do nothing.
+ * SSE instructions that are no vector arithmetic: MXCSR, fences, prefetches, cache-line flushes. SDM 1 10.2.3, 10.4.6.
+ * There is no cache here and memory is strongly ordered, so hints and fences have no effect.
  */
 #include "cpu/x86/sse.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PUSH POP PUSHF POPF PUSHA POPA ENTER LEAVE, SDM 2A and 2B. Limit checks of the stack segment are made only where
- * segments are not flat. What is popped goes by c->tmp[1]: a handler whose variables have addresses cannot tail-call.
+ * segments are not flat. Popped values are passed in c->tmp[1], because a handler with a local whose address is taken cannot
+ * end in a jump.
  */
 #include "cpu/x86/stack.h"
 

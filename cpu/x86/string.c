@@ -2,9 +2,9 @@
 /*
  * MOVS CMPS STOS LODS SCAS INS OUTS and their repeated forms, SDM 2A and 2B.
  *
- * A repeated instruction does at most one page's worth of work, then takes one more instruction from the budget and goes
- * on, or leaves with rip on itself. So it can be interrupted like the real thing, costs virtual time, and its count
- * depends on addresses and counts alone.
+ * A repeated instruction works in chunks that end at page boundaries. Each chunk counts as one instruction. After a chunk it
+ * goes on, or leaves with rip at itself when the budget is spent. So it can be interrupted as on a processor, takes virtual
+ * time, and how much depends only on addresses and RCX.
  */
 #include <string.h>
 

@@ -106,7 +106,7 @@ static void emit_insn(struct xlat *x, const struct xi *dec)
 		emit_ud(x, dec);
 }
 
-/* From the back: flags that are written again before anyone could look at them need not be made. */
+/* From the last record to the first: flags that are overwritten before they can be read are not computed. */
 static void drop_dead_flags(struct xlat *x)
 {
 	bool dead = false;
@@ -135,7 +135,7 @@ static void emit_fall(struct xlat *x, u32 off)
 	xlat_link(x, r, off);
 }
 
-/* What could not be decoded at all: the exception, as an instruction. */
+/* Bytes that are no instruction: a record that raises the exception. */
 static void emit_bad(struct xlat *x, struct xi *dec, u8 vector)
 {
 	dec->base = dec->index = dec->seg = REG_ZERO;
@@ -236,7 +236,7 @@ struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit
 		emit_fall(&x, off);
 	codecheck_finish(&x, off - start);
 	drop_dead_flags(&x);
-	if (keep) /* what runs once is not worth a search for pairs */
+	if (keep) /* a block that runs once is not worth a search for pairs */
 		pair_records(&x);
 	return finish(c, &x, f, mfn, start, off - start, keep, cross, buf);
 }

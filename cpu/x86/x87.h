@@ -2,8 +2,8 @@
 /*
  * Inside of the x87: the register stack, exceptions, and how its rows become records. SDM 1 chapter 8.
  *
- * Handlers hold no variables whose address is taken (that would keep the compiler from jumping to the next handler), so
- * the work is in functions beside them.
+ * A handler with a local whose address is taken could not end in a jump to the next one. So the work is done in functions
+ * that handlers call.
  */
 #ifndef CPU_X86_X87_H
 #define CPU_X86_X87_H

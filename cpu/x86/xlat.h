@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A block under translation.
+ * A block that is being translated: its records so far, and what the passes over them need to know.
  */
 #ifndef CPU_X86_XLAT_H
 #define CPU_X86_XLAT_H
@@ -13,7 +13,7 @@
 /* What the flag pass needs to know of a record. */
 enum {
 	XF_WRITES_ALL = 1, /* overwrites every arithmetic flag */
-	XF_PURE = 2        /* neither faults nor looks at flags */
+	XF_PURE = 2        /* neither faults nor reads flags */
 };
 
 struct xlat {
@@ -37,17 +37,17 @@ int x86_decode(struct xi *dec, const u8 *bytes, u32 n, u32 key, u16 ip);
 /* -1, or the vector that this instruction raises in this mode before anything else: it is not there, or not enabled. */
 int insn_available(const struct xlat *x, const struct xi *dec);
 
-/* Marks the record just emitted as not faulting and blind to flags. */
+/* Marks the record just emitted as one that neither faults nor reads flags. */
 INLINE void xlat_pure(struct xlat *x)
 {
 	x->xf[x->nrecs - 1] |= XF_PURE;
 }
-/* Marks it as writing some flags, with a version for when nobody can see them: that one is pure. */
+/* Marks it as one that writes some flags. noflags: the handler for where these are never read; that one is pure. */
 INLINE void xlat_some_flags(struct xlat *x, insn_fn noflags)
 {
 	x->noflags[x->nrecs - 1] = noflags;
 }
-/* Marks it as not faulting and writing all flags, with a version that writes none. */
+/* Marks it as one that does not fault and writes all flags. noflags: the handler that writes none. */
 INLINE void xlat_flags(struct xlat *x, insn_fn noflags)
 {
 	x->xf[x->nrecs - 1] |= XF_WRITES_ALL | XF_PURE;
