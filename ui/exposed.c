@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ui/networks_impl.h"
+#include "guest/spec.h"
+#include "hw/host/net/net.h"
 #include "ui/options.h"
 #include "ui/vnc.h"
 
@@ -28,7 +29,7 @@ static enum reach reach_of(const char *host)
 static enum reach reach_of_device(const char *spec)
 {
 	char host[128] = "";
-	struct net_word w;
+	struct spec_word w;
 	bool server = false;
 	size_t n;
 
@@ -42,7 +43,7 @@ static enum reach reach_of_device(const char *spec)
 		snprintf(host, sizeof host, "%.*s", (int)MIN(n - 2, sizeof host - 1), spec + 1);
 	else
 		snprintf(host, sizeof host, "%.*s", (int)MIN(n, sizeof host - 1), spec);
-	while (net_word_next(&spec, &w))
+	while (spec_next(&spec, &w))
 		if (!strcmp(w.name, "server"))
 			server = !w.has_value || net_is_on(w.value);
 	return server ? reach_of(host) : REACH_NONE;
@@ -62,15 +63,15 @@ static enum reach reach_of_vnc(const char *text)
 static const struct node *leading(const struct node *guest)
 {
 	const struct node *all = node_child(guest, "networks"), *c;
-	struct net_word w;
+	struct spec_word w;
 
 	for (c = all ? all->first : NULL; c; c = c->next) {
 		const char *spec = node_str(c, "spec", "");
 		bool open = true;
 
-		if (!net_word_next(&spec, &w) || strcmp(w.name, "user"))
+		if (!spec_next(&spec, &w) || strcmp(w.name, "user"))
 			continue;
-		while (net_word_next(&spec, &w)) {
+		while (spec_next(&spec, &w)) {
 			if (!strcmp(w.name, "host-loopback"))
 				open = open && net_is_on(w.value);
 			else if (!strcmp(w.name, "restrict"))

@@ -9,7 +9,7 @@
 #include "hw/host/chardev/chardev.h"
 #include "xen/load/loader.h"
 #include "ui/bootloader.h"
-#include "ui/panic.h"
+#include "guest/panic.h"
 #include "vm/domain.h"
 
 struct monitors;

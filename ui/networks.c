@@ -177,7 +177,7 @@ static int must_run(const struct guest *g, struct error *e)
 
 int guest_netdev_add(struct guest *g, const char *spec, struct error *e)
 {
-	char id[NETWORKS_ID];
+	char id[SPEC_ID];
 	int rc;
 
 	if (g->bare)
@@ -187,7 +187,7 @@ int guest_netdev_add(struct guest *g, const char *spec, struct error *e)
 	if (rc)
 		return rc;
 	rc = open_one(g->nets, "", spec, e);
-	networks_spec_id(spec, id);
+	spec_id(spec, id);
 	if (rc)
 		node_free(networks_node(g->node, "networks", id));
 	return rc;
@@ -324,7 +324,7 @@ int guest_hostfwd(struct guest *g, bool add, const char *args, struct error *e)
 {
 	const char *rule = strrchr(args, ' ');
 	struct netdev *n = NULL;
-	char id[NETWORKS_ID];
+	char id[SPEC_ID];
 	u32 i;
 
 	if (rule) {

@@ -10,37 +10,6 @@
 #include "base/nearest.h"
 #include "ui/networks_impl.h"
 
-bool net_word_next(const char **s, struct net_word *w)
-{
-	const char *p = *s;
-	size_t n = 0;
-
-	if (!*p)
-		return false;
-	memset(w, 0, sizeof *w);
-	w->raw = p;
-	for (; *p && (*p != ',' || p[1] == ','); p++) {
-		if (*p == ',')
-			p++;
-		if (*p == '=' && !w->has_value) {
-			w->has_value = true;
-			n = 0;
-			continue;
-		}
-		if (n + 1 >= (w->has_value ? sizeof w->value : sizeof w->name)) {
-			w->too_long = true;
-			continue;
-		}
-		if (w->has_value)
-			w->value[n++] = *p;
-		else
-			w->name[n++] = *p;
-	}
-	w->raw_len = (size_t)(p - w->raw);
-	*s = *p ? p + 1 : p;
-	return true;
-}
-
 static int too_long(const char *said, struct error *e)
 {
 	return error_set(e, -E2BIG, "%.100s: a property has more than 1000 letters: shorten it", said);
@@ -51,16 +20,6 @@ struct node *networks_node(const struct node *guest, const char *kind, const cha
 	struct node *all = node_child(guest, kind);
 
 	return all ? node_child(all, id) : NULL;
-}
-
-void networks_spec_id(const char *spec, char id[NETWORKS_ID])
-{
-	struct net_word w;
-
-	id[0] = 0;
-	while (net_word_next(&spec, &w))
-		if (!strcmp(w.name, "id") && w.has_value && strlen(w.value) < NETWORKS_ID)
-			memcpy(id, w.value, strlen(w.value) + 1);
 }
 
 static u32 count(const struct node *guest, const char *kind)
@@ -105,12 +64,12 @@ static struct node *new_node(struct node *guest, const char *said, const char *k
 }
 
 /* An id that is free, as in nic0. */
-static void free_id(const struct node *guest, const char *kind, const char *stem, char id[NETWORKS_ID])
+static void free_id(const struct node *guest, const char *kind, const char *stem, char id[SPEC_ID])
 {
 	u32 i;
 
 	for (i = 0; i <= NETWORKS_MAX; i++) {
-		snprintf(id, NETWORKS_ID, "%s%u", stem, i);
+		snprintf(id, SPEC_ID, "%s%u", stem, i);
 		if (!networks_node(guest, kind, id))
 			break;
 	}
@@ -118,10 +77,10 @@ static void free_id(const struct node *guest, const char *kind, const char *stem
 
 int networks_add_network(struct node *guest, const char *said, const char *spec, struct error *e)
 {
-	char id[NETWORKS_ID], option[16];
+	char id[SPEC_ID], option[16];
 	struct node *n;
 
-	networks_spec_id(spec, id);
+	spec_id(spec, id);
 	if (!*id)
 		return error_set(e, -EINVAL, "%.200s: id= is missing: cards find the network by it, as in user,id=n0",
 				 said);
@@ -181,13 +140,13 @@ int networks_add_card(struct node *guest, const char *said, const char *spec, st
 	static const char *const names[] = {
 		"netdev", "mac", "macaddr", "id", "name", "model", "bus", "addr", "vectors"
 	};
-	char id[NETWORKS_ID] = "", netdev[NETWORKS_ID] = "", mac[24] = "";
+	char id[SPEC_ID] = "", netdev[SPEC_ID] = "", mac[24] = "";
 	u32 unit = free_unit(guest), i;
-	struct net_word w;
+	struct spec_word w;
 	struct node *n;
 	int rc = 0;
 
-	while (!rc && net_word_next(&spec, &w)) {
+	while (!rc && spec_next(&spec, &w)) {
 		if (w.too_long)
 			return too_long(said, e);
 		if (!strcmp(w.name, "mac") || !strcmp(w.name, "macaddr")) {
@@ -196,9 +155,9 @@ int networks_add_card(struct node *guest, const char *said, const char *spec, st
 		} else if (!strcmp(w.name, "model")) {
 			rc = check_model(said, w.value, e);
 		} else if (!strcmp(w.name, "netdev") || !strcmp(w.name, "id") || !strcmp(w.name, "name")) {
-			if (!*w.value || strlen(w.value) >= NETWORKS_ID - 1)
+			if (!*w.value || strlen(w.value) >= SPEC_ID - 1)
 				rc = error_set(e, -EINVAL, "%.100s: %s=%.60s: must be an id of 1 to %d letters", said,
-					       w.name, w.value, NETWORKS_ID - 2);
+					       w.name, w.value, SPEC_ID - 2);
 			else
 				strcpy(!strcmp(w.name, "netdev") ? netdev : id, w.value);
 		} else {
@@ -240,13 +199,13 @@ int networks_add_card(struct node *guest, const char *said, const char *spec, st
 
 int networks_add_dump(struct node *guest, const char *said, const char *spec, struct node **out, struct error *e)
 {
-	char id[NETWORKS_ID] = "", netdev[NETWORKS_ID] = "", file[1024] = "", *end;
+	char id[SPEC_ID] = "", netdev[SPEC_ID] = "", file[1024] = "", *end;
 	unsigned long maxlen = 65536;
-	struct net_word w;
+	struct spec_word w;
 	struct node *n;
 	int rc = 0;
 
-	while (net_word_next(&spec, &w)) {
+	while (spec_next(&spec, &w)) {
 		if (w.too_long)
 			return too_long(said, e);
 		if (!strcmp(w.name, "id") && strlen(w.value) < sizeof id)
@@ -314,10 +273,10 @@ static bool asks_help(const char *value)
 static int split_nic(const char *said, const char *value, struct buf *card, struct buf *net, bool *has_id,
 		     struct error *e)
 {
-	struct net_word w;
+	struct spec_word w;
 	bool first = true;
 
-	while (net_word_next(&value, &w)) {
+	while (spec_next(&value, &w)) {
 		bool of_card = !strcmp(w.name, "mac") || !strcmp(w.name, "macaddr") || !strcmp(w.name, "model");
 		struct buf *b = of_card ? card : net;
 
@@ -340,7 +299,7 @@ static int split_nic(const char *said, const char *value, struct buf *card, stru
 static int option_nic(struct node *guest, const char *said, const char *value, struct error *e)
 {
 	struct buf card = { 0 }, net = { 0 };
-	char id[NETWORKS_ID], text[NETWORKS_ID + 20];
+	char id[SPEC_ID], text[SPEC_ID + 20];
 	bool has_id = false;
 	int rc = split_nic(said, value, &card, &net, &has_id, e);
 
@@ -354,7 +313,7 @@ static int option_nic(struct node *guest, const char *said, const char *value, s
 	if (!rc && net.failed)
 		rc = error_set(e, -ENOMEM, "%.100s: the host is out of memory", said);
 	if (!rc)
-		networks_spec_id((const char *)net.p, id);
+		spec_id((const char *)net.p, id);
 	if (!rc && networks_node(guest, "networks", id) && has_id)
 		rc = error_set(e, -EEXIST, "%.100s: there is a network '%.60s' already: choose another id", said, id);
 	if (!rc) {
@@ -371,9 +330,9 @@ static int option_nic(struct node *guest, const char *said, const char *value, s
 }
 
 /* A port on hub 0, for the network of that id, or for a card (NULL). Its own id goes to port. */
-static int hub_port(struct node *guest, const char *said, const char *id, char port[NETWORKS_ID], struct error *e)
+static int hub_port(struct node *guest, const char *said, const char *id, char port[SPEC_ID], struct error *e)
 {
-	char spec[3 * NETWORKS_ID];
+	char spec[3 * SPEC_ID];
 
 	free_id(guest, "networks", "hub0port", port);
 	snprintf(spec, sizeof spec, "hubport,id=%s,hubid=0%s%s", port, id ? ",netdev=" : "", id ? id : "");
@@ -383,13 +342,13 @@ static int hub_port(struct node *guest, const char *said, const char *id, char p
 /* -net nic[,...] and -net TYPE[,...]: all on hub 0, but for cards with netdev=. */
 static int option_net(struct node *guest, const char *said, const char *value, struct error *e)
 {
-	char id[NETWORKS_ID], port[NETWORKS_ID], *spec;
+	char id[SPEC_ID], port[SPEC_ID], *spec;
 	const char *rest = value;
-	struct net_word w;
-	size_t size = strlen(value) + 2 * NETWORKS_ID;
+	struct spec_word w;
+	size_t size = strlen(value) + 2 * SPEC_ID;
 	int rc;
 
-	if (!net_word_next(&rest, &w))
+	if (!spec_next(&rest, &w))
 		return error_set(e, -EINVAL, "%s '': a type is missing, as in -net nic -net user", said);
 	spec = malloc(size);
 	if (!spec)
@@ -402,7 +361,7 @@ static int option_net(struct node *guest, const char *said, const char *value, s
 			 plugged ? "" : "netdev=", plugged ? "" : port);
 		rc = rc ? rc : networks_add_card(guest, said, spec, NULL, e);
 	} else {
-		networks_spec_id(value, id);
+		spec_id(value, id);
 		snprintf(spec, size, "%s", value);
 		if (!*id) {
 			free_id(guest, "networks", "net", id);

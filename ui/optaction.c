@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "ui/networks_impl.h"
+#include "guest/spec.h"
 #include "ui/optvalue.h"
 
 /* event=action, and what that is in the guest's node. */
@@ -21,13 +21,13 @@ static const struct {
 int value_action(struct options *o, const struct option_row *row, const char *value, struct error *e)
 {
 	const char *rest = value;
-	struct net_word w;
+	struct spec_word w;
 	size_t i;
 	int rc = 0;
 
 	if (!*value)
 		return error_set(e, -EINVAL, "-%s '': an event is missing, as in %s reboot=shutdown", row->name, "-action");
-	while (!rc && net_word_next(&rest, &w)) {
+	while (!rc && spec_next(&rest, &w)) {
 		bool event = false;
 
 		for (i = 0; i < ARRAY_SIZE(actions); i++) {

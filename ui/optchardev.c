@@ -7,20 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ui/networks_impl.h"
+#include "guest/spec.h"
 #include "ui/optvalue.h"
 
 #define PATH_BYTES 1024u
 
 struct chardev_words {
-	char id[NETWORKS_ID], path[PATH_BYTES], host[PATH_BYTES], port[64], flags[80];
+	char id[SPEC_ID], path[PATH_BYTES], host[PATH_BYTES], port[64], flags[80];
 	bool mux;
 };
 
 static const char *const backends[] = { "socket", "stdio", "pty", "file", "null", "vc" };
 
 /* "on" or "off", or QEMU's other words for them. */
-static int on_off(const char *said, const struct net_word *w, bool *on, struct error *e)
+static int on_off(const char *said, const struct spec_word *w, bool *on, struct error *e)
 {
 	*on = !w->has_value || !strcmp(w->value, "on") || !strcmp(w->value, "yes") || !strcmp(w->value, "true");
 	if (*on || !strcmp(w->value, "off") || !strcmp(w->value, "no") || !strcmp(w->value, "false"))
@@ -28,7 +28,7 @@ static int on_off(const char *said, const struct net_word *w, bool *on, struct e
 	return error_set(e, -EINVAL, "%.100s: %s=%.40s must be on or off", said, w->name, w->value);
 }
 
-static int take_word(const char *said, const char *backend, const struct net_word *w, struct chardev_words *c, struct error *e)
+static int take_word(const char *said, const char *backend, const struct spec_word *w, struct chardev_words *c, struct error *e)
 {
 	const bool socket = !strcmp(backend, "socket");
 	bool on = false;
@@ -118,7 +118,7 @@ int value_chardev(struct options *o, const struct option_row *row, const char *v
 	char said[200], spec[2 * PATH_BYTES + 200], backend[16] = "";
 	struct chardev_words c = { .mux = false };
 	const char *rest = value;
-	struct net_word w;
+	struct spec_word w;
 	size_t i;
 	int rc = 0;
 
@@ -129,13 +129,13 @@ int value_chardev(struct options *o, const struct option_row *row, const char *v
 			fprintf(o->out, "  %s\n", backends[i]);
 		return OPTIONS_DONE;
 	}
-	if (net_word_next(&rest, &w) && !w.has_value && strlen(w.name) < sizeof backend)
+	if (spec_next(&rest, &w) && !w.has_value && strlen(w.name) < sizeof backend)
 		strcpy(backend, w.name);
 	for (i = 0; i < ARRAY_SIZE(backends) && strcmp(backends[i], backend); i++)
 		;
 	if (i == ARRAY_SIZE(backends))
 		return error_set(e, -EINVAL, "%.100s: '%.40s' is no kind of device here: use socket, stdio, pty, file, null or vc", said, w.name);
-	while (!rc && net_word_next(&rest, &w))
+	while (!rc && spec_next(&rest, &w))
 		rc = take_word(said, backend, &w, &c, e);
 	rc = rc ? rc : spell(said, backend, &c, spec, sizeof spec, e);
 	if (rc)
@@ -155,7 +155,7 @@ int value_chardev(struct options *o, const struct option_row *row, const char *v
 static int resolve(struct options *o, const char *option, const char *prop, struct error *e)
 {
 	const char *value = node_str(o->guest, prop, ""), *spec;
-	char id[NETWORKS_ID];
+	char id[SPEC_ID];
 
 	if (strncmp(value, "chardev:", 8))
 		return 0;

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/os_sandbox.h"
+#include "guest/spec.h"
 #include "ui/bootloader.h"
-#include "ui/networks_impl.h"
 #include "ui/optvalue.h"
 
 #define PATHS_MAX 128u
@@ -32,7 +32,7 @@ int value_sandbox(struct options *o, const struct option_row *row, const char *v
 {
 	static const char *const denied[] = { "obsolete", "elevateprivileges", "spawn", "resourcecontrol" };
 	const char *rest = value;
-	struct net_word w;
+	struct spec_word w;
 	struct node *n;
 	char name[24];
 	u32 count = 0;
@@ -42,7 +42,7 @@ int value_sandbox(struct options *o, const struct option_row *row, const char *v
 	o->sandbox = node_new("sandbox");
 	if (!o->sandbox)
 		return error_set(e, -ENOMEM, "the host is out of memory");
-	while (net_word_next(&rest, &w)) {
+	while (spec_next(&rest, &w)) {
 		if (w.too_long)
 			return error_set(e, -ENAMETOOLONG, "-%s %.80s...: a name is too long: shorten it", row->name, value);
 		if (!w.has_value && (!strcmp(w.name, "on") || !strcmp(w.name, "off")) && !count++) {
@@ -121,9 +121,9 @@ static int add_network(struct policy *p, const struct node *n, struct error *e)
 {
 	const char *rest = node_str(n, "spec", "");
 	bool first = true, script = false;
-	struct net_word w;
+	struct spec_word w;
 
-	for (; net_word_next(&rest, &w); first = false) {
+	for (; spec_next(&rest, &w); first = false) {
 		p->s.connects |= first && !strcmp(w.name, "user");
 		if (!strcmp(w.name, "reconnect") || !strcmp(w.name, "reconnect-ms"))
 			p->s.connects = p->s.local = true;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ui/panic: which of a guest's lines is the one for the report's end.
+ * guest/panic: which of a guest's lines is the one for the report's end.
  */
 #include <check.h>
 #include <string.h>
 
 #include "tests/suites.h"
-#include "ui/panic.h"
+#include "guest/panic.h"
 
 /* The line that follows from what was said, in pieces of n bytes. */
 static void ends_with(const char *said, const char *want)

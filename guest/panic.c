@@ -2,7 +2,7 @@
 /*
  * The last words of a kernel on its console: Linux's panics and oopses, and what other kernels say in their place.
  */
-#include "ui/panic.h"
+#include "guest/panic.h"
 
 #include <stdio.h>
 #include <string.h>

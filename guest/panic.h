@@ -2,8 +2,8 @@
 /*
  * Listens to what a guest says on its console, for the line that tells why its kernel died.
  */
-#ifndef UI_PANIC_H
-#define UI_PANIC_H
+#ifndef GUEST_PANIC_H
+#define GUEST_PANIC_H
 
 #include "base/types.h"
 
