@@ -54,11 +54,12 @@ static struct block_options options_of(const struct guest *g, const struct node 
 {
 	struct block_options o = { .format = format, .readonly = node_has(n, "readonly"), .quit = g->host->kill };
 	const char *snapshot = node_str(n, "snapshot", NULL), *cache = node_str(n, "cache", NULL);
+	const struct node *disks = node_child(g->node, "disks");
 
 	o.no_backing = node_has(n, "no-backing");
 	o.folder = node_str(n, "backing-dir", NULL);
 	o.reconnect = (u32)node_u64(n, "reconnect-delay", 0) * 1000;
-	o.snapshot = snapshot ? !strcmp(snapshot, "on") : node_has(n->parent, "snapshot");
+	o.snapshot = snapshot ? !strcmp(snapshot, "on") : disks && node_has(disks, "snapshot");
 	if (cache)
 		block_cache_parse(cache, &o.cache, NULL);
 	/* Who asked for it while the guest runs is to hear soon of a server that does not answer. */
@@ -66,7 +67,7 @@ static struct block_options options_of(const struct guest *g, const struct node 
 	return o;
 }
 
-/* opened: by somebody before, who gives it away; or NULL. */
+/* said: what a sentence begins with; NULL: the drive's name. opened: by somebody before, who gives it away; or NULL. */
 static struct block *open_image(struct guest *g, const struct node *n, const char *file, const char *format, const char *said,
 				struct block_opening *opened, struct error *e)
 {
@@ -80,8 +81,10 @@ static struct block *open_image(struct guest *g, const struct node *n, const cha
 		opened = NULL;
 	}
 	b = opened ? block_open_end(opened, &rc, &why) : block_open(file, &o, g->host->poll, &rc, &why);
-	if (!b)
+	if (!b && said)
 		error_set(e, rc, "%s %s", said, why.text);
+	else if (!b)
+		error_set(e, rc, "drive %s: %s", n->name, why.text);
 	return b;
 }
 
@@ -101,7 +104,7 @@ static int disk_open(struct guest *g, struct node *n, struct block_opening *open
 	d->index = (u32)node_u64(n, "index", 0);
 	d->cdrom = !strcmp(node_str(n, "media", ""), "cdrom");
 	if (file) {
-		d->block = open_image(g, n, file, node_str(n, "format", NULL), node_str(n, "said", "-drive"), opened, e);
+		d->block = open_image(g, n, file, node_str(n, "format", NULL), node_str(n, "said", NULL), opened, e);
 		if (!d->block) {
 			free(d);
 			return -EINVAL;
@@ -112,7 +115,7 @@ static int disk_open(struct guest *g, struct node *n, struct block_opening *open
 	return 0;
 }
 
-int guest_open_disks(struct guest *g, struct error *e)
+int guest_disks_open(struct guest *g, struct error *e)
 {
 	struct node *disks = node_child(g->node, "disks"), *n;
 	struct disk *d;
@@ -125,10 +128,12 @@ int guest_open_disks(struct guest *g, struct error *e)
 		return error_set(e, -ENOMEM, "the host is out of memory");
 	for (n = disks ? disks->first : NULL; n && !rc; n = n->next)
 		rc = disk_open(g, n, NULL, &d, e);
+	if (rc)
+		guest_disks_close(g);
 	return rc;
 }
 
-void guest_close_disks(struct guest *g)
+void guest_disks_close(struct guest *g)
 {
 	u32 i;
 
@@ -187,7 +192,7 @@ static void on_plug(void *opaque, u64 now)
 		msg_warn("xvd%c: %s", 'a' + (int)d->index, e.text);
 }
 
-int guest_attach_disks(struct guest *g, struct error *e)
+int guest_disks_attach(struct guest *g, struct error *e)
 {
 	u32 i;
 	int rc = 0;
@@ -203,7 +208,7 @@ int guest_attach_disks(struct guest *g, struct error *e)
 	return rc;
 }
 
-void guest_detach_disks(struct guest *g)
+void guest_disks_detach(struct guest *g)
 {
 	u32 i;
 
@@ -228,7 +233,7 @@ static struct disk *find(struct guest *g, const char *id, struct error *e)
 	for (i = 0; g->disks && i < DISK_SLOTS; i++)
 		if (g->disks->slot[i] && !strcmp(g->disks->slot[i]->node->name, id))
 			return g->disks->slot[i];
-	error_set(e, -ENOENT, "there is no drive '%.80s': 'info block' lists those there are", id);
+	error_set(e, -ENOENT, "there is no drive '%.80s'", id);
 	return NULL;
 }
 
@@ -252,13 +257,6 @@ const char *guest_disk_late(struct guest *g)
 	return NULL;
 }
 
-static int make_node(struct guest *g, const char *drive_spec, struct node **node, struct error *e)
-{
-	if (g->bare || !g->disks)
-		return error_set(e, -ENOTSUP, "this machine has no disks");
-	return disks_option_drive(g->node, drive_spec, "drive", node, e);
-}
-
 static int begin(struct guest *g, const struct node *n, const char *file, const char *format, struct block_opening **out, struct error *e)
 {
 	struct block_options o = options_of(g, n, format);
@@ -267,42 +265,31 @@ static int begin(struct guest *g, const struct node *n, const char *file, const 
 	return file && !*out ? -ENOMEM : 0;
 }
 
-int guest_disk_add_begin(struct guest *g, const char *drive_spec, struct block_opening **out, struct error *e)
+int guest_disk_add_begin(struct guest *g, const struct node *drive, struct block_opening **out, struct error *e)
 {
-	struct node *node;
-	int rc = make_node(g, drive_spec, &node, e);
-
-	if (rc)
-		return rc;
-	rc = begin(g, node, node_str(node, "file", NULL), node_str(node, "format", NULL), out, e);
-	node_free(node);
-	return rc;
+	return begin(g, drive, node_str(drive, "file", NULL), node_str(drive, "format", NULL), out, e);
 }
 
-int guest_disk_add(struct guest *g, const char *drive_spec, struct block_opening *opened, char *id_out, size_t n, struct error *e)
+int guest_disk_add(struct guest *g, struct node *drive, struct block_opening *opened, struct error *e)
 {
-	struct node *node;
 	struct disk *d;
-	int rc = make_node(g, drive_spec, &node, e);
+	int rc;
 
-	if (rc) {
+	if (g->bare || !g->disks) {
 		block_open_drop(opened);
-		return rc;
+		node_free(drive);
+		return error_set(e, -ENOTSUP, "this machine has no disks");
 	}
-	rc = disk_open(g, node, opened, &d, e);
+	rc = disk_open(g, drive, opened, &d, e);
 	if (rc) {
-		node_free(node);
+		node_free(drive);
 		return rc;
 	}
 	vtimer_init(&d->plug, (u32)XEN_TIMER_VBD << 16 | 0x100 | d->index, on_plug, d);
 	rc = g->d ? plug(d, e) : 0;
-	if (rc) {
+	if (rc)
 		disk_free(d);
-		return rc;
-	}
-	if (id_out)
-		snprintf(id_out, n, "%s", node->name);
-	return 0;
+	return rc;
 }
 
 static void let_go(struct vbd *v, bool force)
@@ -382,7 +369,8 @@ int guest_disk_change_begin(struct guest *g, const char *id, const char *file, s
 	return rc ? rc : begin(g, d->node, file, NULL, out, e);
 }
 
-int guest_disk_change(struct guest *g, const char *id, const char *file, struct block_opening *opened, struct error *e)
+int guest_disk_change(struct guest *g, const char *id, const char *file, const char *said, struct block_opening *opened,
+		      struct error *e)
 {
 	struct disk *d;
 	struct block *b;
@@ -392,7 +380,7 @@ int guest_disk_change(struct guest *g, const char *id, const char *file, struct 
 		block_open_drop(opened);
 		return rc;
 	}
-	b = open_image(g, d->node, file, NULL, "change", opened, e);
+	b = open_image(g, d->node, file, NULL, said, opened, e);
 	if (!b)
 		return -EINVAL;
 	if (node_set_str(d->node, "file", file)) {
@@ -412,7 +400,7 @@ int guest_disk_eject(struct guest *g, const char *id, bool force, struct error *
 	if (!d)
 		return -ENOENT;
 	if (!d->cdrom && !force)
-		return error_set(e, -EBUSY, "%s is a disk, not a cdrom: eject it with force (-f), or remove it", id);
+		return error_set(e, -EBUSY, "%s is a disk, not a cdrom", id);
 	node_unset(d->node, "file");
 	node_unset(d->node, "format");
 	block_close(d->next);

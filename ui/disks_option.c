@@ -10,6 +10,7 @@
 
 #include "hw/host/block/block.h"
 #include "ui/disks.h"
+#include "ui/disks_option.h"
 
 struct drive {
 	char *file, *format, *media, *cache, *id, *index, *readonly, *snapshot, *interface, *backing, *folder, *reconnect;

@@ -90,9 +90,9 @@ int guest_load(struct guest *g, const struct xen_progress *progress, struct erro
 	if (g->by_loader)
 		rc = bootloader_find(g->node, g->loader_path, sizeof g->loader_path, e);
 	if (!rc)
-		rc = guest_open_disks(g, e);
+		rc = guest_disks_open(g, e);
 	if (!rc)
-		rc = networks_open(g, e);
+		rc = guest_networks_open(g, e);
 	if (!rc)
 		rc = xen_file_read(g->kernel_path, g->by_loader ? "boot loader" : "kernel", XEN_KERNEL_MAX, progress,
 				  &g->kernel_file, &g->kernel_len, e);
@@ -252,7 +252,7 @@ static bool guest_live(struct domain *d)
 {
 	struct guest *g = d->live_opaque;
 
-	return (g->console && chardev_is_live(g->console)) || g->store || networks_live(g) ||
+	return (g->console && chardev_is_live(g->console)) || g->store || guest_networks_live(g) ||
 	       (g->monitors && monitors_live(g->monitors)) || screen_is_live(g->screen);
 }
 
@@ -368,8 +368,8 @@ int guest_create(struct guest *g, const struct xen_progress *progress, struct er
 		chardev_set_client(g->console, &client, g);
 	if (g->store)
 		xs_socket_attach(g->store, &g->d->door, xen_dom(g->d)->store);
-	rc = guest_attach_disks(g, e);
-	return rc ? rc : networks_attach(g, e);
+	rc = guest_disks_attach(g, e);
+	return rc ? rc : guest_networks_attach(g, e);
 }
 
 void guest_destroy(struct guest *g)
@@ -377,8 +377,8 @@ void guest_destroy(struct guest *g)
 	unload(g);
 	if (g->console)
 		chardev_set_client(g->console, NULL, NULL);
-	guest_detach_disks(g);
-	networks_detach(g);
+	guest_disks_detach(g);
+	guest_networks_detach(g);
 	if (g->d)
 		domain_destroy(g->d);
 	screen_detach(g->screen);

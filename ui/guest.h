@@ -6,6 +6,7 @@
 #define UI_GUEST_H
 
 #include "base/node.h"
+#include "guest/words.h"
 #include "hw/host/chardev/chardev.h"
 #include "xen/load/loader.h"
 #include "ui/bootloader.h"
@@ -14,19 +15,20 @@
 
 struct monitors;
 struct guest_disks;
-struct networks;
+struct guest_networks;
 struct screen;
 struct xs_socket;
 
 struct guest {
 	struct host *host;
 	struct node *node; /* /guests/NAME, see ui/options.h */
+	const struct guest_words *words; /* of whoever wrote the node; NULL: the plain ones */
 	struct chardev *console;
 	struct xs_socket *store; /* -xenstore; NULL: none */
 	struct monitors *monitors; /* whose they are; NULL: none */
 	bool stopped; /* by a monitor, or -S: its domains are born paused */
 	struct guest_disks *disks; /* ui/disks.h */
-	struct networks *nets; /* ui/networks.h */
+	struct guest_networks *nets; /* ui/networks.h */
 	struct screen *screen; /* NULL: no screens */
 	struct domain *d; /* NULL while there is none */
 	bool bare;        /* -M none */
@@ -44,6 +46,11 @@ struct guest {
 	size_t kernel_len, initrd_len;
 	bool loaded;
 };
+
+INLINE const struct guest_words *guest_words(const struct guest *g)
+{
+	return g->words ? g->words : &guest_plain_words;
+}
 
 /* Reads the files, opens disks and networks; progress as in xen_file_read(). 0, or -errno with a sentence. */
 int guest_load(struct guest *g, const struct xen_progress *progress, struct error *e);

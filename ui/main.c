@@ -436,6 +436,7 @@ static int run_guest(struct run *r)
 	if (!rc) {
 		r->guest.host = &r->host;
 		r->guest.node = r->o.guest;
+		r->guest.words = &options_words;
 		warn_exposed(r->o.guest);
 		rc = open_monitors(r, &e);
 		if (!rc)
@@ -466,8 +467,8 @@ static int run_guest(struct run *r)
 	if (code == EXIT_OFF && r->guest.output_lost)
 		code = EXIT_ERROR;
 	guest_destroy(&r->guest);
-	guest_close_disks(&r->guest);
-	networks_close(&r->guest);
+	guest_disks_close(&r->guest);
+	guest_networks_close(&r->guest);
 	guest_close_screen(&r->guest);
 	guest_close_store(&r->guest);
 	daemon_end(&r->daemon);

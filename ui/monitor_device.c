@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The monitor's words that add and take away disks and network cards while the guest runs (ui/disks.h, ui/networks.h do it).
- * Each goes through the door as it was typed.
+ * Their texts become nodes first. Each word goes through the door as it was typed.
  */
 #include <errno.h>
 #include <string.h>
 
+#include "hw/host/block/block.h"
 #include "ui/disks.h"
+#include "ui/disks_option.h"
 #include "ui/monitor_impl.h"
 #include "ui/networks.h"
+#include "ui/networks_option.h"
 
 static void say(struct mon *m, int rc, const struct error *e)
 {
@@ -16,23 +19,41 @@ static void say(struct mon *m, int rc, const struct error *e)
 		mon_printf(m, "%s\n", *e->text ? e->text : strerror(-rc));
 }
 
+/* The same; when rc is that error, with the monitor's way out behind it. */
+static void say_way(struct mon *m, int rc, const struct error *e, int error, const char *way)
+{
+	if (rc == error)
+		mon_printf(m, "%s%s\n", e->text, way);
+	else
+		say(m, rc, e);
+}
+
+static const char list_disks[] = ": 'info block' lists those there are", list_networks[] = ": 'info network' lists them";
+
 /* ---- disks ------------------------------------------------------------------------------------------------------- */
 
 static void add_disk(struct mon *m, const char *spec)
 {
+	struct block_opening *opened = mon_take_opened(m);
+	struct guest *g = mon_guest(m);
 	struct error e = { "" };
-	char id[DISK_ID_MAX] = "";
+	struct node *drive;
 	int rc;
 
 	/* A name alone: what was meant is clear, but a comma in it would not be. */
 	if (*spec && strcspn(spec, "=,") == strlen(spec)) {
 		mon_printf(m, "'%.200s': say what it is: file=%.200s\n", spec, spec);
+		block_open_drop(opened);
 		return;
 	}
-	rc = guest_disk_add(mon_guest(m), spec, mon_take_opened(m), id, sizeof id, &e);
+	rc = disks_option_drive(g->node, spec, "drive", &drive, &e);
+	if (rc)
+		block_open_drop(opened);
+	else
+		rc = guest_disk_add(g, drive, opened, &e);
 	say(m, rc, &e);
 	if (!rc)
-		mon_printf(m, "disk %s is there\n", id);
+		mon_printf(m, "disk %s is there\n", drive->name);
 }
 
 MON_HANDLER(disk_add)
@@ -53,7 +74,7 @@ MON_HANDLER(disk_remove)
 	if (a->n > 1 && strcmp(a->w[1], "force"))
 		mon_printf(m, "'%.40s': say force, or nothing\n", a->w[1]);
 	else
-		say(m, guest_disk_remove(mon_guest(m), a->w[0], a->n > 1, &e), &e);
+		say_way(m, guest_disk_remove(mon_guest(m), a->w[0], a->n > 1, &e), &e, -ENOENT, list_disks);
 }
 
 /* "10G"; a bare number is MiB. */
@@ -90,18 +111,21 @@ MON_HANDLER(block_resize)
 	u64 bytes;
 
 	if (size_of(m, a->w[1], &bytes))
-		say(m, guest_disk_resize(mon_guest(m), a->w[0], bytes, &e), &e);
+		say_way(m, guest_disk_resize(mon_guest(m), a->w[0], bytes, &e), &e, -ENOENT, list_disks);
 }
 
 MON_HANDLER(eject)
 {
 	bool force = !strcmp(a->w[0], "-f");
 	struct error e = { "" };
+	int rc;
 
-	if (a->n != 1 + (u32)force)
+	if (a->n != 1 + (u32)force) {
 		mon_printf(m, "usage: eject [-f] ID\n");
-	else
-		say(m, guest_disk_eject(mon_guest(m), a->w[force], force, &e), &e);
+		return;
+	}
+	rc = guest_disk_eject(mon_guest(m), a->w[force], force, &e);
+	say_way(m, rc, &e, rc == -EBUSY ? -EBUSY : -ENOENT, rc == -EBUSY ? ": eject it with force (-f), or remove it" : list_disks);
 }
 
 MON_HANDLER(change)
@@ -111,7 +135,7 @@ MON_HANDLER(change)
 	if (a->n > 2)
 		mon_printf(m, "usage: change ID FILE, or change vnc password SECRET\n");
 	else
-		say(m, guest_disk_change(mon_guest(m), a->w[0], a->w[1], mon_take_opened(m), &e), &e);
+		say_way(m, guest_disk_change(mon_guest(m), a->w[0], a->w[1], "change", mon_take_opened(m), &e), &e, -ENOENT, list_disks);
 }
 
 static void show(struct mon *m, void (*describe)(struct guest *g, struct buf *out), const char *nothing)
@@ -165,16 +189,35 @@ MON_HANDLER(info_block)
 
 MON_HANDLER(netdev_add)
 {
+	struct guest *g = mon_guest(m);
 	struct error e = { "" };
+	struct node *n;
+	int rc = networks_option_network(g->node, a->w[0], a->w[0], &n, &e);
 
-	say(m, guest_netdev_add(mon_guest(m), a->w[0], &e), &e);
+	say(m, rc ? rc : guest_netdev_add(g, n, &e), &e);
+}
+
+/* The card that is plugged into a network, or NULL. */
+static const char *card_of(const struct guest *g, const char *network)
+{
+	const struct node *all = node_child(g->node, "nics"), *c;
+
+	for (c = all ? all->first : NULL; c; c = c->next)
+		if (!strcmp(node_str(c, "netdev", ""), network))
+			return c->name;
+	return NULL;
 }
 
 MON_HANDLER(netdev_del)
 {
 	struct error e = { "" };
+	int rc = guest_netdev_del(mon_guest(m), a->w[0], &e);
+	const char *card = card_of(mon_guest(m), a->w[0]);
 
-	say(m, guest_netdev_del(mon_guest(m), a->w[0], &e), &e);
+	if (rc == -EBUSY && card)
+		mon_printf(m, "%s, with device_del %s\n", e.text, card);
+	else
+		say_way(m, rc, &e, -ENOENT, list_networks);
 }
 
 MON_HANDLER(set_link)
@@ -185,16 +228,23 @@ MON_HANDLER(set_link)
 	if (!up && strcmp(a->w[1], "off"))
 		mon_printf(m, "'%.40s': say on or off\n", a->w[1]);
 	else
-		say(m, guest_set_link(mon_guest(m), a->w[0], up, &e), &e);
+		say_way(m, guest_set_link(mon_guest(m), a->w[0], up, &e), &e, -ENOENT, list_networks);
 }
 
+/* "[NETDEV] RULE", in two words or in quotes. */
 static void hostfwd(struct mon *m, struct mon_args *a, bool add)
 {
+	const char *netdev = NULL, *rule = a->w[a->n - 1];
+	char *blank = strchr(a->w[0], ' ');
 	struct error e = { "" };
-	char text[LINE_BYTES + 1];
 
-	snprintf(text, sizeof text, "%s%s%s", a->w[0], a->n > 1 ? " " : "", a->n > 1 ? a->w[1] : "");
-	say(m, guest_hostfwd(mon_guest(m), add, text, &e), &e);
+	if (a->n > 1 || blank)
+		netdev = a->w[0];
+	if (blank)
+		*blank = 0;
+	if (blank && a->n == 1)
+		rule = blank + 1 + strspn(blank + 1, " ");
+	say_way(m, guest_hostfwd(mon_guest(m), add, netdev, rule, &e), &e, netdev ? -ENODEV : 1, list_networks);
 }
 
 MON_HANDLER(hostfwd_add)
@@ -224,13 +274,17 @@ MON_HANDLER(device_add)
 	size_t n = strcspn(a->w[0], ",");
 	const char *rest = a->w[0] + n + (a->w[0][n] == ',');
 	struct error e = { "" };
+	struct node *card;
+	int rc;
 
-	if (!strncmp(a->w[0], "xen-net-device", n) && n == strlen("xen-net-device"))
-		say(m, guest_nic_add(mon_guest(m), rest, &e), &e);
-	else if (!strncmp(a->w[0], "xen-disk", n) && n == strlen("xen-disk"))
+	if (!strncmp(a->w[0], "xen-net-device", n) && n == strlen("xen-net-device")) {
+		rc = networks_option_card(mon_guest(m)->node, "card", rest, &card, &e);
+		say(m, rc ? rc : guest_nic_add(mon_guest(m), card, &e), &e);
+	} else if (!strncmp(a->w[0], "xen-disk", n) && n == strlen("xen-disk")) {
 		add_disk(m, rest);
-	else
+	} else {
 		mon_printf(m, "there is no device '%.*s': use xen-net-device,netdev=ID or xen-disk,file=FILE\n", (int)MIN(n, 40u), a->w[0]);
+	}
 }
 
 MON_HANDLER(device_del)

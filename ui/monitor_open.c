@@ -9,6 +9,7 @@
 
 #include "hw/host/block/block.h"
 #include "ui/disks.h"
+#include "ui/disks_option.h"
 #include "ui/monitor_impl.h"
 
 #define AT_ONCE 2000000u     /* ns: most are open sooner than others would have their turn */
@@ -54,6 +55,19 @@ static void drop(struct mon *m)
 	free(j);
 }
 
+/* Of a drive as it will be added. */
+static void begin_drive(struct mon *m, const char *spec, struct block_opening **op)
+{
+	struct guest *g = mon_guest(m);
+	struct error e = { "" };
+	struct node *drive;
+
+	if (disks_option_drive(g->node, spec, "drive", &drive, &e))
+		return;
+	guest_disk_add_begin(g, drive, op, &e);
+	node_free(drive);
+}
+
 /* What the words need opened. NULL: nothing, or they are wrong, which the command itself says. */
 static struct block_opening *begin(struct mon *m, const struct mon_command *c, struct mon_args *a)
 {
@@ -67,9 +81,9 @@ static struct block_opening *begin(struct mon *m, const struct mon_command *c, s
 	if (c->run == mon_change && a->n == 2)
 		guest_disk_change_begin(mon_guest(m), a->w[0], a->w[1], &op, &e);
 	else if (c->run == mon_disk_add || c->run == mon_drive_add)
-		guest_disk_add_begin(mon_guest(m), last, &op, &e);
+		begin_drive(m, last, &op);
 	else if (c->run == mon_device_add && !strncmp(last, xen_disk, strlen(xen_disk)))
-		guest_disk_add_begin(mon_guest(m), last + strlen(xen_disk), &op, &e);
+		begin_drive(m, last + strlen(xen_disk), &op);
 	return op;
 }
 

@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "xen/backend/vif.h"
+#include "guest/spec.h"
 #include "ui/guest.h"
-#include "ui/networks_impl.h"
 
-struct networks {
+struct guest_networks {
 	struct net_hubs *hubs;
 	struct netdev *devs[NETWORKS_MAX]; /* in the order they were opened */
 	u32 n;
@@ -23,12 +23,12 @@ struct networks {
 
 static u64 dump_time(void *opaque)
 {
-	const struct networks *w = opaque;
+	const struct guest_networks *w = opaque;
 
 	return w->past + (w->g->d ? domain_now(w->g->d) : 0);
 }
 
-static struct netdev *find(const struct networks *w, const char *id)
+static struct netdev *find(const struct guest_networks *w, const char *id)
 {
 	u32 i;
 
@@ -38,7 +38,7 @@ static struct netdev *find(const struct networks *w, const char *id)
 	return NULL;
 }
 
-static int open_one(struct networks *w, const char *said, const char *spec, struct error *e)
+static int open_one(struct guest_networks *w, const char *said, const char *spec, struct error *e)
 {
 	struct error why = { "" };
 	struct netdev *n;
@@ -52,7 +52,7 @@ static int open_one(struct networks *w, const char *said, const char *spec, stru
 	return 0;
 }
 
-static int open_dump(struct networks *w, const struct node *c, struct error *e)
+static int open_dump(struct guest_networks *w, const struct node *c, struct error *e)
 {
 	struct netdev *n = find(w, node_str(c, "netdev", ""));
 	struct error why = { "" };
@@ -78,7 +78,7 @@ static int make(struct guest *g, struct error *e)
 	return 0;
 }
 
-int networks_open(struct guest *g, struct error *e)
+int guest_networks_open(struct guest *g, struct error *e)
 {
 	const struct node *all = node_child(g->node, "networks"), *dumps = node_child(g->node, "dumps"), *c;
 	int rc;
@@ -87,11 +87,11 @@ int networks_open(struct guest *g, struct error *e)
 		return 0;
 	rc = make(g, e);
 	for (c = all->first; !rc && c; c = c->next)
-		rc = open_one(g->nets, node_str(c, "option", "-netdev "), node_str(c, "spec", ""), e);
+		rc = open_one(g->nets, node_str(c, "option", ""), node_str(c, "spec", ""), e);
 	for (c = dumps ? dumps->first : NULL; !rc && c; c = c->next)
 		rc = open_dump(g->nets, c, e);
 	if (rc)
-		networks_close(g);
+		guest_networks_close(g);
 	return rc;
 }
 
@@ -123,7 +123,7 @@ static int check_free(const struct guest *g, const struct node *card, struct err
 	return 0;
 }
 
-int networks_attach(struct guest *g, struct error *e)
+int guest_networks_attach(struct guest *g, struct error *e)
 {
 	const struct node *all = node_child(g->node, "nics"), *c;
 	int rc = 0;
@@ -135,7 +135,7 @@ int networks_attach(struct guest *g, struct error *e)
 	return rc;
 }
 
-void networks_detach(struct guest *g)
+void guest_networks_detach(struct guest *g)
 {
 	const struct node *all = g->node && g->d && !g->bare ? node_child(g->node, "nics") : NULL, *c;
 
@@ -145,9 +145,9 @@ void networks_detach(struct guest *g)
 		g->nets->past += domain_now(g->d);
 }
 
-void networks_close(struct guest *g)
+void guest_networks_close(struct guest *g)
 {
-	struct networks *w = g->nets;
+	struct guest_networks *w = g->nets;
 
 	if (!w)
 		return;
@@ -158,7 +158,7 @@ void networks_close(struct guest *g)
 	g->nets = NULL;
 }
 
-bool networks_live(const struct guest *g)
+bool guest_networks_live(const struct guest *g)
 {
 	const struct node *all = g->nets ? node_child(g->node, "nics") : NULL, *c;
 
@@ -168,6 +168,73 @@ bool networks_live(const struct guest *g)
 	return false;
 }
 
+/* ---- nodes --------------------------------------------------------------------------------------------------------- */
+
+struct node *guest_network_node(const struct node *guest, const char *kind, const char *id)
+{
+	struct node *all = node_child(guest, kind);
+
+	return all ? node_child(all, id) : NULL;
+}
+
+/* Another card of the guest with that address, or NULL. */
+static const struct node *card_of_mac(const struct node *nics, const struct node *but, const u8 mac[6])
+{
+	const struct node *c;
+	u8 m[6];
+
+	for (c = nics->first; c; c = c->next)
+		if (c != but && net_mac_parse(node_str(c, "mac", ""), m) && !memcmp(m, mac, sizeof m))
+			return c;
+	return NULL;
+}
+
+/* One that follows from the guest's name and the card's number; the next of them when another card was given it. */
+static int choose_mac(const struct node *nics, struct node *card, const char *name)
+{
+	u32 index = (u32)node_u64(card, "unit", 0);
+	char text[20];
+	u8 m[6];
+
+	for (net_mac_for(name, index, m); card_of_mac(nics, card, m); net_mac_for(name, index, m))
+		index += 0x10000;
+	snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+	return node_set_str(card, "mac", text);
+}
+
+int guest_networks_check(struct node *guest, const char *name, const struct guest_words *w, struct error *e)
+{
+	const struct node *nics = node_child(guest, "nics"), *dumps = node_child(guest, "dumps");
+	struct node *c;
+
+	for (c = nics ? nics->first : NULL; c; c = c->next) {
+		const char *netdev = node_str(c, "netdev", NULL);
+		const struct node *other;
+		u8 m[6];
+
+		if (netdev && !guest_network_node(guest, "networks", netdev))
+			return error_set(
+				e, -ENOENT,
+				"card %.60s: there is no network '%.60s': define it%s%.60s",
+				c->name, netdev, w->network, netdev);
+		if (!node_has(c, "mac")) {
+			if (choose_mac(nics, c, name))
+				return error_set(e, -ENOMEM, "the host is out of memory");
+			continue;
+		}
+		other = net_mac_parse(node_str(c, "mac", ""), m) ? card_of_mac(nics, c, m) : NULL;
+		if (other)
+			return error_set(e, -EADDRINUSE, "card %.60s: the card '%.60s' has the address %.40s too: give each its own mac=",
+					 c->name, other->name, node_str(c, "mac", ""));
+	}
+	for (c = dumps ? dumps->first : NULL; c; c = c->next)
+		if (!guest_network_node(guest, "networks", node_str(c, "netdev", "")))
+			return error_set(e, -ENOENT,
+					 "%s%.60s: there is no network '%.60s': name one that %s", w->dump,
+					 c->name, node_str(c, "netdev", ""), w->networks);
+	return 0;
+}
+
 /* ---- while the guest runs ----------------------------------------------------------------------------------------- */
 
 static int must_run(const struct guest *g, struct error *e)
@@ -175,21 +242,13 @@ static int must_run(const struct guest *g, struct error *e)
 	return g->d && !g->bare ? 0 : error_set(e, -ENODEV, "there is no Xen guest that could have a card");
 }
 
-int guest_netdev_add(struct guest *g, const char *spec, struct error *e)
+int guest_netdev_add(struct guest *g, struct node *network, struct error *e)
 {
-	char id[SPEC_ID];
-	int rc;
+	int rc = g->bare ? error_set(e, -ENODEV, "this machine has no network cards, so no networks") : make(g, e);
 
-	if (g->bare)
-		return error_set(e, -ENODEV, "-M none has no network cards, so no networks");
-	rc = make(g, e);
-	rc = rc ? rc : networks_add_network(g->node, spec, spec, e);
+	rc = rc ? rc : open_one(g->nets, node_str(network, "option", ""), node_str(network, "spec", ""), e);
 	if (rc)
-		return rc;
-	rc = open_one(g->nets, "", spec, e);
-	spec_id(spec, id);
-	if (rc)
-		node_free(networks_node(g->node, "networks", id));
+		node_free(network);
 	return rc;
 }
 
@@ -203,17 +262,17 @@ int guest_netdev_del(struct guest *g, const char *id, struct error *e)
 		if (!strcmp(netdev_id(g->nets->devs[i]), id))
 			break;
 	if (!g->nets || i == g->nets->n)
-		return error_set(e, -ENOENT, "there is no network '%.60s': 'info network' lists them", id);
+		return error_set(e, -ENOENT, "there is no network '%.60s'", id);
 	for (c = nics ? nics->first : NULL; c; c = c->next)
 		if (!strcmp(node_str(c, "netdev", ""), id))
 			return error_set(
 				e, -EBUSY,
-				"the card '%.60s' is plugged into '%.60s': remove it first, with device_del %.60s",
-				c->name, id, c->name);
+				"the card '%.60s' is plugged into '%.60s': remove it first",
+				c->name, id);
 	netdev_close(g->nets->devs[i]);
 	g->nets->n--;
 	memmove(g->nets->devs + i, g->nets->devs + i + 1, (g->nets->n - i) * sizeof *g->nets->devs);
-	node_free(networks_node(g->node, "networks", id));
+	node_free(guest_network_node(g->node, "networks", id));
 	for (c = dumps ? dumps->first : NULL; c; c = next) {
 		next = c->next;
 		if (!strcmp(node_str(c, "netdev", ""), id))
@@ -222,21 +281,16 @@ int guest_netdev_del(struct guest *g, const char *id, struct error *e)
 	return 0;
 }
 
-int guest_nic_add(struct guest *g, const char *spec, struct error *e)
+int guest_nic_add(struct guest *g, struct node *c, struct error *e)
 {
-	struct node *c = NULL;
 	u32 tries = NETWORKS_MAX;
-	bool given;
+	bool given = node_has(c, "mac");
 	int rc = must_run(g, e);
 
-	rc = rc ? rc : networks_add_card(g->node, "card", spec, &c, e);
-	if (rc)
-		return rc;
-	given = node_has(c, "mac");
-	rc = check_free(g, c, e);
+	rc = rc ? rc : check_free(g, c, e);
 	/* One that was removed may still be on its way out in the guest: its number is taken until then. */
 	while (!rc) {
-		rc = networks_check(g->node, g->node->name, e);
+		rc = guest_networks_check(g->node, g->node->name, guest_words(g), e);
 		rc = rc ? rc : add_vif(g, c, e);
 		if ((rc != -EEXIST && rc != -EBUSY) || !tries--)
 			break;
@@ -252,13 +306,13 @@ int guest_nic_add(struct guest *g, const char *spec, struct error *e)
 
 int guest_nic_remove(struct guest *g, const char *id, struct error *e)
 {
-	struct node *c = networks_node(g->node, "nics", id);
+	struct node *c = guest_network_node(g->node, "nics", id);
 	int rc = must_run(g, e);
 
 	if (rc)
 		return rc;
 	if (!c)
-		return error_set(e, -ENOENT, "there is no card '%.60s': 'info network' lists them", id);
+		return error_set(e, -ENOENT, "there is no card '%.60s'", id);
 	vif_remove(xen_dom(g->d), (u32)node_u64(c, "unit", 0), false);
 	node_free(c);
 	return 0;
@@ -277,7 +331,7 @@ int guest_set_link(struct guest *g, const char *id, bool up, struct error *e)
 			found |= !vif_set_link(xen_dom(g->d), (u32)node_u64(c, "unit", 0), up);
 	return found ? 0
 		     : error_set(e, -ENOENT,
-				 "there is no card and no network with a card '%.60s': 'info network' lists them", id);
+				 "there is no card and no network with a card '%.60s'", id);
 }
 
 static void put(struct buf *out, const char *s)
@@ -320,40 +374,26 @@ void guest_usernet_describe(struct guest *g, struct buf *out)
 			describe(g->nets->devs[i], out);
 }
 
-int guest_hostfwd(struct guest *g, bool add, const char *args, struct error *e)
+int guest_hostfwd(struct guest *g, bool add, const char *netdev, const char *rule, struct error *e)
 {
-	const char *rule = strrchr(args, ' ');
-	struct netdev *n = NULL;
-	char id[SPEC_ID];
+	struct netdev *n = find(g->nets, netdev);
 	u32 i;
 
-	if (rule) {
-		snprintf(id, sizeof id, "%.*s", (int)MIN(strcspn(args, " "), sizeof id - 1), args);
-		n = find(g->nets, id);
-		if (!n)
-			return error_set(e, -ENOENT, "there is no network '%.60s': 'info network' lists them", id);
-		rule++;
-	} else {
-		rule = args;
-		for (i = 0; g->nets && !n && i < g->nets->n; i++)
-			if (!strcmp(netdev_type(g->nets->devs[i]), "user"))
-				n = g->nets->devs[i];
-		if (!n)
-			return error_set(e, -ENOENT,
-					 "the guest has no network of type user, whose ports could be forwarded");
-	}
+	if (netdev && !n)
+		return error_set(e, -ENODEV, "there is no network '%.60s'", netdev);
+	for (i = 0; g->nets && !n && i < g->nets->n; i++)
+		if (!strcmp(netdev_type(g->nets->devs[i]), "user"))
+			n = g->nets->devs[i];
+	if (!n)
+		return error_set(e, -ENODEV, "the guest has no network of type user, whose ports could be forwarded");
 	return add ? netdev_hostfwd_add(n, rule, e) : netdev_hostfwd_remove(n, rule, e);
 }
 
-int guest_dump_add(struct guest *g, const char *spec, struct error *e)
+int guest_dump_add(struct guest *g, struct node *dump, struct error *e)
 {
-	struct node *c = NULL;
-	int rc = networks_add_dump(g->node, "filter-dump", spec, &c, e);
+	int rc = g->nets ? open_dump(g->nets, dump, e) : error_set(e, -ENOENT, "filter-dump: the guest has no networks");
 
 	if (rc)
-		return rc;
-	rc = g->nets ? open_dump(g->nets, c, e) : error_set(e, -ENOENT, "filter-dump: the guest has no networks");
-	if (rc)
-		node_free(c);
+		node_free(dump);
 	return rc;
 }

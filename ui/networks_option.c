@@ -8,18 +8,13 @@
 #include <string.h>
 
 #include "base/nearest.h"
-#include "ui/networks_impl.h"
+#include "guest/spec.h"
+#include "ui/networks.h"
+#include "ui/networks_option.h"
 
 static int too_long(const char *said, struct error *e)
 {
 	return error_set(e, -E2BIG, "%.100s: a property has more than 1000 letters: shorten it", said);
-}
-
-struct node *networks_node(const struct node *guest, const char *kind, const char *id)
-{
-	struct node *all = node_child(guest, kind);
-
-	return all ? node_child(all, id) : NULL;
 }
 
 static u32 count(const struct node *guest, const char *kind)
@@ -70,12 +65,12 @@ static void free_id(const struct node *guest, const char *kind, const char *stem
 
 	for (i = 0; i <= NETWORKS_MAX; i++) {
 		snprintf(id, SPEC_ID, "%s%u", stem, i);
-		if (!networks_node(guest, kind, id))
+		if (!guest_network_node(guest, kind, id))
 			break;
 	}
 }
 
-int networks_add_network(struct node *guest, const char *said, const char *spec, struct error *e)
+int networks_option_network(struct node *guest, const char *said, const char *spec, struct node **out, struct error *e)
 {
 	char id[SPEC_ID], option[16];
 	struct node *n;
@@ -88,8 +83,12 @@ int networks_add_network(struct node *guest, const char *said, const char *spec,
 	if (!n)
 		return -EINVAL;
 	snprintf(option, sizeof option, "%.*s ", (int)strcspn(said, " "), said);
-	if (node_set_str(n, "spec", spec) || (*said == '-' && node_set_str(n, "option", option)))
+	if (node_set_str(n, "spec", spec) || (*said == '-' && node_set_str(n, "option", option))) {
+		node_free(n);
 		return error_set(e, -ENOMEM, "%.100s: the host is out of memory", said);
+	}
+	if (out)
+		*out = n;
 	return 0;
 }
 
@@ -135,7 +134,7 @@ static u32 free_unit(const struct node *guest)
 	return unit;
 }
 
-int networks_add_card(struct node *guest, const char *said, const char *spec, struct node **out, struct error *e)
+int networks_option_card(struct node *guest, const char *said, const char *spec, struct node **out, struct error *e)
 {
 	static const char *const names[] = {
 		"netdev", "mac", "macaddr", "id", "name", "model", "bus", "addr", "vectors"
@@ -197,7 +196,7 @@ int networks_add_card(struct node *guest, const char *said, const char *spec, st
 	return 0;
 }
 
-int networks_add_dump(struct node *guest, const char *said, const char *spec, struct node **out, struct error *e)
+int networks_option_dump(struct node *guest, const char *said, const char *spec, struct node **out, struct error *e)
 {
 	char id[SPEC_ID] = "", netdev[SPEC_ID] = "", file[1024] = "", *end;
 	unsigned long maxlen = 65536;
@@ -314,16 +313,16 @@ static int option_nic(struct node *guest, const char *said, const char *value, s
 		rc = error_set(e, -ENOMEM, "%.100s: the host is out of memory", said);
 	if (!rc)
 		spec_id((const char *)net.p, id);
-	if (!rc && networks_node(guest, "networks", id) && has_id)
+	if (!rc && guest_network_node(guest, "networks", id) && has_id)
 		rc = error_set(e, -EEXIST, "%.100s: there is a network '%.60s' already: choose another id", said, id);
 	if (!rc) {
 		snprintf(text, sizeof text, "%snetdev=%s", card.len ? "," : "", id);
 		buf_put(&card, text, strlen(text) + 1);
 		rc = card.failed ? error_set(e, -ENOMEM, "%.100s: the host is out of memory", said)
-				 : networks_add_card(guest, said, (const char *)card.p, NULL, e);
+				 : networks_option_card(guest, said, (const char *)card.p, NULL, e);
 	}
 	if (!rc)
-		rc = networks_add_network(guest, said, (const char *)net.p, e);
+		rc = networks_option_network(guest, said, (const char *)net.p, NULL, e);
 	buf_free(&card);
 	buf_free(&net);
 	return rc;
@@ -336,7 +335,7 @@ static int hub_port(struct node *guest, const char *said, const char *id, char p
 
 	free_id(guest, "networks", "hub0port", port);
 	snprintf(spec, sizeof spec, "hubport,id=%s,hubid=0%s%s", port, id ? ",netdev=" : "", id ? id : "");
-	return networks_add_network(guest, said, spec, e);
+	return networks_option_network(guest, said, spec, NULL, e);
 }
 
 /* -net nic[,...] and -net TYPE[,...]: all on hub 0, but for cards with netdev=. */
@@ -359,7 +358,7 @@ static int option_net(struct node *guest, const char *said, const char *value, s
 		rc = plugged ? 0 : hub_port(guest, said, NULL, port, e);
 		snprintf(spec, size, "%s%s%s%s", rest, *rest && !plugged ? "," : "",
 			 plugged ? "" : "netdev=", plugged ? "" : port);
-		rc = rc ? rc : networks_add_card(guest, said, spec, NULL, e);
+		rc = rc ? rc : networks_option_card(guest, said, spec, NULL, e);
 	} else {
 		spec_id(value, id);
 		snprintf(spec, size, "%s", value);
@@ -367,7 +366,7 @@ static int option_net(struct node *guest, const char *said, const char *value, s
 			free_id(guest, "networks", "net", id);
 			snprintf(spec, size, "%s,id=%s", value, id);
 		}
-		rc = networks_add_network(guest, said, spec, e);
+		rc = networks_option_network(guest, said, spec, NULL, e);
 		rc = rc ? rc : hub_port(guest, said, id, port, e);
 	}
 	free(spec);
@@ -396,14 +395,14 @@ int networks_option(struct node *guest, const char *option, const char *value, F
 
 	snprintf(said, sizeof said, "-%s %.180s", option, value);
 	if (!strcmp(option, "netdev"))
-		return asks_help(value) ? help(out) : networks_add_network(guest, said, value, e);
+		return asks_help(value) ? help(out) : networks_option_network(guest, said, value, NULL, e);
 	if (!strcmp(option, "object")) {
 		rc = first_word(said, value, "filter-dump", "object", &rest, e);
-		return rc ? rc : networks_add_dump(guest, said, rest, NULL, e);
+		return rc ? rc : networks_option_dump(guest, said, rest, NULL, e);
 	}
 	if (!strcmp(option, "device")) {
 		rc = first_word(said, value, "xen-net-device", "device", &rest, e);
-		return rc ? rc : networks_add_card(guest, said, rest, NULL, e);
+		return rc ? rc : networks_option_card(guest, said, rest, NULL, e);
 	}
 	if (asks_help(value))
 		return help(out);
@@ -414,63 +413,4 @@ int networks_option(struct node *guest, const char *option, const char *value, F
 	if (!strcmp(value, "none"))
 		return 0; /* there is none unless one is asked for */
 	return !strcmp(option, "nic") ? option_nic(guest, said, value, e) : option_net(guest, said, value, e);
-}
-
-/* Another card of the guest with that address, or NULL. */
-static const struct node *card_of_mac(const struct node *nics, const struct node *but, const u8 mac[6])
-{
-	const struct node *c;
-	u8 m[6];
-
-	for (c = nics->first; c; c = c->next)
-		if (c != but && net_mac_parse(node_str(c, "mac", ""), m) && !memcmp(m, mac, sizeof m))
-			return c;
-	return NULL;
-}
-
-/* One that follows from the guest's name and the card's number; the next of them when another card was given it. */
-static int choose_mac(const struct node *nics, struct node *card, const char *name)
-{
-	u32 index = (u32)node_u64(card, "unit", 0);
-	char text[20];
-	u8 m[6];
-
-	for (net_mac_for(name, index, m); card_of_mac(nics, card, m); net_mac_for(name, index, m))
-		index += 0x10000;
-	snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
-	return node_set_str(card, "mac", text);
-}
-
-int networks_check(struct node *guest, const char *name, struct error *e)
-{
-	const struct node *nics = node_child(guest, "nics"), *dumps = node_child(guest, "dumps");
-	struct node *c;
-
-	for (c = nics ? nics->first : NULL; c; c = c->next) {
-		const char *netdev = node_str(c, "netdev", NULL);
-		const struct node *other;
-		u8 m[6];
-
-		if (netdev && !networks_node(guest, "networks", netdev))
-			return error_set(
-				e, -ENOENT,
-				"card %.60s: there is no network '%.60s': define it, as in -netdev user,id=%.60s",
-				c->name, netdev, netdev);
-		if (!node_has(c, "mac")) {
-			if (choose_mac(nics, c, name))
-				return error_set(e, -ENOMEM, "the host is out of memory");
-			continue;
-		}
-		other = net_mac_parse(node_str(c, "mac", ""), m) ? card_of_mac(nics, c, m) : NULL;
-		if (other)
-			return error_set(e, -EADDRINUSE, "card %.60s: the card '%.60s' has the address %.40s too: give each its own mac=",
-					 c->name, other->name, node_str(c, "mac", ""));
-	}
-	for (c = dumps ? dumps->first : NULL; c; c = c->next)
-		if (!networks_node(guest, "networks", node_str(c, "netdev", "")))
-			return error_set(e, -ENOENT,
-					 "-object filter-dump,id=%.60s: there is no network '%.60s': name one that "
-					 "-netdev or -nic defines",
-					 c->name, node_str(c, "netdev", ""));
-	return 0;
 }

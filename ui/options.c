@@ -12,9 +12,16 @@
 #include "base/nearest.h"
 #include "xen/store/socket.h"
 #include "ui/bootloader.h"
-#include "ui/disks.h"
+#include "ui/disks_option.h"
 #include "ui/networks.h"
+#include "ui/networks_option.h"
 #include "ui/optvalue.h"
+
+const struct guest_words options_words = {
+	.network = ", as in -netdev user,id=",
+	.networks = "-netdev or -nic defines",
+	.dump = "-object filter-dump,id=",
+};
 
 static int set_string(char **p, const char *value)
 {
@@ -511,7 +518,7 @@ int options_parse(struct options *o, int argc, char **argv, FILE *out, struct er
 	rc = rc ? rc : choose_clock(o);
 	rc = rc ? rc : value_finish_display(o, e);
 	rc = rc ? rc : finish(o, e);
-	rc = rc ? rc : networks_check(o->guest, o->guest->name, e);
+	rc = rc ? rc : guest_networks_check(o->guest, o->guest->name, &options_words, e);
 	if (!rc && o->dumpdts) {
 		node_print(o->tree, out);
 		return OPTIONS_DONE;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/node.h"
 #include "base/types.h"
+#include "guest/words.h"
 
 #define OPTIONS_MAX_VCPUS 64u
 #define OPTIONS_MAX_MONITORS 7u           /* one more is behind Ctrl-A c of the console */
@@ -65,6 +66,9 @@ extern const struct option_row option_rows[];
  */
 int options_parse(struct options *o, int argc, char **argv, FILE *out, struct error *e);
 void options_free(struct options *o);
+
+/* How options spell what sentences about a guest advise. */
+extern const struct guest_words options_words;
 
 /* The device of the guest's monitor number i; NULL: it has no more. */
 const char *options_monitor(const struct node *guest, u32 i);

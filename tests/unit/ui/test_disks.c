@@ -9,6 +9,7 @@
 #include "tests/suites.h"
 #include "tests/unit/vif_env.h"
 #include "ui/disks.h"
+#include "ui/disks_option.h"
 #include "ui/guest.h"
 #include "xen/backend/xenbus.h"
 
@@ -31,19 +32,27 @@ static void desk_new(struct desk *k)
 		ck_assert(fd >= 0 && !ftruncate(fd, 1 << 20));
 		close(fd);
 	}
-	ck_assert_int_eq(guest_open_disks(&k->g, &e), 0);
+	ck_assert_int_eq(guest_disks_open(&k->g, &e), 0);
 }
 
 static void desk_free(struct desk *k)
 {
 	int i;
 
-	guest_detach_disks(&k->g);
-	guest_close_disks(&k->g);
+	guest_disks_detach(&k->g);
+	guest_disks_close(&k->g);
 	node_free(k->g.node);
 	for (i = 0; i < 3; i++)
 		unlink(k->path[i]);
 	vworld_free(k->w);
+}
+
+static int add_spec(struct desk *k, const char *spec, struct error *e)
+{
+	struct node *drive;
+	int rc = disks_option_drive(k->g.node, spec, "drive", &drive, e);
+
+	return rc ? rc : guest_disk_add(&k->g, drive, NULL, e);
 }
 
 static int add(struct desk *k, int i, const char *more, struct error *e)
@@ -51,7 +60,7 @@ static int add(struct desk *k, int i, const char *more, struct error *e)
 	char spec[120];
 
 	snprintf(spec, sizeof spec, "file=%s,format=raw%s", k->path[i], more);
-	return guest_disk_add(&k->g, spec, NULL, NULL, 0, e);
+	return add_spec(k, spec, e);
 }
 
 static u32 ids(struct desk *k)
@@ -85,7 +94,7 @@ START_TEST(come_and_go)
 	ck_assert_msg(strstr(e.text, "is locked") != NULL, "%s", e.text);
 	ck_assert_int_lt(add(&k, 1, ",id=b,index=0", &e), 0);
 	ck_assert_msg(strstr(e.text, "xvda is") != NULL, "%s", e.text);
-	ck_assert_int_lt(guest_disk_add(&k.g, "file=/none,id=b", NULL, NULL, 0, &e), 0);
+	ck_assert_int_lt(add_spec(&k, "file=/none,id=b", &e), 0);
 	ck_assert_msg(strstr(e.text, "no such image") != NULL, "%s", e.text);
 	ck_assert_int_lt(add(&k, 1, ",id=b,file=/none", &e), 0);
 	ck_assert_msg(strstr(e.text, "file is given twice") != NULL, "%s", e.text);
@@ -113,7 +122,7 @@ START_TEST(removed_and_ejected)
 	hold(&k, 51712);
 	ck_assert_int_eq(guest_disk_remove(&k.g, "a", false, &e), 0);
 	ck_assert_uint_eq(ids(&k), 1);
-	ck_assert_int_eq(guest_disk_change(&k.g, "a", k.path[1], NULL, &e), -EBUSY);
+	ck_assert_int_eq(guest_disk_change(&k.g, "a", k.path[1], "change", NULL, &e), -EBUSY);
 	ck_assert_int_eq(guest_disk_eject(&k.g, "a", true, &e), 0);
 	ck_assert_uint_eq(ids(&k), 0);
 	/* The same with a guest that begins anew meanwhile. */
@@ -122,10 +131,10 @@ START_TEST(removed_and_ejected)
 	hold(&k, 51712);
 	hold(&k, 51728);
 	ck_assert_int_eq(guest_disk_remove(&k.g, "a", false, &e), 0);
-	ck_assert_int_eq(guest_disk_change(&k.g, "b", k.path[2], NULL, &e), 0);
-	guest_detach_disks(&k.g);
+	ck_assert_int_eq(guest_disk_change(&k.g, "b", k.path[2], "change", NULL, &e), 0);
+	guest_disks_detach(&k.g);
 	ck_assert_uint_eq(ids(&k), 1);
-	ck_assert_int_eq(guest_attach_disks(&k.g, &e), 0);
+	ck_assert_int_eq(guest_disks_attach(&k.g, &e), 0);
 	ck_assert_msg(!add(&k, 1, ",id=c", &e), "%s", e.text);
 	desk_free(&k);
 }

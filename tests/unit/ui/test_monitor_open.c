@@ -47,7 +47,7 @@ static void rig_init(struct rig *r)
 	close(fd);
 	r->w = vworld_new();
 	r->g = (struct guest){ .host = &r->w->e->host, .d = r->w->e->d, .node = node_new("demo") };
-	ck_assert_int_eq(guest_open_disks(&r->g, &e), 0);
+	ck_assert_int_eq(guest_disks_open(&r->g, &e), 0);
 	env.host = r->g.host;
 	env.guest = &r->g;
 	r->m = monitors_new(&env);
@@ -58,8 +58,8 @@ static void rig_init(struct rig *r)
 static void rig_end(struct rig *r)
 {
 	monitors_free(r->m);
-	guest_detach_disks(&r->g);
-	guest_close_disks(&r->g);
+	guest_disks_detach(&r->g);
+	guest_disks_close(&r->g);
 	node_free(r->g.node);
 	vworld_free(r->w);
 	unlink(r->image);

@@ -16,6 +16,7 @@
 #include "ui/exposed.h"
 #include "ui/guest.h"
 #include "ui/networks.h"
+#include "ui/networks_option.h"
 #include "ui/options.h"
 #include "ui/vnc.h"
 
@@ -161,6 +162,31 @@ static void guest_with(struct guest *g, struct host *h, struct options *o, const
 	*g = (struct guest){ .host = h, .node = o->guest };
 }
 
+/* What a monitor does: a text into a node, and that into the guest. */
+static int add_network(struct guest *g, const char *spec, struct error *e)
+{
+	struct node *n;
+	int rc = networks_option_network(g->node, spec, spec, &n, e);
+
+	return rc ? rc : guest_netdev_add(g, n, e);
+}
+
+static int add_card(struct guest *g, const char *spec, struct error *e)
+{
+	struct node *n;
+	int rc = networks_option_card(g->node, "card", spec, &n, e);
+
+	return rc ? rc : guest_nic_add(g, n, e);
+}
+
+static int add_dump(struct guest *g, const char *spec, struct error *e)
+{
+	struct node *n;
+	int rc = networks_option_dump(g->node, "filter-dump", spec, &n, e);
+
+	return rc ? rc : guest_dump_add(g, n, e);
+}
+
 /* What needs no domain. */
 START_TEST(while_it_runs)
 {
@@ -175,43 +201,43 @@ START_TEST(while_it_runs)
 	ck_assert(!socketpair(AF_UNIX, SOCK_STREAM, 0, fd));
 	snprintf(path, sizeof path, "/tmp/paravane-networks-%ld.pcap", (long)getpid());
 	guest_with(&g, &h, &o, "-netdev hubport,id=p0,hubid=3");
-	ck_assert_int_eq(networks_open(&g, &e), 0);
-	ck_assert(!networks_live(&g));
+	ck_assert_int_eq(guest_networks_open(&g, &e), 0);
+	ck_assert(!guest_networks_live(&g));
 	snprintf(spec, sizeof spec, "socket,id=s0,fd=%d", fd[0]);
-	ck_assert_int_eq(guest_netdev_add(&g, spec, &e), 0);
-	ck_assert_int_lt(guest_netdev_add(&g, "socket,id=s0,fd=99", &e), 0);
+	ck_assert_int_eq(add_network(&g, spec, &e), 0);
+	ck_assert_int_lt(add_network(&g, "socket,id=s0,fd=99", &e), 0);
 	ck_assert_msg(strstr(e.text, "'s0' already") != NULL, "%s", e.text);
-	ck_assert_int_lt(guest_netdev_add(&g, "socket,id=s1,fd=999", &e), 0);
+	ck_assert_int_lt(add_network(&g, "socket,id=s1,fd=999", &e), 0);
 	ck_assert_msg(strstr(e.text, "fd=999") != NULL, "%s", e.text);
 	ck_assert(!node_find(o.guest, "networks/s1"));
-	ck_assert_int_eq(guest_netdev_add(&g, "hubport,id=p1,hubid=3,netdev=s0", &e), 0);
-	ck_assert_int_eq(guest_dump_add(&g, "netdev=p1", &e), -EINVAL);
+	ck_assert_int_eq(add_network(&g, "hubport,id=p1,hubid=3,netdev=s0", &e), 0);
+	ck_assert_int_eq(add_dump(&g, "netdev=p1", &e), -EINVAL);
 	snprintf(spec, sizeof spec, "netdev=p1,file=%s", path);
-	ck_assert_int_eq(guest_dump_add(&g, spec, &e), 0);
+	ck_assert_int_eq(add_dump(&g, spec, &e), 0);
 	guest_net_describe(&g, &b);
 	buf_put(&b, "", 1);
 	ck_assert_msg(strstr((char *)b.p, "p0: type=hubport,hubid=3") && strstr((char *)b.p, "s0: type=socket") &&
 			      strstr((char *)b.p, "p1: type=hubport,hubid=3,netdev=s0"),
 		      "%s", (char *)b.p);
 	buf_free(&b);
-	ck_assert_int_eq(guest_hostfwd(&g, true, "tcp::1-:1", &e), -ENOENT);
-	ck_assert_int_eq(guest_hostfwd(&g, true, "p0 tcp::1-:1", &e), -ENOTSUP);
+	ck_assert_int_eq(guest_hostfwd(&g, true, NULL, "tcp::1-:1", &e), -ENODEV);
+	ck_assert_int_eq(guest_hostfwd(&g, true, "p0", "tcp::1-:1", &e), -ENOTSUP);
 	ck_assert_msg(strstr(e.text, "hubport") != NULL, "%s", e.text);
-	ck_assert_int_eq(guest_hostfwd(&g, true, "zz tcp::1-:1", &e), -ENOENT);
+	ck_assert_int_eq(guest_hostfwd(&g, true, "zz", "tcp::1-:1", &e), -ENODEV);
 	ck_assert_int_eq(guest_netdev_del(&g, "zz", &e), -ENOENT);
 	ck_assert_int_eq(guest_netdev_del(&g, "s0", &e), 0);
 	ck_assert(!node_find(o.guest, "networks/s0"));
 	ck_assert_int_eq(guest_netdev_del(&g, "p1", &e), 0);
 	ck_assert_int_eq(access(path, F_OK), 0);
 	unlink(path);
-	ck_assert_int_eq(guest_nic_add(&g, "netdev=p0", &e), -ENODEV);
-	networks_close(&g);
+	ck_assert_int_eq(add_card(&g, "netdev=p0", &e), -ENODEV);
+	guest_networks_close(&g);
 	close(fd[1]);
 	options_free(&o);
 	poll_set_free(h.poll);
 	/* One that does not open closes those before it. */
 	guest_with(&g, &h, &o, "-netdev hubport,id=p0,hubid=3 -netdev socket,id=s,fd=999");
-	ck_assert_int_lt(networks_open(&g, &e), 0);
+	ck_assert_int_lt(guest_networks_open(&g, &e), 0);
 	ck_assert_msg(strstr(e.text, "-netdev socket,id=s,fd=999") != NULL, "%s", e.text);
 	ck_assert(!g.nets);
 	options_free(&o);
@@ -229,26 +255,26 @@ START_TEST(cards)
 	char text[100];
 	u8 m[6];
 
-	ck_assert_int_eq(guest_netdev_add(&g, "hubport,id=n0,hubid=5", &e), 0);
-	ck_assert_int_eq(guest_nic_add(&g, "netdev=n1", &e), -ENOENT);
+	ck_assert_int_eq(add_network(&g, "hubport,id=n0,hubid=5", &e), 0);
+	ck_assert_int_eq(add_card(&g, "netdev=n1", &e), -ENOENT);
 	ck_assert(!node_find(g.node, "nics/vif0"));
-	ck_assert_msg(!guest_nic_add(&g, "netdev=n0,id=c0", &e), "%s", e.text);
+	ck_assert_msg(!add_card(&g, "netdev=n0,id=c0", &e), "%s", e.text);
 	ck_assert_uint_eq(node_u64(node_find(g.node, "nics/c0"), "unit", 99), 1);
 	net_mac_for("demo", 1, m);
 	snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
 	ck_assert_str_eq(node_str(node_find(g.node, "nics/c0"), "mac", ""), text);
 	ck_assert_ptr_nonnull(xenbus_find(&w->e->pv.xen, "vif", 1));
-	ck_assert(networks_live(&g));
-	ck_assert_int_eq(guest_nic_add(&g, "netdev=n0,id=c0", &e), -EINVAL);
-	ck_assert_int_eq(guest_nic_add(&g, "netdev=n0,id=c1", &e), -EBUSY);
+	ck_assert(guest_networks_live(&g));
+	ck_assert_int_eq(add_card(&g, "netdev=n0,id=c0", &e), -EINVAL);
+	ck_assert_int_eq(add_card(&g, "netdev=n0,id=c1", &e), -EBUSY);
 	ck_assert_msg(strstr(e.text, "has the card 'c0' already") != NULL, "%s", e.text);
-	ck_assert_int_eq(guest_nic_add(&g, "id=c2,mac=52:54:00:00:00:09", &e), 0);
+	ck_assert_int_eq(add_card(&g, "id=c2,mac=52:54:00:00:00:09", &e), 0);
 	ck_assert_ptr_nonnull(xenbus_find(&w->e->pv.xen, "vif", 2));
 	ck_assert_int_eq(guest_set_link(&g, "c0", false, &e), 0);
 	ck_assert_int_eq(guest_set_link(&g, "n0", true, &e), 0);
 	ck_assert_int_eq(guest_set_link(&g, "zz", true, &e), -ENOENT);
 	ck_assert_int_eq(guest_netdev_del(&g, "n0", &e), -EBUSY);
-	ck_assert_msg(strstr(e.text, "device_del c0") != NULL, "%s", e.text);
+	ck_assert_msg(strstr(e.text, "'c0' is plugged into 'n0'") != NULL, "%s", e.text);
 	guest_net_describe(&g, &b);
 	buf_put(&b, "", 1);
 	ck_assert_msg(strstr((char *)b.p, "c0: model=xen,macaddr=") &&
@@ -258,16 +284,16 @@ START_TEST(cards)
 	ck_assert_int_eq(guest_nic_remove(&g, "zz", &e), -ENOENT);
 	ck_assert_int_eq(guest_nic_remove(&g, "c0", &e), 0);
 	ck_assert_ptr_null(xenbus_find(&w->e->pv.xen, "vif", 1));
-	ck_assert_int_eq(guest_nic_add(&g, "netdev=n0", &e), 0);
+	ck_assert_int_eq(add_card(&g, "netdev=n0", &e), 0);
 	/* Another life: the nodes say what there is. */
-	networks_detach(&g);
+	guest_networks_detach(&g);
 	ck_assert_ptr_null(xenbus_find(&w->e->pv.xen, "vif", 1));
 	ck_assert_ptr_null(xenbus_find(&w->e->pv.xen, "vif", 2));
-	ck_assert_int_eq(networks_attach(&g, &e), 0);
+	ck_assert_int_eq(guest_networks_attach(&g, &e), 0);
 	ck_assert_ptr_nonnull(xenbus_find(&w->e->pv.xen, "vif", 1));
 	ck_assert_ptr_nonnull(xenbus_find(&w->e->pv.xen, "vif", 2));
-	networks_detach(&g);
-	networks_close(&g);
+	guest_networks_detach(&g);
+	guest_networks_close(&g);
 	node_free(g.node);
 	vworld_free(w);
 }

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How a person spells what sentences about a guest advise. Whoever writes a guest's node knows: on the command line a property
+ * "kernel" is "-kernel".
+ */
+#ifndef GUEST_WORDS_H
+#define GUEST_WORDS_H
+
+struct guest_words {
+	const char *network;  /* what a network is defined by, with its id behind: ", as in -netdev user,id=" */
+	const char *networks; /* where networks are defined, after "name one that": "-netdev or -nic defines" */
+	const char *dump;     /* what a dump is, with its id behind: "-object filter-dump,id=" */
+};
+
+/* The names of the nodes and their properties. */
+extern const struct guest_words guest_plain_words;
+
+#endif
