@@ -14,13 +14,11 @@
 #include "pv/create.h"
 #include "xen/load/magic.h"
 #include "xen/store/socket.h"
-#include "ui/monitor.h"
 #include "ui/disks.h"
+#include "ui/guest_screen.h"
 #include "ui/networks.h"
 #include "ui/options.h"
 #include "ui/optvalue.h"
-#include "ui/screen.h"
-#include "ui/trace.h"
 
 /* No initial RAM disk is larger. */
 #define INITRD_MAX ((size_t)1 << (sizeof(size_t) > 4 ? 34 : 29))
@@ -145,43 +143,35 @@ int guest_open_console(struct guest *g, const struct chardev_env *env, struct er
 
 void guest_close_console(struct guest *g)
 {
-	if (g->monitors && g->console)
-		monitors_unshare(g->monitors, g->console);
 	if (!chardev_close(g->console))
 		g->output_lost = true;
 	g->console = NULL;
 }
 
-static void screen_typed(void *opaque, const u8 *p, size_t n)
+void guest_watch_add(struct guest *g, struct guest_watch *w, const struct guest_watch_ops *ops)
 {
-	struct guest *g = opaque;
+	struct guest_watch **p = &g->watches;
 
+	while (*p)
+		p = &(*p)->next;
+	*w = (struct guest_watch){ .ops = ops };
+	*p = w;
+}
+
+void guest_watch_remove(struct guest *g, struct guest_watch *w)
+{
+	struct guest_watch **p = &g->watches;
+
+	while (*p && *p != w)
+		p = &(*p)->next;
+	if (*p)
+		*p = w->next;
+}
+
+void guest_type(struct guest *g, const u8 *p, size_t n)
+{
 	if (g->d && !g->bare && xen_console_room(xen_dom(g->d)) >= n)
 		xen_console_input(xen_dom(g->d), p, n);
-}
-
-int guest_open_screen(struct guest *g, void (*quit)(void *opaque), void *opaque, struct error *e)
-{
-	struct screen_env env = { g->host, quit, opaque, screen_typed, g };
-
-	int rc = g->screen ? 0 : screen_open(g->node, &env, &g->screen, e);
-
-	if (g->screen && g->monitors)
-		monitors_set_screen(g->monitors, screen_words(), g->screen);
-	return rc;
-}
-
-int guest_open_window(struct guest *g, struct error *e)
-{
-	return screen_open_window(g->screen, e);
-}
-
-void guest_close_screen(struct guest *g)
-{
-	if (g->monitors)
-		monitors_set_screen(g->monitors, NULL, NULL);
-	screen_close(g->screen);
-	g->screen = NULL;
 }
 
 int guest_open_store(struct guest *g, struct error *e)
@@ -209,6 +199,7 @@ void guest_ended(struct guest *g)
 static void console_out(void *opaque, const u8 *p, size_t n)
 {
 	struct guest *g = opaque;
+	struct guest_watch *w;
 
 	if (g->console)
 		chardev_write(g->console, p, n);
@@ -221,7 +212,9 @@ static void console_out(void *opaque, const u8 *p, size_t n)
 	if (g->watch.left && bootloader_said(&g->watch, p, n))
 		msg_info("the boot loader found nothing to boot and stands at its own prompt: no disk of the guest has a "
 			 "/boot/grub/grub.cfg with a menu that it can read: make one (grub-mkconfig), or boot a kernel with -kernel");
-	screen_console(g->screen, p, n);
+	for (w = g->watches; w; w = w->next)
+		if (w->ops->console)
+			w->ops->console(w, p, n);
 }
 
 static size_t console_can_receive(void *opaque)
@@ -250,21 +243,26 @@ static void console_room(void *opaque)
 /* Domains that ask whether somebody could still type something, or write to their store. */
 static bool guest_live(struct domain *d)
 {
-	struct guest *g = d->live_opaque;
+	const struct guest *g = d->live_opaque;
+	const struct guest_watch *w;
 
-	return (g->console && chardev_is_live(g->console)) || g->store || guest_networks_live(g) ||
-	       (g->monitors && monitors_live(g->monitors)) || screen_is_live(g->screen);
+	for (w = g->watches; w; w = w->next)
+		if (w->ops->live && w->ops->live(w))
+			return true;
+	return (g->console && chardev_is_live(g->console)) || g->store || guest_networks_live(g);
 }
 
 /* What a domain of either kind hears of those who manage it. */
 static int manage(struct guest *g, struct error *e)
 {
+	struct guest_watch *w;
+	int rc = 0;
+
 	g->d->paused = g->stopped;
-	if (!g->monitors || !monitors_attach(g->monitors, g->d))
-		return 0;
-	domain_destroy(g->d);
-	g->d = NULL;
-	return error_set(e, -ENOMEM, "the host is out of memory");
+	for (w = g->watches; w && !rc; w = w->next)
+		if (w->ops->attach)
+			rc = w->ops->attach(w, g->d, e);
+	return rc;
 }
 
 /* The wall clock at the guest's start: what -rtc says. */
@@ -310,7 +308,6 @@ static int create_bare(struct guest *g, struct error *e)
 	unload(g);
 	if (!g->d)
 		return error_set(e, -EINVAL, "-M none -bios %.200s: %s", node_str(g->node, "bios", ""), why.text);
-	trace_domain(g->d);
 	return manage(g, e);
 }
 
@@ -350,13 +347,12 @@ int guest_create(struct guest *g, const struct xen_progress *progress, struct er
 		g->d = NULL;
 		return rc;
 	}
-	trace_domain(g->d);
 	rc = manage(g, e);
 	if (rc)
 		return rc;
 	g->d->live = guest_live;
 	g->d->live_opaque = g;
-	rc = screen_attach(g->screen, g->d, e);
+	rc = guest_screen_attach(g, e);
 	if (rc)
 		return rc;
 	xen_console_on_room(xen_dom(g->d), console_room, g);
@@ -374,6 +370,8 @@ int guest_create(struct guest *g, const struct xen_progress *progress, struct er
 
 void guest_destroy(struct guest *g)
 {
+	struct guest_watch *w;
+
 	unload(g);
 	if (g->console)
 		chardev_set_client(g->console, NULL, NULL);
@@ -381,9 +379,12 @@ void guest_destroy(struct guest *g)
 	guest_networks_detach(g);
 	if (g->d)
 		domain_destroy(g->d);
-	screen_detach(g->screen);
+	g->d = NULL;
+	for (w = g->watches; w; w = w->next)
+		if (w->ops->detach)
+			w->ops->detach(w);
+	guest_screen_detach(g);
 	if (g->store)
 		xs_socket_detach(g->store);
-	g->d = NULL;
 	g->held = false;
 }

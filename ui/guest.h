@@ -13,11 +13,27 @@
 #include "guest/panic.h"
 #include "vm/domain.h"
 
-struct monitors;
 struct guest_disks;
 struct guest_networks;
-struct screen;
+struct guest_screen;
 struct xs_socket;
+
+/* Somebody who accompanies a guest over its lives: a monitor, a window, a report. A part of a larger struct. */
+struct guest_watch;
+struct guest_watch_ops {
+	/* A life begins: d was made. 0, or -errno with a sentence: then it does not. Each of these may be NULL. */
+	int (*attach)(struct guest_watch *w, struct domain *d, struct error *e);
+	/* It is over: the domain that was attached is gone. */
+	void (*detach)(struct guest_watch *w);
+	/* The guest's output on its console. */
+	void (*console)(struct guest_watch *w, const u8 *p, size_t n);
+	/* Whether something could come from there still, so that an idle guest sleeps for as long as its timers say. */
+	bool (*live)(const struct guest_watch *w);
+};
+struct guest_watch {
+	const struct guest_watch_ops *ops;
+	struct guest_watch *next;
+};
 
 struct guest {
 	struct host *host;
@@ -25,11 +41,11 @@ struct guest {
 	const struct guest_words *words; /* of whoever wrote the node; NULL: the plain ones */
 	struct chardev *console;
 	struct xs_socket *store; /* -xenstore; NULL: none */
-	struct monitors *monitors; /* whose they are; NULL: none */
-	bool stopped; /* by a monitor, or -S: its domains are born paused */
+	struct guest_watch *watches; /* in the order they came */
+	bool stopped; /* by somebody outside: its domains are born paused */
 	struct guest_disks *disks; /* ui/disks.h */
 	struct guest_networks *nets; /* ui/networks.h */
-	struct screen *screen; /* NULL: no screens */
+	struct guest_screen *screen; /* ui/guest_screen.h; NULL: no screens */
 	struct domain *d; /* NULL while there is none */
 	bool bare;        /* -M none */
 	bool by_loader;   /* what is loaded is a boot loader */
@@ -65,14 +81,14 @@ int guest_exit_code(const struct guest *g);
 /* Ends its life; the console stays. */
 void guest_destroy(struct guest *g);
 void guest_close_console(struct guest *g);
-/* Opens its screens, if there are to be some; quit is called when a person closes the window. 0, or -errno with a sentence. */
-int guest_open_screen(struct guest *g, void (*quit)(void *opaque), void *opaque, struct error *e);
-/* And their window, if there is to be one: apart, since window libraries bring threads. 0, or -errno with a sentence. */
-int guest_open_window(struct guest *g, struct error *e);
-void guest_close_screen(struct guest *g);
 /* Serves the xenstore's socket, if one is asked for. 0, or -errno with a sentence. */
 int guest_open_store(struct guest *g, struct error *e);
 void guest_close_store(struct guest *g);
+/* From now on, and not any more (also when it never was). */
+void guest_watch_add(struct guest *g, struct guest_watch *w, const struct guest_watch_ops *ops);
+void guest_watch_remove(struct guest *g, struct guest_watch *w);
+/* Somebody types at a face that shows the console. What the guest has no room for is lost as a whole. */
+void guest_type(struct guest *g, const u8 *p, size_t n);
 /* Its domain has ended: who watches that in the xenstore is told. */
 void guest_ended(struct guest *g);
 

@@ -15,12 +15,14 @@
 #include "ui/disks.h"
 #include "ui/exposed.h"
 #include "ui/guest.h"
+#include "ui/guest_screen.h"
 #include "ui/monitor.h"
 #include "ui/networks.h"
 #include "ui/options.h"
 #include "ui/report.h"
 #include "ui/sandbox.h"
 #include "ui/screen.h"
+#include "ui/trace.h"
 #include "vm/run.h"
 
 enum exit_code { EXIT_OFF = 0, EXIT_ERROR = 1, EXIT_CRASH = 2, EXIT_TIME = 3, EXIT_REBOOT = 4 };
@@ -33,6 +35,9 @@ struct run {
 	struct host host;
 	struct signals *signals;
 	struct guest guest;
+	struct guest_watch watch; /* ours, of the guest */
+	struct monitors *monitors;
+	struct screen *screen; /* NULL: none is opened */
 	struct report_totals totals;
 	struct report_speed speed;
 	u64 next_progress;
@@ -86,13 +91,13 @@ static void on_log_line(void *opaque)
 {
 	struct run *r = opaque;
 
-	monitors_hide(r->guest.monitors);
+	monitors_hide(r->monitors);
 }
 
 /* A guest that was stopped, and that nobody could let go on, would be waited for in silence. */
 static void warn_if_stuck(struct run *r)
 {
-	if (r->said_stuck || !r->guest.d || !r->guest.d->paused || r->guest.d->end != END_RUNNING || monitors_live(r->guest.monitors))
+	if (r->said_stuck || !r->guest.d || !r->guest.d->paused || r->guest.d->end != END_RUNNING || monitors_live(r->monitors))
 		return;
 	r->said_stuck = true;
 	msg_warn("the guest is stopped%s and no monitor is there to say cont: add -monitor unix:PATH,server=on,wait=off, or leave -S out",
@@ -107,19 +112,28 @@ static void on_tick(struct host *h, void *opaque)
 	bool show = notes & SIGNAL_PROGRESS;
 
 	if (notes & SIGNAL_SCREEN)
-		screen_dump(r->guest.screen);
+		screen_dump(r->screen);
 	if (r->o.progress && host_now() >= r->next_progress) {
 		show = true;
 		r->next_progress = host_now() + PROGRESS_EVERY;
 	}
 	if (r->guest.d)
-		screen_tick(r->guest.screen, r->guest.d);
+		screen_tick(r->screen, r->guest.d);
 	warn_if_stuck(r);
 	if (show && r->guest.d) {
-		monitors_hide(r->guest.monitors);
+		monitors_hide(r->monitors);
 		report_progress(r->guest.d, &r->totals, &r->speed, stderr);
 	}
 }
+
+/* What -d wants of its code is written from the first instruction on. */
+static int on_attach(struct guest_watch *w, struct domain *d, struct error *e)
+{
+	trace_domain(d);
+	return 0;
+}
+
+static const struct guest_watch_ops watch_ops = { .attach = on_attach };
 
 static int open_host(struct run *r, struct error *e)
 {
@@ -179,12 +193,12 @@ static int open_monitors(struct run *r, struct error *e)
 	u32 i;
 	int rc = 0;
 
-	r->guest.monitors = monitors_new(&env);
-	if (!r->guest.monitors)
+	r->monitors = monitors_new(&env);
+	if (!r->monitors)
 		return error_set(e, -ENOMEM, "the host is out of memory");
 	r->guest.stopped = r->o.stopped;
 	for (i = 0; !rc && (spec = options_monitor(r->o.guest, i)); i++)
-		rc = monitors_open(r->guest.monitors, spec, e);
+		rc = monitors_open(r->monitors, spec, e);
 	return asked_to_end(r) ? -EINTR : rc;
 }
 
@@ -218,7 +232,7 @@ static int confine(struct run *r, struct error *e)
 		return 0;
 	rc = sandbox_enter(&r->o, e);
 	r->confined = !rc;
-	return rc ? rc : guest_open_window(&r->guest, e);
+	return rc ? rc : screen_open_window(r->screen, e);
 }
 
 static void warn_exposed(const struct node *guest)
@@ -227,6 +241,18 @@ static void warn_exposed(const struct node *guest)
 
 	if (exposed_describe(guest, text, sizeof text))
 		msg_warn("%s", text);
+}
+
+/* 0, or -errno with a sentence. */
+static int open_screen(struct run *r, struct error *e)
+{
+	int rc = guest_screen_open(&r->guest, e);
+
+	if (!rc && !r->screen)
+		rc = screen_open(&r->guest, on_quit_key, r, &r->screen, e);
+	if (r->screen)
+		monitors_set_screen(r->monitors, screen_words(), r->screen);
+	return rc;
 }
 
 /* Begins a life of the guest. 0, or -errno with a sentence (none after -EINTR). */
@@ -238,7 +264,7 @@ static int start_life(struct run *r, struct error *e)
 	bool early = r->confined || !sandbox_wanted(&r->o);
 	int rc;
 
-	monitors_hide(r->guest.monitors);
+	monitors_hide(r->monitors);
 	report_loading_init(&loading, stderr, !os_is_terminal(2));
 	loading.hook.stop = r->host.kill;
 	rc = guest_load(&r->guest, &loading.hook, e);
@@ -252,7 +278,7 @@ static int start_life(struct run *r, struct error *e)
 		rc = guest_open_console(&r->guest, &env, e);
 		if (rc && out_of_time(r))
 			return -ETIMEDOUT;
-		if (!rc && monitors_share(r->guest.monitors, r->guest.console))
+		if (!rc && monitors_share(r->monitors, r->guest.console))
 			rc = error_set(e, -ENOMEM, "the host is out of memory");
 	}
 	if (!rc && !r->guest.store) {
@@ -261,7 +287,7 @@ static int start_life(struct run *r, struct error *e)
 			signals_guard_file(r->signals, node_str(r->guest.node, "xenstore", "unix:") + strlen("unix:"));
 	}
 	if (!rc)
-		rc = guest_open_screen(&r->guest, on_quit_key, r, e);
+		rc = open_screen(r, e);
 	if (!rc)
 		rc = confine(r, e);
 	if (!rc && !early)
@@ -274,7 +300,7 @@ static int start_life(struct run *r, struct error *e)
 		rc = guest_create(&r->guest, &loading.hook, e);
 	report_loading_done(&loading, !rc);
 	if (!rc) {
-		monitors_show(r->guest.monitors);
+		monitors_show(r->monitors);
 		daemon_ready(&r->daemon);
 	}
 	return asked_to_end(r) ? -EINTR : rc;
@@ -325,7 +351,7 @@ static bool stay(struct run *r)
 	if (!prop || guest_exit_code(&r->guest) >= 0 || strcmp(node_str(r->guest.node, prop, ""), "preserve"))
 		return false;
 	if (crashed(r->guest.d)) {
-		monitors_hide(r->guest.monitors);
+		monitors_hide(r->monitors);
 		say_crash(r);
 	}
 	r->restart = false;
@@ -437,15 +463,18 @@ static int run_guest(struct run *r)
 		r->guest.host = &r->host;
 		r->guest.node = r->o.guest;
 		r->guest.words = &options_words;
+		guest_watch_add(&r->guest, &r->watch, &watch_ops);
 		warn_exposed(r->o.guest);
 		rc = open_monitors(r, &e);
 		if (!rc)
 			rc = live(r, &e);
 	}
 	/* First the console: what the guest said last must be out, and the terminal as it was, before we speak. */
+	if (r->monitors && r->guest.console)
+		monitors_unshare(r->monitors, r->guest.console);
 	guest_close_console(&r->guest);
-	monitors_free(r->guest.monitors);
-	r->guest.monitors = NULL;
+	monitors_free(r->monitors);
+	r->monitors = NULL;
 	if (rc == -EINTR && r->signals && asked_to_end(r)) {
 		if (signals_last(r->signals))
 			msg_info("ended by signal %d (%s) before the guest ran", signals_last(r->signals),
@@ -469,7 +498,8 @@ static int run_guest(struct run *r)
 	guest_destroy(&r->guest);
 	guest_disks_close(&r->guest);
 	guest_networks_close(&r->guest);
-	guest_close_screen(&r->guest);
+	screen_close(r->screen);
+	guest_screen_close(&r->guest);
 	guest_close_store(&r->guest);
 	daemon_end(&r->daemon);
 	return code;

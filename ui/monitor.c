@@ -668,6 +668,18 @@ static void show_again(void *opaque)
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
 
+static int on_attach(struct guest_watch *w, struct domain *d, struct error *e)
+{
+	return monitors_attach(container_of(w, struct monitors, watch), d) ? error_set(e, -ENOMEM, "the host is out of memory") : 0;
+}
+
+static bool is_live(const struct guest_watch *w)
+{
+	return monitors_live(container_of(w, struct monitors, watch));
+}
+
+static const struct guest_watch_ops watch_ops = { .attach = on_attach, .live = is_live };
+
 struct monitors *monitors_new(const struct monitors_env *env)
 {
 	struct monitors *all = calloc(1, sizeof *all);
@@ -675,10 +687,12 @@ struct monitors *monitors_new(const struct monitors_env *env)
 	if (!all)
 		return NULL;
 	all->env = *env;
+	guest_watch_add(env->guest, &all->watch, &watch_ops);
 	all->quiet = mon_new(all);
 	all->hook = poll_hook_add(env->host->poll, show_due, show_again, all);
 	if (all->quiet && all->hook)
 		return all;
+	guest_watch_remove(env->guest, &all->watch);
 	poll_hook_remove(env->host->poll, all->hook);
 	mon_free(all->quiet);
 	free(all);
@@ -691,6 +705,7 @@ void monitors_free(struct monitors *all)
 
 	if (!all)
 		return;
+	guest_watch_remove(all->env.guest, &all->watch);
 	poll_hook_remove(all->env.host->poll, all->hook);
 	for (i = 0; i < MONITORS_MAX; i++)
 		mon_free(all->list[i]);

@@ -67,7 +67,7 @@ void monitors_hide(struct monitors *m);
 void monitors_show(struct monitors *m);
 /* Whether a command could still come. */
 bool monitors_live(const struct monitors *m);
-/* The guest has a new domain: its door is told. 0 or -ENOMEM. */
+/* The guest has a new domain, which guest_create() tells us: its door is told. 0 or -ENOMEM. */
 int monitors_attach(struct monitors *m, struct domain *d);
 /* NULL: there is no display. */
 void monitors_set_screen(struct monitors *m, const struct monitor_screen *screen, void *opaque);

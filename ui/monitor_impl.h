@@ -52,6 +52,7 @@ struct mon {
 };
 
 struct monitors {
+	struct guest_watch watch;
 	struct monitors_env env;
 	struct mon *list[MONITORS_MAX];
 	struct mon *quiet; /* monitors_run(), and a replayed command */

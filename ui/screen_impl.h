@@ -12,14 +12,14 @@
 #include "ui/vnc.h"
 
 struct screen {
-	struct screen_env env;
-	const struct node *node;
-	struct display *display;
+	struct guest_watch watch;
+	struct guest *g;
+	struct display *display; /* the guest's */
+	void (*quit)(void *opaque);
+	void *quit_opaque;
 	struct terminal *terminal; /* NULL without libvterm */
 	struct vnc *vnc;
 	struct sdl *sdl;
-	struct vfb *vfb; /* NULL between lives */
-	struct vkbd *vkbd;
 	struct sendkey *keys;
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "ui/guest_screen.h"
 #include "ui/monitor.h"
 #include "ui/screen_impl.h"
 
@@ -64,7 +65,7 @@ static void mice(void *opaque, struct buf *out)
 	struct screen *s = opaque;
 
 	/* The guest's driver says what it wants; until there is one, nothing moves. */
-	if (display_shown(s->display) < 0 || !s->vfb)
+	if (display_shown(s->display) < 0 || !guest_has_pointer(s->g))
 		buf_printf(out, "No mouse devices connected\n");
 	else
 		buf_printf(out, "* Mouse #0: Xen virtual pointer%s\n", display_wants_absolute(s->display) ? " (absolute)" : "");

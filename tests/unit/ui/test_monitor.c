@@ -51,7 +51,6 @@ static struct rig *rig_new(void)
 	env.guest = &r->c->guest;
 	r->m = monitors_new(&env);
 	ck_assert_ptr_nonnull(r->m);
-	r->c->guest.monitors = r->m;
 	ck_assert_int_eq(monitors_attach(r->m, r->c->e->d), 0);
 	return r;
 }
