@@ -7,6 +7,12 @@
 #define GUEST_WORDS_H
 
 struct guest_words {
+	/* A property each; what follows it in a sentence is a value. */
+	const char *machine, *memory, *vcpus, *kernel, *initrd, *cmdline, *bios, *bootloader, *serial, *xenstore;
+	/* A disk, and all ways to define one; a card likewise. */
+	const char *drive, *drives, *card, *cards;
+	const char *disk;     /* an example of a disk: "-hda disk.img" */
+	const char *examples; /* where more examples are, behind a sentence; "": nowhere */
 	const char *network;  /* what a network is defined by, with its id behind: ", as in -netdev user,id=" */
 	const char *networks; /* where networks are defined, after "name one that": "-netdev or -nic defines" */
 	const char *dump;     /* what a dump is, with its id behind: "-object filter-dump,id=" */

@@ -20,13 +20,6 @@ struct guest_disks;
 #define DISK_SLOTS 26u   /* xvda to xvdz */
 #define DISK_ID_MAX 64u  /* bytes of an id, the zero counted */
 
-/*
- * Properties of a node /guests/NAME/disks/ID:
- *   index (u64: 0 is xvda), file (str; absent: no medium), format (str: "raw", "qcow2", ...; absent: looked up),
- *   media (str: "disk" or "cdrom"), cache (str), readonly, snapshot, no-backing (flags), backing-dir (str: the only folder in
- *   which images may name files), reconnect-delay (u64: seconds), said (str: what the person wrote, for sentences).
- */
-
 /* ---- a guest's lives (ui/guest.c) ---------------------------------------------------------------------------------- */
 
 /* Opens the images of all nodes; once for all lives. 0, or -errno with a sentence that names option and file. */

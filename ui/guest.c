@@ -7,8 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "guest/clock.h"
+#include "guest/nodes.h"
 #include "hw/bare.h"
 #include "xen/console.h"
 #include "pv/create.h"
@@ -17,8 +18,6 @@
 #include "ui/disks.h"
 #include "ui/guest_screen.h"
 #include "ui/networks.h"
-#include "ui/options.h"
-#include "ui/optvalue.h"
 
 /* No initial RAM disk is larger. */
 #define INITRD_MAX ((size_t)1 << (sizeof(size_t) > 4 ? 34 : 29))
@@ -41,8 +40,8 @@ static int read_initrd(struct guest *g, const char *path, const struct xen_progr
 	int rc = xen_file_read(path, "initrd", (size_t)MIN(memory, INITRD_MAX), progress, &g->initrd, &g->initrd_len, e);
 
 	if (rc == -EFBIG && memory < INITRD_MAX)
-		error_set(e, rc, "the initrd %s is larger than the guest's memory, %llu MiB; give it more with -m", path,
-			  (unsigned long long)(memory >> 20));
+		error_set(e, rc, "the initrd %s is larger than the guest's memory, %llu MiB; give it more with %s", path,
+			  (unsigned long long)(memory >> 20), guest_words(g)->memory);
 	return rc;
 }
 
@@ -53,7 +52,7 @@ static void look_at_initrd(const struct guest *g, const char *path)
 	enum magic_use use = magic_of(g->initrd, g->initrd_len, &what);
 
 	if (use == MAGIC_KERNEL)
-		msg_warn("the initrd %.200s is %s: are -kernel and -initrd swapped?", path, what);
+		msg_warn("the initrd %.200s is %s: are %s and %s swapped?", path, what, guest_words(g)->kernel, guest_words(g)->initrd);
 	else if (use == MAGIC_OTHER)
 		msg_warn("the initrd %.200s is %s, and Linux takes a cpio archive, packed or not: its kernel may find no root", path, what);
 	else if (use == MAGIC_UNKNOWN)
@@ -68,10 +67,12 @@ static int load_bios(struct guest *g, const struct xen_progress *progress, struc
 	int rc;
 
 	if (!bios)
-		return error_set(e, -EINVAL, "no image is given: -M none needs one, as in -bios rom.bin");
+		return error_set(e, -EINVAL, "no image is given: %s none needs one, as in %s rom.bin", guest_words(g)->machine,
+				 guest_words(g)->bios);
 	rc = xen_file_read(bios, "image", BARE_ROM_MAX, progress, &g->kernel_file, &g->kernel_len, e);
 	if (rc == -EFBIG)
-		error_set(e, rc, "-bios %.200s: the image is larger than %u KiB: use a smaller one", bios, BARE_ROM_MAX >> 10);
+		error_set(e, rc, "%s %.200s: the image is larger than %u KiB: use a smaller one", guest_words(g)->bios, bios,
+			  BARE_ROM_MAX >> 10);
 	return rc;
 }
 
@@ -86,7 +87,7 @@ int guest_load(struct guest *g, const struct xen_progress *progress, struct erro
 	g->by_loader = !kernel;
 	g->kernel_path = g->by_loader ? g->loader_path : kernel;
 	if (g->by_loader)
-		rc = bootloader_find(g->node, g->loader_path, sizeof g->loader_path, e);
+		rc = bootloader_find(g->node, guest_words(g), g->loader_path, sizeof g->loader_path, e);
 	if (!rc)
 		rc = guest_disks_open(g, e);
 	if (!rc)
@@ -114,7 +115,7 @@ int guest_unpack(struct guest *g, const struct xen_progress *progress, struct er
 		look_at_initrd(g, initrd);
 	g->looked |= !rc;
 	if (g->by_loader)
-		rc = bootloader_fits(rc ? NULL : &g->kernel, g->kernel_path, rc, e);
+		rc = bootloader_fits(rc ? NULL : &g->kernel, guest_words(g), g->kernel_path, rc, e);
 	if (rc)
 		unload(g);
 	return rc;
@@ -136,7 +137,7 @@ int guest_open_console(struct guest *g, const struct chardev_env *env, struct er
 
 	g->console = chardev_open(strcmp(spec, "vc") ? spec : "null", env, &why);
 	if (!g->console)
-		return error_set(e, -EINVAL, "-serial %s", why.text);
+		return error_set(e, -EINVAL, "%s %s", guest_words(g)->serial, why.text);
 	chardev_on_room(g->console, console_drained, g);
 	return 0;
 }
@@ -211,7 +212,8 @@ static void console_out(void *opaque, const u8 *p, size_t n)
 	panic_said(&g->panic, p, n);
 	if (g->watch.left && bootloader_said(&g->watch, p, n))
 		msg_info("the boot loader found nothing to boot and stands at its own prompt: no disk of the guest has a "
-			 "/boot/grub/grub.cfg with a menu that it can read: make one (grub-mkconfig), or boot a kernel with -kernel");
+			 "/boot/grub/grub.cfg with a menu that it can read: make one (grub-mkconfig), or boot a kernel with %s",
+			 guest_words(g)->kernel);
 	for (w = g->watches; w; w = w->next)
 		if (w->ops->console)
 			w->ops->console(w, p, n);
@@ -265,26 +267,6 @@ static int manage(struct guest *g, struct error *e)
 	return rc;
 }
 
-/* The wall clock at the guest's start: what -rtc says. */
-static u64 wall_clock(const struct node *n)
-{
-	const char *base = node_str(n, "clock-base", "fixed");
-	time_t now = time(NULL);
-	struct tm *tm;
-
-	if (!strcmp(base, "utc"))
-		return (u64)now * 1000000000u;
-	if (!strcmp(base, "localtime")) {
-		tm = localtime(&now);
-		if (tm)
-			return value_epoch(tm->tm_year + 1900, (u32)tm->tm_mon + 1, (u32)tm->tm_mday, (u32)tm->tm_hour,
-					   (u32)tm->tm_min, (u32)MIN(tm->tm_sec, 59)) *
-			       1000000000u;
-		return (u64)now * 1000000000u;
-	}
-	return node_u64(n, "clock-epoch", OPTIONS_DEFAULT_EPOCH) * 1000000000u;
-}
-
 static void bare_out(void *opaque, u8 c)
 {
 	console_out(opaque, &c, 1);
@@ -307,7 +289,8 @@ static int create_bare(struct guest *g, struct error *e)
 	g->d = bare_create(g->host, g->node->name, &cfg, &why);
 	unload(g);
 	if (!g->d)
-		return error_set(e, -EINVAL, "-M none -bios %.200s: %s", node_str(g->node, "bios", ""), why.text);
+		return error_set(e, -EINVAL, "%s none %s %.200s: %s", guest_words(g)->machine, guest_words(g)->bios,
+				 node_str(g->node, "bios", ""), why.text);
 	return manage(g, e);
 }
 
@@ -325,7 +308,7 @@ int guest_create(struct guest *g, const struct xen_progress *progress, struct er
 		.vcpus = (u32)node_u64(g->node, "vcpus", 1),
 		.maxvcpus = (u32)node_u64(g->node, "maxvcpus", 1),
 		.shift = (u32)node_u64(g->node, "icount-shift", 0),
-		.wall_ns = wall_clock(g->node),
+		.wall_ns = guest_wall_clock(g->node),
 		.cpu = node_str(g->node, "cpu", NULL),
 		.kernel = &g->kernel,
 		.initrd = g->initrd,
@@ -340,7 +323,7 @@ int guest_create(struct guest *g, const struct xen_progress *progress, struct er
 
 	if (g->bare)
 		return create_bare(g, e);
-	value_uuid_bytes(node_str(g->node, "uuid", ""), in.uuid);
+	guest_uuid_bytes(node_str(g->node, "uuid", ""), in.uuid);
 	rc = pv_create(g->host, &in, &g->d, e);
 	unload(g);
 	if (rc) {

@@ -9,7 +9,7 @@
 #include "guest/words.h"
 #include "hw/host/chardev/chardev.h"
 #include "xen/load/loader.h"
-#include "ui/bootloader.h"
+#include "guest/bootloader.h"
 #include "guest/panic.h"
 #include "vm/domain.h"
 

@@ -14,13 +14,6 @@
 
 #define NETWORKS_MAX 64u /* networks, and cards, of a guest */
 
-/*
- * Below /guests/NAME:
- *   networks/ID: spec (str, as netdev_open() takes it), option (str, "-nic " and the like: which defined it, for sentences)
- *   nics/ID: netdev (str, the ID of a network; absent: plugged nowhere), mac (str), unit (u64, the number of the vif)
- *   dumps/ID: netdev (str, the ID of a network), file (str), maxlen (u64, bytes)
- */
-
 struct guest; /* ui/guest.h; has struct guest_networks *nets, NULL until guest_networks_open() */
 struct guest_networks;
 

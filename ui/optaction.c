@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "guest/nodes.h"
 #include "guest/spec.h"
 #include "ui/optvalue.h"
 
@@ -46,34 +47,11 @@ int value_action(struct options *o, const struct option_row *row, const char *va
 	return rc;
 }
 
-static int hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
-}
-
-bool value_uuid_bytes(const char *text, u8 uuid[16])
-{
-	u32 i;
-
-	memset(uuid, 0, 16);
-	if (strlen(text) != 36)
-		return false;
-	for (i = 0; i < 16; i++, text += 2) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			if (*text++ != '-')
-				return false;
-		if (hex(text[0]) < 0 || hex(text[1]) < 0)
-			return false;
-		uuid[i] = (u8)(hex(text[0]) << 4 | hex(text[1]));
-	}
-	return true;
-}
-
 int value_uuid(struct options *o, const struct option_row *row, const char *value, struct error *e)
 {
 	u8 uuid[16];
 
-	if (!value_uuid_bytes(value, uuid))
+	if (!guest_uuid_bytes(value, uuid))
 		return error_set(e, -EINVAL, "-%s %.80s: a UUID has 32 hexadecimal digits, as in 01234567-89ab-cdef-0123-456789abcdef", row->name,
 				 value);
 	return node_set_str(o->guest, "uuid", value);

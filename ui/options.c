@@ -10,14 +10,30 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "guest/nodes.h"
 #include "xen/store/socket.h"
-#include "ui/bootloader.h"
 #include "ui/disks_option.h"
 #include "ui/networks.h"
 #include "ui/networks_option.h"
 #include "ui/optvalue.h"
 
 const struct guest_words options_words = {
+	.machine = "-M",
+	.memory = "-m",
+	.vcpus = "-smp",
+	.kernel = "-kernel",
+	.initrd = "-initrd",
+	.cmdline = "-append",
+	.bios = "-bios",
+	.bootloader = "-bootloader",
+	.serial = "-serial",
+	.xenstore = "-xenstore",
+	.drive = "-drive",
+	.drives = "-drive, -hda and the like",
+	.card = "-nic",
+	.cards = "-nic, -net and -netdev",
+	.disk = "-hda disk.img",
+	.examples = " (-h shows examples)",
 	.network = ", as in -netdev user,id=",
 	.networks = "-netdev or -nic defines",
 	.dump = "-object filter-dump,id=",
@@ -78,11 +94,11 @@ static int opt_append(struct options *o, const struct option_row *row, const cha
 {
 	size_t len = strlen(value);
 
-	if (len > OPTIONS_MAX_CMDLINE)
+	if (len > GUEST_MAX_CMDLINE)
 		return error_set(e, -E2BIG,
 				 "-append: the kernel's command line is %zu bytes long and a "
 				 "Xen guest's may have %u: shorten it",
-				 len, OPTIONS_MAX_CMDLINE);
+				 len, GUEST_MAX_CMDLINE);
 	return node_set_str(o->guest, "cmdline", value);
 }
 
@@ -350,38 +366,11 @@ static int defaults(struct options *o)
 	rc |= node_set_str(g, "cmdline", "");
 	rc |= node_set_str(g, "serial0", "mon:stdio");
 	rc |= node_set_str(g, "clock-base", "fixed");
-	rc |= node_set_u64(g, "clock-epoch", OPTIONS_DEFAULT_EPOCH);
+	rc |= node_set_u64(g, "clock-epoch", GUEST_DEFAULT_EPOCH);
 	rc |= node_set_str(g, "on-reboot", "restart");
 	rc |= node_set_str(g, "on-poweroff", "destroy");
 	rc |= node_set_str(g, "on-crash", "destroy");
 	return rc ? -ENOMEM : 0;
-}
-
-/* What is there must go with the machine. */
-static int check_machine(const struct options *o, struct error *e)
-{
-	const struct node *g = o->guest;
-
-	if (!strcmp(node_str(g, "machine", ""), "xenpv")) {
-		if (!node_has(g, "bios"))
-			return 0;
-		return error_set(e, -EINVAL, "-bios %.200s: a Xen PV guest has no firmware: boot a kernel with -kernel, or use -M none",
-				 node_str(g, "bios", ""));
-	}
-	if (node_has(g, "kernel") || node_has(g, "initrd") || *node_str(g, "cmdline", ""))
-		return error_set(e, -EINVAL, "-%s: -M none knows nothing of kernels: give a flat image with -bios, or use -M xenpv",
-				 node_has(g, "kernel") ? "kernel" : node_has(g, "initrd") ? "initrd" : "append");
-	if (node_has(g, "xenstore"))
-		return error_set(e, -EINVAL, "-xenstore: -M none has no xenstore: leave it out, or use -M xenpv");
-	if (node_find(o->guest, "disks"))
-		return error_set(e, -EINVAL, "-drive: -M none has no disks: leave -drive, -hda and the like out, or use -M xenpv");
-	if (node_child(g, "networks") || node_child(g, "nics"))
-		return error_set(
-			e, -EINVAL,
-			"-nic: -M none has no network cards: leave -nic, -net and -netdev out, or use -M xenpv");
-	if (node_u64(g, "maxvcpus", 1) > 1)
-		return error_set(e, -EINVAL, "-smp: -M none has one processor: leave -smp out");
-	return 0;
 }
 
 const char *options_monitor(const struct node *guest, u32 i)
@@ -510,8 +499,7 @@ int options_parse(struct options *o, int argc, char **argv, FILE *out, struct er
 		if (rc)
 			return rc;
 	}
-	rc = check_machine(o, e);
-	rc = rc ? rc : bootloader_check(o->guest, e);
+	rc = guest_machine_check(o->guest, &options_words, e);
 	rc = rc ? rc : value_finish_chardevs(o, e);
 	rc = rc ? rc : check_daemon(o, e);
 	rc = rc ? rc : check_stdio(o, e);

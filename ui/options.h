@@ -12,25 +12,11 @@
 #include "base/types.h"
 #include "guest/words.h"
 
-#define OPTIONS_MAX_VCPUS 64u
-#define OPTIONS_MAX_MONITORS 7u           /* one more is behind Ctrl-A c of the console */
-#define OPTIONS_MAX_CMDLINE 1023u         /* bytes; Xen public/xen.h MAX_GUEST_CMDLINE, less the zero */
-#define OPTIONS_DEFAULT_EPOCH 1686355200u /* 2023-06-10T00:00:00Z, so that a run does not depend on when it is made */
+#define OPTIONS_MAX_MONITORS 7u /* one more is behind Ctrl-A c of the console */
 
-/*
- * Properties of a node /guests/NAME:
- *   machine (str: "xenpv" or "none"), memory (u64, bytes), vcpus, maxvcpus (u64), cpu (str, as cpu_features_parse() takes
- *   it), kernel, initrd, cmdline (str), bios (str, for "none"),
- *   serial0, monitor0, monitor1, ... (str, a chardev spec), xenstore (str, "unix:PATH"), clock-base (str: "utc", "localtime" or "fixed"),
- *   clock-epoch (u64, s since 1970),
- *   display (str: "sdl", "vnc" or "none"; absent: no screens), vnc (str, as -vnc), full-screen, display-by-default,
- *   display-software (u64, 1), keymap (str, as -k),
- *   icount-shift (u64, absent: the default), on-reboot, on-poweroff (str: "restart", "destroy", "preserve"), on-crash (str: "destroy",
- *   "preserve", or "poweroff" as if it had powered off), uuid (str).
- */
 struct options {
 	struct node *tree;  /* the root */
-	struct node *guest; /* /guests/NAME in it */
+	struct node *guest; /* /guests/NAME in it (guest/nodes.h) */
 	struct log_choice log; /* -d */
 	struct log_range log_range[LOG_RANGES]; /* -dfilter */
 	u32 log_ranges;

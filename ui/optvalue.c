@@ -11,6 +11,8 @@
 
 #include "cpu/cpu.h"
 #include "cpu/x86/model.h"
+#include "guest/clock.h"
+#include "guest/nodes.h"
 
 #define WORD_MAX 256u
 
@@ -187,11 +189,11 @@ int value_smp(struct options *o, const struct option_row *row, const char *value
 		if (parse_u64(w.value, &n) || !n)
 			return error_set(e, -EINVAL,
 					 "-smp %.80s: '%.40s' is no number of CPUs: give 1 to %u, as in -smp 2", value,
-					 w.value, OPTIONS_MAX_VCPUS);
-		if (n > OPTIONS_MAX_VCPUS)
+					 w.value, GUEST_MAX_VCPUS);
+		if (n > GUEST_MAX_VCPUS)
 			return error_set(e, -ERANGE,
 					 "-smp %.80s: %.40s CPUs are too many: a guest can have %u, as in -smp %u",
-					 value, w.value, OPTIONS_MAX_VCPUS, OPTIONS_MAX_VCPUS);
+					 value, w.value, GUEST_MAX_VCPUS, GUEST_MAX_VCPUS);
 		if (is_cpus) {
 			cpus = n;
 		} else if (is_max) {
@@ -205,10 +207,10 @@ int value_smp(struct options *o, const struct option_row *row, const char *value
 		maxcpus = topology ? product : cpus ? cpus : 1;
 	if (!cpus)
 		cpus = maxcpus;
-	if (maxcpus > OPTIONS_MAX_VCPUS)
+	if (maxcpus > GUEST_MAX_VCPUS)
 		return error_set(e, -ERANGE,
 				 "-smp %.80s: that makes more CPUs than the %u a guest can have: give fewer", value,
-				 OPTIONS_MAX_VCPUS);
+				 GUEST_MAX_VCPUS);
 	if (cpus > maxcpus || (topology && product != maxcpus))
 		return error_set(
 			e, -EINVAL,
@@ -322,20 +324,6 @@ int value_icount(struct options *o, const struct option_row *row, const char *va
 	return 0;
 }
 
-/* Days from 1970-01-01 to a date of the Gregorian calendar. */
-static i64 days_since_1970(i64 y, u32 m, u32 d)
-{
-	/* Years that begin in March put the leap day last. */
-	y -= m <= 2;
-	m = (m + 9) % 12;
-	return y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + d - 1 - 719468;
-}
-
-u64 value_epoch(i64 y, u32 m, u32 d, u32 h, u32 mi, u32 s)
-{
-	return (u64)days_since_1970(y, m, d) * 86400 + h * 3600 + mi * 60 + s;
-}
-
 /* "2023-06-10", "2023-06-10T12:30:00". 0 or -EINVAL. */
 static int parse_date(const char *s, u64 *out)
 {
@@ -357,7 +345,7 @@ static int parse_date(const char *s, u64 *out)
 	last = month_days[mo - 1] + (mo == 2 && y % 4 == 0 && (y % 100 != 0 || y % 400 == 0));
 	if (!d || d > last)
 		return -EINVAL;
-	*out = value_epoch(y, mo, d, h, mi, sec);
+	*out = guest_epoch(y, mo, d, h, mi, sec);
 	return 0;
 }
 

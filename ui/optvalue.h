@@ -21,8 +21,6 @@ int value_monitor(struct options *o, const struct option_row *row, const char *v
 /* In ui/optaction.c. */
 int value_action(struct options *o, const struct option_row *row, const char *value, struct error *e);
 int value_uuid(struct options *o, const struct option_row *row, const char *value, struct error *e);
-/* The bytes of a UUID's text, from the left; all zero, and false, when it is none. */
-bool value_uuid_bytes(const char *text, u8 uuid[16]);
 /* In ui/optchardev.c. */
 int value_chardev(struct options *o, const struct option_row *row, const char *value, struct error *e);
 /* Puts devices in place of chardev:ID when all options are known. 0 or -errno with a sentence. */
@@ -38,8 +36,5 @@ int value_full_screen(struct options *o, const struct option_row *row, const cha
 int value_keymap(struct options *o, const struct option_row *row, const char *value, struct error *e);
 /* What holds for screens when all options are known. 0 or -errno with a sentence. */
 int value_finish_display(struct options *o, struct error *e);
-
-/* Seconds from 1970 to a moment of the Gregorian calendar; m is 1 to 12, d 1 to 31. */
-u64 value_epoch(i64 y, u32 m, u32 d, u32 h, u32 mi, u32 s);
 
 #endif

@@ -12,7 +12,7 @@
 
 #include "base/os_sandbox.h"
 #include "guest/spec.h"
-#include "ui/bootloader.h"
+#include "guest/bootloader.h"
 #include "ui/optvalue.h"
 
 #define PATHS_MAX 128u
@@ -187,7 +187,7 @@ static int make_policy(struct policy *p, char *loader, size_t loader_size, struc
 	add(p, node_str(g, "kernel", NULL), OS_SANDBOX_READ);
 	add(p, node_str(g, "initrd", NULL), OS_SANDBOX_READ);
 	add(p, node_str(g, "bios", NULL), OS_SANDBOX_READ);
-	if (!node_has(g, "kernel") && !node_has(g, "bios") && !bootloader_find(g, loader, loader_size, NULL))
+	if (!node_has(g, "kernel") && !node_has(g, "bios") && !bootloader_find(g, &options_words, loader, loader_size, NULL))
 		add(p, loader, OS_SANDBOX_READ);
 	add(p, "/dev/null", OS_SANDBOX_WRITE | OS_SANDBOX_MAYBE);
 	add_spec(p, node_str(g, "serial0", NULL));

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ui/bootloader.c: which file, and when a boot loader found nothing. */
-#include "ui/bootloader.h"
+/* guest/bootloader.c: which file, and when a boot loader found nothing. */
+#include "guest/bootloader.h"
 
 #include <check.h>
 #include <string.h>
 
 #include "tests/suites.h"
+#include "ui/options.h"
 
 static bool say(struct boot_watch *w, const char *s)
 {
@@ -42,13 +43,13 @@ START_TEST(files)
 	struct error e = { "" };
 	char path[300], small[8];
 
-	ck_assert_int_lt(bootloader_find(g, path, sizeof path, &e), 0);
+	ck_assert_int_lt(bootloader_find(g, &options_words, path, sizeof path, &e), 0);
 	ck_assert(strstr(e.text, "-kernel") && strstr(e.text, "-hda"));
 	ck_assert_int_eq(node_attach(g, disks), 0);
 	node_set_str(g, "bootloader", "/some/where");
-	ck_assert_int_eq(bootloader_find(g, path, sizeof path, &e), 0);
+	ck_assert_int_eq(bootloader_find(g, &options_words, path, sizeof path, &e), 0);
 	ck_assert_str_eq(path, "/some/where");
-	ck_assert_int_lt(bootloader_find(g, small, sizeof small, &e), 0); /* too long */
+	ck_assert_int_lt(bootloader_find(g, &options_words, small, sizeof small, &e), 0); /* too long */
 	node_free(g);
 }
 END_TEST
@@ -59,12 +60,12 @@ START_TEST(images)
 	struct error e;
 
 	memset(&k, 0, sizeof k);
-	ck_assert_int_lt(bootloader_fits(&k, "x.bin", 0, &e), 0);
+	ck_assert_int_lt(bootloader_fits(&k, &options_words, "x.bin", 0, &e), 0);
 	ck_assert(strstr(e.text, "x.bin") && strstr(e.text, "grub-xen-host"));
 	k.notes.source = XEN_NOTES_SEGMENT;
-	ck_assert_int_eq(bootloader_fits(&k, "x.bin", 0, &e), 0);
+	ck_assert_int_eq(bootloader_fits(&k, &options_words, "x.bin", 0, &e), 0);
 	strcpy(e.text, "it is a poem");
-	ck_assert_int_eq(bootloader_fits(NULL, "x.bin", -7, &e), -7);
+	ck_assert_int_eq(bootloader_fits(NULL, &options_words, "x.bin", -7, &e), -7);
 	ck_assert(strstr(e.text, "x.bin") && strstr(e.text, "it is a poem"));
 }
 END_TEST

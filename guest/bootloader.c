@@ -6,7 +6,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
-#include "ui/bootloader.h"
+#include "guest/bootloader.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -36,27 +36,28 @@ static const char *const directories[] = {
 /* As Debian's package calls it, and as Xen's own build does. */
 static const char *const names[] = { "grub-x86_64-xen.bin", "pvgrub64" };
 
-int bootloader_check(const struct node *g, struct error *e)
+int bootloader_check(const struct node *g, const struct guest_words *w, struct error *e)
 {
 	const char *file = node_str(g, "bootloader", NULL);
 
 	if (file && strcmp(node_str(g, "machine", ""), "xenpv"))
-		return error_set(e, -EINVAL, "-bootloader %.200s: -M none has no disks to boot from: leave it out, or use -M xenpv", file);
+		return error_set(e, -EINVAL, "%s %.200s: %s none has no disks to boot from: leave it out, or use %s xenpv", w->bootloader,
+				 file, w->machine, w->machine);
 	if (file && node_has(g, "kernel"))
-		return error_set(e, -EINVAL,
-				 "-bootloader %.200s: with -kernel there is nothing for it to load: leave one of the two out", file);
+		return error_set(e, -EINVAL, "%s %.200s: with %s there is nothing for it to load: leave one of the two out", w->bootloader,
+				 file, w->kernel);
 	if (node_has(g, "kernel") || strcmp(node_str(g, "machine", ""), "xenpv"))
 		return 0;
 	if (node_has(g, "initrd"))
 		return error_set(e, -EINVAL,
-				 "-initrd %.200s: it goes with a kernel: name that too, as in -kernel vmlinuz (a boot loader takes both from "
+				 "%s %.200s: it goes with a kernel: name that too, as in %s vmlinuz (a boot loader takes both from "
 				 "the guest's disk)",
-				 node_str(g, "initrd", ""));
+				 w->initrd, node_str(g, "initrd", ""), w->kernel);
 	if (*node_str(g, "cmdline", ""))
 		return error_set(e, -EINVAL,
-				 "-append '%.80s': it is a kernel's command line: name that too, as in -kernel vmlinuz (a boot loader's "
+				 "%s '%.80s': it is a kernel's command line: name that too, as in %s vmlinuz (a boot loader's "
 				 "kernel has the one of the guest's grub.cfg)",
-				 node_str(g, "cmdline", ""));
+				 w->cmdline, node_str(g, "cmdline", ""), w->kernel);
 	return 0;
 }
 
@@ -69,18 +70,20 @@ static bool readable(const char *path)
 	return f;
 }
 
-int bootloader_find(const struct node *g, char *path, size_t n, struct error *e)
+int bootloader_find(const struct node *g, const struct guest_words *w, char *path, size_t n, struct error *e)
 {
 	const char *file = node_str(g, "bootloader", NULL);
 	size_t i, k;
 
 	if (!node_child(g, "disks"))
 		return error_set(e, -EINVAL,
-				 "there is nothing to boot: name a kernel, as in -kernel /boot/vmlinuz, or a disk with one and its "
-				 "grub.cfg, as in -hda disk.img (-h shows examples)");
+				 "there is nothing to boot: name a kernel, as in %s /boot/vmlinuz, or a disk with one and its "
+				 "grub.cfg, as in %s%s",
+				 w->kernel, w->disk, w->examples);
 	if (file) {
 		snprintf(path, n, "%s", file);
-		return strlen(file) < n ? 0 : error_set(e, -ENAMETOOLONG, "-bootloader %.80s...: the name is too long: shorten it", file);
+		return strlen(file) < n ? 0
+					: error_set(e, -ENAMETOOLONG, "%s %.80s...: the name is too long: shorten it", w->bootloader, file);
 	}
 	for (i = 0; i < ARRAY_SIZE(directories); i++)
 		for (k = 0; *directories[i] && k < ARRAY_SIZE(names); k++) {
@@ -90,11 +93,11 @@ int bootloader_find(const struct node *g, char *path, size_t n, struct error *e)
 		}
 	return error_set(e, -ENOENT,
 			 "there is no GRUB for Xen here to boot the guest's disk with: install Debian's package grub-xen-host, name its "
-			 "file with -bootloader FILE (%s), or boot a kernel with -kernel FILE",
-			 names[0]);
+			 "file with %s FILE (%s), or boot a kernel with %s FILE",
+			 w->bootloader, names[0], w->kernel);
 }
 
-int bootloader_fits(const struct xen_kernel *k, const char *path, int rc, struct error *e)
+int bootloader_fits(const struct xen_kernel *k, const struct guest_words *w, const char *path, int rc, struct error *e)
 {
 	struct error why = { "it has no Xen notes" };
 
@@ -103,8 +106,8 @@ int bootloader_fits(const struct xen_kernel *k, const char *path, int rc, struct
 	if (rc)
 		why = *e;
 	return error_set(e, rc ? rc : -EINVAL,
-			 "%.150s is no boot loader of a Xen PV guest: give Debian's grub-xen-host's, or a kernel with -kernel (%.200s)", path,
-			 why.text);
+			 "%.150s is no boot loader of a Xen PV guest: give Debian's grub-xen-host's, or a kernel with %s (%.200s)", path,
+			 w->kernel, why.text);
 }
 
 void bootloader_watch(struct boot_watch *w)
