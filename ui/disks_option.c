@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "hw/host/block/block.h"
-#include "ui/disks.h"
+#include "guest/disks.h"
 #include "ui/disks_option.h"
 
 struct drive {

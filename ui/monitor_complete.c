@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/os_file.h"
-#include "ui/disks.h"
+#include "guest/disks.h"
 #include "ui/monitor_impl.h"
 
 static void offer_table(struct line_edit *le, const struct mon_command *c)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The monitor's words that add and take away disks and network cards while the guest runs (ui/disks.h, ui/networks.h do it).
+ * The monitor's words that add and take away disks and network cards while the guest runs (guest/ does it).
  * Their texts become nodes first. Each word goes through the door as it was typed.
  */
 #include <errno.h>
 #include <string.h>
 
+#include "guest/disks.h"
+#include "guest/networks.h"
 #include "hw/host/block/block.h"
-#include "ui/disks.h"
 #include "ui/disks_option.h"
 #include "ui/monitor_impl.h"
-#include "ui/networks.h"
 #include "ui/networks_option.h"
 
 static void say(struct mon *m, int rc, const struct error *e)

@@ -6,7 +6,7 @@
 #define UI_MONITOR_IMPL_H
 
 #include "base/buf.h"
-#include "ui/guest.h"
+#include "guest/guest.h"
 #include "ui/lineedit.h"
 #include "ui/monitor.h"
 

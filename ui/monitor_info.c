@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guest/disks.h"
 #include "xen/control.h"
 #include "pv/mm/mm.h"
 #include "xen/store/xenstore.h"
-#include "ui/disks.h"
 #include "ui/monitor_impl.h"
 
 #ifndef PACKAGE_VERSION

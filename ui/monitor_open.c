@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/disks.h"
 #include "hw/host/block/block.h"
-#include "ui/disks.h"
 #include "ui/disks_option.h"
 #include "ui/monitor_impl.h"
 

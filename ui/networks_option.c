@@ -9,7 +9,7 @@
 
 #include "base/nearest.h"
 #include "guest/spec.h"
-#include "ui/networks.h"
+#include "guest/networks.h"
 #include "ui/networks_option.h"
 
 static int too_long(const char *said, struct error *e)

@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "guest/networks.h"
 #include "guest/nodes.h"
 #include "xen/store/socket.h"
 #include "ui/disks_option.h"
-#include "ui/networks.h"
 #include "ui/networks_option.h"
 #include "ui/optvalue.h"
 

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/os_sandbox.h"
-#include "guest/spec.h"
 #include "guest/bootloader.h"
+#include "guest/spec.h"
 #include "ui/optvalue.h"
 
 #define PATHS_MAX 128u

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/os_file.h"
+#include "guest/screen.h"
 #include "hw/host/display/keys.h"
-#include "ui/guest_screen.h"
 
 #define DUMPS_MAX 10000u
 

@@ -5,7 +5,7 @@
 #ifndef UI_SCREEN_H
 #define UI_SCREEN_H
 
-#include "ui/guest.h"
+#include "guest/guest.h"
 
 struct monitor_screen;
 struct screen;

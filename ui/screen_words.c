@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "ui/guest_screen.h"
+#include "guest/screen.h"
 #include "ui/monitor.h"
 #include "ui/screen_impl.h"
 

@@ -6,8 +6,8 @@
 #define TESTS_UNIT_CONTROL_ENV_H
 
 #include "base/node.h"
+#include "guest/guest.h"
 #include "tests/unit/pv_env.h"
-#include "ui/guest.h"
 #include "xen/control.h"
 #include "xen/store/xenstore.h"
 

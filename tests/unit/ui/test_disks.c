@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "guest/disks.h"
+#include "guest/guest.h"
 #include "tests/suites.h"
 #include "tests/unit/vif_env.h"
-#include "ui/disks.h"
 #include "ui/disks_option.h"
-#include "ui/guest.h"
 #include "xen/backend/xenbus.h"
 
 struct desk {

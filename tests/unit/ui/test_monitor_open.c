@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "base/endian.h"
+#include "guest/disks.h"
+#include "guest/guest.h"
 #include "tests/suites.h"
 #include "tests/unit/vif_env.h"
-#include "ui/disks.h"
-#include "ui/guest.h"
 #include "ui/monitor.h"
 
 struct rig {

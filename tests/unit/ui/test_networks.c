@@ -10,12 +10,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guest/guest.h"
+#include "guest/networks.h"
 #include "tests/suites.h"
 #include "tests/unit/net_env.h"
 #include "tests/unit/vif_env.h"
 #include "ui/exposed.h"
-#include "ui/guest.h"
-#include "ui/networks.h"
 #include "ui/networks_option.h"
 #include "ui/options.h"
 #include "ui/vnc.h"

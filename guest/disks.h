@@ -5,8 +5,8 @@
  * A slot is a drive the guest has or had: it keeps its id and its device number (xvda, xvdb, ...) when its medium is taken out.
  * Xen's block protocol cannot change a medium: an empty slot has no vbd, and the guest sees the disk go and come.
  */
-#ifndef UI_DISKS_H
-#define UI_DISKS_H
+#ifndef GUEST_DISKS_H
+#define GUEST_DISKS_H
 
 #include "base/buf.h"
 #include "base/log.h"
@@ -20,7 +20,7 @@ struct guest_disks;
 #define DISK_SLOTS 26u   /* xvda to xvdz */
 #define DISK_ID_MAX 64u  /* bytes of an id, the zero counted */
 
-/* ---- a guest's lives (ui/guest.c) ---------------------------------------------------------------------------------- */
+/* ---- a guest's lives (guest/guest.c) ---------------------------------------------------------------------------------- */
 
 /* Opens the images of all nodes; once for all lives. 0, or -errno with a sentence that names option and file. */
 int guest_disks_open(struct guest *g, struct error *e);

@@ -3,8 +3,8 @@
  * A guest's screen: a display of the host for all its lives, and on it the framebuffer, keyboard and pointer of each of its
  * domains. Who shows it, and types, takes the display.
  */
-#ifndef UI_GUEST_SCREEN_H
-#define UI_GUEST_SCREEN_H
+#ifndef GUEST_SCREEN_H
+#define GUEST_SCREEN_H
 
 #include "base/log.h"
 #include "hw/host/display/display.h"

@@ -2,15 +2,15 @@
 /*
  * The display of a guest and the paravirtual devices on it.
  */
-#include "ui/guest_screen.h"
+#include "guest/screen.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+#include "guest/guest.h"
 #include "xen/xen.h"
 #include "xen/backend/vfb.h"
 #include "xen/backend/vkbd.h"
-#include "ui/guest.h"
 
 struct guest_screen {
 	struct display *display;

@@ -3,15 +3,15 @@
  * A guest's networks and cards over its lives, and what a monitor does to them. The guest's node is the truth: cards are made
  * from it anew in each life; networks stay open.
  */
-#include "ui/networks.h"
+#include "guest/networks.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "xen/backend/vif.h"
+#include "guest/guest.h"
 #include "guest/spec.h"
-#include "ui/guest.h"
+#include "xen/backend/vif.h"
 
 struct guest_networks {
 	struct net_hubs *hubs;

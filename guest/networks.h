@@ -3,8 +3,8 @@
  * A guest's networks and network cards: its nodes into services of the host (hw/host/net/net.h) and cards of its domains
  * (xen/backend/vif.h); and what is done with them while it runs.
  */
-#ifndef UI_NETWORKS_H
-#define UI_NETWORKS_H
+#ifndef GUEST_NETWORKS_H
+#define GUEST_NETWORKS_H
 
 #include "base/buf.h"
 #include "base/log.h"
@@ -14,7 +14,7 @@
 
 #define NETWORKS_MAX 64u /* networks, and cards, of a guest */
 
-struct guest; /* ui/guest.h; has struct guest_networks *nets, NULL until guest_networks_open() */
+struct guest; /* guest/guest.h; has struct guest_networks *nets, NULL until guest_networks_open() */
 struct guest_networks;
 
 /* Nodes: addresses of cards that got none are chosen by name, the guest's; are all networks there? 0, or -errno with a sentence. */

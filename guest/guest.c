@@ -2,22 +2,22 @@
 /*
  * A guest's life: files, console, domain; of a Xen PV guest or of a bare machine.
  */
-#include "ui/guest.h"
+#include "guest/guest.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "guest/clock.h"
+#include "guest/disks.h"
+#include "guest/networks.h"
 #include "guest/nodes.h"
+#include "guest/screen.h"
 #include "hw/bare.h"
 #include "xen/console.h"
 #include "pv/create.h"
 #include "xen/load/magic.h"
 #include "xen/store/socket.h"
-#include "ui/disks.h"
-#include "ui/guest_screen.h"
-#include "ui/networks.h"
 
 /* No initial RAM disk is larger. */
 #define INITRD_MAX ((size_t)1 << (sizeof(size_t) > 4 ? 34 : 29))

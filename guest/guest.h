@@ -2,15 +2,15 @@
 /*
  * A guest's life as its node tells it: the files it is loaded from, its console's device, its domain.
  */
-#ifndef UI_GUEST_H
-#define UI_GUEST_H
+#ifndef GUEST_GUEST_H
+#define GUEST_GUEST_H
 
 #include "base/node.h"
+#include "guest/bootloader.h"
+#include "guest/panic.h"
 #include "guest/words.h"
 #include "hw/host/chardev/chardev.h"
 #include "xen/load/loader.h"
-#include "guest/bootloader.h"
-#include "guest/panic.h"
 #include "vm/domain.h"
 
 struct guest_disks;
@@ -37,15 +37,15 @@ struct guest_watch {
 
 struct guest {
 	struct host *host;
-	struct node *node; /* /guests/NAME, see ui/options.h */
+	struct node *node; /* /guests/NAME, see guest/nodes.h */
 	const struct guest_words *words; /* of whoever wrote the node; NULL: the plain ones */
 	struct chardev *console;
 	struct xs_socket *store; /* -xenstore; NULL: none */
 	struct guest_watch *watches; /* in the order they came */
 	bool stopped; /* by somebody outside: its domains are born paused */
-	struct guest_disks *disks; /* ui/disks.h */
-	struct guest_networks *nets; /* ui/networks.h */
-	struct guest_screen *screen; /* ui/guest_screen.h; NULL: no screens */
+	struct guest_disks *disks; /* guest/disks.h */
+	struct guest_networks *nets; /* guest/networks.h */
+	struct guest_screen *screen; /* guest/screen.h; NULL: no screens */
 	struct domain *d; /* NULL while there is none */
 	bool bare;        /* -M none */
 	bool by_loader;   /* what is loaded is a boot loader */

@@ -3,17 +3,17 @@
  * A guest's disks: nodes into open images, images into vbds of its domain, and what is done with them while it runs. Left out:
  * media that are changed under a vbd; a vbd goes and another comes instead.
  */
-#include "ui/disks.h"
+#include "guest/disks.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/guest.h"
 #include "hw/host/block/block.h"
 #include "xen/time.h"
 #include "xen/backend/vbd.h"
-#include "ui/guest.h"
 
 /* A front end forgets a device when its nodes are gone; it must have seen that before others come in their place. */
 #define PLUG_DELAY 200000000u /* ns of guest time */
