@@ -68,22 +68,32 @@ INLINE const struct guest_words *guest_words(const struct guest *g)
 	return g->words ? g->words : &guest_plain_words;
 }
 
-/* Reads the files, opens disks and networks; progress as in xen_file_read(). 0, or -errno with a sentence. */
+/*
+ * In this order, for each life: guest_load(), guest_unpack(), guest_create(), guest_destroy(); and at the end guest_close(). What is
+ * opened between them is opened once: the console, the screen (guest/screen.h), the store.
+ */
+
+/* Reads the files; in the first life opens disks and networks. progress as in xen_file_read(). 0, or -errno with a sentence. */
 int guest_load(struct guest *g, const struct xen_progress *progress, struct error *e);
 /* Looks at what was read, and unpacks it. 0, or -errno with a sentence. */
 int guest_unpack(struct guest *g, const struct xen_progress *progress, struct error *e);
-/* Opens the console's device. 0, or -errno with a sentence. */
-int guest_open_console(struct guest *g, const struct chardev_env *env, struct error *e);
-/* Makes the domain. 0, or -errno with a sentence. */
+/* Makes the domain, and attaches all to it. 0, or -errno with a sentence: then there is none. */
 int guest_create(struct guest *g, const struct xen_progress *progress, struct error *e);
+/* Ends its life: nothing is left of the domain, and what was opened stays open. */
+void guest_destroy(struct guest *g);
+/* guest_destroy(), and closes everything. */
+void guest_close(struct guest *g);
+
+/* Opens the console's device. 0, or -errno with a sentence. */
+int guest_console_open(struct guest *g, const struct chardev_env *env, struct error *e);
+/* Before guest_close(), by whoever wants its last words out. */
+void guest_console_close(struct guest *g);
+/* Serves the xenstore's socket, if one is asked for. 0, or -errno with a sentence. */
+int guest_store_open(struct guest *g, struct error *e);
+void guest_store_close(struct guest *g);
+
 /* What a bare machine's guest wants the program to exit with, 0 to 255; -1: it did not say, or is no such machine's. */
 int guest_exit_code(const struct guest *g);
-/* Ends its life; the console stays. */
-void guest_destroy(struct guest *g);
-void guest_close_console(struct guest *g);
-/* Serves the xenstore's socket, if one is asked for. 0, or -errno with a sentence. */
-int guest_open_store(struct guest *g, struct error *e);
-void guest_close_store(struct guest *g);
 /* From now on, and not any more (also when it never was). */
 void guest_watch_add(struct guest *g, struct guest_watch *w, const struct guest_watch_ops *ops);
 void guest_watch_remove(struct guest *g, struct guest_watch *w);

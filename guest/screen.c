@@ -46,7 +46,7 @@ int guest_screen_attach(struct guest *g, struct error *e)
 	return rc ? rc : vkbd_add(xen_dom(g->d), s->vfb, &s->vkbd, e);
 }
 
-void guest_screen_detach(struct guest *g)
+void guest_screen_gone(struct guest *g)
 {
 	struct guest_screen *s = g->screen;
 
@@ -62,7 +62,7 @@ void guest_screen_close(struct guest *g)
 {
 	if (!g->screen)
 		return;
-	guest_screen_detach(g);
+	guest_screen_gone(g);
 	display_free(g->screen->display);
 	free(g->screen);
 	g->screen = NULL;

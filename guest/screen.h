@@ -19,7 +19,7 @@ int guest_screen_open(struct guest *g, struct error *e);
 /* Gives the guest's new domain its framebuffer, keyboard and pointer. 0, or -errno with a sentence. */
 int guest_screen_attach(struct guest *g, struct error *e);
 /* The domain is gone, and its devices with it. */
-void guest_screen_detach(struct guest *g);
+void guest_screen_gone(struct guest *g);
 void guest_screen_close(struct guest *g);
 /* NULL: the guest has no screen. */
 struct display *guest_display(const struct guest *g);

@@ -10,9 +10,7 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "base/os_file.h"
-#include "guest/disks.h"
 #include "guest/guest.h"
-#include "guest/networks.h"
 #include "guest/screen.h"
 #include "hw/host/signals.h"
 #include "ui/daemon.h"
@@ -275,14 +273,14 @@ static int start_life(struct run *r, struct error *e)
 		rc = unpack(r, &loading, e);
 	if (!rc && !r->guest.console) {
 		r->limit_from = host_now();
-		rc = guest_open_console(&r->guest, &env, e);
+		rc = guest_console_open(&r->guest, &env, e);
 		if (rc && out_of_time(r))
 			return -ETIMEDOUT;
 		if (!rc && monitors_share(r->monitors, r->guest.console))
 			rc = error_set(e, -ENOMEM, "the host is out of memory");
 	}
 	if (!rc && !r->guest.store) {
-		rc = guest_open_store(&r->guest, e);
+		rc = guest_store_open(&r->guest, e);
 		if (r->guest.store)
 			signals_guard_file(r->signals, node_str(r->guest.node, "xenstore", "unix:") + strlen("unix:"));
 	}
@@ -472,7 +470,7 @@ static int run_guest(struct run *r)
 	/* First the console: what the guest said last must be out, and the terminal as it was, before we speak. */
 	if (r->monitors && r->guest.console)
 		monitors_unshare(r->monitors, r->guest.console);
-	guest_close_console(&r->guest);
+	guest_console_close(&r->guest);
 	monitors_free(r->monitors);
 	r->monitors = NULL;
 	if (rc == -EINTR && r->signals && asked_to_end(r)) {
@@ -496,11 +494,8 @@ static int run_guest(struct run *r)
 	if (code == EXIT_OFF && r->guest.output_lost)
 		code = EXIT_ERROR;
 	guest_destroy(&r->guest);
-	guest_disks_close(&r->guest);
-	guest_networks_close(&r->guest);
 	screen_close(r->screen);
-	guest_screen_close(&r->guest);
-	guest_close_store(&r->guest);
+	guest_close(&r->guest);
 	daemon_end(&r->daemon);
 	return code;
 }
