@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "guest/guest.h"
+#include "guest/nodes.h"
 #include "hw/host/block/block.h"
 #include "xen/time.h"
 #include "xen/backend/vbd.h"
@@ -280,7 +281,11 @@ int guest_disk_add(struct guest *g, struct node *drive, struct block_opening *op
 		node_free(drive);
 		return error_set(e, -ENOTSUP, "this machine has no disks");
 	}
-	rc = disk_open(g, drive, opened, &d, e);
+	rc = guest_node_check(drive, "disks", e);
+	if (rc)
+		block_open_drop(opened);
+	else
+		rc = disk_open(g, drive, opened, &d, e);
 	if (rc) {
 		node_free(drive);
 		return rc;

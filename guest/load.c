@@ -9,6 +9,7 @@
 #include "guest/disks.h"
 #include "guest/impl.h"
 #include "guest/networks.h"
+#include "guest/nodes.h"
 #include "hw/bare.h"
 #include "xen/load/magic.h"
 
@@ -72,8 +73,10 @@ static int load_bios(struct guest *g, const struct xen_progress *progress, struc
 int guest_load(struct guest *g, const struct xen_progress *progress, struct error *e)
 {
 	const char *kernel = node_str(g->node, "kernel", NULL), *initrd = node_str(g->node, "initrd", NULL);
-	int rc = 0;
+	int rc = guest_nodes_check(g->node, guest_words(g), e);
 
+	if (rc)
+		return rc;
 	g->bare = !strcmp(node_str(g->node, "machine", ""), "none");
 	if (g->bare)
 		return load_bios(g, progress, e);

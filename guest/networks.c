@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "guest/guest.h"
+#include "guest/nodes.h"
 #include "guest/spec.h"
 #include "xen/backend/vif.h"
 
@@ -244,8 +245,10 @@ static int must_run(const struct guest *g, struct error *e)
 
 int guest_netdev_add(struct guest *g, struct node *network, struct error *e)
 {
-	int rc = g->bare ? error_set(e, -ENODEV, "this machine has no network cards, so no networks") : make(g, e);
+	int rc = g->bare ? error_set(e, -ENODEV, "this machine has no network cards, so no networks")
+			 : guest_node_check(network, "networks", e);
 
+	rc = rc ? rc : make(g, e);
 	rc = rc ? rc : open_one(g->nets, node_str(network, "option", ""), node_str(network, "spec", ""), e);
 	if (rc)
 		node_free(network);
@@ -287,6 +290,7 @@ int guest_nic_add(struct guest *g, struct node *c, struct error *e)
 	bool given = node_has(c, "mac");
 	int rc = must_run(g, e);
 
+	rc = rc ? rc : guest_node_check(c, "nics", e);
 	rc = rc ? rc : check_free(g, c, e);
 	/* One that was removed may still be on its way out in the guest: its number is taken until then. */
 	while (!rc) {
@@ -391,8 +395,10 @@ int guest_hostfwd(struct guest *g, bool add, const char *netdev, const char *rul
 
 int guest_dump_add(struct guest *g, struct node *dump, struct error *e)
 {
-	int rc = g->nets ? open_dump(g->nets, dump, e) : error_set(e, -ENOENT, "filter-dump: the guest has no networks");
+	int rc = guest_node_check(dump, "dumps", e);
 
+	if (!rc)
+		rc = g->nets ? open_dump(g->nets, dump, e) : error_set(e, -ENOENT, "filter-dump: the guest has no networks");
 	if (rc)
 		node_free(dump);
 	return rc;

@@ -60,11 +60,21 @@
 #include "base/types.h"
 #include "guest/words.h"
 
+#define GUEST_MIN_MEMORY (1ull << 20) /* bytes */
+#define GUEST_MAX_MEMORY (1ull << 40)
+#define GUEST_MAX_SHIFT 10u
 #define GUEST_MAX_VCPUS 64u
 #define GUEST_MAX_CMDLINE 1023u         /* bytes; Xen public/xen.h MAX_GUEST_CMDLINE, less the zero */
 #define GUEST_DEFAULT_EPOCH 1686355200u /* 2023-06-10T00:00:00Z, so that a run does not depend on when it is made */
 
-/* What is there must go with the machine. 0, or -errno with a sentence. */
+/*
+ * Whether these nodes make a guest: each property is known, of its kind and in its range, none is missing, and they go together.
+ * Cards without an address get one. 0, or -errno with a sentence that names node and property.
+ */
+int guest_nodes_check(struct node *guest, const struct guest_words *w, struct error *e);
+/* The same for one node that is, or is to be, below kind: "disks", "networks", "nics", "dumps". Whether its networks are there is not looked at. */
+int guest_node_check(const struct node *n, const char *kind, struct error *e);
+/* The part of guest_nodes_check() for who writes nodes: what is there must go with the machine. 0, or -errno with a sentence. */
 int guest_machine_check(const struct node *guest, const struct guest_words *w, struct error *e);
 /* The bytes of a UUID's text, from the left; all zero, and false, when it is none. */
 bool guest_uuid_bytes(const char *text, u8 uuid[16]);

@@ -12,6 +12,7 @@
 
 #include "guest/guest.h"
 #include "guest/networks.h"
+#include "guest/nodes.h"
 #include "tests/suites.h"
 #include "tests/unit/net_env.h"
 #include "tests/unit/vif_env.h"
@@ -54,6 +55,7 @@ static void good(struct options *o, const char *line)
 	int rc = parse(o, &e, line);
 
 	ck_assert_msg(rc == OPTIONS_RUN, "%s: %d %s", line, rc, e.text);
+	ck_assert_msg(!guest_nodes_check(o->guest, &options_words, &e), "%s: %s", line, e.text);
 }
 
 /* The text of a property below the guest. */

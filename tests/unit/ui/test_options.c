@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/nodes.h"
 #include "tests/suites.h"
 #include "ui/disasm.h"
 #include "ui/options.h"
@@ -46,6 +47,7 @@ static void good(struct options *o, const char *line)
 	int rc = parse(o, &e, &text, line);
 
 	ck_assert_msg(rc == OPTIONS_RUN, "%s: %d %s", line, rc, e.text);
+	ck_assert_msg(!guest_nodes_check(o->guest, &options_words, &e), "%s: %s", line, e.text);
 	free(text);
 }
 
