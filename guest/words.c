@@ -19,6 +19,7 @@ const struct guest_words guest_plain_words = {
 	.drives = "disks",
 	.card = "nics",
 	.cards = "nics and networks",
+	.sandbox = "a sandbox",
 	.disk = "disks/xvda/file disk.img",
 	.examples = "",
 	.network = " as networks/",

@@ -11,6 +11,7 @@ struct guest_words {
 	const char *machine, *memory, *vcpus, *kernel, *initrd, *cmdline, *bios, *bootloader, *serial, *xenstore;
 	/* A disk, and all ways to define one; a card likewise. */
 	const char *drive, *drives, *card, *cards;
+	const char *sandbox;  /* that the process is confined: "-sandbox on" */
 	const char *disk;     /* an example of a disk: "-hda disk.img" */
 	const char *examples; /* where more examples are, behind a sentence; "": nowhere */
 	const char *network;  /* what a network is defined by, with its id behind: ", as in -netdev user,id=" */

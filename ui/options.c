@@ -32,6 +32,7 @@ const struct guest_words options_words = {
 	.drives = "-drive, -hda and the like",
 	.card = "-nic",
 	.cards = "-nic, -net and -netdev",
+	.sandbox = "-sandbox on",
 	.disk = "-hda disk.img",
 	.examples = " (-h shows examples)",
 	.network = ", as in -netdev user,id=",
