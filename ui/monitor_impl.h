@@ -144,7 +144,7 @@ void mon_run_opened(struct mon *m, const char *line, bool failed);
 
 /* Handlers, by file. */
 #define MON_HANDLER(name) void mon_##name(struct mon *m, struct mon_args *a)
-/* ui/monitor.c */
+/* ui/monitor_run.c */
 MON_HANDLER(help);
 MON_HANDLER(info);
 MON_HANDLER(quit);
