@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finds GRUB for Xen (Debian's grub-xen-host) on the host, and notices when it found nothing to boot on the guest's disks.
+ * Finds GRUB for Xen (Debian's grub-xen-host) on the host, and tells from its output when it found nothing to boot on the guest's disks.
  * Left out: pygrub's way, which reads the guest's disks on the host.
  */
 #ifdef HAVE_CONFIG_H
@@ -21,7 +21,7 @@
 #define INSTALL_PREFIX "/usr/local"
 #endif
 
-/* GRUB greets, says what it misses and stands at its prompt within a few hundred bytes; a kernel's messages are not its. */
+/* GRUB shows its prompt within a few hundred bytes. What comes much later is a kernel's output. */
 #define WATCH_BYTES 16384u
 
 static const char *const directories[] = {

@@ -11,33 +11,33 @@
 #include "guest/words.h"
 #include "xen/load/loader.h"
 
-/* Looks out for a boot loader that found nothing to boot. All zero: looks no more. */
+/* Watches the console of a boot loader for its prompt. All zero: it does not watch. */
 struct boot_watch {
-	u32 left;    /* bytes of output to look at yet */
+	u32 left;    /* bytes of output until it stops watching */
 	u8 last[5];  /* the latest of them */
 	u8 pad[3];
 };
 
-/* What is there must go with a boot loader, or with a kernel. 0, or -errno with a sentence that names the property. */
+/* Refuses properties that contradict each other: a boot loader and a kernel, an initrd without a kernel... 0, or -errno with a sentence. */
 int bootloader_check(const struct node *guest, const struct guest_words *w, struct error *e);
 /*
- * The file to boot a guest with that has no kernel: the node's boot loader, or the first of Debian's package grub-xen-host and its like in
- * the directory configure was told, the usual ones and the program's prefix. 0 with the name in path (n bytes), or -errno with a
- * sentence that names the way out.
+ * Finds the boot loader of a guest without a kernel: the one of its node, else GRUB for Xen. GRUB is looked for in the directory that
+ * configure was given, in those of Debian's grub-xen-host and of Xen's own build, and below the program's prefix. 0 with the file's
+ * name in path (n bytes), or -errno with a sentence.
  */
 int bootloader_find(const struct node *guest, const struct guest_words *w, char *path, size_t n, struct error *e);
 
 /*
- * Whether what was read from path is a boot loader of a PV guest; k: NULL, and rc and e tell why it cannot be loaded. 0, or -errno
- * with a sentence.
+ * Whether the file at path, which was loaded as k, is a boot loader of a PV guest. k is NULL when it could not be loaded: then rc and e
+ * tell why. 0, or -errno with a sentence.
  */
 int bootloader_fits(const struct xen_kernel *k, const struct guest_words *w, const char *path, int rc, struct error *e);
 
-/* A boot loader begins. */
+/* Begins to watch: a boot loader starts. */
 void bootloader_watch(struct boot_watch *w);
-/* It wrote that to the console. True once, when it stands at its prompt before anybody typed: nothing it could boot. */
+/* Its output. True once, when it shows its prompt and nobody has typed: it found nothing to boot. */
 bool bootloader_said(struct boot_watch *w, const u8 *p, size_t n);
-/* Somebody typed: a prompt is what they want. */
+/* Somebody typed, so a prompt is no sign of trouble: stops watching. */
 void bootloader_typed(struct boot_watch *w);
 
 #endif

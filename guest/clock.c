@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Dates, and the host's clock where a guest is to have it. What it gives passes the door as the guest is made.
+ * The wall clock at a guest's start, from its node and perhaps the host's clock. pv_create() brings it to the guest through the door.
  */
 #include "guest/clock.h"
 

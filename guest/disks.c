@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest's disks: nodes into open images, images into vbds of its domain, and what is done with them while it runs. Left out:
- * media that are changed under a vbd; a vbd goes and another comes instead.
+ * Opens the images of a guest's drives, gives its domains vbds for them, and changes both while the guest runs. Left out: another medium
+ * under the same vbd; the vbd is removed and one is added.
  */
 #include "guest/disks.h"
 
@@ -16,9 +16,10 @@
 #include "xen/time.h"
 #include "xen/backend/vbd.h"
 
-/* A front end forgets a device when its nodes are gone; it must have seen that before others come in their place. */
+/* Between the removal of a vbd and another one at its place: the guest's driver must have noticed that the xenstore nodes are gone. */
 #define PLUG_DELAY 200000000u /* ns of guest time */
 
+/* What becomes of the image when the vbd is gone: kept for the next vbd, closed, or closed with its drive. */
 enum fate { STAYS, EJECTED, REMOVED };
 
 struct disk {
@@ -26,15 +27,15 @@ struct disk {
 	struct node *node;
 	u32 index;
 	bool cdrom;
-	struct block *block, *next; /* NULL: no medium; next: the one to come when the vbd is gone */
+	struct block *block, *next; /* NULL: no image; next: takes its place when the vbd is gone */
 	struct vbd *vbd;            /* NULL: not plugged in */
-	enum fate fate;             /* of the block when the vbd is gone */
+	enum fate fate;
 	struct vtimer plug;
 };
 
 struct guest_disks {
 	struct disk *slot[DISK_SLOTS];
-	bool leaving; /* the domain is being destroyed: blocks stay */
+	bool leaving; /* the domain is being destroyed: no vbd is added again */
 };
 
 static void disk_free(struct disk *d)
@@ -63,12 +64,12 @@ static struct block_options options_of(const struct guest *g, const struct node 
 	o.snapshot = snapshot ? !strcmp(snapshot, "on") : disks && node_has(disks, "snapshot");
 	if (cache)
 		block_cache_parse(cache, &o.cache, NULL);
-	/* Who asked for it while the guest runs is to hear soon of a server that does not answer. */
+	/* While the guest runs a person waits at the monitor: a server that does not answer is given up soon. */
 	o.open_patience = g->d ? 5000 : 0;
 	return o;
 }
 
-/* said: what a sentence begins with; NULL: the drive's name. opened: by somebody before, who gives it away; or NULL. */
+/* said: what a sentence begins with; NULL: the drive's name. opened: the image, if it was opened before; or NULL. */
 static struct block *open_image(struct guest *g, const struct node *n, const char *file, const char *format, const char *said,
 				struct block_opening *opened, struct error *e)
 {
@@ -152,7 +153,7 @@ void guest_disks_close(struct guest *g)
 
 /* ---- vbds -------------------------------------------------------------------------------------------------------- */
 
-/* The vbd is gone. */
+/* Called when the vbd is gone. */
 static void on_removed(void *opaque)
 {
 	struct disk *d = opaque;
@@ -338,11 +339,11 @@ int guest_disk_resize(struct guest *g, const char *id, u64 bytes, struct error *
 	return rc;
 }
 
-/* The block goes when the vbd has gone, or now. */
+/* Ejects: the image is closed when the vbd is gone, or now if there is none. */
 static void take_out(struct disk *d, bool force)
 {
 	if (d->vbd) {
-		/* One that is being removed stays on its way out. */
+		/* A drive that is being removed still is. */
 		if (d->fate == STAYS)
 			d->fate = EJECTED;
 		let_go(d->vbd, force);
@@ -355,7 +356,7 @@ static void take_out(struct disk *d, bool force)
 		domain_arm(d->g->d, &d->plug, domain_now(d->g->d) + PLUG_DELAY);
 }
 
-/* The drive into which another image may be put. */
+/* The drive of that id, if another image may be put into it. */
 static int find_changeable(struct guest *g, const char *id, struct disk **d, struct error *e)
 {
 	*d = find(g, id, e);

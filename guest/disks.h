@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Disks of a guest: nodes into open images, images into vbds of its domains; and what is done with them while it runs.
+ * The disks of a guest. A drive is a node; its image is opened once, and each domain gets a vbd for it. While the guest runs, drives
+ * are added and removed, and images are changed, ejected and resized.
  *
- * A slot is a drive the guest has or had: it keeps its id and its device number (xvda, xvdb, ...) when its medium is taken out.
- * Xen's block protocol cannot change a medium: an empty slot has no vbd, and the guest sees the disk go and come.
+ * A drive keeps its id and its device number (xvda, xvdb, ...) when its image is taken out. Xen's block protocol cannot change the
+ * medium of a vbd. So a drive without an image has no vbd, and with another image it gets another vbd.
  */
 #ifndef GUEST_DISKS_H
 #define GUEST_DISKS_H
@@ -20,49 +21,50 @@ struct guest_disks;
 #define DISK_SLOTS 26u   /* xvda to xvdz */
 #define DISK_ID_MAX 64u  /* bytes of an id, the zero counted */
 
-/* ---- a guest's lives (guest/guest.c) ---------------------------------------------------------------------------------- */
+/* ---- over a guest's lives (guest/guest.c) ---------------------------------------------------------------------------- */
 
-/* Opens the images of all nodes; once for all lives. 0, or -errno with a sentence that names option and file. */
+/* Opens the images of all drives, if that was not done. 0, or -errno with a sentence that names drive and file. */
 int guest_disks_open(struct guest *g, struct error *e);
 /* Gives the guest's new domain its vbds. 0, or -errno with a sentence. */
 int guest_disks_attach(struct guest *g, struct error *e);
-/* The domain is about to be destroyed, or was: images stay open. */
+/* Takes the vbds away by force, before the domain is destroyed. Images stay open. */
 void guest_disks_detach(struct guest *g);
-/* Flushes and closes. */
+/* Flushes the images and closes them. */
 void guest_disks_close(struct guest *g);
 
-/* ---- while it runs (a monitor); each at an instant between two slots, where the door is ----------------------------- */
+/* ---- while it runs: between two slots, where the door opens ---------------------------------------------------------- */
 
 /*
- * Begin to open what guest_disk_add() or guest_disk_change() will want, while the guest goes on: *out, or NULL where there is
- * nothing to open. 0, or -errno with a sentence. Nothing of it is known to the guest or its nodes.
+ * Begin to open the image that guest_disk_add() or guest_disk_change() will be given, while the guest runs: *out, or NULL when there
+ * is no file. 0, or -errno with a sentence. Neither the guest nor its nodes change.
  */
 int guest_disk_add_begin(struct guest *g, const struct node *drive, struct block_opening **out, struct error *e);
 int guest_disk_change_begin(struct guest *g, const char *id, const char *file, struct block_opening **out, struct error *e);
 /*
- * Adds a drive whose node is below the guest's "disks" already, and plugs it in if it has a file and the guest runs. opened: its
- * image, which is taken over whatever happens; NULL, or another one: the image is opened here and now. 0, or -errno with a
- * sentence: then the node is gone.
+ * Adds a drive. Its node is below the guest's "disks" already. If it has a file and there is a domain, that gets a vbd. opened: the
+ * image from guest_disk_add_begin(), owned by this call from now on; when it is NULL, or not of this file, the image is opened here.
+ * 0, or -errno with a sentence; then the node has been freed.
  */
 int guest_disk_add(struct guest *g, struct node *drive, struct block_opening *opened, struct error *e);
 /*
- * Takes a drive away. The guest is asked to let go first, and the drive goes when it has: 0 at once; guest_disk_describe()
- * says "being removed" until then. With force it goes now, and the guest's I/O fails. -ENOENT: no such id.
+ * Removes a drive. The guest's driver is asked to close first; this returns 0 at once, and the drive goes when the driver has closed.
+ * Until then guest_disk_describe() says "being removed". With force the guest's I/O fails from now on, and the drive goes within
+ * VBD_GRACE. -ENOENT: there is no drive of this id.
  */
 int guest_disk_remove(struct guest *g, const char *id, bool force, struct error *e);
-/* Makes it bytes long (a multiple of 512, not less than it has), and tells the guest. */
+/* Makes its image this long (bytes: a multiple of 512, not less than now), and tells the guest. */
 int guest_disk_resize(struct guest *g, const char *id, u64 bytes, struct error *e);
 /*
- * Puts another image (path, format looked up) into a drive; what was in it is taken out by force first, as eject does. media
- * and read-only stay as they were. said: what a sentence about the file begins with. opened: as above. -EBUSY: it is on its way out.
+ * Puts another image into a drive; its format is looked up. The one in it is ejected first. media and readonly stay as they were.
+ * said: what a sentence about the file begins with. opened: as above. -EBUSY: the drive is being removed or ejected.
  */
 int guest_disk_change(struct guest *g, const char *id, const char *file, const char *said, struct block_opening *opened,
 		      struct error *e);
-/* Takes the image out and keeps the drive; without force only of a cdrom (-EBUSY for a disk). */
+/* Takes the image out and keeps the drive. -EBUSY: it is a disk, not a cdrom, and force is not set. */
 int guest_disk_eject(struct guest *g, const char *id, bool force, struct error *e);
 /* Lines as QEMU's "info block" has them, a drive a paragraph: id, file, format, mode, sizes, counts of requests. */
 void guest_disk_describe(struct guest *g, struct buf *out);
-/* The id of the first whose image is late, so that the guest's time is held; NULL: none is. */
+/* The id of the first drive for whose image the guest's time is held; NULL: there is none. */
 const char *guest_disk_late(struct guest *g);
 /* Ids in order of device numbers: the i-th, or NULL. For completion and "info". */
 const char *guest_disk_id(struct guest *g, u32 i);

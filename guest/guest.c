@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest's life: its domain is made of what was loaded, the guest's parts are attached to it, and at the end they let go. Of a
- * Xen PV guest, or of a bare machine, which has a console's output and nothing else.
+ * Makes a guest's domain of what was loaded, attaches the guest's parts to it, and takes both down. The domain is a Xen PV guest, or a
+ * bare machine, which has nothing but the output of a console.
  */
 #include "guest/guest.h"
 
@@ -64,7 +64,7 @@ static int store_attach(struct guest *g, struct error *e)
 	return 0;
 }
 
-/* Its clients are hung up on. */
+/* Hangs up on its clients: the store was the domain's. */
 static void store_gone(struct guest *g)
 {
 	if (g->store)
@@ -80,14 +80,14 @@ void guest_ended(struct guest *g)
 /* ---- its parts --------------------------------------------------------------------------------------------------- */
 
 /*
- * What a Xen guest has beside its domain. A part is opened once for all lives (X_open), and in each one attached to the domain, in
- * this order; which is also the order of its devices in the xenstore.
+ * What a Xen guest has beside its domain. Each part has a function X_open, which is called once. The order of attaching is the order of
+ * devices in the xenstore.
  */
 static const struct part {
 	int (*attach)(struct guest *g, struct error *e);
-	void (*detach)(struct guest *g); /* the domain is about to go */
-	void (*gone)(struct guest *g);   /* it has gone */
-	void (*close)(struct guest *g);  /* after the last life */
+	void (*detach)(struct guest *g); /* before the domain is destroyed; NULL: nothing to do */
+	void (*gone)(struct guest *g);   /* after that; NULL: nothing to do */
+	void (*close)(struct guest *g);
 } parts[] = {
 	{ guest_screen_attach, NULL, guest_screen_gone, guest_screen_close },
 	{ guest_console_attach, guest_console_detach, NULL, guest_console_close },
@@ -96,7 +96,7 @@ static const struct part {
 	{ guest_networks_attach, guest_networks_detach, NULL, guest_networks_close },
 };
 
-/* Domains that ask whether somebody could still type something, or write to their store. */
+/* A domain's "live": whether somebody could still type something, send a frame, or write to the store. */
 static bool guest_live(struct domain *d)
 {
 	const struct guest *g = d->live_opaque;
@@ -164,7 +164,7 @@ static int create_pv(struct guest *g, const struct xen_progress *progress, struc
 	return rc;
 }
 
-/* There is a domain: it is shown around. */
+/* Tells watches and parts of the new domain. */
 static int attach_all(struct guest *g, struct error *e)
 {
 	struct guest_watch *w;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a life of a guest is loaded from: kernel or boot loader and initrd, or the image of a bare machine.
+ * Loads the files of a guest's life: kernel or boot loader and initrd, or the image of a bare machine.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ void guest_unload(struct guest *g)
 	g->loaded = false;
 }
 
-/* Never more than the guest could hold: a pipe may have no end. */
+/* Reads no more than the guest has memory: a pipe may have no end. */
 static int read_initrd(struct guest *g, const char *path, const struct xen_progress *progress, struct error *e)
 {
 	u64 memory = node_u64(g->node, "memory", 0);
@@ -39,7 +39,7 @@ static int read_initrd(struct guest *g, const char *path, const struct xen_progr
 	return rc;
 }
 
-/* A kernel is free to take anything for its RAM disk, so what looks like none is told and not refused. */
+/* A kernel may take anything as its RAM disk. So a file that does not look like one gets a warning, and is not refused. */
 static void look_at_initrd(const struct guest *g, const char *path)
 {
 	const char *what;

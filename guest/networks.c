@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest's networks and cards over its lives, and what a monitor does to them. The guest's node is the truth: cards are made
- * from it anew in each life; networks stay open.
+ * Opens a guest's networks, gives its domains cards, and changes both while the guest runs. Networks stay open over the guest's lives;
+ * cards are made from the nodes in each.
  */
 #include "guest/networks.h"
 
@@ -109,7 +109,7 @@ static int add_vif(struct guest *g, const struct node *c, struct error *e)
 	return vif_add(xen_dom(g->d), (u32)node_u64(c, "unit", 0), n, mac, e);
 }
 
-/* One network has one card: two would take each other's frames. */
+/* A network has one card at most: with two, each would miss the frames that the other takes. */
 static int check_free(const struct guest *g, const struct node *card, struct error *e)
 {
 	const struct node *all = node_child(g->node, "nics"), *c;
@@ -190,7 +190,7 @@ static const struct node *card_of_mac(const struct node *nics, const struct node
 	return NULL;
 }
 
-/* One that follows from the guest's name and the card's number; the next of them when another card was given it. */
+/* Chooses an address from the guest's name and the card's unit. If another card has it, the next one that follows is tried. */
 static int choose_mac(const struct node *nics, struct node *card, const char *name)
 {
 	u32 index = (u32)node_u64(card, "unit", 0);
@@ -292,7 +292,7 @@ int guest_nic_add(struct guest *g, struct node *c, struct error *e)
 
 	rc = rc ? rc : guest_node_check(c, "nics", e);
 	rc = rc ? rc : check_free(g, c, e);
-	/* One that was removed may still be on its way out in the guest: its number is taken until then. */
+	/* A removed card keeps its number until the guest's driver has closed. */
 	while (!rc) {
 		rc = guest_networks_check(g->node, g->node->name, guest_words(g), e);
 		rc = rc ? rc : add_vif(g, c, e);

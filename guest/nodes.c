@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whether a guest's nodes make a guest.
+ * Checks a guest's nodes: each property by a row of a table, then nodes against each other. Left out: whether files are there, and what
+ * only a service knows (specs of networks and devices); opening them tells.
  */
 #include "guest/nodes.h"
 
@@ -65,14 +66,14 @@ int guest_machine_check(const struct node *g, const struct guest_words *w, struc
 
 /* ---- each property ----------------------------------------------------------------------------------------------- */
 
-/* What a property may be. */
+/* What is asked of a property. */
 struct rule {
 	const char *name;
 	enum prop_kind kind;
 	bool must;
-	u64 min, max;      /* a number; max of a text: bytes, 0: any */
-	const char *words; /* those a text may be, between blanks; NULL: any */
-	/* A text that is more than that. 0, or -errno with a sentence about the value. NULL: it is not. */
+	u64 min, max;      /* of a number; of a text max is bytes, 0: any */
+	const char *words; /* a text must be one of these, between blanks; NULL: any */
+	/* Checks a text further. 0, or -errno with a sentence about the value. NULL: nothing more is asked. */
 	int (*text)(const char *value, struct error *e);
 };
 
@@ -258,7 +259,7 @@ static int check_text(const char *path, const struct prop *p, const struct rule 
 	return 0;
 }
 
-/* All of a node's properties, and that none is missing. */
+/* Checks all properties of a node, and that none is missing. */
 static int check_props(const struct node *n, const struct rule *rules, struct error *e)
 {
 	static const struct rule monitor = TEXT("monitor");
@@ -286,7 +287,7 @@ static int check_props(const struct node *n, const struct rule *rules, struct er
 
 /* ---- nodes together ---------------------------------------------------------------------------------------------- */
 
-/* Another one beside n has this number. */
+/* Refuses n when another node beside it has the same number. */
 static int check_alone(const struct node *n, const char *prop, struct error *e)
 {
 	const struct node *o;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The last words of a kernel on its console: Linux's panics and oopses, and what other kernels say in their place.
+ * Finds the lines of panics and oopses on a guest's console: Linux's, and the like of BSD's and other kernels.
  */
 #include "guest/panic.h"
 

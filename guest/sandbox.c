@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a guest's parts open later than its start, from its nodes: files that a reboot reads anew, servers that are connected to again,
- * socket files that are removed at the end. A part that comes to open more has to be told of here.
+ * The list of what a guest's parts open after its start, from its nodes: files that a reboot reads again, servers that are connected to
+ * again, socket files that are removed at the end. A new device that opens something late needs a line here.
  */
 #include "guest/sandbox.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The display of a guest and the paravirtual devices on it.
+ * Makes a guest's display, and for each domain the framebuffer (xen/backend/vfb.h) and the keyboard and pointer (xen/backend/vkbd.h) on it.
  */
 #include "guest/screen.h"
 

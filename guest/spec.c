@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Words of a spec. What they mean is for whoever asks; networks read theirs once more (hw/host/net/args.c).
+ * Cuts a spec into words. The meaning of words is the caller's affair.
  */
 #include "guest/spec.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The words for a guest that no face has words for.
+ * The words for guests whose nodes were not written by a face with words of its own.
  */
 #include "guest/words.h"
 

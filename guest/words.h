@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How a person spells what sentences about a guest advise. Whoever writes a guest's node knows: on the command line a property
- * "kernel" is "-kernel".
+ * How a guest's properties are spelled for the person who defined it. A sentence that advises to change a property uses these words:
+ * for a guest of the command line the property "kernel" is "-kernel".
  */
 #ifndef GUEST_WORDS_H
 #define GUEST_WORDS_H
 
 struct guest_words {
-	/* A property each; what follows it in a sentence is a value. */
+	/* A property each. */
 	const char *machine, *memory, *vcpus, *kernel, *initrd, *cmdline, *bios, *bootloader, *serial, *xenstore;
-	/* A disk, and all ways to define one; a card likewise. */
+	/* The usual way to define a disk, and all of them; a card likewise. */
 	const char *drive, *drives, *card, *cards;
 	const char *sandbox;  /* that the process is confined: "-sandbox on" */
 	const char *disk;     /* an example of a disk: "-hda disk.img" */
