@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finds GRUB for Xen (Debian's grub-xen-host) on the host, and tells from its output when it found nothing to boot on the guest's disks.
- * Left out: pygrub's way, which reads the guest's disks on the host.
+ * Finds GRUB for Xen (Debian's grub-xen-host) on the host, and tells from its output when it found nothing to boot on
+ * the guest's disks. Left out: pygrub's way, which reads the guest's disks on the host.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"

@@ -18,18 +18,21 @@ struct boot_watch {
 	u8 pad[3];
 };
 
-/* Refuses properties that contradict each other: a boot loader and a kernel, an initrd without a kernel... 0, or -errno with a sentence. */
+/*
+ * Refuses properties that contradict each other: a boot loader and a kernel, an initrd without a kernel... 0, or -errno
+ * with a sentence.
+ */
 int bootloader_check(const struct node *guest, const struct guest_words *w, struct error *e);
 /*
- * Finds the boot loader of a guest without a kernel: the one of its node, else GRUB for Xen. GRUB is looked for in the directory that
- * configure was given, in those of Debian's grub-xen-host and of Xen's own build, and below the program's prefix. 0 with the file's
- * name in path (n bytes), or -errno with a sentence.
+ * Finds the boot loader of a guest without a kernel: the one of its node, else GRUB for Xen. GRUB is looked for in the
+ * directory that configure was given, in those of Debian's grub-xen-host and of Xen's own build, and below the
+ * program's prefix. 0 with the file's name in path (n bytes), or -errno with a sentence.
  */
 int bootloader_find(const struct node *guest, const struct guest_words *w, char *path, size_t n, struct error *e);
 
 /*
- * Whether the file at path, which was loaded as k, is a boot loader of a PV guest. k is NULL when it could not be loaded: then rc and e
- * tell why. 0, or -errno with a sentence.
+ * Whether the file at path, which was loaded as k, is a boot loader of a PV guest. k is NULL when it could not be
+ * loaded: then rc and e tell why. 0, or -errno with a sentence.
  */
 int bootloader_fits(const struct xen_kernel *k, const struct guest_words *w, const char *path, int rc, struct error *e);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The wall clock at a guest's start, from its node and perhaps the host's clock. pv_create() brings it to the guest through the door.
+ * The wall clock at a guest's start, from its node and perhaps the host's clock. pv_create() brings it to the guest
+ * through the door.
  */
 #include "guest/clock.h"
 

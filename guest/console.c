@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest's console. Output goes to the device that the node names and to the guest's watches; input comes from the device, and from
- * faces by guest_type(). While the device's peer does not read, the domain's time is held.
+ * A guest's console. Output goes to the device that the node names and to the guest's watches; input comes from the
+ * device, and from faces by guest_type(). While the device's peer does not read, the domain's time is held.
  */
 #include <errno.h>
 #include <string.h>
@@ -45,7 +45,9 @@ void guest_console_out(void *opaque, const u8 *p, size_t n)
 
 	if (g->console)
 		chardev_write(g->console, p, n);
-	/* No more output until the peer reads. Time is held meanwhile, so the guest sees the same at the same instants. */
+	/*
+	 * No more output until the peer reads. Time is held meanwhile, so the guest sees the same at the same instants.
+	 */
 	if (g->console && g->d && !g->held && chardev_full(g->console)) {
 		g->held = true;
 		timeline_hold(&g->d->time);

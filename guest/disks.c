@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Opens the images of a guest's drives, gives its domains vbds for them, and changes both while the guest runs. Left out: another medium
- * under the same vbd; the vbd is removed and one is added.
+ * Opens the images of a guest's drives, gives its domains vbds for them, and changes both while the guest runs. Left
+ * out: another medium under the same vbd; the vbd is removed and one is added.
  */
 #include "guest/disks.h"
 
@@ -16,7 +16,10 @@
 #include "xen/time.h"
 #include "xen/backend/vbd.h"
 
-/* Between the removal of a vbd and another one at its place: the guest's driver must have noticed that the xenstore nodes are gone. */
+/*
+ * Between the removal of a vbd and another one at its place: the guest's driver must have noticed that the xenstore
+ * nodes are gone.
+ */
 #define PLUG_DELAY 200000000u /* ns of guest time */
 
 /* What becomes of the image when the vbd is gone: kept for the next vbd, closed, or closed with its drive. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The disks of a guest. A drive is a node; its image is opened once, and each domain gets a vbd for it. While the guest runs, drives
- * are added and removed, and images are changed, ejected and resized.
+ * The disks of a guest. A drive is a node; its image is opened once, and each domain gets a vbd for it. While the guest
+ * runs, drives are added and removed, and images are changed, ejected and resized.
  *
- * A drive keeps its id and its device number (xvda, xvdb, ...) when its image is taken out. Xen's block protocol cannot change the
- * medium of a vbd. So a drive without an image has no vbd, and with another image it gets another vbd.
+ * A drive keeps its id and its device number (xvda, xvdb, ...) when its image is taken out. Xen's block protocol cannot
+ * change the medium of a vbd. So a drive without an image has no vbd, and with another image it gets another vbd.
  */
 #ifndef GUEST_DISKS_H
 #define GUEST_DISKS_H
@@ -21,7 +21,10 @@ struct guest_disks;
 #define DISK_SLOTS 26u   /* xvda to xvdz */
 #define DISK_ID_MAX 64u  /* bytes of an id, the zero counted */
 
-/* ---- over a guest's lives (guest/guest.c) ---------------------------------------------------------------------------- */
+/*
+ * ---- over a guest's lives (guest/guest.c)
+ * ----------------------------------------------------------------------------
+ */
 
 /* Opens the images of all drives, if that was not done. 0, or -errno with a sentence that names drive and file. */
 int guest_disks_open(struct guest *g, struct error *e);
@@ -32,31 +35,35 @@ void guest_disks_detach(struct guest *g);
 /* Flushes the images and closes them. */
 void guest_disks_close(struct guest *g);
 
-/* ---- while it runs: between two slots, where the door opens ---------------------------------------------------------- */
+/*
+ * ---- while it runs: between two slots, where the door opens
+ * ----------------------------------------------------------
+ */
 
 /*
- * Begin to open the image that guest_disk_add() or guest_disk_change() will be given, while the guest runs: *out, or NULL when there
- * is no file. 0, or -errno with a sentence. Neither the guest nor its nodes change.
+ * Begin to open the image that guest_disk_add() or guest_disk_change() will be given, while the guest runs: *out, or
+ * NULL when there is no file. 0, or -errno with a sentence. Neither the guest nor its nodes change.
  */
 int guest_disk_add_begin(struct guest *g, const struct node *drive, struct block_opening **out, struct error *e);
 int guest_disk_change_begin(struct guest *g, const char *id, const char *file, struct block_opening **out, struct error *e);
 /*
- * Adds a drive. Its node is below the guest's "disks" already. If it has a file and there is a domain, that gets a vbd. opened: the
- * image from guest_disk_add_begin(), owned by this call from now on; when it is NULL, or not of this file, the image is opened here.
- * 0, or -errno with a sentence; then the node has been freed.
+ * Adds a drive. Its node is below the guest's "disks" already. If it has a file and there is a domain, that gets a vbd.
+ * opened: the image from guest_disk_add_begin(), owned by this call from now on; when it is NULL, or not of this file,
+ * the image is opened here. 0, or -errno with a sentence; then the node has been freed.
  */
 int guest_disk_add(struct guest *g, struct node *drive, struct block_opening *opened, struct error *e);
 /*
- * Removes a drive. The guest's driver is asked to close first; this returns 0 at once, and the drive goes when the driver has closed.
- * Until then guest_disk_describe() says "being removed". With force the guest's I/O fails from now on, and the drive goes within
- * VBD_GRACE. -ENOENT: there is no drive of this id.
+ * Removes a drive. The guest's driver is asked to close first; this returns 0 at once, and the drive goes when the
+ * driver has closed. Until then guest_disk_describe() says "being removed". With force the guest's I/O fails from now
+ * on, and the drive goes within VBD_GRACE. -ENOENT: there is no drive of this id.
  */
 int guest_disk_remove(struct guest *g, const char *id, bool force, struct error *e);
 /* Makes its image this long (bytes: a multiple of 512, not less than now), and tells the guest. */
 int guest_disk_resize(struct guest *g, const char *id, u64 bytes, struct error *e);
 /*
- * Puts another image into a drive; its format is looked up. The one in it is ejected first. media and readonly stay as they were.
- * said: what a sentence about the file begins with. opened: as above. -EBUSY: the drive is being removed or ejected.
+ * Puts another image into a drive; its format is looked up. The one in it is ejected first. media and readonly stay as
+ * they were. said: what a sentence about the file begins with. opened: as above. -EBUSY: the drive is being removed or
+ * ejected.
  */
 int guest_disk_change(struct guest *g, const char *id, const char *file, const char *said, struct block_opening *opened,
 		      struct error *e);

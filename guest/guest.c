@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Makes a guest's domain of what was loaded, attaches the guest's parts to it, and takes both down. The domain is a Xen PV guest, or a
- * bare machine, which has nothing but the output of a console.
+ * Makes a guest's domain of what was loaded, attaches the guest's parts to it, and takes both down. The domain is a Xen
+ * PV guest, or a bare machine, which has nothing but the output of a console.
  */
 #include "guest/guest.h"
 
@@ -80,8 +80,8 @@ void guest_ended(struct guest *g)
 /* ---- its parts --------------------------------------------------------------------------------------------------- */
 
 /*
- * What a Xen guest has beside its domain. Each part has a function X_open, which is called once. The order of attaching is the order of
- * devices in the xenstore.
+ * What a Xen guest has beside its domain. Each part has a function X_open, which is called once. The order of attaching
+ * is the order of devices in the xenstore.
  */
 static const struct part {
 	int (*attach)(struct guest *g, struct error *e);
@@ -108,7 +108,9 @@ static bool guest_live(struct domain *d)
 	return (g->console && chardev_is_live(g->console)) || g->store || guest_networks_live(g);
 }
 
-/* ---- a life ------------------------------------------------------------------------------------------------------- */
+/*
+ * ---- a life -------------------------------------------------------------------------------------------------------
+ */
 
 static void bare_out(void *opaque, u8 c)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest, made of its node (guest/nodes.h). It has one domain at a time: a reboot ends that domain and makes another. What is opened
- * on the host (disk images, networks, the console's device) stays open from one domain to the next. The time from a domain's making
- * to its end is called a life.
+ * A guest, made of its node (guest/nodes.h). It has one domain at a time: a reboot ends that domain and makes another.
+ * What is opened on the host (disk images, networks, the console's device) stays open from one domain to the next. The
+ * time from a domain's making to its end is called a life.
  */
 #ifndef GUEST_GUEST_H
 #define GUEST_GUEST_H
@@ -21,8 +21,8 @@ struct guest_screen;
 struct xs_socket;
 
 /*
- * Somebody who is told how a guest is doing: a monitor, a window, the log. The struct is a part of a larger one, which container_of()
- * finds. Each function may be NULL.
+ * Somebody who is told how a guest is doing: a monitor, a window, the log. The struct is a part of a larger one, which
+ * container_of() finds. Each function may be NULL.
  */
 struct guest_watch;
 struct guest_watch_ops {
@@ -32,7 +32,10 @@ struct guest_watch_ops {
 	void (*detach)(struct guest_watch *w);
 	/* The guest wrote this on its console. */
 	void (*console)(struct guest_watch *w, const u8 *p, size_t n);
-	/* Whether it could still send something. While anybody could, an idle guest waits in real time and does not skip ahead. */
+	/*
+	 * Whether it could still send something. While anybody could, an idle guest waits in real time and does not
+	 * skip ahead.
+	 */
 	bool (*live)(const struct guest_watch *w);
 };
 struct guest_watch {
@@ -80,11 +83,14 @@ INLINE const struct guest_words *guest_words(const struct guest *g)
 }
 
 /*
- * The order of calls in each life: guest_load(), guest_unpack(), guest_create(), guest_destroy(). In the first life the console, the
- * screen (guest/screen.h) and the store are opened before guest_create(). guest_close() is the last call.
+ * The order of calls in each life: guest_load(), guest_unpack(), guest_create(), guest_destroy(). In the first life the
+ * console, the screen (guest/screen.h) and the store are opened before guest_create(). guest_close() is the last call.
  */
 
-/* Checks the nodes and reads the files; in the first life opens disks and networks. progress as in xen_file_read(). 0, or -errno with a sentence. */
+/*
+ * Checks the nodes and reads the files; in the first life opens disks and networks. progress as in xen_file_read(). 0,
+ * or -errno with a sentence.
+ */
 int guest_load(struct guest *g, const struct xen_progress *progress, struct error *e);
 /* Looks at what was read, and unpacks it. 0, or -errno with a sentence. */
 int guest_unpack(struct guest *g, const struct xen_progress *progress, struct error *e);

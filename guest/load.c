@@ -39,7 +39,9 @@ static int read_initrd(struct guest *g, const char *path, const struct xen_progr
 	return rc;
 }
 
-/* A kernel may take anything as its RAM disk. So a file that does not look like one gets a warning, and is not refused. */
+/*
+ * A kernel may take anything as its RAM disk. So a file that does not look like one gets a warning, and is not refused.
+ */
 static void look_at_initrd(const struct guest *g, const char *path)
 {
 	const char *what;

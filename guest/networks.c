@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Opens a guest's networks, gives its domains cards, and changes both while the guest runs. Networks stay open over the guest's lives;
- * cards are made from the nodes in each.
+ * Opens a guest's networks, gives its domains cards, and changes both while the guest runs. Networks stay open over the
+ * guest's lives; cards are made from the nodes in each.
  */
 #include "guest/networks.h"
 
@@ -169,7 +169,9 @@ bool guest_networks_live(const struct guest *g)
 	return false;
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------------------------- */
+/*
+ * ---- nodes ---------------------------------------------------------------------------------------------------------
+ */
 
 struct node *guest_network_node(const struct node *guest, const char *kind, const char *id)
 {
@@ -190,7 +192,10 @@ static const struct node *card_of_mac(const struct node *nics, const struct node
 	return NULL;
 }
 
-/* Chooses an address from the guest's name and the card's unit. If another card has it, the next one that follows is tried. */
+/*
+ * Chooses an address from the guest's name and the card's unit. If another card has it, the next one that follows is
+ * tried.
+ */
 static int choose_mac(const struct node *nics, struct node *card, const char *name)
 {
 	u32 index = (u32)node_u64(card, "unit", 0);
@@ -236,7 +241,9 @@ int guest_networks_check(struct node *guest, const char *name, const struct gues
 	return 0;
 }
 
-/* ---- while the guest runs ----------------------------------------------------------------------------------------- */
+/*
+ * ---- while the guest runs -----------------------------------------------------------------------------------------
+ */
 
 static int must_run(const struct guest *g, struct error *e)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Checks a guest's nodes: each property by a row of a table, then nodes against each other. Left out: whether files are there, and what
- * only a service knows (specs of networks and devices); opening them tells.
+ * Checks a guest's nodes: each property by a row of a table, then nodes against each other. Left out: whether files are
+ * there, and what only a service knows (specs of networks and devices); opening them tells.
  */
 #include "guest/nodes.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The nodes that define a guest, below /guests/NAME. Whoever wants a guest writes them (the command line, a monitor, a file), and
- * all that a guest is made of comes from them.
+ * The nodes that define a guest, below /guests/NAME. Whoever wants a guest writes them (the command line, a monitor, a
+ * file), and all that a guest is made of comes from them.
  *
  * NAME, the guest:
  *   machine           str   "xenpv", or "none": a bare processor
@@ -68,13 +68,19 @@
 #define GUEST_DEFAULT_EPOCH 1686355200u /* 2023-06-10T00:00:00Z, so that a run does not depend on when it is made */
 
 /*
- * Whether these nodes make a guest: each property is known, of its kind and in its range, none is missing, and they go together.
- * Cards without an address get one. 0, or -errno with a sentence that names node and property.
+ * Whether these nodes make a guest: each property is known, of its kind and in its range, none is missing, and they go
+ * together. Cards without an address get one. 0, or -errno with a sentence that names node and property.
  */
 int guest_nodes_check(struct node *guest, const struct guest_words *w, struct error *e);
-/* The same for one node that is, or is to be, below kind: "disks", "networks", "nics", "dumps". Whether its networks are there is not looked at. */
+/*
+ * The same for one node that is, or is to be, below kind: "disks", "networks", "nics", "dumps". Whether its networks
+ * are there is not looked at.
+ */
 int guest_node_check(const struct node *n, const char *kind, struct error *e);
-/* The part of guest_nodes_check() for who writes nodes: what is there must go with the machine. 0, or -errno with a sentence. */
+/*
+ * The part of guest_nodes_check() for who writes nodes: what is there must go with the machine. 0, or -errno with a
+ * sentence.
+ */
 int guest_machine_check(const struct node *guest, const struct guest_words *w, struct error *e);
 /* The bytes of a UUID's text, from the left; all zero, and false, when it is none. */
 bool guest_uuid_bytes(const char *text, u8 uuid[16]);

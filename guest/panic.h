@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Watches a guest's console for the line in which its kernel tells why it died: Linux's panics and oopses, and those of others.
+ * Watches a guest's console for the line in which its kernel tells why it died: Linux's panics and oopses, and those of
+ * others.
  */
 #ifndef GUEST_PANIC_H
 #define GUEST_PANIC_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The list of what a guest's parts open after its start, from its nodes: files that a reboot reads again, servers that are connected to
- * again, socket files that are removed at the end. A new device that opens something late needs a line here.
+ * The list of what a guest's parts open after its start, from its nodes: files that a reboot reads again, servers that
+ * are connected to again, socket files that are removed at the end. A new device that opens something late needs a line
+ * here.
  */
 #include "guest/sandbox.h"
 

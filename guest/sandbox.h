@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the process may still open while a guest runs in a sandbox (base/os_sandbox.h). The guest's own parts are known from its nodes;
- * faces of the program add what they open themselves.
+ * What the process may still open while a guest runs in a sandbox (base/os_sandbox.h). The guest's own parts are known
+ * from its nodes; faces of the program add what they open themselves.
  */
 #ifndef GUEST_SANDBOX_H
 #define GUEST_SANDBOX_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Makes a guest's display, and for each domain the framebuffer (xen/backend/vfb.h) and the keyboard and pointer (xen/backend/vkbd.h) on it.
+ * Makes a guest's display, and for each domain the framebuffer (xen/backend/vfb.h) and the keyboard and pointer (xen/backend/vkbd.h) on
+ * it.
  */
 #include "guest/screen.h"
 

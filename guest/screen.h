@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest's screen: a display of the host (hw/host/display/display.h), which stays over its lives, and the framebuffer, keyboard and
- * pointer that each domain has on it. Windows and VNC use the display; they are not known here.
+ * A guest's screen: a display of the host (hw/host/display/display.h), which stays over its lives, and the framebuffer,
+ * keyboard and pointer that each domain has on it. Windows and VNC use the display; they are not known here.
  */
 #ifndef GUEST_SCREEN_H
 #define GUEST_SCREEN_H

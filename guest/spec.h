@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Specs: texts in QEMU's grammar of lists, "user,id=n0,hostfwd=tcp::2222-:22". Some properties of a guest's node hold one
- * (guest/nodes.h), and options and monitors take them.
+ * Specs: texts in QEMU's grammar of lists, "user,id=n0,hostfwd=tcp::2222-:22". Some properties of a guest's node hold
+ * one (guest/nodes.h), and options and monitors take them.
  */
 #ifndef GUEST_SPEC_H
 #define GUEST_SPEC_H

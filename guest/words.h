@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How a guest's properties are spelled for the person who defined it. A sentence that advises to change a property uses these words:
- * for a guest of the command line the property "kernel" is "-kernel".
+ * How a guest's properties are spelled for the person who defined it. A sentence that advises to change a property uses
+ * these words: for a guest of the command line the property "kernel" is "-kernel".
  */
 #ifndef GUEST_WORDS_H
 #define GUEST_WORDS_H

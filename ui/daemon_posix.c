@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Into the background, and the pid file (POSIX fork, setsid, fcntl locks). The working directory stays: a guest that reboots is
- * loaded again from files whose names may be relative. Left out: Windows.
+ * -daemonize and -pidfile (POSIX fork, setsid, fcntl locks). The working directory is kept: a reboot reads the guest's
+ * files again, and their names may be relative. Left out: Windows.
  */
 #include "ui/daemon.h"
 

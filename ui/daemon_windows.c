@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What there is not on Windows: the background, and the pid file.
+ * -daemonize and -pidfile on Windows: there is neither.
  */
 #include "ui/daemon.h"
 

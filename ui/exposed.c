@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Looks whether a guest can reach its own monitor. Left out: servers on an address of the host's that is neither loopback nor
- * all of them, and networks that a monitor adds.
+ * Finds monitors, consoles and VNC servers that the guest can reach through its own network. Left out: servers on one
+ * address of the host other than loopback, and networks that a monitor adds.
  */
 #include "ui/exposed.h"
 

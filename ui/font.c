@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The font of the text terminal. Letters are drawn thin, so that bold can be the same letter twice, one pixel apart; accents
- * are put on letters, lines and blocks are made, not stored. Left out: everything beyond Latin-1 but lines and a few signs.
+ * The font of the text terminal. Letters are thin: bold draws a letter twice, one pixel apart. Accented letters are put
+ * together of letter and accent; lines and blocks are made by code. Left out: everything beyond Latin-1 but lines and a
+ * few signs.
  */
 #include "ui/font.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Line editing (the keys of GNU readline's emacs mode; ECMA-48 sequences). Left out: Ctrl-R, word moves, undo, width of
- * the terminal: a line is shown in a window of 79 columns that moves along it.
+ * Line editing (the keys of GNU readline's emacs mode; ECMA-48 sequences). 79 columns of a line are shown, those around
+ * the cursor. Left out: Ctrl-R, moves by words, undo, the terminal's real width.
  */
 #include "ui/lineedit.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The monitors: lines of their devices go to commands (ui/monitor_run.c), and what those say goes back (QEMU's HMP). A client that
- * stalls, drops or sends nonsense loses its own answers and nothing else.
+ * The monitors: lines of their devices go to commands (ui/monitor_run.c), and what those say goes back (QEMU's HMP). A
+ * client that stalls, drops or sends nonsense loses its own answers and nothing else.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -263,7 +263,9 @@ static struct mon *mon_new(struct monitors *all)
 	return NULL;
 }
 
-/* ---- lines of others on a monitor's terminal ----------------------------------------------------------------------- */
+/*
+ * ---- lines of others on a monitor's terminal -----------------------------------------------------------------------
+ */
 
 #define SHOW_AFTER 100000000 /* ns without such a line until the prompt comes back */
 

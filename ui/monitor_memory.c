@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The monitor's words about memory and expressions: x, xp, print and their kin (QEMU's HMP). A Xen guest has three kinds of
- * address: x takes virtual ones, xp pseudo-physical ones (the guest's own count of its pages), xm machine addresses.
+ * Commands of the monitor about memory and expressions: x, xp, xm, print, gva2gpa (QEMU's HMP). A Xen guest has three
+ * kinds of address: x takes virtual, xp pseudo-physical and xm machine addresses.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -224,7 +224,10 @@ struct format {
 	char letter;
 };
 
-/* /12xw: a count, a letter for how (x d u o c s i), one for how wide (b h w g), in any order. False, with a sentence said. */
+/*
+ * /12xw: a count, a letter for how (x d u o c s i), one for how wide (b h w g), in any order. False, with a sentence
+ * said.
+ */
 static bool parse_format(struct mon *m, const char **p, struct format *f)
 {
 	static const char widths[] = "bhwg";

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The monitor's words that open a disk: it is opened beside the guest, for its server may be slow or silent, and then the line
- * passes the door as it was typed. A replayed one opens it there.
+ * Commands of the monitor that open a disk image. It is opened on a thread while the guest runs, since its server may
+ * be slow or silent. Then the line passes the door as it was typed, and the command takes the image. A replayed line
+ * opens the image itself.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include "ui/disks_option.h"
 #include "ui/monitor_impl.h"
 
-#define AT_ONCE 2000000u     /* ns: most are open sooner than others would have their turn */
+#define AT_ONCE 2000000u     /* ns we wait at first: most images are open by then */
 #define ALONE 1000000000u
 
 struct open_job {
@@ -39,7 +40,7 @@ static bool step(struct mon *m, bool alone)
 	block_open_drop(m->opened);
 	m->opened = j->opening;
 	mon_run_opened(m, j->line, block_open_failed(j->opening));
-	/* Unless the line is still before the door, nobody will want it. */
+	/* The command did not take it, and will not, unless the line still waits at the door. */
 	if (m->opened && !(mon_guest(m)->d && door_waiting(&mon_domain(m)->door)))
 		block_open_drop(mon_take_opened(m));
 	free(j);
@@ -55,7 +56,7 @@ static void drop(struct mon *m)
 	free(j);
 }
 
-/* Of a drive as it will be added. */
+/* Begins to open the image of a drive that a command is to add. */
 static void begin_drive(struct mon *m, const char *spec, struct block_opening **op)
 {
 	struct guest *g = mon_guest(m);

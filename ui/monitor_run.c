@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The monitor's commands: a line is cut into words, the command is found in a table and run, at once or through the door. And those
- * that are about commands: help, info, quit. Left out: QMP, passwords.
+ * The monitor's commands: a line is cut into words, the command is found in a table and run, at once or through the
+ * door. And those that are about commands: help, info, quit. Left out: QMP, passwords.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The monitor's words that go over much memory: sum, memsave, pmemsave (QEMU's HMP). They see memory as it is at the command: where
- * the pages are is found out at once, a fork keeps what is in them, and the rest is done in pieces between slots while the guest and
- * other monitors go on.
+ * Commands of the monitor that read much memory: sum, memsave, pmemsave (QEMU's HMP). They see memory as it is when the
+ * command is given: the frames of all pages are looked up then, and a fork keeps their bytes. The rest is done in
+ * pieces between slots, while the guest and other monitors go on.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -44,7 +44,7 @@ static void job_free(struct mon *m)
 	free(j);
 }
 
-/* What is of no use goes away; a device or a pipe stays. */
+/* Removes a file that is not whole. A device or a pipe stays. */
 static void drop_file(struct save *j)
 {
 	struct stat st;
@@ -128,7 +128,7 @@ static bool frame_at(struct mon *m, enum mon_space space, u64 addr, u64 *mfn)
 	return mem_frame(&v->d->mem, *mfn) != NULL;
 }
 
-/* Where all of it is. False, with a sentence said, when a part is missing. */
+/* Looks up the frames of all its pages. False, with a sentence said, when one is missing. */
 static bool find_frames(struct mon *m, struct save *j, enum mon_space space)
 {
 	u64 at = j->addr, room = 0, last = j->addr + j->left - 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Options about screens: -display, -vnc, -full-screen, -k (QEMU's invocation manual), and what holds without them.
+ * Options about screens: -display, -vnc, -full-screen, -k (QEMU's invocation manual), and the display that is chosen
+ * without them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -78,8 +79,8 @@ int value_keymap(struct options *o, const struct option_row *row, const char *va
 }
 
 /*
- * A window opens by itself, as QEMU's does, only for who asked that the console be somewhere else than on the terminal and
- * sits at a desktop: who started us in a terminal for a shell there, or a script, is not surprised by one.
+ * Whether a window is opened without -display, as QEMU does. It is when there is a desktop and -serial puts the console
+ * elsewhere than on the terminal. It is not for a person who wants the console on the terminal, nor for a script.
  */
 static bool window_wanted(const struct options *o)
 {

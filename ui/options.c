@@ -387,7 +387,7 @@ static bool is_stdio(const char *spec)
 	return !strcmp(spec, "stdio") || !strcmp(spec, "mon:stdio");
 }
 
-/* A terminal serves one: where a monitor has it, the console that nobody placed makes room. */
+/* Standard input serves one device. If a monitor has it and there is no -serial, the console goes to a pty. */
 static int check_stdio(struct options *o, struct error *e)
 {
 	bool taken = o->nserial && is_stdio(node_str(o->guest, "serial0", ""));
@@ -406,7 +406,7 @@ static int check_stdio(struct options *o, struct error *e)
 	return 0;
 }
 
-/* Nobody is at the terminal of a program in the background. */
+/* A program in the background has no terminal. */
 static int check_daemon(struct options *o, struct error *e)
 {
 	u32 i;
@@ -427,8 +427,8 @@ static int check_daemon(struct options *o, struct error *e)
 }
 
 /*
- * A guest that talks to others needs the time, for their certificates; one that does not begins at the same moment each
- * time, so that its runs are equal.
+ * A guest with a network needs the real time, to check certificates. A guest without one starts at a fixed time, so
+ * that its runs are equal.
  */
 static int choose_clock(struct options *o)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Options that are not there: those of QEMU's, each with what to do instead, and words mistyped.
+ * Sentences about options that do not exist: for QEMU's what to do instead, for a mistyped one the nearest name.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Values of options: sizes, counts, dates and lists of key=value, in QEMU's grammar (a first word without a key has an
- * implied one). Every refusal is a sentence with the option, the value and the way out.
+ * Values of options: sizes, counts, dates and lists of key=value, in QEMU's grammar (the first word may stand without
+ * its key). Every refusal is a sentence with the option, the value and the way out.
  */
 #include "ui/optvalue.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -sandbox (QEMU's invocation manual), and what it allows: what the guest's parts take (guest/sandbox.h) and what faces do. How that
- * is held is base/os_sandbox.h's. Left out: obsolete=, elevateprivileges=, spawn= and resourcecontrol= with the value allow.
+ * -sandbox (QEMU's invocation manual), and what it allows: what the guest's parts take (guest/sandbox.h) and what faces
+ * do. How that is held is base/os_sandbox.h's. Left out: obsolete=, elevateprivileges=, spawn= and resourcecontrol=
+ * with the value allow.
  */
 #include "ui/sandbox.h"
 

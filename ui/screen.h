@@ -11,13 +11,13 @@ struct monitor_screen;
 struct screen;
 
 /*
- * Opens what the guest's node asks for: text, VNC; *out is NULL when the guest has no screen. quit: the window was closed. 0, or
- * -errno with a sentence.
+ * Opens what the guest's node asks for: text, VNC; *out is NULL when the guest has no screen. quit: the window was
+ * closed. 0, or -errno with a sentence.
  */
 int screen_open(struct guest *g, void (*quit)(void *opaque), void *opaque, struct screen **out, struct error *e);
 /*
- * The window, unless it is there or there is to be none: apart, since window libraries bring threads. NULL is allowed, here and
- * below. 0, or -errno with a sentence.
+ * The window, unless it is there or there is to be none: apart, since window libraries bring threads. NULL is allowed,
+ * here and below. 0, or -errno with a sentence.
  */
 int screen_open_window(struct screen *s, struct error *e);
 void screen_close(struct screen *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A window: the surface in a texture, scaled to the window's size; keys by their place, as a keyboard has them. SDL has no
- * descriptor to wait for, so its queue is looked at every SDL_LOOK. All on the execution thread.
+ * A window. The surface is a texture, scaled to the window's size. Keys are passed on by their place on the keyboard.
+ * SDL has no descriptor to wait for, so its queue is read every SDL_LOOK. All of it runs on the execution thread.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -165,7 +165,10 @@ static void on_key(struct sdl *s, const SDL_KeyboardEvent *ev)
 		display_release_keys(s->s.display);
 		return;
 	}
-	/* What it types follows as text: at once, or later when an input method thinks about it. With Ctrl or Alt none follows. */
+	/*
+	 * What it types follows as text: at once, or later when an input method thinks about it. With Ctrl or Alt none
+	 * follows.
+	 */
 	if (down && s->mods && ev->keysym.sym >= ' ' && ev->keysym.sym < 0x7f)
 		ch = (u32)ev->keysym.sym;
 	else

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Keys pressed for a while. They are released after so much time of the guest's or of the host's, whichever passes first: a guest
- * that skips its idle time would else see a key held for minutes, and a slow one would keep a person waiting.
+ * Keys that are pressed for a while. They are released after that much guest time or host time, whichever passes first.
+ * With host time alone a guest that skips idle time would see a key held for minutes; with guest time alone a slow
+ * guest would keep a person waiting.
  */
 #include "ui/sendkey.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The text terminal. libvterm keeps the cells; here they are drawn, only those that changed and only when somebody looks.
+ * The text terminal. libvterm keeps the cells. Those that changed are drawn here, when somebody looks at the display.
  * Left out: selecting text, blinking, other sizes than 80 x 25.
  */
 #ifdef HAVE_CONFIG_H

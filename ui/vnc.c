@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * VNC: listening, the copy of the screen that all viewers share, their input. What one viewer does is in ui/vnc_viewer.c.
- * Left out: the clipboard, which a paravirtual guest has no way to give.
+ * VNC: the listening sockets, the copy of the screen that all viewers share, and their input. What one viewer does is
+ * in ui/vnc_viewer.c. Left out: the clipboard, for a paravirtual guest has none.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -338,8 +338,8 @@ static void on_accept(void *opaque, u32 events)
 			short_of = true;
 	}
 	/*
-	 * The viewer goes on knocking: without a pause we would do nothing but say no. With one, those whom newcomers push out
-	 * have had time to log in.
+	 * The viewer goes on knocking: without a pause we would do nothing but say no. With one, those whom newcomers
+	 * push out have had time to log in.
 	 */
 	short_of = short_of || v->nviewers >= VNC_ALL;
 	if (!v->retry && (short_of || strangers(v) >= VNC_STRANGERS) &&

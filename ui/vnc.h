@@ -10,7 +10,7 @@
 #include "hw/host/display/keys.h"
 
 #define VNC_VIEWERS 32u  /* who have logged in: without a password, who have finished the handshake */
-#define VNC_STRANGERS 8u /* who have not: one more, and the oldest of those from the busiest address goes */
+#define VNC_STRANGERS 8u /* who have not; for one more the oldest from the address with most of them is hung up on */
 #define VNC_PORT 5900u
 #define VNC_PASSWORD_MAX 8u /* bytes that count: the protocol's limit */
 

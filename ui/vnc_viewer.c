@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One viewer: a thread with a server of libvncserver's for it alone, so that one that stalls, sends half of a message or
- * nonsense keeps nobody waiting. It has a copy of the screen once it has logged in; before, it costs little. Keys also as scan
- * codes (the RFB protocol's "QEMU Extended Key Event").
+ * One viewer. It has a thread and a libvncserver of its own, so one that stalls, or sends half a message or nonsense,
+ * keeps nobody waiting. It gets a copy of the screen when it has logged in, and little memory before. Keys come as scan
+ * codes, too (the RFB protocol's "QEMU Extended Key Event").
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -139,7 +139,10 @@ static bool is_gone(const struct viewer *c)
 
 #define TURN_NS 100000000u /* between two looks who has gone */
 
-/* Waits for this one's turn, and takes it. False: the viewer has to stop or is gone, and has cost those behind it nothing. */
+/*
+ * Waits for this one's turn, and takes it. False: the viewer has to stop or is gone, and has cost those behind it
+ * nothing.
+ */
 static bool take_turn(struct viewer *c, char secret[64])
 {
 	struct vnc *v = c->v;
@@ -172,8 +175,8 @@ static bool take_turn(struct viewer *c, char secret[64])
 }
 
 /*
- * After a wrong password the next is looked at later, whoever gives it, and the longer the more were wrong: 1, 2, 4, at most
- * 8 seconds.
+ * After a wrong password all viewers wait before the next one is looked at: 1, 2, 4, at most 8 seconds, longer with
+ * each that is wrong.
  */
 static rfbBool on_password(rfbClientPtr cl, const char *response, int len)
 {
@@ -345,9 +348,10 @@ static void serve(struct viewer *c)
 }
 
 /*
- * Gives the viewer to the library, on a descriptor of its own: the library closes it when it likes, and ours may be shut down from
- * outside. The library first looks whether a web browser speaks, and in that spins as long as there are 1 to 3 bytes; so it
- * meets a silent socket, says its version there, and the viewer takes that socket's place.
+ * Gives the viewer to the library, on a second descriptor of its socket: the library may close that at any time, while
+ * others shut down ours. The library first looks whether a web browser speaks. If 1 to 3 bytes are there it spins until
+ * more come. So it is given a silent socket first and sends its version there; then the viewer's takes that socket's
+ * place.
  */
 static rfbClientPtr meet(struct viewer *c)
 {
