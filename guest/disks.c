@@ -13,8 +13,8 @@
 #include "guest/guest.h"
 #include "guest/nodes.h"
 #include "hw/host/block/block.h"
-#include "xen/time.h"
 #include "xen/backend/vbd.h"
+#include "xen/time.h"
 
 /*
  * Between the removal of a vbd and another one at its place: the guest's driver must have noticed that the xenstore

@@ -12,8 +12,8 @@
 #include "guest/panic.h"
 #include "guest/words.h"
 #include "hw/host/chardev/chardev.h"
-#include "xen/load/loader.h"
 #include "vm/domain.h"
+#include "xen/load/loader.h"
 
 struct guest_disks;
 struct guest_networks;

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 #include "guest/guest.h"
-#include "xen/xen.h"
 #include "xen/backend/vfb.h"
 #include "xen/backend/vkbd.h"
+#include "xen/xen.h"
 
 struct guest_screen {
 	struct display *display;

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hw/host/block/block.h"
 #include "guest/disks.h"
+#include "hw/host/block/block.h"
 #include "ui/disks_option.h"
 
 struct drive {

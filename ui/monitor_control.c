@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/os_file.h"
-#include "xen/control.h"
 #include "ui/monitor_impl.h"
+#include "xen/control.h"
 
 MON_HANDLER(stop)
 {

@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "guest/disks.h"
-#include "xen/control.h"
 #include "pv/mm/mm.h"
-#include "xen/store/xenstore.h"
 #include "ui/monitor_impl.h"
+#include "xen/control.h"
+#include "xen/store/xenstore.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "0.1"

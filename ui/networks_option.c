@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/nearest.h"
-#include "guest/spec.h"
 #include "guest/networks.h"
+#include "guest/spec.h"
 #include "ui/networks_option.h"
 
 static int too_long(const char *said, struct error *e)

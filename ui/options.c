@@ -12,10 +12,10 @@
 #include "base/nearest.h"
 #include "guest/networks.h"
 #include "guest/nodes.h"
-#include "xen/store/socket.h"
 #include "ui/disks_option.h"
 #include "ui/networks_option.h"
 #include "ui/optvalue.h"
+#include "xen/store/socket.h"
 
 const struct guest_words options_words = {
 	.machine = "-M",

@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-#include "xen/load/decompress.h"
 #include "vm/domain.h"
+#include "xen/load/decompress.h"
 
 /*
  * Why the guest crashed: reason, registers, code around rip, last traps, the machine's own lines; at the end what its kernel

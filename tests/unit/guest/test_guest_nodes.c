@@ -11,11 +11,11 @@
 #include "guest/networks.h"
 #include "guest/nodes.h"
 #include "guest/screen.h"
+#include "tests/suites.h"
+#include "tests/unit/mkkernel.h"
+#include "vm/run.h"
 #include "xen/backend/vbd.h"
 #include "xen/backend/xenbus.h"
-#include "tests/unit/mkkernel.h"
-#include "tests/suites.h"
-#include "vm/run.h"
 
 #define ROUNDS 20u
 #define SLICE 100000u /* instructions */
@@ -302,7 +302,7 @@ static void life_begins(struct rig *r)
 
 static bool has(struct rig *r, const char *kind, u32 number)
 {
-	return xenbus_find(pv_dom(r->g.d), kind, number) != NULL;
+	return xenbus_find(xen_dom(r->g.d), kind, number) != NULL;
 }
 
 static void run(struct rig *r)

@@ -9,8 +9,8 @@
 #include "cpu/x86/decode.h"
 #include "hw/bare.h"
 #include "mmu/look.h"
-#include "tests/unit/bare.h"
 #include "tests/suites.h"
+#include "tests/unit/bare.h"
 
 #define LIMIT (2 * LEAF_FRAMES)
 #define AT(mfn) ((u64)(mfn) << PAGE_SHIFT)

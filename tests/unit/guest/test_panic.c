@@ -5,8 +5,8 @@
 #include <check.h>
 #include <string.h>
 
-#include "tests/suites.h"
 #include "guest/panic.h"
+#include "tests/suites.h"
 
 /* The line that follows from what was said, in pieces of n bytes. */
 static void ends_with(const char *said, const char *want)
