@@ -110,7 +110,7 @@ static int attend_exit(struct cpu *c)
 }
 
 /* The block at c->rip, ready to run. NULL: c->trap. */
-static struct block *ready_block(struct cpu *c, u64 limit)
+INLINE struct block *ready_block(struct cpu *c, u64 limit)
 {
 	struct block *b = block_next(c, limit);
 

@@ -162,10 +162,11 @@ void segcheck_withdraw(struct xlat *x)
 
 void emit_codecheck(struct xlat *x, u16 start)
 {
-	struct xi dec = { .ip = start, .base = REG_ZERO, .index = REG_ZERO, .seg = REG_ZERO };
+	if ((x->key & KEY_SEGCHECK) && !(x->key & KEY_CS64)) {
+		struct xi dec = { .ip = start, .base = REG_ZERO, .index = REG_ZERO, .seg = REG_ZERO };
 
-	if ((x->key & KEY_SEGCHECK) && !(x->key & KEY_CS64))
 		emit(x, &dec, op_codecheck);
+	}
 }
 
 void codecheck_finish(struct xlat *x, u32 bytes)
