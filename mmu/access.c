@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest virtual memory, byte strings at a time: for slow paths, hypercalls and debuggers.
+ * Reads and writes of byte strings in guest virtual memory: for slow paths, hypercalls and debuggers.
  */
 #include <errno.h>
 #include <string.h>

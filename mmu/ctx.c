@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Contexts: two top-level tables with the same 256 entries in a half share that half's name, so that translations stay
- * warm over switches between them. Accessed and dirty bits do not count.
+ * Contexts: two top-level tables with the same 256 entries in a half share that half's name, so that TLB entries stay
+ * valid over switches between them. Accessed and dirty bits are left out of the comparison.
  */
 #include "mmu/ctx.h"
 

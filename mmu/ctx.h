@@ -10,10 +10,10 @@
 #define CTX_HALF_ENTRIES 256u
 #define CTX_SLOTS 64u      /* halves remembered */
 #define CTX_ROOTS 256u     /* roots remembered, by a hash of their address */
-#define CTX_IDS 0x3fdu     /* names 1..CTX_IDS; bit 11 says user, bit 10 that SMAP is lifted, which is nothing to users */
+#define CTX_IDS 0x3fdu     /* names 1..CTX_IDS; bit 11: user; bit 10, of a supervisor: SMAP is lifted by RFLAGS.AC */
 #define CTX_USER 0x800u
 #define CTX_AC 0x400u
-#define CTX_ALIGN (CTX_USER | CTX_AC) /* stored nowhere */
+#define CTX_ALIGN (CTX_USER | CTX_AC) /* of accesses while alignment is checked: no entry has it, so all miss */
 
 struct ctx_half {
 	u64 hash;
@@ -39,9 +39,14 @@ struct mmu_ctx_table {
 struct mmu_ctx_table *ctx_table_new(void);
 /* Contexts of both halves for m's root and mode, as ids. */
 void ctx_resolve(struct mmu *m, u32 id[2]);
-/* Gives every context of a half a new name, so that nothing cached under it is found; both halves share names in modes without halves. */
+/*
+ * Gives every context of the low or the high halves a new name, so that no TLB entry under the old name is found again.
+ */
 void ctx_rename(struct mem *mem, bool low, bool high);
-/* The top-level table at mfn changes: whoever derived a context from it must look again. */
+/*
+ * The top-level table at mfn is about to change: contexts that were derived from it are looked up again at their next
+ * use.
+ */
 void ctx_root_written(struct mem *mem, u64 mfn);
 
 #endif

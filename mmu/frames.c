@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest memory as a tree of shared frames.
+ * Guest memory as a tree of shared frames: the pool, the tree, forks, dirty lists and the hash. See frames.h.
  */
 #include "mmu/frames.h"
 
@@ -115,7 +115,10 @@ int mem_init(struct mem *m, struct frame_pool *pool, u64 limit)
 	return m->root ? 0 : -ENOMEM;
 }
 
-/* m shares the leaf no more: what the dirty bits say of m must not count for the others. */
+/*
+ * m has the leaf no more. When the dirty bits describe m's list they are cleared, for they say nothing of the others'
+ * lists.
+ */
 static void leaf_leave(const struct mem *m, struct mem_leaf *l)
 {
 	l->refs--;
@@ -261,7 +264,7 @@ int mem_add_zeros(struct mem *m, u64 mfn, u64 n)
 			rc = mem_add(m, mfn++);
 			continue;
 		}
-		/* All of them share a leaf, as after a fork. */
+		/* One leaf serves all of them. It is counted like a leaf that forks have together. */
 		if (!zeros) {
 			zeros = calloc(1, sizeof *zeros);
 			if (!zeros)
@@ -290,7 +293,7 @@ static void series_fill(u8 *p, u64 first, u32 word)
 			st32(p + i, (u32)first);
 }
 
-/* The first number of a frame that waits. */
+/* The first number in a frame of the series. */
 static u64 series_at(const struct mem *m, u64 mfn)
 {
 	return m->series.first + (mfn - m->series.leaf * LEAF_FRAMES) * (PAGE_SIZE / m->series.word);
@@ -318,7 +321,7 @@ struct frame *mem_frame_late(const struct mem *m, u64 mfn)
 		return NULL;
 	}
 	l->refs = 1;
-	/* Nobody can tell when it was made, so this is no change of the memory. */
+	/* The bytes are what they always were for the guest: this counts as no change of the memory. */
 	m->root[mfn / LEAF_FRAMES] = l;
 	return l->frames[mfn % LEAF_FRAMES];
 }
@@ -392,10 +395,13 @@ void mem_remove(struct mem *m, u64 mfn)
 	if (!f)
 		return;
 	mem_look_written(m, mfn);
-	/* First: what the caches know of the frame lies in the leaf, and another memory may share that. */
+	/*
+	 * First of all: the watch bits below lie in the leaf, and a leaf that another memory has, too, must not be
+	 * changed.
+	 */
 	l = leaf_own(m, mfn);
 	if (!l)
-		return; /* keeps the frame: the only harm is memory we could not free */
+		return; /* the frame stays: host memory is short, and nothing else can be done */
 	mmu_frame_written(m, mfn, 0, PAGE_SIZE);
 	mmu_frame_moved(m, mfn);
 	if (f->code && m->hooks)
@@ -410,7 +416,10 @@ void mem_remove(struct mem *m, u64 mfn)
 	frame_put(m->pool, f);
 }
 
-/* Leaf n of a fork, where src shares frames by mem_share(): these are copied. False when memory is short; some of it is there then. */
+/*
+ * Leaf n of a fork, where src shares frames by mem_share(): these are copied. False when memory is short; some of it is
+ * there then.
+ */
 static bool leaf_copy(struct mem *dst, const struct mem *src, u64 n)
 {
 	const struct mem_leaf *from = src->root[n];
@@ -526,7 +535,7 @@ u8 *mem_rw(struct mem *m, u64 mfn, u32 off, u32 len)
 	if (UNLIKELY(f->code) && m->hooks)
 		m->hooks->code_written(m->opaque, f, off, len);
 	if (UNLIKELY(*mem_watch(m, mfn) & WATCH_ANY_TABLE)) {
-		/* The caches are about to forget it: not in a leaf that another memory shares. */
+		/* Watch bits will be cleared, which must not happen in a leaf that another memory has, too. */
 		if (UNLIKELY(!leaf_own(m, mfn)))
 			return NULL;
 		mmu_frame_written(m, mfn, off, len);

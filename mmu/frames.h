@@ -3,12 +3,12 @@
  * Guest memory as a tree of shared frames: root -> leaf of 512 -> frame of 4 KiB.
  *
  * Frames and leaves carry reference counts, so a fork copies the root and counts the leaves up; the first write to a
- * shared leaf or frame clones it and appends the frame to the dirty list. A fresh frame is one shared page of zeros.
- * A frame is named by its machine frame number (mfn); every domain has its own numbering. Frames that several domains write
- * (grants) are never cloned: mem_share().
+ * shared leaf or frame clones it and appends the frame to the dirty list. A fresh frame is one shared page of zeros. A
+ * frame is named by its machine frame number (mfn); every domain has its own numbering. Frames that several domains
+ * write (grants) are never cloned: mem_share().
  *
- * Whoever writes guest memory, CPU or host, goes through mem_rw(): that is what keeps translations and decoded code
- * that were derived from a frame true to its bytes.
+ * All writers of guest memory, CPUs and host, go through mem_rw(). It drops the translations and the decoded code that
+ * were derived from the bytes that change.
  */
 #ifndef MMU_FRAMES_H
 #define MMU_FRAMES_H
@@ -45,7 +45,7 @@ enum frame_watch {
 struct mem_leaf {
 	u32 refs;
 	u32 shared; /* frames of it that are shared by mem_share(): then refs is 1 */
-	const struct mem *owner; /* whose list the dirty bits are about: one of those who share it, or NULL */
+	const struct mem *owner; /* the memory whose dirty list the dirty bits describe; NULL: none */
 	struct frame *frames[LEAF_FRAMES];
 	u64 dirty[LEAF_FRAMES / 64];
 	u8 watch[LEAF_FRAMES];
@@ -73,8 +73,8 @@ struct mem_hooks {
 };
 
 /*
- * Leaves [leaf, end) hold numbers that count up, little-endian words of word bytes: first is the one at the start of leaf. Such
- * a leaf is NULL in the root until somebody looks at it.
+ * Leaves [leaf, end) hold numbers that count up, as little-endian words of word bytes. The first number of the first
+ * leaf is first. Such a leaf is NULL in the root until it is first read or written, and is made then.
  */
 struct mem_series {
 	u64 leaf, end, first;
@@ -89,8 +89,8 @@ struct mem {
 	u32 *dirty; /* frame numbers written since mem_clear_dirty(), each once */
 	u32 ndirty, capdirty;
 	u32 monitors; /* lines that CPUs watch for stores, see mmu_monitor() */
-	u32 attentive; /* monitors and looks: 0 when nobody but the caches wants to hear of stores */
-	struct mem_look *looks; /* who wants to know what is written, see mmu/look.h */
+	u32 attentive; /* the number of monitors and of observers; at 0 only the caches are told of stores */
+	struct mem_look *looks; /* observers, see mmu/look.h */
 	struct mmu *mmus; /* the translation caches that look at this memory */
 	const struct mem_hooks *hooks;
 	void *opaque;
@@ -103,53 +103,56 @@ void frame_pool_free(struct frame_pool *p);
 struct frame *frame_get(struct frame *f);
 void frame_put(struct frame_pool *p, struct frame *f);
 
-/* An empty memory for frame numbers below limit. 0 or -ENOMEM. */
+/* Makes an empty memory for frame numbers below limit. 0 or -ENOMEM. */
 int mem_init(struct mem *m, struct frame_pool *pool, u64 limit);
 void mem_free(struct mem *m);
 /* Gives the domain a frame of zeros at mfn. 0, -EEXIST, -EINVAL (out of range) or -ENOMEM. */
 int mem_add(struct mem *m, u64 mfn);
 /*
- * The same for n frames, which cost next to nothing until they are written. Those of whole leaves are not on the dirty list.
- * After an error some of them are there.
+ * As mem_add() for n frames. They take nearly no host memory until they are written. Frames of whole leaves are not put
+ * on the dirty list. After an error some of the frames have been added.
  */
 int mem_add_zeros(struct mem *m, u64 mfn, u64 n);
 /*
- * Fills n frames, which are there and nobody has seen, with numbers from first up, of 4 or 8 bytes each. Whole leaves of the
- * first such series are made only when somebody looks. 0, -EINVAL (no frame there) or -ENOMEM.
+ * Fills n frames with numbers from first up, of 4 or 8 bytes each. The frames have been added, and no CPU has used them
+ * yet. Whole leaves of the first series of a memory are made only when they are first used. 0, -EINVAL (no frame there)
+ * or -ENOMEM.
  */
 int mem_add_series(struct mem *m, u64 mfn, u64 n, u64 first, u32 word);
 /*
- * Puts a frame at mfn that is somewhere else already. Whoever writes one of them first gets a copy of its own, as after a fork: this
- * saves memory where many frames begin alike, and is for memory that no CPU writes through its TLB. Where all are to see what one of
- * them writes, use mem_share(). Errors as mem_add(), and -EINVAL for a frame that is shared by that.
+ * Puts a frame at mfn that is somewhere else already. Whoever writes one of them first gets a copy of its own, as after
+ * a fork: this saves memory where many frames begin alike, and is for memory that no CPU writes through its TLB. Where
+ * all are to see what one of them writes, use mem_share(). Errors as mem_add(), and -EINVAL for a frame that is shared
+ * by that.
  */
 int mem_alias(struct mem *m, u64 mfn, struct frame *f);
 /*
- * Makes mfn of m the same frame as at of from, which may be m itself: each sees what the other stores (a grant, a foreign mapping).
- * A store through any of them reaches the decoded code, the TLBs, the observers and the dirty lists of all. Stores to such a frame always
- * go the slow way.
+ * Makes mfn of m the same frame as at of from, which may be m itself: each sees what the other stores (a grant, a
+ * foreign mapping). A store through any of them reaches the decoded code, the TLBs, the observers and the dirty lists
+ * of all. Stores to such a frame always go the slow way.
  *
- * A fork of a memory gets a copy of such a frame, which no other memory has: the fork is a world of its own, in which the other users
- * are not. A frame that the memory has at two numbers is one frame at two numbers in the fork, too. (To fork several memories
- * together, which then share the copy, is not there yet.) When all users of a frame but one have removed it, or are gone, it is a
- * plain frame again.
+ * A fork of a memory gets a copy of such a frame, which no other memory has: the fork is a world of its own, in which
+ * the other users are not. A frame that the memory has at two numbers is one frame at two numbers in the fork, too. (To
+ * fork several memories together, which then share the copy, is not there yet.) When all users of a frame but one have
+ * removed it, or are gone, it is a plain frame again.
  *
  * The two memories have one pool. 0, -EEXIST, -EINVAL (nothing at at, out of range, another pool) or -ENOMEM.
  */
 int mem_share(struct mem *m, u64 mfn, struct mem *from, u64 at);
 /* Whether m has f, and shares it by mem_share(); then the lowest number at which m has it is in *mfn. */
 bool mem_shared_at(const struct mem *m, const struct frame *f, u64 *mfn);
-/* Takes the frame at mfn away (nothing happens where there is none). */
+/* Takes the frame at mfn away. Nothing happens where there is none. */
 void mem_remove(struct mem *m, u64 mfn);
 /*
- * Makes dst, which must be empty, a copy of src. They have every frame together until one of them writes it; of those that src
- * shares by mem_share() dst gets copies at once. 0, -EINVAL when their limits differ, or -ENOMEM; then dst is empty.
+ * Makes dst, which must be empty, a copy of src. They have every frame together until one of them writes it; of those
+ * that src shares by mem_share() dst gets copies at once. 0, -EINVAL when their limits differ, or -ENOMEM; then dst is
+ * empty.
  */
 int mem_fork(struct mem *dst, struct mem *src);
-/* Forgets the dirty list: frames written from now on are listed anew. */
+/* Empties the dirty list. Frames written from now on are put on it again. */
 void mem_clear_dirty(struct mem *m);
 
-/* True when the frame is one of a series that nobody has looked at. */
+/* True when the frame lies in a leaf of the series that has not been made yet. */
 INLINE bool mem_waits(const struct mem *m, u64 mfn)
 {
 	u64 leaf = mfn / LEAF_FRAMES;
@@ -157,7 +160,7 @@ INLINE bool mem_waits(const struct mem *m, u64 mfn)
 	return leaf - m->series.leaf < m->series.end - m->series.leaf && !m->root[leaf];
 }
 
-/* Makes the frame when it waits: mem_frame() where there is no leaf. */
+/* The part of mem_frame() for numbers without a leaf: makes the leaf when it is one of the series. */
 struct frame *mem_frame_late(const struct mem *m, u64 mfn);
 
 /* The frame at mfn, or NULL. */
@@ -186,12 +189,15 @@ INLINE const u8 *mem_ro(const struct mem *m, u64 mfn)
  */
 u8 *mem_rw(struct mem *m, u64 mfn, u32 off, u32 len);
 /*
- * As mem_rw() for a whole page, but nobody is told of a store: the caller sees to code, tables and observers itself, or calls
- * mem_rw() for each store.
+ * As mem_rw() for a whole page, but nobody is told of a store: the caller sees to code, tables and observers itself, or
+ * calls mem_rw() for each store.
  */
 u8 *mem_unshare(struct mem *m, u64 mfn);
 
-/* Copies n bytes at a machine address, across frames. 0, or -EFAULT when a frame is missing (nothing is promised then). */
+/*
+ * Copies n bytes at a machine address, across frames. 0, or -EFAULT when a frame is missing; a part may have been
+ * copied then.
+ */
 int mem_read(const struct mem *m, u64 maddr, void *dst, size_t n);
 int mem_write(struct mem *m, u64 maddr, const void *src, size_t n);
 /* Little-endian words at aligned machine addresses; reads of a missing frame give 0, writes to one do nothing. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which frames were written since somebody looked. A frame that another memory or number has, too, is cloned by the first
- * store to it (mem_unshare()), so only stores under its own number change the bytes somebody sees. A frame that is shared by
- * mem_share() is not cloned: a store under any of its numbers is told to those who look under the others (mmu/share.c).
+ * Observers: which frames were written since they were seen. A frame that is at other numbers, too, is cloned by the
+ * first store to it (mem_unshare()), so only a store to an observed number changes the bytes that its observer reads. A
+ * frame that is shared by mem_share() is not cloned: a store under any of its numbers is told to those who look under
+ * the others (mmu/share.c).
  */
 #include "mmu/look.h"
 

@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Looking at frames of guest memory again and again, and finding out which were written meanwhile: for pictures. A guest
- * cannot tell, and nothing is written to what forks share: the bits belong to who looks, not to the frames. The dirty list
- * of mmu/frames.h is another matter and another reader's.
+ * Observers of guest memory: who reads frames from time to time and wants to know which were written since, as a
+ * display does with a framebuffer. An observer has a bit ("seen") for each frame, of its own and outside the tree of
+ * frames. So leaves that forks have together are not changed, and the guest notices nothing. The dirty list of
+ * mmu/frames.h is independent of this.
  */
 #ifndef MMU_LOOK_H
 #define MMU_LOOK_H
 
 #include "mmu/frames.h"
 
-/* One who looks at one memory. Cached facts only: never saved. */
+/* An observer of one memory. Cached facts only: never saved. */
 struct mem_look {
 	struct mem *mem;       /* NULL before mem_look_start() and when the memory is gone */
 	struct mem_look *next; /* in mem->looks */
-	u64 *seen;             /* a bit for each frame number: nothing happened to it since it was looked at */
+	u64 *seen;             /* a bit for each frame number: seen, and not written since */
 };
 
-/* From now on, with every frame new. l is all zeros. 0 or -ENOMEM: then every frame stays new. */
+/* Begins to observe m. Every frame is new at first. l must be all zeros. 0 or -ENOMEM: then every frame stays new. */
 int mem_look_start(struct mem_look *l, struct mem *m);
-/* Forgets everything. Stores are as fast again as if nobody had ever looked. May be called at any time, and twice. */
+/* Ends the observation. Stores are as fast as without it again. May be called at any time, and twice. */
 void mem_look_stop(struct mem_look *l);
 
 /*
- * Whether the frame at mfn was written, came or went since mem_look_seen(). True for what was never seen, when memory was
- * short at the start, and for numbers beyond the memory's end, which cannot be seen.
+ * Whether the frame at mfn was written, added or removed since mem_look_seen(). Also true for a frame that was never
+ * seen, for all frames when mem_look_start() failed, and for numbers beyond the memory's end.
  */
 INLINE bool mem_look_new(const struct mem_look *l, u64 mfn)
 {
@@ -31,19 +32,19 @@ INLINE bool mem_look_new(const struct mem_look *l, u64 mfn)
 }
 
 /*
- * These frames are being looked at: what is written from now on is new. The first store to each of them after that goes the
- * slow way, wherever it comes from; CPUs are asked to give up their write permissions once for all frames. Those that are
- * seen already cost nothing.
+ * Sets the seen bit of these frames: what is written from now on is new. TLBs lose their write permissions for them, in
+ * one pass for all frames of a call, so the first store to each frame takes the slow path and clears the bit. Frames
+ * whose bit is set already cost nothing.
  */
 void mem_look_seen(struct mem_look *l, const u64 *mfns, size_t n);
 
-/* From those who write, add and take away frames, before they do: it is new to everybody who looks. */
+/* Called before a frame is written, added or removed: it is new to all observers. */
 void mem_look_written(struct mem *m, u64 mfn);
-/* ... all frames. */
+/* The same for all frames. */
 void mem_look_all_written(struct mem *m);
-/* Whether anybody must be told of the next store to the frame. */
+/* Whether an observer has the frame's seen bit set, and must be told of the next store to it. */
 bool mem_look_waits(const struct mem *m, u64 mfn);
-/* The memory goes away. */
+/* The memory is about to be freed: ends all observations of it. */
 void mem_look_gone(struct mem *m);
 
 #endif

@@ -85,7 +85,7 @@ struct mmu_ctx_table;
 struct mmu {
 	struct tlb_entry tlb[TLB_SLOTS];
 	u64 ctx[2];         /* low 12 bits of the tags that accesses look for, for each half, [va >> 63] */
-	u64 stored[2];      /* ... and of those that are filled in; they differ while alignment is checked */
+	u64 stored[2];      /* low 12 bits of the tags that are filled in: not ctx[] while alignment is checked */
 	u64 pte[TLB_SLOTS]; /* machine address of the entry each TLB slot was derived from */
 	u64 mfn[TLB_SLOTS];
 	struct mem *mem;
@@ -100,7 +100,7 @@ struct mmu {
 	bool top3;                     /* long mode without the fourth level: MMU_LONG3 */
 	bool ac;                       /* RFLAGS.AC: SMAP is lifted */
 	bool align;                    /* CR0.AM and RFLAGS.AC at CPL 3: users' data must be aligned */
-	bool aligning;                 /* ... and accesses are a user's: every one goes the slow way, which looks */
+	bool aligning;                 /* align and user: each access takes the slow path, which checks it */
 	bool giant;                    /* 1 GiB pages are there (pdpe1gb) */
 	bool keys;                     /* CR4.PKE in long mode: pages of users have keys */
 	u32 pkru;                      /* what the keys forbid: access, then write, from key 0 up */
@@ -123,9 +123,9 @@ void mmu_exit(struct mmu *m);
 /* Call after any change to mode, root, user or the flags above: contexts are looked up again. */
 void mmu_update(struct mmu *m);
 /*
- * Drops everything cached, and the contexts: for what the contexts do not follow themselves: features of the processor, the
- * A20 gate, breakpoints on data, a frame of another memory that moved, a state that was loaded. Writes to page tables need
- * none, for those are watched.
+ * Drops all TLB entries. To be called when something changes that contexts do not follow: features of the processor,
+ * the A20 gate, data breakpoints, frames behind the window, a load of state. Writes to page tables need no flush, for
+ * those frames are watched.
  */
 void mmu_flush(struct mmu *m);
 
@@ -167,7 +167,10 @@ INLINE u8 *mmu_hit_write(struct mmu *m, u64 va, u32 size)
 	return LIKELY(e->wr == tlb_tag(m, va, size)) ? tlb_host(e, va) : NULL;
 }
 
-/* The same for the slow path: looks at the victim way, too. An entry that is hit there often moves to the first way. */
+/*
+ * The same for the slow path, which looks at the victim way, too. An entry that is often hit there moves to the first
+ * way.
+ */
 const u8 *mmu_find_read(struct mmu *m, u64 va, u32 size);
 u8 *mmu_find_write(struct mmu *m, u64 va, u32 size);
 
@@ -191,17 +194,17 @@ int mmu_debug_read(const struct mmu *m, u64 va, void *dst, size_t n);
 void mmu_monitor(struct mmu *m, u64 paddr);
 void mmu_monitor_off(struct mmu *m);
 
-/* From mem_rw(): somebody watches a line, and bytes [off, off+len) of a frame change now. */
+/* Called by mem_rw() while a line is watched by MONITOR: bytes [off, off+len) of a frame are about to change. */
 void mmu_monitor_written(struct mem *mem, u64 mfn, u32 off, u32 len);
-/* From mem_rw() and friends: bytes [off, off+len) of a watched frame change now. */
+/* Called by mem_rw() and its like: bytes [off, off+len) of a watched frame are about to change. */
 void mmu_frame_written(struct mem *mem, u64 mfn, u32 off, u32 len);
-/* Nobody may write the frame through a cached pointer any more: it holds code or page tables now. */
+/* Takes back all write permissions of the TLBs for a frame: it holds code or page tables now, or is shared. */
 void mmu_revoke_writes(struct mem *mem, u64 mfn);
-/* The frame behind mfn was replaced (unshared, removed, remapped): pointers to it are void. */
+/* The frame at mfn is another one now (cloned, removed): drops TLB entries that point to it. */
 void mmu_frame_moved(struct mem *mem, u64 mfn);
-/* Nobody may write a frame that somebody looks at through a cached pointer any more. */
+/* Takes back the write permissions of the TLBs for frames that an observer has seen. */
 void mmu_revoke_looked(struct mem *mem);
-/* Every CPU's write permissions are void (a fork or a dirty-list reset just happened). */
+/* Takes back all write permissions of the TLBs: after a fork, and after the dirty list was emptied. */
 void mmu_drop_writes(struct mem *mem);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The soft TLB: filling it, and keeping it true to the page tables.
+ * The soft TLB: how entries are filled in, and how they are dropped when page tables or frames change.
  */
 #include <errno.h>
 #include <stdlib.h>

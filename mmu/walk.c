@@ -36,8 +36,8 @@ static int fault(struct mmu_fault *f, u64 va, u32 code, int kind)
 
 /*
  * Sets A or D bits in a table. No translation derived from the entry changes by that, so the TLBs are not told; but a
- * guest may execute its tables, and then the bits are code. Other memories that share the frame may use it as something else,
- * so theirs are told.
+ * guest may execute its tables, and then the bits are code. Other memories that share the frame may use it as something
+ * else, so theirs are told.
  */
 static void set_bits(struct mem *mem, u64 maddr, u64 bits, bool wide)
 {

@@ -17,7 +17,8 @@ struct walk {
 };
 
 /*
- * Walks for one access. mark: as the processor does, A and D bits are set and U/S counts; without it, as a debugger looks. 0, or -EFAULT with *f. Translation must be on.
+ * Walks for one access. With mark it does as the processor: A and D bits are set, and U/S and keys are checked. Without
+ * it reads only, as a debugger wants it. Translation must be on. 0, or -EFAULT with *f.
  */
 int mmu_walk(const struct mmu *m, u64 va, enum mmu_access acc, bool mark, struct walk *w, struct mmu_fault *f);
 
