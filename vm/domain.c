@@ -28,7 +28,7 @@ STATE_DESC(domain_state_desc, "domain", 1, struct domain_state, domain_fields);
 
 #define DEFAULT_QUANTUM 20000
 
-/* Blocks that are linked to others, or known already, would run without a word: all are decoded anew. */
+/* Items about code are wanted now. Decoded blocks were made without them, so all are decoded anew. */
 static void log_code_wanted(void *opaque)
 {
 	struct host *h = opaque;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Hosts, domains and vCPUs. A host owns the execution thread's services and the domains; a domain owns its memory,
- * its time and its door; what kind of machine it is (a Xen PV guest, a PC) is behind struct domain_ops.
+ * Hosts, domains and vCPUs. A host has the frame pool, the code cache, the poll set and the log of one execution
+ * thread, and a list of domains. A domain has its memory, its virtual time and its input queue (the door). What kind of
+ * machine it is (a Xen PV guest, a bare processor) is said by enum domain_kind, and struct domain_ops calls its code.
  */
 #ifndef VM_DOMAIN_H
 #define VM_DOMAIN_H
@@ -88,23 +89,30 @@ struct domain {
 	u32 nvcpus;
 	enum domain_end end;
 	struct domain_state s;
-	struct vcpu *running;  /* whose slot it is, or NULL */
+	struct vcpu *running;  /* the vCPU that runs its slot now, or NULL */
 	u64 slot_start_icount; /* its count when the slot began */
-	char crash[CRASH_REASON]; /* why, when end is END_CRASH */
+	char crash[CRASH_REASON]; /* the reason, when end is END_CRASH */
 	struct vcpu *crash_vcpu;
 	/* Set by domain_become(). machine is what the kind says, e.g. a struct pv_domain: only that kind's code may take it. */
 	enum domain_kind kind;
 	const struct domain_ops *ops;
 	void *machine;
-	bool (*live)(struct domain *d); /* whether somebody outside could still send something */
+	bool (*live)(struct domain *d); /* whether input may still come from outside; NULL: no */
 	void *live_opaque;
-	/* Of those who manage it, and not its state: while paused or suspended is set, nothing runs and time stands still. */
-	bool paused;        /* somebody stopped it */
-	bool suspended;     /* it suspended itself; whoever resumes it clears this */
-	bool keep_suspended; /* somebody is there to resume it; else a suspend is cancelled at once */
-	bool asleep;        /* the scheduler's own: it had nothing to run when the host began to wait */
-	/* The host's own: ns that were skipped and not slept, half a millisecond at most; host and guest time at the last wake. */
-	u64 unslept, awake_host, awake_now;
+	/*
+	 * Management, not part of the domain's state. While paused or suspended is set, no vCPU runs and virtual time
+	 * stands still.
+	 */
+	bool paused;        /* stopped from outside (the monitor's stop) */
+	bool suspended;     /* the guest suspended itself; whoever resumes it clears this */
+	bool keep_suspended; /* a manager is there that can resume it; without one a suspend is cancelled at once */
+	bool asleep;        /* used by host_run() alone: no vCPU could run when the host began to wait */
+	/*
+	 * Used by the scheduler alone, host ns. Short waits are skipped at first and slept later, many at once: so much
+	 * is yet to be slept.
+	 */
+	u64 unslept;
+	u64 awake_host, awake_now; /* host time and virtual time when the domain last had something to run */
 };
 
 INLINE bool domain_stopped(const struct domain *d)
@@ -122,11 +130,11 @@ struct host {
 	bool singlestep;
 	bool idle_sleep; /* -icount sleep=on */
 	u64 timeout_ns;  /* host time after which domains end with END_TIMEOUT; 0: never */
-	void (*tick)(struct host *h, void *opaque); /* now and then, for progress */
+	void (*tick)(struct host *h, void *opaque); /* called about ten times a second, to show progress */
 	void *tick_opaque;
 	volatile int *kill; /* non-zero: a signal asked to end; NULL is allowed */
 	u64 started;        /* host time at which host_run() began: timeout_ns counts from there */
-	u32 looks;          /* of vcpu_ending(), at the clock */
+	u32 looks;          /* calls of vcpu_ending(): only each LOOK_EVERYth reads the clock */
 };
 
 /* 0 or -ENOMEM. tb_bytes: size of the code cache, 0 for the default. */
@@ -153,9 +161,9 @@ u64 domain_now(const struct domain *d);
 /* Arms a timer of this domain; the running slot ends early if need be. */
 int domain_arm(struct domain *d, struct vtimer *tm, u64 deadline);
 
-/* Makes a blocked vCPU runnable; it joins at the next round. */
+/* Makes a blocked vCPU runnable. Its first slot is in the next round. */
 void vcpu_wake(struct vcpu *v);
-/* Puts the (running) vCPU to sleep: its run ends at this boundary. */
+/* Blocks a vCPU. The one that runs stops at this boundary. */
 void vcpu_block(struct vcpu *v);
 
 /* A hash of the whole guest-visible state: memory, vCPUs, time and everything registered. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The one door.
+ * The door: the input queue of a domain.
  */
 #include "vm/input.h"
 

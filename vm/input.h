@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The door: the input queue of a domain. Whatever enters from outside (a key, a packet, the wall clock, a command) is posted
- * here as bytes for a target. It reaches the guest when the scheduler opens the door, between two slots. Each input is
- * stamped with the domain's instruction count and time. Stamps and bytes are all that is not deterministic in a run.
+ * The door: the input queue of a domain. Whatever enters from outside (a key, a packet, the wall clock, a command) is
+ * posted here as bytes for a target. It reaches the guest when the scheduler opens the door, between two slots. Each
+ * input is stamped with the domain's instruction count and time. Stamps and bytes are all that is not deterministic in
+ * a run.
  *
- * What a disk has read does not come this way. A disk's contents count as an input of the whole run, and a timer of the domain
- * decides when the guest sees that a request is done. When the host is not done by then, the domain's time is held
- * (timeline_hold()).
+ * What a disk has read does not come this way. A disk's contents count as an input of the whole run, and a timer of the
+ * domain decides when the guest sees that a request is done. When the host is not done by then, the domain's time is
+ * held (timeline_hold()).
  *
- * on_input is there for a recorder, which sees each input just before its target does. Neither recorder nor replay exists yet.
+ * on_input is there for a recorder, which sees each input just before its target does. Neither recorder nor replay
+ * exists yet.
  */
 #ifndef VM_INPUT_H
 #define VM_INPUT_H
@@ -52,15 +54,21 @@ struct door {
 
 void door_init(struct door *d);
 void door_free(struct door *d);
-/* Who takes inputs of a kind for a target. 0 or -ENOMEM. */
+/* Adds a handler for inputs of a kind for a target. 0 or -ENOMEM. */
 int door_handle(struct door *d, u32 kind, u32 target, void (*fn)(void *, const struct door_input *), void *opaque);
-/* Takes that back: nothing of the kind reaches the target from now on. */
+/* Removes the handlers of a kind for a target. */
 void door_unhandle(struct door *d, u32 kind, u32 target);
-/* Leaves an input before the door. 0 or -ENOMEM. On the execution thread only: other threads wake it through the poll set. */
+/*
+ * Puts an input into the queue. 0 or -ENOMEM. On the execution thread only; other threads wake that one by the poll
+ * set.
+ */
 int door_post(struct door *d, u32 kind, u32 target, const void *data, u32 len);
-/* Lets everything posted in, at this instant. True when something came in. */
+/* Gives everything in the queue to its handlers, with this count and time. True when there was something. */
 bool door_open(struct door *d, u64 icount, u64 now);
-/* Lets in what was posted, and then one input of at most DOOR_SMALL bytes. It needs no memory, so it is never lost. */
+/*
+ * As door_open(), and then gives one more input, of at most DOOR_SMALL bytes, to its handler. It needs no memory, so it
+ * is never lost.
+ */
 void door_enter(struct door *d, u32 kind, u32 target, const void *data, u32 len, u64 icount, u64 now);
 INLINE bool door_waiting(const struct door *d)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The scheduler.
+ * The scheduler: slots and rounds, then the loop that runs all domains of a host and waits when none has anything to
+ * do.
  */
 #include "vm/run.h"
 
@@ -10,7 +11,7 @@
 #define TICK_INTERVAL 100000000ULL
 #define SOLO_QUANTUM 500000ULL    /* instructions, when one vCPU is alone */
 #define SLEEP_DEBT 500000ULL      /* host ns that a domain may have skipped instead of slept */
-#define LOOK_EVERY 64u            /* boundaries inside a slot between looks at the clock */
+#define LOOK_EVERY 64u            /* calls of vcpu_ending() between reads of the clock */
 
 static u32 runnable(const struct domain *d, u64 *mask)
 {
@@ -69,7 +70,7 @@ static bool slot(struct domain *d)
 	return true;
 }
 
-/* What the outside brought goes in, between slots. */
+/* Lets posted input in, between slots. */
 static void open_door(struct domain *d)
 {
 	d->host->log.who = d;
@@ -77,7 +78,10 @@ static void open_door(struct domain *d)
 		door_open(&d->door, d->s.retired, d->time.s.now);
 }
 
-/* Fires what was due when a timer held time up. False: the host is still not ready, and neither a vCPU nor the door may go on. */
+/*
+ * When no timer holds the time any more: fires timers that became due meanwhile. False while one holds it: no slot, no
+ * input.
+ */
 static bool catch_up(struct domain *d)
 {
 	if (d->time.owed && !d->time.held) {
@@ -164,8 +168,8 @@ static void look_outside(struct loop *l, u64 now, i64 wait)
 }
 
 /*
- * Whether d waits for its deadline in host time. Short waits are skipped and slept later, many at once: a host does not wake
- * up to the microsecond.
+ * Whether the host sleeps until d's next deadline. Short waits are skipped at first and slept later, many at once
+ * (d->unslept), for a host's timers are not exact to the microsecond.
  */
 static bool waits(struct domain *d)
 {
@@ -174,7 +178,9 @@ static bool waits(struct domain *d)
 	return d->host->idle_sleep && live(d) && (next == TIME_NEVER || d->unslept + (next - d->time.s.now) > SLEEP_DEBT);
 }
 
-/* All vCPUs of d sleep: what it took longer to run than its clock says it ran counts as slept. */
+/*
+ * All vCPUs of d sleep now. When running took longer on the host than in virtual time, the difference counts as slept.
+ */
 static void settle(struct domain *d)
 {
 	u64 now = host_now(), host = now - d->awake_host, guest = d->time.s.now - d->awake_now;
@@ -185,7 +191,7 @@ static void settle(struct domain *d)
 	d->awake_now = d->time.s.now;
 }
 
-/* Host time a sleeping domain may sleep: to its deadline when somebody lives outside, else not at all. */
+/* How long the host may sleep for d, ns: until its next deadline while input may come from outside, else not at all. */
 static i64 sleep_time(struct domain *d)
 {
 	u64 next = timeline_next(&d->time);
@@ -195,7 +201,7 @@ static i64 sleep_time(struct domain *d)
 	return next == TIME_NEVER ? (i64)TICK_INTERVAL : (i64)MIN(next - d->time.s.now + d->unslept, TICK_INTERVAL);
 }
 
-/* All vCPUs of d sleep, slept ns of host time have passed: moves its time on. */
+/* All vCPUs of d sleep, and the host has slept for slept ns: moves its virtual time forward. */
 static void idle(struct domain *d, u64 slept)
 {
 	u64 next = timeline_next(&d->time), paid = MIN(slept, d->unslept);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Virtual time, and a heap of deadlines.
+ * Virtual time, and a heap of timers ordered by deadline.
  */
 #include "vm/timeline.h"
 

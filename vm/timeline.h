@@ -24,7 +24,7 @@ struct timeline_state {
 };
 extern const struct state_desc timeline_state_desc;
 
-/* A deadline. Its owner keeps the deadline in its own described state too and re-arms after a load. */
+/* A timer. Its owner keeps the deadline in its own described state, too, and arms the timer again after a load. */
 struct vtimer {
 	u64 deadline;  /* ns; TIME_NEVER when not armed */
 	u32 slot;      /* heap index + 1; 0 when not armed */
@@ -37,9 +37,9 @@ struct timeline {
 	struct timeline_state s;
 	struct vtimer **heap;
 	u32 n, cap;
-	/* The host's own: held: how many wait for the host, and time stands; owed: what is due has not all been fired since. */
-	u32 held;
-	bool owed;
+	/* Not part of the state. */
+	u32 held;  /* calls of timeline_hold() without their release: time stands still while it is not 0 */
+	bool owed; /* time was held, and timers that were due then have not all been fired yet */
 };
 
 void timeline_init(struct timeline *t, u32 shift);
@@ -64,9 +64,10 @@ u64 timeline_next(const struct timeline *t);
 /* Fires what is due by now, in order of deadline, then of order; while time is held, nothing. */
 void timeline_fire(struct timeline *t);
 /*
- * For a timer's own function that finds the host not ready: time stands, and nothing fires, until timeline_release(). It arms
- * itself anew for the deadline that it had, so that all goes on in the order in which it would have gone. Within a slot, for
- * what has already been done and must not be done again soon: the slot goes on to its end. Each hold wants its release.
+ * Stops virtual time: no timer fires until timeline_release(). Called by a timer's function that finds the host not
+ * ready, e.g. a disk that is slower than the latency model says. The function arms its timer again for the same
+ * deadline, so that timers fire in the same order as without the hold. May be called within a slot, too: the slot goes
+ * on to its end. Each hold needs one release.
  */
 void timeline_hold(struct timeline *t);
 void timeline_release(struct timeline *t);
