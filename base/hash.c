@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The state hash.
+ * The hash of byte strings, 8 bytes at a time.
  */
 #include "base/hash.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A 64-bit running hash of byte strings, the same on every host. Not cryptographic: it answers "did these two runs
- * end in the same state".
+ * A 64-bit running hash of byte strings, the same on every host. It is not cryptographic: it is for telling whether two
+ * runs ended in the same state.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H

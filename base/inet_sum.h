@@ -5,9 +5,12 @@
 
 #include "base/types.h"
 
-/* Adds n bytes to a sum; an odd one is filled with a zero. What is added after an odd number of bytes adds up wrongly. */
+/*
+ * Adds n bytes to a sum. When n is odd a zero byte is put behind them, so only the last piece of the data may be of odd
+ * length.
+ */
 u64 inet_sum(u64 sum, const u8 *p, u32 n);
-/* A sum in 16 bits; 0 only for a sum of nothing but zeros. The checksum is its complement. */
+/* Folds a sum to 16 bits. The result is 0 only when all bytes were 0. The checksum is its complement. */
 u16 inet_fold(u64 sum);
 
 #endif

@@ -23,7 +23,7 @@ enum log_item {
 	LOG_UNIMP = 1 << 8,        /* what we do not implement, once a guest asks for it */
 	LOG_CONSOLE = 1 << 9,      /* what a guest writes to Xen's own console */
 	LOG_ALL = (1 << 10) - 1,
-	LOG_CODE = LOG_IN_ASM | LOG_EXEC | LOG_CPU /* items that decoded code must be run without shortcuts for */
+	LOG_CODE = LOG_IN_ASM | LOG_EXEC | LOG_CPU /* items for which blocks must not be linked to each other */
 };
 
 /* A point of a run: none, so many ns of guest time, or so many instructions. */
@@ -50,8 +50,8 @@ struct log {
 	struct log_range range[LOG_RANGES]; /* -dfilter */
 	u32 nranges;
 	FILE *out;  /* where trace items go; never NULL after log_init() */
-	char *path; /* of the file that is to be there, or is; NULL: standard error */
-	bool failed; /* that it cannot be written has been told */
+	char *path; /* of the trace file, which may not have been made yet; NULL: standard error */
+	bool failed; /* it could not be written, and the message about that has been printed */
 	/* Where the run is, for the lines; NULL: lines have no count and time. */
 	void (*clock)(const void *who, u64 *icount, u64 *now);
 	const void *who;
@@ -81,15 +81,24 @@ int log_parse(const char *list, struct log_choice *c, char *bad, size_t badlen);
  * -EINVAL with the range that is none in bad, or -ENOSPC when there are more than LOG_RANGES.
  */
 int log_add_ranges(struct log_range *range, u32 *n, const char *list, char *bad, size_t badlen);
-/* Wants this from now on. The file is made as soon as any item is wanted: 0, or -errno when it cannot be (log->path). */
+/*
+ * Traces what *c says from now on. The file is made when the first item is wanted: 0, or -errno when that fails
+ * (log->path).
+ */
 int log_want(struct log *log, const struct log_choice *c);
-/* The trace goes to a file of this name from now on, made anew. 0 or -errno, and all stays as it was. */
+/*
+ * Writes the trace to a file of this name from now on, which is made or emptied. 0, or -errno: then nothing has
+ * changed.
+ */
 int log_open(struct log *log, const char *path);
 /* The same, but the file is made when something is wanted. 0 or -ENOMEM. */
 int log_later(struct log *log, const char *path);
-/* Closes the file; what cannot be written is told. */
+/* Closes the file. When something could not be written, a message says so. */
 void log_close(struct log *log);
-/* A piece of the run, from one point to another, comes next: outside of from= and to= the mask is 0. For the scheduler. */
+/*
+ * Called by the scheduler before it runs a piece of a run: sets the mask to 0 when the piece lies outside of from= and
+ * to=.
+ */
 void log_piece(struct log *log, u64 icount, u64 now, u64 instructions, u64 ns);
 
 INLINE bool log_on(const struct log *log, u32 item)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What host systems differ in, the process: its start, clock, errors in words, memory. Files are in os_file.h, sockets and
- * waiting in os_socket.h. Of os_X_posix.c and os_X_windows.c the makefile takes one.
+ * Calls that differ between host systems: the process, its clock, errors in words, memory. Files are in os_file.h,
+ * sockets and waiting in os_socket.h. The makefile compiles either the os_X_posix.c or the os_X_windows.c.
  */
 #ifndef BASE_OS_H
 #define BASE_OS_H

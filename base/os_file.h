@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What host systems differ in, files: paths are UTF-8, contents are bytes, sizes have 64 bits. As POSIX has it where nothing
- * else is said: -1 and errno. Left out: Windows' paths of more than 259 characters.
+ * Calls that differ between host systems: files. Paths are UTF-8, contents are bytes, sizes have 64 bits. Functions do
+ * as their POSIX namesakes, with -1 and errno, where nothing else is said. Left out: Windows' paths of more than 259
+ * characters.
  */
 #ifndef BASE_OS_FILE_H
 #define BASE_OS_FILE_H
@@ -54,15 +55,21 @@ int os_stat(const char *path, struct os_stat *st);
 
 /* ---- images; on any thread, several at once: 0 or a number, or -errno ---- */
 
-/* Bytes moved at an offset; may be fewer than asked for, 0 at the end of what is read. */
+/*
+ * Reads or writes at an offset. The number of bytes, which may be fewer than asked for; 0 at the end of a file that is
+ * read.
+ */
 ssize_t os_transfer(int fd, bool write, const struct iovec *v, int n, u64 off);
-/* What was written is on the medium. */
+/* Waits until everything written is on the medium. */
 int os_sync(int fd);
 int os_truncate(int fd, u64 size);
 i64 os_length(int fd);
-/* Of a disk of the host: its sectors' bytes. */
+/* The size of a sector of a disk of the host, bytes. */
 u32 os_sector_size(int fd);
-/* Gives the range back to the host, or makes it zeros. -ENOTSUP: this once; -ENOSYS: never with this file. */
+/*
+ * Gives the range back to the host, or makes it zeros. -ENOTSUP: it does not work for this range; -ENOSYS: nor for any
+ * of this file.
+ */
 int os_punch_hole(int fd, u64 off, u64 len);
 int os_zero_range(int fd, u64 off, u64 len);
 /* A file without a name, in TMPDIR or where the host keeps such; dir (n bytes) becomes the directory. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What host systems differ in, confinement: a process gives up what it does not need any more. On Linux: no new privileges
- * (prctl(2)), Landlock for files (landlock(7)), seccomp for system calls (by libseccomp). Elsewhere there is nothing of the kind.
+ * Calls that differ between host systems: confinement. A process gives up what it does not need any more. On Linux: no
+ * new privileges (prctl(2)), Landlock for files (landlock(7)), seccomp for system calls (by libseccomp). Elsewhere
+ * there is nothing of the kind.
  */
 #ifndef BASE_OS_SANDBOX_H
 #define BASE_OS_SANDBOX_H

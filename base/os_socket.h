@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What host systems differ in, sockets and waiting: as POSIX has them, errno included, on descriptors that os_close(),
- * os_read() and os_write() take. Addresses and names are the system's own headers.
+ * Calls that differ between host systems: sockets and waiting. Functions do as their POSIX namesakes, errno included,
+ * on descriptors that os_close(), os_read() and os_write() take. Addresses and names of hosts are looked up with the
+ * system's own functions.
  */
 #ifndef BASE_OS_SOCKET_H
 #define BASE_OS_SOCKET_H
 
 #ifdef _WIN32
 #include <winsock2.h>
-/* In this order. */
+/* These come after winsock2.h. */
 #include <ws2tcpip.h>
 #include <afunix.h>
-/* Words that are ours, too. */
+/* Macros of the Windows headers that are names of variables here. */
 #undef interface
 #undef near
 #undef far

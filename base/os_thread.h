@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What host systems differ in, threads: POSIX threads everywhere (on Windows of mingw-w64's winpthreads), and signals.
+ * Calls that differ between host systems: threads and signals. Threads are POSIX threads everywhere; on Windows
+ * mingw-w64's winpthreads has them.
  */
 #ifndef BASE_OS_THREAD_H
 #define BASE_OS_THREAD_H

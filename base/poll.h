@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Waiting for file descriptors, used by the one execution thread between quanta (POSIX poll(), or what a host has for it).
+ * Waiting for file descriptors (POSIX poll(), or what a host has for it). The execution thread does it between slots.
  *
- * Everything here is host side: what a callback brings reaches a guest only through the one door (vm/input.c).
+ * All of this is the host's. What a callback brings reaches a guest by its input queue (vm/input.h); what a disk has
+ * read, by a timer of the guest.
  */
 #ifndef BASE_POLL_H
 #define BASE_POLL_H

@@ -107,8 +107,9 @@ u64 state_list_hash(const struct state_list *l, u64 h);
 void state_list_save(const struct state_list *l, struct buf *out);
 int state_list_load(const struct state_list *l, struct reader *in);
 /*
- * After state_list_load(), when memory has been loaded too: every module makes anew what it derives from its state (timers,
- * frames that domains share), in the order in which they were added. 0, or -errno with a sentence: the domain cannot run.
+ * After state_list_load(), when memory has been loaded too: every module makes anew what it derives from its state
+ * (timers, frames that domains share), in the order in which they were added. 0, or -errno with a sentence: the domain
+ * cannot run.
  */
 int state_list_loaded(const struct state_list *l, struct error *e);
 

@@ -4,7 +4,7 @@
  * (docs/interop/qcow2.txt of QEMU is its specification). Options and cache modes are spelled as QEMU does.
  *
  * Requests run on threads of the block; their completions are called on the thread that waits on the poll set.
- * Nothing here knows a guest: what a completion brings reaches one through the door (vm/input.c) only.
+ * Nothing here knows a guest: when one sees that a request is done is decided by its back end (xen/backend/vbd_io.c).
  */
 #ifndef HW_HOST_BLOCK_BLOCK_H
 #define HW_HOST_BLOCK_BLOCK_H
