@@ -420,9 +420,9 @@ static struct xen_domain *map_granter(const struct xen_domain *d, const struct g
 }
 
 /*
- * Maps of other domains' grants share their frames, and the maps say which: the frames are shared anew. The granter must be there,
- * with its state loaded, so a domain with such a map comes back only together with its granter, or to one that still has the grant
- * in use as it was. A map whose granter is gone cannot be loaded: nobody has its frame.
+ * Maps of other domains' grants share their frames, and the maps say which: the frames are shared anew. The granter
+ * must be there, with its state loaded, so a domain with such a map comes back only together with its granter, or to
+ * one that still has the grant in use as it was. A map whose granter is gone cannot be loaded: nobody has its frame.
  */
 static int grants_loaded(void *opaque, struct error *e)
 {

@@ -87,8 +87,9 @@ void pv_mm_special_take(struct pv_domain *p, u64 mfn);
 /* Lends a frame of zeros by a number that was taken back. 0 or -XEN_ENOMEM. */
 int pv_mm_special_give(struct pv_domain *p, u64 mfn);
 /*
- * A number for another domain's frame, which is at of its memory, for grant maps: each sees what the other stores (mem_share()).
- * Asked again for the same frame, it gives the number it has. 0 or -XEN_ENOMEM. And back, when no map is left.
+ * A number for another domain's frame, which is at of its memory, for grant maps: each sees what the other stores
+ * (mem_share()). Asked again for the same frame, it gives the number it has. 0 or -XEN_ENOMEM. And back, when no map is
+ * left.
  */
 int pv_mm_alias(struct pv_domain *p, struct mem *from, u64 at, u64 *mfn);
 void pv_mm_unalias(struct pv_domain *p, u64 mfn);

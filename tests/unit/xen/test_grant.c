@@ -489,7 +489,10 @@ START_TEST(state)
 }
 END_TEST
 
-/* ---- two domains ------------------------------------------------------------------------------------------------------ */
+/*
+ * ---- two domains
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 #define THAT 8u
 
@@ -590,7 +593,9 @@ START_TEST(mapped_elsewhere)
 	ck_assert_uint_eq(flags_of(e, 9), GTF_permit_access);
 	ck_assert_uint_eq(e->pv.xen.grants->acts[9].writes, 0);
 	ck_assert_uint_eq(mem_frame(&e->d->mem, ENV_MFN(PAGE))->share, 0);
-	/* The granter ends: the mapper keeps the page, and what has the granter's number afterwards is not the granter. */
+	/*
+	 * The granter ends: the mapper keeps the page, and what has the granter's number afterwards is not the granter.
+	 */
 	o = second(e);
 	grant(o, 9, ME, 0, ENV_MFN(PAGE));
 	env_put64(o, ENV_VA(PAGE), 0x5555);
