@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A PV domain's life: creation around a built kernel (Xen public/xen.h, struct start_info), the report when it crashes,
- * destruction.
+ * A PV domain's life: creation around a built kernel (Xen public/xen.h, struct start_info), and destruction.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,174 +15,14 @@
 #include "pv/create.h"
 #include "pv/mm/mm.h"
 #include "pv/traps.h"
-#include "xen/backend/xenbus.h"
-#include "xen/console.h"
-#include "xen/control.h"
-#include "xen/evtchn.h"
 #include "xen/grant.h"
 #include "xen/sched.h"
 #include "xen/store/xenstore.h"
 #include "xen/time.h"
 
 #define INITIAL_CR0 (CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE)
-#define REPORT_CODE 16u /* bytes shown before and from rip */
 
-/* ---- state --------------------------------------------------------------------------------------------------------- */
-
-static const struct state_field trap_fields[] = {
-	STATE_INT(struct pv_trap_entry, address),
-	STATE_INT(struct pv_trap_entry, cs),
-	STATE_INT(struct pv_trap_entry, flags),
-	STATE_INTS(struct pv_trap_entry, pad),
-};
-static STATE_DESC(trap_desc, "trap", 1, struct pv_trap_entry, trap_fields);
-
-static const struct state_field vcpu_fields[] = {
-	STATE_INT(struct pv_vcpu_state, flags),
-	STATE_INT(struct pv_vcpu_state, iopl),
-	STATE_INT(struct pv_vcpu_state, kernel_ss),
-	STATE_INT(struct pv_vcpu_state, kernel_sp),
-	STATE_INT(struct pv_vcpu_state, event_cs),
-	STATE_INT(struct pv_vcpu_state, event_ip),
-	STATE_INT(struct pv_vcpu_state, failsafe_cs),
-	STATE_INT(struct pv_vcpu_state, failsafe_ip),
-	STATE_INT(struct pv_vcpu_state, syscall_cs),
-	STATE_INT(struct pv_vcpu_state, syscall_ip),
-	STATE_INT(struct pv_vcpu_state, syscall32_cs),
-	STATE_INT(struct pv_vcpu_state, syscall32_ip),
-	STATE_INT(struct pv_vcpu_state, sysenter_cs),
-	STATE_INT(struct pv_vcpu_state, sysenter_ip),
-	STATE_INTS(struct pv_vcpu_state, ctrlreg),
-	STATE_INT(struct pv_vcpu_state, kernel_root),
-	STATE_INT(struct pv_vcpu_state, user_root),
-	STATE_INT(struct pv_vcpu_state, fs_base),
-	STATE_INT(struct pv_vcpu_state, gs_base_kernel),
-	STATE_INT(struct pv_vcpu_state, gs_base_user),
-	STATE_INTS(struct pv_vcpu_state, gdt_frames),
-	STATE_INT(struct pv_vcpu_state, gdt_entries),
-	STATE_INT(struct pv_vcpu_state, ldt_entries),
-	STATE_INT(struct pv_vcpu_state, ldt_base),
-	STATE_INT(struct pv_vcpu_state, iobmp),
-	STATE_INT(struct pv_vcpu_state, iobmp_ports),
-	STATE_INT(struct pv_vcpu_state, old_table),
-	STATE_INT(struct pv_vcpu_state, mcg_status),
-	STATE_INTS(struct pv_vcpu_state, mc_ctl2),
-	STATE_SUBS(struct pv_vcpu_state, traps, &trap_desc),
-};
-STATE_DESC(pv_vcpu_state_desc, "pv-vcpu", 1, struct pv_vcpu_state, vcpu_fields);
-
-static const struct state_field domain_fields[] = {
-	STATE_INT(struct pv_domain_state, vm_assist),
-	STATE_INT(struct pv_domain_state, cmos_index),
-	STATE_INT(struct pv_domain_state, pci_cf8),
-	STATE_INT(struct pv_domain_state, pad),
-	STATE_INT(struct pv_domain_state, mfn_end),
-	STATE_INT(struct pv_domain_state, start_info),
-};
-STATE_DESC(pv_domain_state_desc, "pv-domain", 1, struct pv_domain_state, domain_fields);
-
-/* ---- the report ---------------------------------------------------------------------------------------------------- */
-
-/* shown: what every processor has has been printed already. */
-static void report_registers(struct vcpu *v, bool shown, FILE *out)
-{
-	static const char *const names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-					       "r8 ", "r9 ", "r10", "r11", "r12", "r13", "r14", "r15" };
-	static const char *const segs[6] = { "es", "cs", "ss", "ds", "fs", "gs" };
-	static const char *const runs[] = { "offline", "runnable", "blocked" };
-	const struct pv_vcpu_state *s = &pv_of(v)->s;
-	struct cpu *c = &v->cpu;
-	u32 i;
-
-	fprintf(out, "vCPU %u, %s mode, %s, event mask %u:\n", v->id, pv_kernel_mode(v) ? "kernel" : "user",
-		v->s.run < ARRAY_SIZE(runs) ? runs[v->s.run] : "?", xen_info_u8(v, VI_MASK));
-	if (!shown) {
-		fprintf(out, "  rip %016" PRIx64 "  rflags %08" PRIx64 "\n", c->rip, cpu_rflags(c));
-		for (i = 0; i < 16; i++)
-			fprintf(out, "  %s %016" PRIx64 "%s", names[i], c->r[i], i % 4 == 3 ? "\n" : "");
-		for (i = 0; i < 6; i++)
-			fprintf(out, "  %s %04x base %" PRIx64 "%s", segs[i], c->s.seg[i].sel, c->s.seg[i].base,
-				i == 5 ? "\n" : "");
-		fprintf(out, "  cr0 %" PRIx64 "  cr2 %" PRIx64 "  cr3 %" PRIx64 "  cr4 %" PRIx64 "\n", c->s.cr0,
-			s->ctrlreg[2], c->s.cr3, c->s.cr4);
-	}
-	fprintf(out, "  kernel root %" PRIx64 "  user root %" PRIx64 "  kernel gs %" PRIx64 "  user gs %" PRIx64 "\n",
-		s->kernel_root, s->user_root, s->flags & PV_KERNEL_MODE ? c->s.seg[SEG_GS].base : s->gs_base_kernel,
-		s->flags & PV_KERNEL_MODE ? s->gs_base_user : c->s.seg[SEG_GS].base);
-}
-
-static void report_code(struct vcpu *v, FILE *out)
-{
-	u64 rip = v->cpu.rip;
-	u32 i;
-
-	fprintf(out, "  code:");
-	for (i = 0; i < 2 * REPORT_CODE; i++) {
-		u8 b;
-
-		fprintf(out, i == REPORT_CODE ? " <" : " ");
-		if (mmu_debug_read(&v->cpu.mmu, rip - REPORT_CODE + i, &b, 1))
-			fprintf(out, "??");
-		else
-			fprintf(out, "%02x", b);
-		if (i == REPORT_CODE)
-			fprintf(out, ">");
-	}
-	fprintf(out, "\n");
-}
-
-static void report_branches(struct vcpu *v, FILE *out)
-{
-	if (v->cpu.nbranch)
-		fprintf(out, "  last traps, the latest first:\n");
-	cpu_print_branches(&v->cpu, "    ", out);
-}
-
-static void report(struct domain *d, FILE *out)
-{
-	const struct vcpu *shown = d->crash_vcpu ? d->crash_vcpu : d->vcpus[0];
-	u32 i;
-
-	for (i = 0; i < d->nvcpus; i++) {
-		struct vcpu *v = d->vcpus[i];
-
-		if (v->s.run == VCPU_OFFLINE && v != shown)
-			continue;
-		report_registers(v, v == shown, out);
-		if (v != shown) {
-			report_code(v, out);
-			report_branches(v, out);
-		}
-		xen_report_calls(v, out);
-	}
-}
-
-/* ---- creation ------------------------------------------------------------------------------------------------------- */
-
-static void destroy(struct domain *d)
-{
-	struct pv_domain *p = pv_dom(d);
-	u32 i;
-
-	if (!p)
-		return;
-	xen_services_stop(&p->xen);
-	pv_mm_free(p);
-	for (i = 0; i < d->nvcpus; i++) {
-		free(d->vcpus[i]->machine);
-		d->vcpus[i]->machine = NULL;
-	}
-	free(p);
-	d->machine = NULL;
-}
-
-static void enter(struct vcpu *v)
-{
-	xen_dom(v->d)->slot_work = 0;
-	xen_time_enter(v);
-}
-
-static const struct domain_ops pv_domain_ops = { enter, xen_time_leave, report, destroy };
+/* ---- a vCPU ------------------------------------------------------------------------------------------------------ */
 
 /* The processor as Xen has it when it enters a PV guest, before its registers. */
 static void init_cpu(struct vcpu *v, u64 features, const struct cpu_model *model)
@@ -236,6 +75,33 @@ static int add_vcpus(struct pv_domain *p, u64 features, const struct cpu_model *
 	}
 	return state_add(&d->states, "pv-domain", 0, &pv_domain_state_desc, &p->s, 1);
 }
+
+/* ---- creation and destruction --------------------------------------------------------------------------------------- */
+
+static void destroy(struct domain *d)
+{
+	struct pv_domain *p = pv_dom(d);
+	u32 i;
+
+	if (!p)
+		return;
+	xen_services_stop(&p->xen);
+	pv_mm_free(p);
+	for (i = 0; i < d->nvcpus; i++) {
+		free(d->vcpus[i]->machine);
+		d->vcpus[i]->machine = NULL;
+	}
+	free(p);
+	d->machine = NULL;
+}
+
+static void enter(struct vcpu *v)
+{
+	xen_dom(v->d)->slot_work = 0;
+	xen_time_enter(v);
+}
+
+static const struct domain_ops pv_domain_ops = { enter, xen_time_leave, pv_report, destroy };
 
 static int build(struct pv_domain *p, const struct pv_create_in *in, struct pv_build_out *out, struct error *e)
 {
@@ -292,23 +158,13 @@ static int start_vcpu0(struct pv_domain *p, const struct pv_build_out *out)
 	return 0;
 }
 
-int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out, struct error *e)
+/* Whether there can be such a guest. Its processor's features in *features. 0, or -errno with a sentence. */
+static int check(const struct pv_create_in *in, u32 maxvcpus, u64 *features, struct error *e)
 {
-	u32 maxvcpus = MAX(in->vcpus, in->maxvcpus);
 	u64 nr_pages = in->memory >> PAGE_SHIFT;
-	struct xenstore_config store = { .name = in->name, .memory_kib = in->memory >> 10, .memory_max_kib = in->memory >> 10,
-					 .vcpus_online = in->vcpus, .vcpus_max = maxvcpus };
-	const struct xen_services_in services = { .console_out = in->console_out, .opaque = in->opaque };
 	const char *cpu = in->cpu ? in->cpu : "max";
-	const struct cpu_model *model = cpu_model_named(cpu);
-	u64 features = cpu_features_implemented();
-	struct pv_build_out built;
-	struct pv_domain *p;
-	struct domain *d;
-	u8 wall[8];
 	int rc;
 
-	*out = NULL;
 	if (!in->vcpus || maxvcpus > MAX_VCPUS)
 		return error_set(e, -EINVAL, "%u vCPUs cannot be given to guest %s; use 1 to %d.", maxvcpus, in->name, MAX_VCPUS);
 	if (!nr_pages)
@@ -318,18 +174,30 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 				 "%s is a 32-bit kernel, and such a guest can have at most %" PRIu64 " MiB of memory; "
 				 "use a smaller -m.",
 				 in->kernel->name, pv_build_max_mib32());
-	rc = cpu_features_parse(cpu, &features, e);
+	*features = cpu_features_implemented();
+	rc = cpu_features_parse(cpu, features, e);
 	if (rc)
 		return rc;
-	if (in->kernel->elf64 && !(features & BIT(F_LM)))
+	if (in->kernel->elf64 && !(*features & BIT(F_LM)))
 		return error_set(e, -EINVAL, "-cpu %.80s: a 64-bit Xen guest needs a processor with long mode (lm), and this is none: "
 				 "use x86-64-v1 or later, or leave -cpu out", cpu);
-	d = domain_create(h, in->name, pv_mm_limit(nr_pages), maxvcpus, in->shift);
-	p = d ? calloc(1, sizeof *p) : NULL;
+	return 0;
+}
+
+/* A domain with memory, vCPUs and services, and nothing in it. NULL: memory is short. */
+static struct pv_domain *empty(struct host *h, const struct pv_create_in *in, u32 maxvcpus, u64 features)
+{
+	const struct xen_services_in services = { .console_out = in->console_out, .opaque = in->opaque };
+	const struct cpu_model *model = cpu_model_named(in->cpu ? in->cpu : "max");
+	u64 nr_pages = in->memory >> PAGE_SHIFT;
+	struct domain *d = domain_create(h, in->name, pv_mm_limit(nr_pages), maxvcpus, in->shift);
+	struct pv_domain *p = d ? calloc(1, sizeof *p) : NULL;
+	int rc;
+
 	if (!p) {
 		if (d)
 			domain_destroy(d);
-		goto no_memory;
+		return NULL;
 	}
 	p->xen.d = d;
 	p->xen.ops = &pv_guest_ops;
@@ -342,29 +210,53 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 		rc = add_vcpus(p, features, model);
 	if (!rc)
 		rc = xen_services_start(&p->xen, &services);
+	if (!rc)
+		return p;
+	domain_destroy(d);
+	return NULL;
+}
+
+/* Puts the kernel into it. 0, or -errno with a sentence. */
+static int fill(struct pv_domain *p, const struct pv_create_in *in, struct error *e)
+{
+	struct xenstore_config store = { .name = in->name, .memory_kib = in->memory >> 10, .memory_max_kib = in->memory >> 10,
+					 .vcpus_online = in->vcpus, .vcpus_max = p->xen.d->nvcpus };
+	struct pv_build_out built;
+	u8 wall[8];
+	int rc = build(p, in, &built, e);
+
+	if (rc)
+		return rc;
+	grants_seed(&p->xen);
+	rc = xs_domain_start(&p->xen, &store);
+	if (!rc)
+		rc = start_vcpu0(p, &built);
+	st64(wall, in->wall_ns);
+	if (!rc)
+		rc = door_post(&p->xen.d->door, DOOR_WALLCLOCK, 0, wall, sizeof wall);
+	return rc ? error_set(e, rc, "The host is short of memory for guest %s.", in->name) : 0;
+}
+
+int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out, struct error *e)
+{
+	u32 maxvcpus = MAX(in->vcpus, in->maxvcpus);
+	struct pv_domain *p;
+	u64 features;
+	int rc;
+
+	*out = NULL;
+	rc = check(in, maxvcpus, &features, e);
+	if (rc)
+		return rc;
+	p = empty(h, in, maxvcpus, features);
+	if (!p)
+		return error_set(e, -ENOMEM, "The host has no memory for guest %s with %" PRIu64 " MiB; use a smaller -m.", in->name,
+				 in->memory >> 20);
+	rc = fill(p, in, e);
 	if (rc) {
-		domain_destroy(d);
-		goto no_memory;
-	}
-	rc = build(p, in, &built, e);
-	if (!rc) {
-		grants_seed(&p->xen);
-		rc = xs_domain_start(&p->xen, &store);
-		if (!rc)
-			rc = start_vcpu0(p, &built);
-		st64(wall, in->wall_ns);
-		if (!rc)
-			rc = door_post(&d->door, DOOR_WALLCLOCK, 0, wall, sizeof wall);
-		if (rc)
-			error_set(e, rc, "The host is short of memory for guest %s.", in->name);
-	}
-	if (rc) {
-		domain_destroy(d);
+		domain_destroy(p->xen.d);
 		return rc;
 	}
-	*out = d;
+	*out = p->xen.d;
 	return 0;
-no_memory:
-	return error_set(e, -ENOMEM, "The host has no memory for guest %s with %" PRIu64 " MiB; use a smaller -m.", in->name,
-			 in->memory >> 20);
 }

@@ -96,6 +96,9 @@ INLINE bool pv_kernel_mode(struct vcpu *v)
 	return (pv_of(v)->s.flags & PV_KERNEL_MODE) || v->cpu.s.cpl == 1;
 }
 
+/* pv/report.c: struct domain_ops.report. */
+void pv_report(struct domain *d, FILE *out);
+
 /* ---- pv/traps.c: how control reaches the guest ----------------------------------------------------------------- */
 
 extern const struct cpu_ops pv_cpu_ops;

@@ -9,7 +9,7 @@
 #include "vm/domain.h"
 
 /*
- * Runs every domain of the host until all have ended. A domain that is stopped gets no slots, but its input is let in.
+ * vm/loop.c: runs every domain of the host until all have ended. A domain that is stopped gets no slots, but its input is let in.
  */
 void host_run(struct host *h);
 /* Runs one domain for at most n more instructions (all vCPUs together, to the end of a slot). False when it has ended. */
