@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Where a guest says how it wants to be called: set_trap_table, set_callbacks, callback_op, stack_switch; and
- * fpu_taskswitch and the debug registers (Xen public/xen.h, public/callback.h). Callbacks of 32-bit kernels: compat_callback.c.
+ * fpu_taskswitch and the debug registers (Xen public/xen.h, public/callback.h). Callbacks of 32-bit kernels: pv/compat/callback.c.
  */
 #include "base/endian.h"
 #include "pv/compat/compat.h"

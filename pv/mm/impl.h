@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files pv/mm*.c share.
+ * What the files of pv/mm share.
  */
 #ifndef PV_MM_IMPL_H
 #define PV_MM_IMPL_H
@@ -28,7 +28,7 @@ struct pv_mm {
 	u64 start;             /* the first ones, which the guest had at its start */
 	u64 special, alias;    /* index of the first special and the first alias */
 	u64 force_u;           /* PTE_U where U/S means nothing, or 0 */
-	bool is32;             /* a 32-bit guest's: pv/compat_mm.c has its rules */
+	bool is32;             /* a 32-bit guest's: pv/compat/ has its rules */
 	u8 m2p_size;           /* bytes of an entry of the M2P */
 };
 

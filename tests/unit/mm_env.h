@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A paravirtual guest with a few frames and page tables of its own, for the tests of pv/mm*.c.
+ * A paravirtual guest with a few frames and page tables of its own, for the tests of pv/mm.
  */
 #ifndef TESTS_UNIT_MM_ENV_H
 #define TESTS_UNIT_MM_ENV_H

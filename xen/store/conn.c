@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Connections of guests to the xenstore: made, reset, saved and loaded. What goes over them is in xenstore_wire.c.
+ * Connections of guests to the xenstore: made, reset, saved and loaded. What goes over them is in wire.c.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -164,7 +164,7 @@ int xs_do_set_perms(struct xs_conn *c, struct xenstore *s, struct xs_txn *t, con
 u32 xs_owned(const struct xenstore *s, u32 domid);
 u32 xs_entry_size(const struct xs_node *n);
 
-/* ---- xenstore_table.c: records --------------------------------------------------------------------------------- */
+/* ---- table.c: records --------------------------------------------------------------------------------- */
 
 struct xs_node *xs_node_new(const char *path);
 struct xs_node *xs_node_copy(const struct xs_node *n);
@@ -189,7 +189,7 @@ void xs_put_str(struct buf *out, const char *s);
 /* A string that xs_put_str() wrote, newly allocated; NULL on error. */
 char *xs_get_str(struct reader *in, u32 max);
 
-/* ---- xenstore_txn.c -------------------------------------------------------------------------------------------- */
+/* ---- txn.c -------------------------------------------------------------------------------------------- */
 
 /* max: accesses allowed. NULL: no memory. */
 struct xs_txn *xs_txn_new(u32 id, u32 max);
@@ -204,7 +204,7 @@ int xs_txn_commit(struct xs_conn *c, struct xenstore *s, struct xs_txn *t);
 void xs_txn_save(const struct xs_txn *t, struct buf *out);
 struct xs_txn *xs_txn_load(struct reader *in);
 
-/* ---- xenstore_watch.c ------------------------------------------------------------------------------------------ */
+/* ---- watch.c ------------------------------------------------------------------------------------------ */
 
 /* True when path lies at or below top. */
 bool xs_below(const char *path, const char *top);
@@ -224,7 +224,7 @@ void xs_guest_watches_drop(struct xs_conn *c);
 void xs_enter(struct xenstore *s);
 void xs_leave(struct xenstore *s);
 
-/* ---- xenstore_wire.c ------------------------------------------------------------------------------------------- */
+/* ---- wire.c ------------------------------------------------------------------------------------------- */
 
 extern const char *const xs_type_names[XS_TYPES];
 /* "EINVAL" for -XEN_EINVAL, and so on. */
@@ -234,7 +234,7 @@ void xs_send(struct xs_conn *c, u32 type, u32 req, u32 tx, const void *p, size_t
 /* Moves queued messages into the ring. True when bytes went. */
 bool xs_flush(struct xs_conn *c);
 
-/* ---- xenstore_request.c, xenstore_admin.c ---------------------------------------------------------------------- */
+/* ---- request.c, admin.c ---------------------------------------------------------------------- */
 
 struct xs_req {
 	struct xs_conn *c;
@@ -260,7 +260,7 @@ const char *xs_only_arg(const struct xs_req *r);
 /* A decimal number of 32 bits and nothing else; the same on hosts of any word size. */
 bool xs_number(const char *p, u32 *v);
 
-/* ---- xenstore_conn.c ------------------------------------------------------------------------------------------- */
+/* ---- conn.c ------------------------------------------------------------------------------------------- */
 
 /* Forgets everything the guest has under way. */
 void xs_conn_drop(struct xs_conn *c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The xenstore's requests: payloads taken apart, operations called, replies sent (Xen docs/misc/xenstore.txt). What only
- * the control domain may ask for is in xenstore_admin.c.
+ * the control domain may ask for is in admin.c.
  */
 #include <errno.h>
 #include <stdio.h>

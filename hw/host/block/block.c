@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Disks of the host: their lives, and the synchronous calls. What an open disk is made of is in block_open.c, the threads are in
- * block_queue.c.
+ * Disks of the host: their lives, and the synchronous calls. What an open disk is made of is in open.c, the threads are in
+ * queue.c.
  */
 #include <errno.h>
 #include <stdio.h>

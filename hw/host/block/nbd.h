@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Inside the NBD disks: a connection's beginning (block_nbd_connect.c), its requests (block_nbd.c). For these only.
+ * Inside the NBD disks: a connection's beginning (nbd_connect.c), its requests (nbd.c). For these only.
  */
 #ifndef HW_HOST_BLOCK_NBD_H
 #define HW_HOST_BLOCK_NBD_H

@@ -50,7 +50,7 @@ struct block {
 /* Runs one operation here and now. flags: BLOCK_FUA, BLOCK_UNMAP. s has the length, and the memory of reads and writes. */
 int block_run(struct block *b, enum block_op op, u32 flags, u64 off, struct block_slice s);
 
-/* ---- block_open.c ---- */
+/* ---- open.c ---- */
 
 /* Opens b->node and what is below it, by b->spec and b->options. 0, or -errno with a sentence; what is open is closed with b. */
 int block_open_nodes(struct block *b, struct error *e);
@@ -62,7 +62,7 @@ int block_new(const char *spec, const struct block_options *o, struct poll_set *
 /* rc is what block_open_nodes() said: b, ready for requests, or NULL, and it is closed. */
 struct block *block_opened(struct block *b, int rc);
 
-/* ---- block_queue.c ---- */
+/* ---- queue.c ---- */
 
 int block_queue_init(struct block *b, struct poll_set *ps);
 /* Waits for everything and ends the threads. */

@@ -135,7 +135,7 @@ void net_hub_forget(struct netdev *peer);
 void net_dump_frame(struct netdev *n, const struct net_frame *f);
 void net_dump_close(struct netdev *n);
 
-/* ---- sockets (net_addr.c) ----------------------------------------------------------------------------------------- */
+/* ---- sockets (addr.c) ----------------------------------------------------------------------------------------- */
 
 struct net_addr {
 	struct sockaddr_storage ss;

@@ -27,7 +27,7 @@ struct net_frame {
 	u16 gso_size;    /* payload bytes of each segment; gso != NET_GSO_NONE */
 };
 
-/* What a client can take as it is; frames with other needs are finished first (net_offload.h). */
+/* What a client can take as it is; frames with other needs are finished first (offload.h). */
 enum net_can {
 	NET_CAN_CSUM = 1, /* csum_blank */
 	NET_CAN_TSO4 = 2,

@@ -176,7 +176,7 @@ static int socket_open(struct netdev *n, const struct net_args *args, struct err
 	return rc ? rc : net_dgram_start(n, &d, e);
 }
 
-/* Of those that did not open: what did open has a kind of its own (net_stream.c, net_dgram.c). */
+/* Of those that did not open: what did open has a kind of its own (stream.c, dgram.c). */
 static void nothing_open(struct netdev *n)
 {
 }

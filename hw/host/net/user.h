@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A network of type user (hw/host/net_user*.c only): its addresses and rules of forwarding, from text, and what its guest may do.
+ * A network of type user (hw/host/net/user*.c only): its addresses and rules of forwarding, from text, and what its guest may do.
  */
 #ifndef HW_HOST_NET_USER_H
 #define HW_HOST_NET_USER_H
@@ -35,7 +35,7 @@ int net_guestfwd_parse(const char *spec, const char *rule, const struct net_user
  */
 void *net_list_reach(void *list, u32 *cap, u32 index, size_t size);
 
-/* ---- what the guest may do (net_user_guard.c) --------------------------------------------------------------------- */
+/* ---- what the guest may do (user_guard.c) --------------------------------------------------------------------- */
 
 enum net_opens { NET_OPENS_NOTHING, NET_OPENS_TCP, NET_OPENS_UDP, NET_OPENS_PING, NET_OPENS };
 
@@ -92,7 +92,7 @@ int net_guard_forward(struct net_guard *g, struct in_addr addr, u32 port);
 void net_guard_tick(struct net_guard *g, u64 now);
 void net_guard_free(struct net_guard *g);
 
-/* ---- fragments (net_user_frags.c) --------------------------------------------------------------------------------- */
+/* ---- fragments (user_frags.c) --------------------------------------------------------------------------------- */
 
 #define NET_PILES 16u /* datagrams that may be incomplete at a time */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * hw/host/signals.c: the terminal is raw while stdio is open and put back on every way out, crashes included; stops and
+ * hw/host/signals_posix.c: the terminal is raw while stdio is open and put back on every way out, crashes included; stops and
  * continues; what each signal does.
  */
 #ifndef _GNU_SOURCE

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * 32-bit PAE guests: what the builder makes, encodings, frames and the iret hypercall at their edges (pv/compat*.c,
+ * 32-bit PAE guests: what the builder makes, encodings, frames and the iret hypercall at their edges (pv/compat,
  * pv/build/abi.c). What a guest can see is tested by the guests of tests/guests/compat.
  */
 #include "cpu/x86/decode.h"
