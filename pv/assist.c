@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vm_assist (Xen public/xen.h): habits of Xen that a paravirtual guest asks for. What each does is where it matters.
+ * vm_assist (Xen public/xen.h): behaviour of Xen that a paravirtual guest turns on or off. What an assist does is in the file it
+ * is about; here they are only remembered.
  */
 #include "pv/hypercall.h"
 #include "pv/pv.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * CPUID of a paravirtual guest: the processor's own (cpu/x86/cpuid.c) less what Xen hides from PV guests, and Xen's leaves
- * (Xen public/arch-x86/cpuid.h). The models that are not named after a real processor say they are an in-order core that
- * does not speculate, which is the truth, so kernels leave their mitigations out.
+ * (Xen public/arch-x86/cpuid.h). Models that are not named after a real processor say that they are an in-order core, which does
+ * not speculate. That is true, and kernels then leave their mitigations off.
  */
 #include "pv/traps.h"
 

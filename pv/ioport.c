@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Ports of a paravirtual guest: who may use them (the virtual IOPL, the bitmap of PHYSDEVOP_set_iobitmap, Xen public/physdev.h),
- * and what is there: two latches of the host's, else nobody. Breakpoints on ports: SDM 3B 17.2.4.
+ * and what is behind them: two latches (CMOS index, PCI address), else nothing. Breakpoints on ports: SDM 3B 17.2.4.
  */
 #include "base/endian.h"
 #include "cpu/x86/seg.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The grant table of a domain: its frames, its entries in both layouts, and who uses them (Xen public/grant_table.h).
- * Left out: transitive grants (refused), and holding a frame that is only read: a guest that gives it up while it is granted
- * makes it vanish for the reader, who is told.
+ * Left out: transitive grants (they are refused). A frame that is granted for reading alone is not held: when the guest gives it
+ * up, the reader gets an error from then on.
  */
 #include "xen/grant.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Grant tables: pages a guest lets others use (Xen public/grant_table.h). The table's frames are the host's, lent to the
- * guest; what is in them the guest may change at any time, so every use is checked when it begins and remembered apart.
+ * Grant tables: pages a guest lets others use (Xen public/grant_table.h). The host lends the guest the frames of the table. The
+ * guest may change entries at any time, so each use is checked when it begins and counted in a table of our own.
  */
 #ifndef XEN_GRANT_H
 #define XEN_GRANT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Byte rings in a shared page.
+ * Byte rings in a page that is shared with a guest: copying in and out, and the checks of their indexes.
  */
 #include "xen/ring.h"
 

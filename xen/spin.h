@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A vCPU that looks for something to happen instead of sleeping is put to sleep, a little at a time: xen/spin.c. */
+/* A vCPU that polls for something instead of sleeping is put to sleep for short times: xen/spin.c. */
 #ifndef XEN_SPIN_H
 #define XEN_SPIN_H
 

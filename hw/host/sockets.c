@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sockets: how all of them are opened here.
+ * Sockets: the one place where they are opened.
  */
 #include "hw/host/sockets.h"
 

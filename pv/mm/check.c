@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Page types, counted again from nothing: what the tables, roots, descriptor tables and holders add up to must be what
- * pv/mm/type.c kept track of. For tests and for whoever doubts.
+ * pv/mm/type.c kept track of. For tests.
  */
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Page tables of level 1: what their entries may map, as in Xen 4.17 (arch/x86/mm.c), and updates of single ones. One is
- * always checked, and let go, in one go. Left out: large pages.
+ * Page tables of level 1: what their entries may map, as in Xen 4.17 (arch/x86/mm.c), and updates of single ones. A
+ * table of this level is always checked, or let go, without a pause. Left out: large pages.
  */
 #include "pv/mm/impl.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Frames of a paravirtual guest: numbers, allocation, the machine-to-physical table, and who holds what. Numbers
- * are its own, so taking the lowest free one is exact under any fork or restore. Left out: superpages, NUMA, address
- * widths.
+ * Frames of a paravirtual guest: numbers, allocation, the machine-to-physical table, and who holds what. Each guest has frame
+ * numbers of its own, and allocation takes the lowest free one: so a fork or a restored guest gets the same numbers. Left out:
+ * superpages, NUMA, address widths.
  */
 #include "pv/mm/mm.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Shared pages by frame number.
+ * Access to shared pages that a front end names by frame number.
  */
 #include "xen/backend/framepage.h"
 

@@ -3,8 +3,9 @@
  * The block back end: a disk of the host as a vbd of a guest (Xen public/io/blkif.h). What it answers to requests that make
  * no sense is what Linux's xen-blkback answers.
  *
- * The host's part of a request begins when the guest issues it and runs on threads; the guest sees it end at the virtual time
- * of issue plus a modelled latency, whatever the host took. So its run depends on the disk's bytes and on nothing else.
+ * The host's part of a request begins when the guest issues it, and runs on threads. The guest sees the end of it at the virtual
+ * time of issue plus the latency of a model (vbd_io.c), however long the host took. So a run depends on the bytes of the disk and on
+ * nothing else of it.
  */
 #ifndef XEN_BACKEND_VBD_H
 #define XEN_BACKEND_VBD_H

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's part of the block back end's requests: in which order it is asked, and what happens when it is slower than the guest.
+ * The host's part of the block back end's requests: in which order it is asked, and what happens when it is slower than the
+ * guest.
  *
- * Requests under way that touch the same sectors are put into order here, for threads may overtake each other and the guest must
- * not find out which did. Nothing here waits for the host without an end: a request that cannot begin yet stays behind, and when one
- * is due that the host has not done, the domain's time is held, while everything else goes on.
+ * Threads of the host may overtake each other, and the guest must not see which did. So requests that touch the same sectors are
+ * given to the host one after the other. Nothing here blocks until the host is done. A request that cannot begin yet is put on a
+ * list. When a request is due that the host has not done, the domain's time is held, and everything else goes on.
  */
 #include "xen/backend/vbd_impl.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The framebuffer.
+ * The framebuffer's device: its connection, its state, the picture it is told of. Comparing pictures is in vfb_look.c.
  */
 #include "xen/backend/vfb_impl.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Back end of the paravirtual framebuffer (Xen public/io/fbif.h). The guest draws in frames of its own that a shared page
- * names; the lines whose frames were written are compared with what is shown, and only what differs is passed on. Its update
- * events say when to look, not where. Left out: advice on how often to refresh.
+ * Back end of the paravirtual framebuffer (Xen public/io/fbif.h). A shared page names the guest's frames that hold the picture.
+ * Lines whose frames were written are compared with what is shown, and only differences are passed on. The guest's update events
+ * are a hint that something changed; their rectangles are not used. Left out: advice on how often to refresh.
  */
 #ifndef XEN_BACKEND_VFB_H
 #define XEN_BACKEND_VFB_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * TCP segments of one flow that come one after another are joined into one train, so that a guest that takes trains goes
- * through its network stack once for many; of acknowledgements in a row, each of more than the one before, the last stands
- * for all (RFC 9293, 791, 8200; what is a duplicate or has a SACK stays). Left out: IP options, extension headers, VLAN tags: such
- * frames stand for themselves. What comes out is a function of what went in alone.
+ * Joins TCP segments of one flow that follow each other into one long one (a train, as Linux's GRO makes them). A guest that
+ * takes trains goes through its network stack once for many segments. Of several acknowledgements in a row, each for more than
+ * the one before, only the last is kept; duplicates and those with a SACK stay (RFC 9293, 791, 8200). The result depends on the
+ * frames alone. Left out: frames with IP options, extension headers or VLAN tags are never joined.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Frames to the guest (Xen public/io/netif.h, "Guest receive"). What came through the door at one moment is gathered first,
- * joined into trains where that may be, and then moved into the rings; what finds no room waits, for ten seconds at most.
+ * Frames to the guest (Xen public/io/netif.h, "Guest receive"). Frames that came through the door at one moment are gathered,
+ * joined into trains where that is allowed (vif_merge.c), and moved into the rings. A frame that finds no room waits, for ten
+ * seconds at most.
  */
 #include <errno.h>
 #include <stdlib.h>

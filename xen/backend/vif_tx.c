@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Frames from the guest (Xen public/io/netif.h, "Guest transmit"). A request is copied out of the shared page once. What is a
- * mistake in one packet costs that packet; what no front end can mean by it closes the card, as Linux's netback does.
+ * Frames from the guest (Xen public/io/netif.h, "Guest transmit"). A request is copied out of the shared page once. A packet
+ * with a mistake in it is answered with an error and dropped. A ring that makes no sense at all closes the card, as in Linux's
+ * netback.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Keys and the pointer. What a person does is posted before the door; let in, it waits in a queue for room in the ring.
+ * Keys and the pointer. What a person does is posted to the door (vm/input.h). When the door lets it in, it waits in a queue for
+ * room in the ring.
  */
 #include "xen/backend/vkbd.h"
 

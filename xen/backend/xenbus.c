@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The state machine of back ends (Xen public/io/xenbus.h; the directories are as libxl makes them). A front end moves only
- * itself: whatever it writes, in whatever order, a back end is connected once and disconnected once for each connection.
+ * The state machine of back ends (Xen public/io/xenbus.h; the directories are as libxl makes them). Whatever states a front end
+ * writes, in whatever order, a back end is connected once and disconnected once for each connection.
  */
 #include "xen/backend/xenbus.h"
 

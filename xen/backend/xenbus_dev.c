@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What back ends work with: the front end's numbers, granted pages, event channels. All of it is the guest's word and may be
- * anything at any time.
+ * What back ends work with: the front end's numbers, granted pages, event channels. All of it is written by the guest, and may
+ * be anything at any time.
  */
 #include <errno.h>
 #include <stdarg.h>

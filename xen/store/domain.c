@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A PV domain in the xenstore: its connection, and the nodes a new guest finds, with the permissions that libxl gives
+ * A guest in the xenstore: its connection, and the nodes a new guest finds, with the permissions that libxl gives
  * them (xl's tool stack; Xen docs/misc/xenstore-paths). Left out: devices, which their back ends write.
  */
 #include <errno.h>

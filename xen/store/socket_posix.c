@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The xenstore's Unix socket (Xen public/io/xs_wire.h; headers in the byte order of this host). What a client sends, how
- * slowly it reads and when it leaves is its own affair: it can lose nothing but its connection.
+ * The xenstore's Unix socket (Xen public/io/xs_wire.h; headers in the byte order of this host). A client may send anything, read
+ * slowly, or leave at any time. The worst that follows is that its connection is closed.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

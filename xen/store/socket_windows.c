@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The xenstore's Unix socket is not for Windows: who may connect may do everything to the guest, and there a socket's file
- * does not say who may.
+ * There is no xenstore socket on Windows. A client has all rights over the guest, and on Windows the file of a Unix socket has
+ * no permissions that would keep others from connecting.
  */
 #include "xen/store/socket.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Watches. A guest's watch makes a WATCH_EVENT message in its ring, one still waiting there is not sent twice; a host's
- * watch is a call made when the operation that changed the store is complete.
+ * Watches. A guest's watch puts a WATCH_EVENT message into its ring; while the same message still waits there it is not sent
+ * again. A host's watch is a function that is called when the operation that changed the store is complete.
  */
 #include <errno.h>
 #include <stdlib.h>

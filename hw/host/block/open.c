@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which nodes an open disk is made of: its file, its format, the images that it names. What an image says of others is the word
- * of whoever made it: without a format a backing file is raw, and options say which files it may name.
+ * Makes the chain of nodes of a disk: its file, its format, the images that it names. An image may come from a stranger, so what
+ * it says of other files is not trusted: a backing file without a format is raw, and options say which files it may name.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writing qcow2: in place where a cluster is this disk's alone, else into a new one with the rest copied (specification,
- * "Cluster mapping"); zeros and discards by the entry alone.
+ * Writing qcow2 (specification, "Cluster mapping"): in place when no snapshot shares the cluster, else into a new cluster with
+ * the rest copied. Zeros and discards change only the table entry.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Character devices nobody answers on: file:PATH (made or emptied, then written) and null.
+ * Character devices that only take output: file:PATH (made or emptied, then written) and null.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the kinds of character device share. For hw/host/chardev*.c only.
+ * What the kinds of character device share. For the files of hw/host/chardev only.
  */
 #ifndef HW_HOST_CHARDEV_IMPL_H
 #define HW_HOST_CHARDEV_IMPL_H

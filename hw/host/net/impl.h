@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the kinds of networks share (hw/host/net*.c only): properties, the queue towards the guest, the way from it.
+ * What the kinds of networks share (for the files of hw/host/net only): properties, the queue towards the guest, the way from it.
  */
 #ifndef HW_HOST_NET_IMPL_H
 #define HW_HOST_NET_IMPL_H

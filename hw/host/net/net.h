@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Networks of the host: what a guest's network card is plugged into. Services are spelled as QEMU spells -netdev: user
- * (NAT by libslirp), tap, socket, stream, dgram and hubport. Nothing here knows a guest: a frame that comes in reaches
- * one through the door (vm/input.c) only.
+ * (NAT by libslirp), tap, socket, stream, dgram and hubport. Nothing here knows a guest: a frame that comes in
+ * reaches a guest through the door (vm/input.c) only.
  */
 #ifndef HW_HOST_NET_NET_H
 #define HW_HOST_NET_NET_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fragments of a guest's IPv4 datagrams, put together before libslirp sees them (RFC 791 3.2, RFC 5722 for those that overlap):
- * libslirp keeps any number of them for half a minute, and a datagram in pieces hides what it would open.
+ * libslirp would keep any number of them for half a minute, and the guard (user_guard.c) could not see what connection a datagram
+ * in pieces is for.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
