@@ -26,7 +26,7 @@ fi
 
 if [ -x "$busybox" ]; then
 	make_initrd "$busybox" "$dir/tree" "$dir/initrd.gz"
-	"$program" -M xenpv -name compat -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet" \
+	"$program" -M xenpv -name compat -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet $brief" \
 		-serial stdio -timeout 600 -icount sleep=off </dev/null >"$dir/linux.out" 2>"$dir/linux.err"
 	for what in vdso int80 fast many tls sigaction signal ldt based offset fork end; do
 		has "32-bit program: $what" "$dir/linux.out" "MARK $what"

@@ -35,7 +35,7 @@ begin() {
 	mkfifo "$spot/in"
 	: >"$out"
 	exec 3<>"$spot/in"
-	"$program" -M xenpv -name control -m 256 -smp 4 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet" \
+	"$program" -M xenpv -name control -m 256 -smp 4 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet $brief" \
 		-serial mon:stdio -timeout 900 "$@" <"$spot/in" >"$out" 2>"$dir/$name.err" &
 	pid=$!
 }

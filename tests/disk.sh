@@ -30,7 +30,7 @@ make_initrd "$busybox" "$dir/tree" "$dir/initrd.gz"
 run() {
 	name=$1 what=$2
 	shift 2
-	"$program" -M xenpv -name disk -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet do=$what" \
+	"$program" -M xenpv -name disk -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet $brief do=$what" \
 		-serial stdio -timeout 600 -icount sleep=off -stats "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err"
 	code=$?
 	tr -d '\r' <"$dir/$name.out" | grep -a '^MARK' >"$dir/$name.marks"
@@ -122,7 +122,7 @@ keep=$!
 # Written, rebooted, read, written, synced, killed.
 truncate -s 4M "$dir/e.raw"
 [ -z "$img" ] || qemu-img create -q -f qcow2 "$dir/e.raw" 4M
-"$program" -M xenpv -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append 'console=hvc0 quiet do=twice' -serial stdio \
+"$program" -M xenpv -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet $brief do=twice" -serial stdio \
 	-timeout 600 -icount sleep=off -drive "file=$dir/e.raw,format=$format" </dev/null >"$dir/twice.out" 2>"$dir/twice.err" &
 pid=$!
 tries=0
@@ -175,7 +175,7 @@ if command -v qemu-nbd >/dev/null 2>&1 && ! "$program" -hda "nbd:unix:$dir/none"
 	done
 	rm -f "$dir/mon"
 	mkfifo "$dir/mon"
-	"$program" -M xenpv -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append 'console=hvc0 quiet do=loop' \
+	"$program" -M xenpv -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet $brief do=loop" \
 		-serial "file:$dir/hung.out" -monitor stdio -timeout 600 -icount sleep=off \
 		-drive "file=nbd:unix:$dir/nbd.sock,format=raw" <"$dir/mon" >"$dir/mon.out" 2>"$dir/hung.err" &
 	pid=$!

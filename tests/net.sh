@@ -24,7 +24,7 @@ http=$base put=$((base + 1)) forward=$((base + 2))
 guest() {
 	name=$1 append=$2
 	shift 2
-	"$program" -name "$name" -m 128 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet $append" \
+	"$program" -name "$name" -m 128 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet $brief $append" \
 		-serial stdio -timeout 600 "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err"
 	echo $? >"$dir/$name.rc"
 }

@@ -18,7 +18,7 @@ fi
 run() {
 	name=$1 append=$2
 	shift 2
-	"$program" -M xenpv -name sandbox -m 200 -kernel "$kernel" -initrd "$initrd" -append "console=hvc0 quiet work=0 $append" \
+	"$program" -M xenpv -name sandbox -m 200 -kernel "$kernel" -initrd "$initrd" -append "console=hvc0 quiet $brief work=0 $append" \
 		-icount sleep=off -stats -timeout 600 "$@" >"$dir/$name.out" 2>"$dir/$name.err"
 	echo $? >"$dir/$name.rc"
 }

@@ -39,7 +39,7 @@ begin() {
 	shift
 	rm -f "$dir/$name.out" "$dir"/screen-*.png
 	(cd "$dir" && exec "$program" -M xenpv -name screen -m 256 -kernel "$kernel" -initrd "$dir/initrd.gz" \
-		-append "console=hvc0 quiet consoleblank=0" -serial "file:$dir/$name.out" -timeout 400 "$@") </dev/null 2>"$dir/$name.err" &
+		-append "console=hvc0 quiet $brief consoleblank=0" -serial "file:$dir/$name.out" -timeout 400 "$@") </dev/null 2>"$dir/$name.err" &
 	pid=$!
 }
 
@@ -117,7 +117,7 @@ has 'a desktop that is not there: what to do' "$dir/gone" '-vnc'
 once() {
 	name=$1
 	shift
-	"$program" -M xenpv -name screen -m 256 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet once" \
+	"$program" -M xenpv -name screen -m 256 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet $brief once" \
 		-icount sleep=off -serial null -timeout 400 -stats "$@" </dev/null >"$dir/$name.stats" 2>&1
 	grep -E '^(instructions|guest time|state hash)' "$dir/$name.stats"
 }

@@ -24,7 +24,7 @@ make_initrd "$busybox" "$dir/tree" "$dir/initrd.gz"
 run() {
 	name=$1
 	shift
-	"$program" -M xenpv -name user -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet" -serial stdio \
+	"$program" -M xenpv -name user -m 200 -kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet $brief" -serial stdio \
 		-timeout 600 -icount sleep=off "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err"
 	is "$name: what is right" "$(grep -c 'MARK .* right' "$dir/$name.out")" 48
 	is "$name: what is wrong" "$(sed -n 's/.*MARK \(.*\) wrong.*/\1/p' "$dir/$name.out" | tr '\n' ' ')" ''

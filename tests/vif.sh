@@ -25,7 +25,7 @@ boot() {
 	name=$1 append=$2
 	shift 2
 	"$program" -M xenpv -name "$name" -m 256 -kernel "$kernel" -initrd "$dir/initrd.gz" \
-		-append "console=hvc0 quiet $append" -serial stdio -timeout 300 "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err" &
+		-append "console=hvc0 quiet $brief $append" -serial stdio -timeout 300 "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err" &
 }
 
 marked() {

@@ -56,7 +56,7 @@ class Guest(Console):
         self.beats = []  # when they came
         self.x, self.window, self.shot = x, None, f"{spot}/window.ppm"
         super().__init__([*(["env", f"DISPLAY={x.display}"] if x else []), program, "-M", "xenpv", "-name", "draws", "-m", "160",
-                          "-smp", "2", "-kernel", kernel, "-initrd", ramdisk, "-append", "console=hvc0 quiet",
+                          "-smp", "2", "-kernel", kernel, "-initrd", ramdisk, "-append", "console=hvc0 quiet cryptomgr.notests rodata=off",
                           "-serial", "stdio", "-timeout", "600", "-vnc", f"unix:{self.vnc}", "-monitor",
                           f"unix:{self.mon},server=on,wait=off", "-display", "sdl" if x else "none"],
                          f"{work}/console.out")

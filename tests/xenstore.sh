@@ -25,7 +25,7 @@ begin() {
 	name=$1 append=$2
 	shift 2
 	rm -f "$dir/$name.out"
-	"$program" -M xenpv -name boot -m 256 -kernel "$kernel" -initrd "$initrd" -append "console=hvc0 quiet work=0 $append" \
+	"$program" -M xenpv -name boot -m 256 -kernel "$kernel" -initrd "$initrd" -append "console=hvc0 quiet $brief work=0 $append" \
 		-serial stdio -timeout 600 -xenstore "unix:$XENSTORED_PATH" "$@" </dev/null >"$dir/$name.out" 2>"$dir/$name.err" &
 	pid=$!
 	tries=0
@@ -168,7 +168,7 @@ wait $pid
 # Nobody comes: the run is what it is without a socket.
 for with in "-xenstore unix:$XENSTORED_PATH" ''; do
 	# shellcheck disable=SC2086
-	"$program" -name boot -m 256 -kernel "$kernel" -initrd "$initrd" -append 'console=hvc0 quiet work=0' -serial stdio \
+	"$program" -name boot -m 256 -kernel "$kernel" -initrd "$initrd" -append "console=hvc0 quiet $brief work=0" -serial stdio \
 		-icount sleep=off -timeout 600 -stats $with </dev/null 2>&1 |
 		grep -E '^(instructions|guest time|state hash)' >"$dir/same${with:+1}"
 done
