@@ -7,7 +7,7 @@
 #   cross.sh VECTORS [HOST...]      VECTORS: the native build's program; HOST: aarch64 s390x i686 armhf musl
 #   CROSS_DIR (./cross)  where to build        PARAVANE_TEST_KERNEL (/boot/vmlinuz-*-amd64)  the kernel
 #   JOBS (2)             of make               PARAVANE, BUSYBOX     the native program and a static busybox, for whole boots
-#   CROSS_SLOW=no        leaves out what takes minutes: unit tests, and whole boots under qemu-user
+#   CROSS_SLOW=no        leaves out what takes minutes: unit tests, most cases of the vectors, whole boots under qemu-user and with one vCPU
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 [ $# -ge 1 ] && [ -x "$1" ] || {
@@ -19,7 +19,13 @@ shift
 [ $# -gt 0 ] || set -- aarch64 s390x i686 armhf musl
 out=${CROSS_DIR:-cross}
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
-passed=0 failed=0
+. "$root/tests/checks.sh"
+cases='' vcpus='1 4'
+if [ "${CROSS_SLOW:-yes}" = no ]; then
+	cases='-n 32 -m 8' vcpus=4
+else
+	brief=
+fi
 
 said() { # said STATUS WHAT [LOG]
 	if [ "$1" = 0 ]; then
@@ -45,15 +51,16 @@ else
 	echo "skip  the kernel: none at $kernel (Debian package: linux-image-amd64, or set PARAVANE_TEST_KERNEL)"
 	kernel=
 fi
-"$native" >"$out/vectors.here"
+# shellcheck disable=SC2086
+"$native" $cases >"$out/vectors.here"
 said $? "vectors, here ($(wc -l <"$out/vectors.here") groups)"
 
 # whole NAME VCPUS COMMAND...: Debian from its first instruction to power off. NAME.run has what must be the same everywhere.
 whole() {
-	n=$1 vcpus=$2
+	n=$1 smp=$2
 	shift 2
-	"$@" -M xenpv -name whole -m 512 -smp "$vcpus" -kernel "$out/vmlinux" -initrd "$out/initrd.gz" \
-		-append 'console=hvc0 quiet work=0' -serial "file:$n.console" -icount sleep=off -stats -timeout 3000 \
+	"$@" -M xenpv -name whole -m 512 -smp "$smp" -kernel "$out/vmlinux" -initrd "$out/initrd.gz" \
+		-append "console=hvc0 quiet $brief work=0" -serial "file:$n.console" -icount sleep=off -stats -timeout 3000 \
 		</dev/null >"$n.log" 2>&1 || return
 	grep -a -E '^(instructions|guest time|state hash):' "$n.log" >"$n.run" && tr -d '\r' <"$n.console" >>"$n.run" &&
 		grep -q -a 'MARK ending poweroff' "$n.run"
@@ -62,21 +69,27 @@ whole_boots=no
 if [ -n "$kernel" ] && [ -x "${PARAVANE:-}" ] && [ -x "${BUSYBOX:-}" ]; then
 	# shellcheck source=script/setup.sh
 	. "$root/script/setup.sh"
-	make_initrd "$BUSYBOX" "$root/tests/boot.d" "$out/initrd.gz" && whole "$out/whole1" 1 "$PARAVANE" && whole "$out/whole4" 4 "$PARAVANE"
-	said $? 'Debian to power off, here' "$out/whole4.log"
+	make_initrd "$BUSYBOX" "$root/tests/boot.d" "$out/initrd.gz"
+	for v in $vcpus; do
+		whole "$out/whole$v" "$v" "$PARAVANE"
+		said $? "Debian to power off, here, vCPUs: $v" "$out/whole$v.log"
+	done
 	whole_boots=yes
 else
 	echo "skip  whole boots: they want a kernel, PARAVANE (make gives it) and BUSYBOX (Debian package: busybox-static)"
 fi
 
 host() {
-	a=$1 d=$out/$1 triple=$1-linux-gnu emu=qemu-$1
+	a=$1 d=$out/$1 triple=$1-linux-gnu emu=qemu-$1 optimize=-O1
 	case $a in
 	aarch64) packages='gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user' ;;
 	s390x) packages='gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user' ;;
 	i686) emu=qemu-i386 packages='gcc-i686-linux-gnu libc6-dev-i386-cross qemu-user' ;;
 	armhf) triple=arm-linux-gnueabihf emu=qemu-arm packages='gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user' ;;
-	musl) triple='' emu=none packages=musl-tools ;; # 64-bit, for this kernel
+	musl)
+		# 64-bit, for this kernel: quick enough to be the one without optimisation, whose handlers return to a loop.
+		triple='' emu=none packages=musl-tools optimize=-O0
+		;;
 	*) packages="gcc-$a-linux-gnu qemu-user" ;;
 	esac
 	compiler=${triple:+$triple-gcc}
@@ -89,7 +102,7 @@ host() {
 	(
 		cd "$d" || exit
 		[ -f config.status ] && [ config.status -nt "$root/configure" ] ||
-			"$root/configure" ${triple:+"--host=$triple"} CC="$compiler" --enable-werror CFLAGS=-O1 LDFLAGS=-static \
+			"$root/configure" ${triple:+"--host=$triple"} CC="$compiler" --enable-werror CFLAGS=$optimize LDFLAGS=-static \
 				GUEST_CC=no --without-zlib --without-bz2 --without-lzma --without-lzo --without-lz4 --without-zstd --without-zydis \
 				--without-nbd --without-seccomp --without-slirp --without-vterm --without-sdl2 --without-vncserver --without-check || exit
 		make -j "${JOBS:-2}" all obj/release/vectors
@@ -104,7 +117,8 @@ host() {
 		echo "skip  $a, what would run: there is no $emu (Debian package: qemu-user)"
 		return
 	fi
-	$emu "$d/obj/release/vectors" -c "$out/vectors.here" >"$d.vectors" 2>&1
+	# shellcheck disable=SC2086
+	$emu "$d/obj/release/vectors" $cases -c "$out/vectors.here" >"$d.vectors" 2>&1
 	said $? "$a, $how: vectors, $(tail -n 1 "$d.vectors")" "$d.vectors"
 	if [ -n "$kernel" ]; then
 		# shellcheck disable=SC2086
@@ -112,11 +126,11 @@ host() {
 		said $? "$a, $how: a kernel's first 100 million instructions, and 60 million on two vCPUs" "$d.boot"
 	fi
 	if [ $whole_boots = yes ] && { [ -z "$emu" ] || [ "${CROSS_SLOW:-yes}" != no ]; }; then
-		for vcpus in 1 4; do
+		for v in $vcpus; do
 			# shellcheck disable=SC2086
-			whole "$d.whole$vcpus" $vcpus $emu "$d/paravane" && cmp -s "$out/whole$vcpus.run" "$d.whole$vcpus.run"
-			said $? "$a, $how: Debian to power off, vCPUs: $vcpus, $(sed -n 's/^state hash: */state hash /p' "$d.whole$vcpus.log")" \
-				"$d.whole$vcpus.log"
+			whole "$d.whole$v" "$v" $emu "$d/paravane" && cmp -s "$out/whole$v.run" "$d.whole$v.run"
+			said $? "$a, $how: Debian to power off, vCPUs: $v, $(sed -n 's/^state hash: */state hash /p' "$d.whole$v.log")" \
+				"$d.whole$v.log"
 		done
 	fi
 	[ "${CROSS_SLOW:-yes}" != no ] || return
