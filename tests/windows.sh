@@ -4,7 +4,7 @@
 # native one in BUILD: unit tests, vectors, Debian boots and disks that must end in the same state on both, consoles and
 # monitors on TCP, a wire between one guest on each. What does not run there is in tests/windows/left_out. Exit code 77: wine64 or
 # mingw-w64 is not there.
-#   JOBS (2)  of make and of unit tests        WINDOWS_UNIT="SUITE..."  these alone
+#   JOBS (2)  of make and of unit tests        WINDOWS_UNIT="SUITE..."  these alone    WINDOWS_BUT="SUITE..."  without these
 [ $# = 4 ] || { echo "usage: $0 BUILD KERNEL BUSYBOX WORKDIR" >&2; exit 1; }
 native=$(cd "$1" && pwd) kernel=$2 busybox=$3 suite=windows
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -63,6 +63,9 @@ CK_LEAVE_OUT=$(sed -n 's/^test \([a-z0-9_:]*\).*/\1/p' "$root/tests/windows/left
 "$native/obj/release/vectors" unpack "$kernel" "$dir/vmlinux"
 export CK_LEAVE_OUT PARAVANE_TEST_KERNEL="$dir/vmlinux"
 units=${WINDOWS_UNIT:-$(win 60 "$dir/build/tests/check.exe" -l | tr -d '\r')}
+for u in ${WINDOWS_BUT:-}; do
+	units=$(echo "$units" | tr ' ' '\n' | grep -v -x "$u")
+done
 rm -rf "$dir/unit"
 mkdir -p "$dir/unit"
 export dir wine
@@ -123,7 +126,7 @@ rm -rf "$dir/native" "$dir/windows"
 mkdir -p "$dir/native" "$dir/windows"
 make_initrd "$busybox" "$root/tests/boot.d" "$dir/initrd.gz"
 cp "$dir/initrd.gz" "$dir/Erste Platte Größe €.gz"
-both boot -M xenpv -name boot -m 256 -smp 2 -kernel ../vmlinux -initrd '../Erste Platte Größe €.gz' -append "console=hvc0 quiet work=0" \
+both boot -M xenpv -name boot -m 256 -smp 2 -kernel ../vmlinux -initrd '../Erste Platte Größe €.gz' -append "console=hvc0 quiet $brief work=0" \
 	-serial stdio -icount sleep=off -stats -timeout 1100
 
 version=$(basename "$kernel" | sed 's/^vmlinuz-//')
@@ -140,7 +143,7 @@ if [ -f "$modules/block/xen-blkfront.ko" ] && command -v qemu-img >/dev/null; th
 		head -c 8388608 "$kernel" >"$dir/$h/base.raw"
 		(cd "$dir/$h" && qemu-img create -q -f qcow2 -b base.raw -F raw 'c é.qcow2' 16M)
 	done
-	both disks -M xenpv -name disk -m 200 -kernel ../vmlinux -initrd ../disk.gz -append 'console=hvc0 quiet do=write' -serial stdio \
+	both disks -M xenpv -name disk -m 200 -kernel ../vmlinux -initrd ../disk.gz -append "console=hvc0 quiet $brief do=write" -serial stdio \
 		-timeout 1100 -icount sleep=off -stats -drive 'file=ein Bild für 世界.raw,format=raw,cache=none' \
 		-drive file=b.qcow2,format=qcow2 -drive 'file=c é.qcow2,format=qcow2'
 	is 'disks: the pieces are where they belong' "$(marked windows-disks 'xvda pieces')$(marked windows-disks 'xvdb pieces')" \
@@ -180,7 +183,7 @@ while True:
 	sys.stdout.buffer.write(data)
 END
 p=$((20000 + $$ % 20000))
-guest windows tcp -M xenpv -name tcp -m 128 -kernel "$dir/vmlinux" -initrd "$dir/initrd.gz" -append 'console=hvc0 quiet work=0' \
+guest windows tcp -M xenpv -name tcp -m 128 -kernel "$dir/vmlinux" -initrd "$dir/initrd.gz" -append "console=hvc0 quiet $brief work=0" \
 	-serial "tcp:127.0.0.1:$p,server=on" -timeout 1100 &
 g=$!
 timeout 1100 python3 "$dir/tcp.py" console "$p" >"$dir/tcp.out"
@@ -219,7 +222,7 @@ if [ -f "$modules/net/xen-netfront.ko" ]; then
 	cp "$modules/net/xen-netfront.ko" "$dir/tree/modules/"
 	make_initrd "$busybox" "$dir/tree" "$dir/net.gz"
 	wire() { # wire HOST NAME APPEND NIC
-		guest "$1" "$2" -name "$2" -m 128 -kernel "$dir/vmlinux" -initrd "$dir/net.gz" -append "console=hvc0 quiet $3" -serial stdio \
+		guest "$1" "$2" -name "$2" -m 128 -kernel "$dir/vmlinux" -initrd "$dir/net.gz" -append "console=hvc0 quiet $brief $3" -serial stdio \
 			-timeout 1100 -nic "$4"
 	}
 	q=$((p + 2))
