@@ -49,10 +49,19 @@ if (. /etc/os-release && [ "${VERSION_CODENAME:-}" = bookworm ]) 2>/dev/null; th
 		! grep -q -i '^ *\(deb\|types:.*deb\)' "$f" 2>/dev/null || set -- "$@" "$f"
 	done
 fi
+# What is thrown away again need not be safe on the disk after each file, and nobody reads there.
+{
+	echo force-unsafe-io
+	for d in doc man locale info lintian; do
+		echo "path-exclude=/usr/share/$d/*"
+	done
+} >"$dir/thrown-away"
 # A month old it would bring as many packages anew as it saves.
 if [ -z "$(find "$dir/base.tar" -newer "$0" -mtime -30 2>/dev/null)" ]; then
 	rm -f "$dir/base.tar" "$dir"/debs/*.deb
 	if ! TMPDIR=$dir mmdebstrap --quiet --mode=root --variant=apt --include=gcc,make --aptopt="$dir/acquire.conf" \
+		--dpkgopt=force-unsafe-io --essential-hook="cp '$dir/thrown-away' \"\$1/etc/dpkg/dpkg.cfg.d/\"" \
+		--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
 		--setup-hook='for d in keyrings trusted.gpg.d auth.conf.d; do
 			if [ -d /etc/apt/$d ]; then mkdir -p "$1/etc/apt/$d" && cp -R /etc/apt/$d/. "$1/etc/apt/$d/"; fi
 		done' \
@@ -67,9 +76,7 @@ fi
 rm -rf --one-file-system "$tree"
 mkdir -p "$tree" && tar xf "$dir/base.tar" -C "$tree" || exit 1
 cp -L /etc/resolv.conf "$tree/etc/resolv.conf"
-mkdir -p "$tree/proc" "$tree/dev" "$tree/var/cache/apt/archives" "$tree/etc/dpkg/dpkg.cfg.d"
-# What is thrown away again need not be safe on the disk after each file.
-echo force-unsafe-io >"$tree/etc/dpkg/dpkg.cfg.d/thrown-away"
+mkdir -p "$tree/proc" "$tree/dev" "$tree/var/cache/apt/archives"
 mount -t proc proc "$tree/proc" && mount --rbind /dev "$tree/dev" && mount --bind "$dir/debs" "$tree/var/cache/apt/archives" || exit 1
 mkdir "$tree/root/src" && tar xzf "$tarball" -C "$tree/root/src" --strip-components=1 || exit 1
 
