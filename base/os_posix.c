@@ -94,30 +94,70 @@ int os_thread_create(pthread_t *t, void *(*fn)(void *opaque), void *opaque)
 	return rc;
 }
 
-#ifdef __APPLE__
-void os_cond_init(pthread_cond_t *cond)
+void os_mutex_init(struct os_mutex *m)
 {
-	pthread_cond_init(cond, NULL);
+	pthread_mutex_init(&m->lock, NULL);
 }
 
-void os_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, u64 ns)
+void os_mutex_destroy(struct os_mutex *m)
+{
+	pthread_mutex_destroy(&m->lock);
+}
+
+void os_mutex_lock(struct os_mutex *m)
+{
+	pthread_mutex_lock(&m->lock);
+}
+
+void os_mutex_unlock(struct os_mutex *m)
+{
+	pthread_mutex_unlock(&m->lock);
+}
+
+void os_cond_destroy(struct os_cond *c)
+{
+	pthread_cond_destroy(&c->cond);
+}
+
+void os_cond_signal(struct os_cond *c)
+{
+	pthread_cond_signal(&c->cond);
+}
+
+void os_cond_broadcast(struct os_cond *c)
+{
+	pthread_cond_broadcast(&c->cond);
+}
+
+void os_cond_wait(struct os_cond *c, struct os_mutex *m)
+{
+	pthread_cond_wait(&c->cond, &m->lock);
+}
+
+#ifdef __APPLE__
+void os_cond_init(struct os_cond *c)
+{
+	pthread_cond_init(&c->cond, NULL);
+}
+
+void os_cond_wait_for(struct os_cond *c, struct os_mutex *m, u64 ns)
 {
 	struct timespec t = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
 
-	pthread_cond_timedwait_relative_np(cond, lock, &t);
+	pthread_cond_timedwait_relative_np(&c->cond, &m->lock, &t);
 }
 #else
-void os_cond_init(pthread_cond_t *cond)
+void os_cond_init(struct os_cond *c)
 {
 	pthread_condattr_t attr;
 
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(cond, &attr);
+	pthread_cond_init(&c->cond, &attr);
 	pthread_condattr_destroy(&attr);
 }
 
-void os_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, u64 ns)
+void os_cond_wait_for(struct os_cond *c, struct os_mutex *m, u64 ns)
 {
 	struct timespec t;
 
@@ -125,6 +165,6 @@ void os_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, u64 ns)
 	ns += (u64)t.tv_nsec;
 	t.tv_sec += (time_t)(ns / 1000000000);
 	t.tv_nsec = (long)(ns % 1000000000);
-	pthread_cond_timedwait(cond, lock, &t);
+	pthread_cond_timedwait(&c->cond, &m->lock, &t);
 }
 #endif

@@ -263,19 +263,64 @@ int os_thread_create(pthread_t *t, void *(*fn)(void *opaque), void *opaque)
 	return pthread_create(t, NULL, fn, opaque);
 }
 
-void os_cond_init(pthread_cond_t *cond)
+static SRWLOCK *srw(struct os_mutex *m)
 {
-	pthread_cond_init(cond, NULL);
+	return (SRWLOCK *)(void *)m;
 }
 
-/* winpthreads knows the clock of the day alone. */
-void os_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, u64 ns)
+static CONDITION_VARIABLE *condition(struct os_cond *c)
 {
-	struct timespec t;
+	return (CONDITION_VARIABLE *)(void *)c;
+}
+_Static_assert(sizeof(SRWLOCK) == sizeof(struct os_mutex), "a lock is one pointer");
+_Static_assert(sizeof(CONDITION_VARIABLE) == sizeof(struct os_cond), "a condition is one pointer");
 
-	clock_gettime(CLOCK_REALTIME, &t);
-	ns += (u64)t.tv_nsec;
-	t.tv_sec += (time_t)(ns / 1000000000);
-	t.tv_nsec = (long)(ns % 1000000000);
-	pthread_cond_timedwait(cond, lock, &t);
+void os_mutex_init(struct os_mutex *m)
+{
+	InitializeSRWLock(srw(m));
+}
+
+void os_mutex_destroy(struct os_mutex *m)
+{
+}
+
+void os_mutex_lock(struct os_mutex *m)
+{
+	AcquireSRWLockExclusive(srw(m));
+}
+
+void os_mutex_unlock(struct os_mutex *m)
+{
+	ReleaseSRWLockExclusive(srw(m));
+}
+
+void os_cond_init(struct os_cond *c)
+{
+	InitializeConditionVariable(condition(c));
+}
+
+void os_cond_destroy(struct os_cond *c)
+{
+}
+
+void os_cond_signal(struct os_cond *c)
+{
+	WakeConditionVariable(condition(c));
+}
+
+void os_cond_broadcast(struct os_cond *c)
+{
+	WakeAllConditionVariable(condition(c));
+}
+
+void os_cond_wait(struct os_cond *c, struct os_mutex *m)
+{
+	SleepConditionVariableSRW(condition(c), srw(m), INFINITE, 0);
+}
+
+void os_cond_wait_for(struct os_cond *c, struct os_mutex *m, u64 ns)
+{
+	u64 ms = (ns + 999999) / 1000000;
+
+	SleepConditionVariableSRW(condition(c), srw(m), ms < INFINITE ? (DWORD)ms : INFINITE - 1, 0);
 }

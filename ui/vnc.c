@@ -44,7 +44,7 @@ static void on_switched(void *opaque, const struct surface *s)
 
 	if (!pixels)
 		return;
-	pthread_mutex_lock(&v->lock);
+	os_mutex_lock(&v->lock);
 	free(v->pixels);
 	v->pixels = pixels;
 	v->width = w;
@@ -54,7 +54,7 @@ static void on_switched(void *opaque, const struct surface *s)
 		copy_rect(v, s, &(struct rect){ 0, 0, w, h });
 	for (c = v->viewers; c; c = c->next)
 		viewer_wake(c);
-	pthread_mutex_unlock(&v->lock);
+	os_mutex_unlock(&v->lock);
 }
 
 static void on_update(void *opaque, const struct surface *s, const struct rect *r, u32 n)
@@ -63,7 +63,7 @@ static void on_update(void *opaque, const struct surface *s, const struct rect *
 	struct viewer *c;
 	u32 i;
 
-	pthread_mutex_lock(&v->lock);
+	os_mutex_lock(&v->lock);
 	for (i = 0; i < n && v->pixels; i++) {
 		copy_rect(v, s, &r[i]);
 		for (c = v->viewers; c; c = c->next)
@@ -73,7 +73,7 @@ static void on_update(void *opaque, const struct surface *s, const struct rect *
 	for (c = v->viewers; c; c = c->next)
 		if (c->in)
 			viewer_wake(c);
-	pthread_mutex_unlock(&v->lock);
+	os_mutex_unlock(&v->lock);
 }
 
 static const struct listener_ops listener_ops = { on_switched, on_update };
@@ -84,14 +84,14 @@ void vnc_queue(struct vnc *v, const struct vnc_event *ev)
 {
 	struct vnc_event *last;
 
-	pthread_mutex_lock(&v->lock);
+	os_mutex_lock(&v->lock);
 	last = v->nqueue ? &v->queue[v->nqueue - 1] : NULL;
 	/* A pointer that only moved on needs no two places. */
 	if (last && last->kind == VNC_POINTER && ev->kind == VNC_POINTER && last->buttons == ev->buttons && last->from == ev->from)
 		*last = *ev;
 	else if (v->nqueue < ARRAY_SIZE(v->queue))
 		v->queue[v->nqueue++] = *ev;
-	pthread_mutex_unlock(&v->lock);
+	os_mutex_unlock(&v->lock);
 	os_wake(v->wake[1]);
 }
 
@@ -129,10 +129,10 @@ static void reap(struct vnc *v)
 			p = &c->next;
 			continue;
 		}
-		pthread_mutex_lock(&v->lock);
+		os_mutex_lock(&v->lock);
 		*p = c->next;
 		v->nin -= c->in;
-		pthread_mutex_unlock(&v->lock);
+		os_mutex_unlock(&v->lock);
 		viewer_free(c);
 		v->nviewers--;
 		display_release_keys(v->display);
@@ -150,13 +150,13 @@ static void on_queue(void *opaque, u32 events)
 	u32 n, i;
 
 	os_wake_clear(v->wake[0]);
-	pthread_mutex_lock(&v->lock);
+	os_mutex_lock(&v->lock);
 	n = v->nqueue;
 	memcpy(take, v->queue, n * sizeof *take);
 	v->nqueue = 0;
 	for (struct viewer *c = v->viewers; c; c = c->next)
 		c->ended = c->over;
-	pthread_mutex_unlock(&v->lock);
+	os_mutex_unlock(&v->lock);
 	for (i = 0; i < n; i++) {
 		if (take[i].kind == VNC_KEY)
 			key(v, &take[i]);
@@ -214,9 +214,9 @@ static u32 strangers(struct vnc *v)
 {
 	u32 n;
 
-	pthread_mutex_lock(&v->lock);
+	os_mutex_lock(&v->lock);
 	n = count_strangers(v, NULL);
-	pthread_mutex_unlock(&v->lock);
+	os_mutex_unlock(&v->lock);
 	return n;
 }
 
@@ -226,7 +226,7 @@ static void make_room(struct vnc *v)
 	struct viewer *c, *worst = NULL;
 	u32 n, most = 0;
 
-	pthread_mutex_lock(&v->lock);
+	os_mutex_lock(&v->lock);
 	/* The newest is first in the list. */
 	for (c = v->viewers; c; c = c->next) {
 		n = is_stranger(c) ? count_strangers(v, c) : 0;
@@ -235,7 +235,7 @@ static void make_room(struct vnc *v)
 			worst = c;
 		}
 	}
-	pthread_mutex_unlock(&v->lock);
+	os_mutex_unlock(&v->lock);
 	if (worst)
 		viewer_stop(worst);
 }
@@ -245,9 +245,9 @@ static bool is_late(struct viewer *c, u64 now)
 {
 	bool late;
 
-	pthread_mutex_lock(&c->v->lock);
+	os_mutex_lock(&c->v->lock);
 	late = is_stranger(c) && !c->answered && now - c->since > (c->asked ? PASSWORD_NS : HANDSHAKE_NS);
-	pthread_mutex_unlock(&c->v->lock);
+	os_mutex_unlock(&c->v->lock);
 	return late;
 }
 
@@ -272,9 +272,9 @@ static bool is_full(struct vnc *v)
 {
 	bool full;
 
-	pthread_mutex_lock(&v->lock);
+	os_mutex_lock(&v->lock);
 	full = v->nin >= VNC_VIEWERS || v->nviewers >= VNC_ALL;
-	pthread_mutex_unlock(&v->lock);
+	os_mutex_unlock(&v->lock);
 	return full;
 }
 
@@ -304,10 +304,10 @@ int vnc_serve(struct vnc *v, int fd)
 		return -ENOMEM;
 	}
 	name_peer(c);
-	pthread_mutex_lock(&v->lock);
+	os_mutex_lock(&v->lock);
 	c->next = v->viewers;
 	v->viewers = c;
-	pthread_mutex_unlock(&v->lock);
+	os_mutex_unlock(&v->lock);
 	v->nviewers++;
 	return 0;
 }
@@ -466,7 +466,7 @@ struct vnc *vnc_open(const struct vnc_spec *spec, struct display *d, struct poll
 		error_set(e, -ENOMEM, "the host is out of memory or files");
 		return NULL;
 	}
-	pthread_mutex_init(&v->lock, NULL);
+	os_mutex_init(&v->lock);
 	v->display = d;
 	v->poll = poll;
 	v->keymap = keymap;
@@ -508,7 +508,7 @@ void vnc_close(struct vnc *v)
 	display_unlisten(v->listener);
 	poll_remove(v->poll, v->wake_item);
 	os_wake_close(v->wake);
-	pthread_mutex_destroy(&v->lock);
+	os_mutex_destroy(&v->lock);
 	free(v->pixels);
 	free(v);
 }
@@ -538,18 +538,18 @@ bool vnc_wants_password(struct vnc *v)
 {
 	bool wanted;
 
-	pthread_mutex_lock(&v->lock);
+	os_mutex_lock(&v->lock);
 	wanted = v->password;
-	pthread_mutex_unlock(&v->lock);
+	os_mutex_unlock(&v->lock);
 	return wanted;
 }
 
 void vnc_set_password(struct vnc *v, const char *secret)
 {
-	pthread_mutex_lock(&v->lock);
+	os_mutex_lock(&v->lock);
 	v->password = true;
 	snprintf(v->secret, sizeof v->secret, "%s", secret ? secret : "");
-	pthread_mutex_unlock(&v->lock);
+	os_mutex_unlock(&v->lock);
 }
 
 #else

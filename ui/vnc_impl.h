@@ -5,8 +5,7 @@
 #ifndef UI_VNC_IMPL_H
 #define UI_VNC_IMPL_H
 
-#include <pthread.h>
-
+#include "base/os_thread.h"
 #include "hw/host/sockets.h"
 #include "ui/vnc.h"
 
@@ -47,7 +46,7 @@ struct vnc {
 	u32 buttons;
 	struct viewer_extension *extension;
 	/* ---- under the lock ---- */
-	pthread_mutex_t lock;
+	struct os_mutex lock;
 	u32 *pixels, width, height;
 	u32 generation; /* another with each size */
 	struct vnc_event queue[VNC_QUEUE];

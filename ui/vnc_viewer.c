@@ -112,9 +112,9 @@ static bool wait_until(struct viewer *c, u64 when)
 	while (!stop && (now = host_now()) < when) {
 		os_poll(&p, 1, (i64)MIN(when - now, 1000000000));
 		os_wake_clear(c->wake[0]);
-		pthread_mutex_lock(&c->v->lock);
+		os_mutex_lock(&c->v->lock);
 		stop = c->stop;
-		pthread_mutex_unlock(&c->v->lock);
+		os_mutex_unlock(&c->v->lock);
 	}
 	return !stop;
 }
@@ -149,13 +149,13 @@ static bool take_turn(struct viewer *c, char secret[64])
 	bool mine = false;
 	u64 when = 0;
 
-	pthread_mutex_lock(&v->lock);
+	os_mutex_lock(&v->lock);
 	c->answered = ++v->answers;
-	pthread_mutex_unlock(&v->lock);
+	os_mutex_unlock(&v->lock);
 	while (!mine && wait_until(c, when) && !is_gone(c)) {
 		u64 now = host_now();
 
-		pthread_mutex_lock(&v->lock);
+		os_mutex_lock(&v->lock);
 		mine = now >= v->next_try && is_first(c);
 		when = now + TURN_NS;
 		if (mine) {
@@ -164,12 +164,12 @@ static bool take_turn(struct viewer *c, char secret[64])
 				v->next_try = now + (1000000000ull << MIN(v->failures - 1, 3));
 			memcpy(secret, v->secret, sizeof v->secret);
 		}
-		pthread_mutex_unlock(&v->lock);
+		os_mutex_unlock(&v->lock);
 	}
 	if (!mine) {
-		pthread_mutex_lock(&v->lock);
+		os_mutex_lock(&v->lock);
 		c->answered = 0;
-		pthread_mutex_unlock(&v->lock);
+		os_mutex_unlock(&v->lock);
 	}
 	return mine;
 }
@@ -193,14 +193,14 @@ static rfbBool on_password(rfbClientPtr cl, const char *response, int len)
 	right = *secret && rfbCheckPasswordByList(cl, response, len);
 	cl->screen->authPasswdData = saved;
 	memset(secret, 0, sizeof secret);
-	pthread_mutex_lock(&v->lock);
+	os_mutex_lock(&v->lock);
 	v->failures = right ? 0 : v->failures + 1;
 	if (right)
 		v->next_try = 0;
 	else
 		v->next_try = MAX(v->next_try, host_now() + 1000000000);
 	turn = v->next_try;
-	pthread_mutex_unlock(&v->lock);
+	os_mutex_unlock(&v->lock);
 	/* The answer too comes late. */
 	if (!right)
 		wait_until(c, turn);
@@ -294,14 +294,14 @@ static bool take_place(struct viewer *c)
 	struct vnc *v = c->v;
 	bool place = true;
 
-	pthread_mutex_lock(&v->lock);
+	os_mutex_lock(&v->lock);
 	c->asked = c->rfb->client->state == RFB_AUTHENTICATION;
 	if (c->rfb->client->state == RFB_NORMAL) {
 		place = v->nin < VNC_VIEWERS && !c->stop;
 		c->in = place;
 		v->nin += place;
 	}
-	pthread_mutex_unlock(&v->lock);
+	os_mutex_unlock(&v->lock);
 	return place;
 }
 
@@ -325,11 +325,11 @@ static void serve(struct viewer *c)
 
 		os_poll(p, 2, -1);
 		os_wake_clear(c->wake[0]);
-		pthread_mutex_lock(&c->v->lock);
+		os_mutex_lock(&c->v->lock);
 		more = !c->stop && (!in || take_picture(c));
 		if (!in)
 			take_size(c);
-		pthread_mutex_unlock(&c->v->lock);
+		os_mutex_unlock(&c->v->lock);
 		if (!more)
 			break;
 		/* One message at most: what comes after the one that ends the login finds a picture. */
@@ -387,12 +387,12 @@ static bool open_screen(struct viewer *c)
 	rfbScreenInfoPtr s;
 	bool password;
 
-	pthread_mutex_lock(&v->lock);
+	os_mutex_lock(&v->lock);
 	r->width = v->width;
 	r->height = v->height;
 	r->generation = v->generation;
 	password = v->password;
-	pthread_mutex_unlock(&v->lock);
+	os_mutex_unlock(&v->lock);
 	s = r->screen = rfbGetScreen(NULL, NULL, (int)r->width, (int)r->height, 8, 3, 4);
 	if (!s)
 		return false;
@@ -438,9 +438,9 @@ static void *run(void *opaque)
 	}
 	free(r->pixels);
 	os_shutdown(c->fd, SHUT_RDWR);
-	pthread_mutex_lock(&c->v->lock);
+	os_mutex_lock(&c->v->lock);
 	c->over = true;
-	pthread_mutex_unlock(&c->v->lock);
+	os_mutex_unlock(&c->v->lock);
 	os_wake(c->v->wake[1]);
 	return NULL;
 }
@@ -511,12 +511,12 @@ void viewer_wake(struct viewer *c)
 
 void viewer_stop(struct viewer *c)
 {
-	pthread_mutex_lock(&c->v->lock);
+	os_mutex_lock(&c->v->lock);
 	c->stop = true;
 	/* Whatever it waits for on its socket ends now. */
 	if (!c->over)
 		os_shutdown(c->fd, SHUT_RDWR);
-	pthread_mutex_unlock(&c->v->lock);
+	os_mutex_unlock(&c->v->lock);
 	viewer_wake(c);
 }
 

@@ -17,7 +17,7 @@
 
 struct mem_file {
 	struct block_node node;
-	pthread_mutex_t lock;
+	struct os_mutex lock;
 	u8 *p;
 	size_t len, cap, limit; /* limit: writes beyond it fail with -ENOSPC; 0: none */
 	bool keep;              /* close leaves it alone */
@@ -54,11 +54,11 @@ static inline int mem_read(struct block_node *n, u64 off, const struct block_sli
 	struct block_slice part;
 	u64 have;
 
-	pthread_mutex_lock(&m->lock);
+	os_mutex_lock(&m->lock);
 	have = off < m->len ? MIN(s->len, m->len - off) : 0;
 	part = slice_cut(s, 0, have);
 	slice_put(&part, m->p + (have ? off : 0));
-	pthread_mutex_unlock(&m->lock);
+	os_mutex_unlock(&m->lock);
 	part = slice_cut(s, have, s->len - have);
 	slice_zero(&part);
 	return 0;
@@ -71,11 +71,11 @@ static inline int mem_write(struct block_node *n, u64 off, const struct block_sl
 
 	if (off > (1u << 30))
 		return -ENOSPC;
-	pthread_mutex_lock(&m->lock);
+	os_mutex_lock(&m->lock);
 	rc = mem_grow(m, off + s->len);
 	if (!rc)
 		slice_get(s, m->p + off);
-	pthread_mutex_unlock(&m->lock);
+	os_mutex_unlock(&m->lock);
 	return rc;
 }
 
@@ -93,10 +93,10 @@ static inline int mem_discard(struct block_node *n, u64 off, u64 len)
 {
 	struct mem_file *m = mem_of(n);
 
-	pthread_mutex_lock(&m->lock);
+	os_mutex_lock(&m->lock);
 	if (off < m->len)
 		memset(m->p + off, 0, (size_t)MIN(len, m->len - off));
-	pthread_mutex_unlock(&m->lock);
+	os_mutex_unlock(&m->lock);
 	return 0;
 }
 
@@ -105,17 +105,17 @@ static inline int mem_resize(struct block_node *n, u64 size, struct error *e)
 	struct mem_file *m = mem_of(n);
 	int rc = 0;
 
-	pthread_mutex_lock(&m->lock);
+	os_mutex_lock(&m->lock);
 	if (size < m->len)
 		abort(); /* what is in use would be cut off */
 	rc = mem_grow(m, size);
-	pthread_mutex_unlock(&m->lock);
+	os_mutex_unlock(&m->lock);
 	return rc;
 }
 
 static inline void mem_drop(struct mem_file *m)
 {
-	pthread_mutex_destroy(&m->lock);
+	os_mutex_destroy(&m->lock);
 	free(m->p);
 	free(m);
 }
@@ -140,7 +140,7 @@ static inline struct mem_file *mem_new(const void *p, size_t len)
 	m->node.size = len;
 	m->node.sector = 512;
 	m->node.name = "memory.qcow2";
-	pthread_mutex_init(&m->lock, NULL);
+	os_mutex_init(&m->lock);
 	if (mem_grow(m, len))
 		abort();
 	if (len)

@@ -21,7 +21,7 @@ struct file {
 	char *path;
 	int fd;
 	u32 align;             /* of offset, length and memory with O_DIRECT; 1 without */
-	pthread_mutex_t lock;  /* who reads, changes and writes back what is not aligned */
+	struct os_mutex lock;  /* who reads, changes and writes back what is not aligned */
 	bool disk;             /* a host disk, not a file */
 	u64 end;               /* bytes that were in the file once; the file grows, nothing else changes its length */
 	int failed;            /* writes fail from now on: a flush did, and what it should have written may be gone, or cut is set */
@@ -170,7 +170,7 @@ static int bounce(struct file *f, bool write_it, u64 off, const struct block_sli
 	int rc = p ? 0 : -ENOMEM;
 
 	if (write_it)
-		pthread_mutex_lock(&f->lock);
+		os_mutex_lock(&f->lock);
 	while (!rc && done < s->len) {
 		struct block_slice part = slice_cut(s, done, MIN(s->len - done, BOUNCE));
 
@@ -178,7 +178,7 @@ static int bounce(struct file *f, bool write_it, u64 off, const struct block_sli
 		done += part.len;
 	}
 	if (write_it)
-		pthread_mutex_unlock(&f->lock);
+		os_mutex_unlock(&f->lock);
 	os_page_free(p);
 	return rc;
 }
@@ -319,7 +319,7 @@ static void file_close(struct block_node *n)
 
 	if (f->fd >= 0)
 		os_close(f->fd);
-	pthread_mutex_destroy(&f->lock);
+	os_mutex_destroy(&f->lock);
 	free(f->path);
 	free(f);
 }
@@ -419,7 +419,7 @@ static struct file *file_new(const char *path)
 	f->node.sector = 512;
 	f->fd = -1;
 	f->align = 1;
-	pthread_mutex_init(&f->lock, NULL);
+	os_mutex_init(&f->lock);
 	f->node.name = f->path = strdup(path);
 	if (!f->path) {
 		file_close(&f->node);

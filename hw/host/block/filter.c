@@ -11,7 +11,7 @@ struct filter {
 	struct block_node node;
 	struct block_node *below;
 	struct block_faults *faults;
-	pthread_mutex_t lock;
+	struct os_mutex lock;
 };
 
 static struct filter *filter_of(struct block_node *n)
@@ -41,9 +41,9 @@ static int judge(struct filter *f, enum block_op op, u64 *partial)
 	int rc;
 
 	*partial = 0;
-	pthread_mutex_lock(&f->lock);
+	os_mutex_lock(&f->lock);
 	rc = verdict(f, op, partial);
-	pthread_mutex_unlock(&f->lock);
+	os_mutex_unlock(&f->lock);
 	return rc;
 }
 
@@ -77,7 +77,7 @@ static int filter_write(struct block_node *n, u64 off, const struct block_slice 
 	u64 partial;
 	int rc, wrc;
 
-	pthread_mutex_lock(&f->lock);
+	os_mutex_lock(&f->lock);
 	rc = verdict(f, BLOCK_WRITE, &partial);
 	if (!rc && f->faults->space && off + s->len > f->faults->space) {
 		rc = -ENOSPC;
@@ -88,7 +88,7 @@ static int filter_write(struct block_node *n, u64 off, const struct block_slice 
 	wrc = part.len ? f->below->ops->write(f->below, off, &part) : 0;
 	if (f->faults->on_write && part.len)
 		witness(f, off, &part);
-	pthread_mutex_unlock(&f->lock);
+	os_mutex_unlock(&f->lock);
 	return rc ? rc : wrc;
 }
 
@@ -101,10 +101,10 @@ static int filter_flush(struct block_node *n)
 	if (rc)
 		return rc;
 	rc = f->below->ops->flush(f->below);
-	pthread_mutex_lock(&f->lock);
+	os_mutex_lock(&f->lock);
 	if (!rc && f->faults->on_flush)
 		f->faults->on_flush(f->faults->opaque);
-	pthread_mutex_unlock(&f->lock);
+	os_mutex_unlock(&f->lock);
 	return rc;
 }
 
@@ -140,10 +140,10 @@ static int filter_resize(struct block_node *n, u64 size, struct error *e)
 		return error_set(e, -ENOSPC, "%s: no room for %llu bytes", n->name, (unsigned long long)size);
 	rc = f->below->ops->resize(f->below, size, e);
 	n->size = f->below->size;
-	pthread_mutex_lock(&f->lock);
+	os_mutex_lock(&f->lock);
 	if (!rc && f->faults->on_resize)
 		f->faults->on_resize(f->faults->opaque, size);
-	pthread_mutex_unlock(&f->lock);
+	os_mutex_unlock(&f->lock);
 	return rc;
 }
 
@@ -152,7 +152,7 @@ static void filter_close(struct block_node *n)
 	struct filter *f = filter_of(n);
 
 	node_close(f->below);
-	pthread_mutex_destroy(&f->lock);
+	os_mutex_destroy(&f->lock);
 	free(f);
 }
 
@@ -170,7 +170,7 @@ int block_filter_open(struct block_node *below, struct block_faults *faults, str
 	f->node.ops = &filter_ops;
 	f->below = below;
 	f->faults = faults;
-	pthread_mutex_init(&f->lock, NULL);
+	os_mutex_init(&f->lock);
 	*out = &f->node;
 	return 0;
 }

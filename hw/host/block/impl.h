@@ -8,8 +8,7 @@
 #ifndef HW_HOST_BLOCK_IMPL_H
 #define HW_HOST_BLOCK_IMPL_H
 
-#include <pthread.h>
-
+#include "base/os_thread.h"
 #include "hw/host/block/block.h"
 #include "hw/host/block/filter.h"
 
@@ -31,8 +30,8 @@ void *slice_flat(const struct block_slice *s);
 
 /* Many readers or one writer; who comes later than a waiting writer waits behind it. */
 struct block_rw {
-	pthread_mutex_t lock;
-	pthread_cond_t turn;
+	struct os_mutex lock;
+	struct os_cond turn;
 	u32 readers, waiting;
 	bool writer;
 };

@@ -15,8 +15,8 @@ struct block_opening {
 	char *format, *folder; /* our copies */
 	bool threaded;
 	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t ended;
+	struct os_mutex lock;
+	struct os_cond ended;
 	/* Under lock. */
 	bool done;
 	int rc;
@@ -29,19 +29,19 @@ static void *run(void *opaque)
 	struct error why = { "" };
 	int rc = block_open_nodes(op->b, &why);
 
-	pthread_mutex_lock(&op->lock);
+	os_mutex_lock(&op->lock);
 	op->rc = rc;
 	op->why = why;
 	op->done = true;
-	pthread_cond_signal(&op->ended);
-	pthread_mutex_unlock(&op->lock);
+	os_cond_signal(&op->ended);
+	os_mutex_unlock(&op->lock);
 	return NULL;
 }
 
 static void opening_free(struct block_opening *op)
 {
-	pthread_cond_destroy(&op->ended);
-	pthread_mutex_destroy(&op->lock);
+	os_cond_destroy(&op->ended);
+	os_mutex_destroy(&op->lock);
 	free(op->format);
 	free(op->folder);
 	free(op);
@@ -64,7 +64,7 @@ struct block_opening *block_open_begin(const char *spec, const struct block_opti
 		error_set(e, -ENOMEM, "%.300s: the host is out of memory", spec);
 		return NULL;
 	}
-	pthread_mutex_init(&op->lock, NULL);
+	os_mutex_init(&op->lock);
 	os_cond_init(&op->ended);
 	room = copy(&op->format, o->format);
 	room &= copy(&op->folder, o->folder);
@@ -88,11 +88,11 @@ bool block_open_done(struct block_opening *op, u64 ns)
 	u64 now = host_now(), end = now + ns;
 	bool done;
 
-	pthread_mutex_lock(&op->lock);
+	os_mutex_lock(&op->lock);
 	for (; !op->done && now < end; now = host_now())
-		os_cond_wait(&op->ended, &op->lock, end - now);
+		os_cond_wait_for(&op->ended, &op->lock, end - now);
 	done = op->done;
-	pthread_mutex_unlock(&op->lock);
+	os_mutex_unlock(&op->lock);
 	return done;
 }
 

@@ -49,8 +49,8 @@ struct nbd {
 	struct nbd_server server;
 	u32 reconnect; /* ms */
 	bool can_flush, can_trim, can_zero;
-	pthread_mutex_t lock;
-	pthread_cond_t turn;
+	struct os_mutex lock;
+	struct os_cond turn;
 	/* Under lock. */
 	struct nbd_handle *idle[CONNECTIONS_MAX]; /* connections that nobody uses now; NULL: one that is to be made anew */
 	u32 nidle;
@@ -75,20 +75,20 @@ static struct nbd_handle *take(struct nbd *d)
 {
 	struct nbd_handle *h;
 
-	pthread_mutex_lock(&d->lock);
+	os_mutex_lock(&d->lock);
 	while (!d->nidle)
-		pthread_cond_wait(&d->turn, &d->lock);
+		os_cond_wait(&d->turn, &d->lock);
 	h = d->idle[--d->nidle];
-	pthread_mutex_unlock(&d->lock);
+	os_mutex_unlock(&d->lock);
 	return h;
 }
 
 static void give(struct nbd *d, struct nbd_handle *h)
 {
-	pthread_mutex_lock(&d->lock);
+	os_mutex_lock(&d->lock);
 	d->idle[d->nidle++] = h;
-	pthread_cond_signal(&d->turn);
-	pthread_mutex_unlock(&d->lock);
+	os_cond_signal(&d->turn);
+	os_mutex_unlock(&d->lock);
 }
 
 /* What the server said, or -EIO for all that is not about the disk. */
@@ -120,10 +120,10 @@ static void tell(struct nbd *d, bool gone, const char *why)
 {
 	bool news;
 
-	pthread_mutex_lock(&d->lock);
+	os_mutex_lock(&d->lock);
 	news = d->gone != gone;
 	d->gone = gone;
-	pthread_mutex_unlock(&d->lock);
+	os_mutex_unlock(&d->lock);
 	if (!news || d->node.quiet)
 		return;
 	if (gone)
@@ -168,11 +168,11 @@ static bool may_try(struct nbd *d)
 	u64 now = host_now();
 	bool yes;
 
-	pthread_mutex_lock(&d->lock);
+	os_mutex_lock(&d->lock);
 	yes = now - d->tried >= AGAIN;
 	if (yes)
 		d->tried = now;
-	pthread_mutex_unlock(&d->lock);
+	os_mutex_unlock(&d->lock);
 	return yes;
 }
 
@@ -256,9 +256,9 @@ static bool has_failed(struct nbd *d)
 {
 	bool failed;
 
-	pthread_mutex_lock(&d->lock);
+	os_mutex_lock(&d->lock);
 	failed = d->failed;
-	pthread_mutex_unlock(&d->lock);
+	os_mutex_unlock(&d->lock);
 	return failed;
 }
 
@@ -296,9 +296,9 @@ static int nbd_node_flush(struct block_node *n)
 	rc = run(d, &(struct command){ .op = BLOCK_FLUSH });
 	if (!rc)
 		return 0;
-	pthread_mutex_lock(&d->lock);
+	os_mutex_lock(&d->lock);
 	d->failed = true;
-	pthread_mutex_unlock(&d->lock);
+	os_mutex_unlock(&d->lock);
 	if (!n->quiet)
 		msg_warn("%.300s: the server failed to keep what was written since the last flush (%s), and some of it may be lost: all that "
 			 "the guest writes fails until the disk is opened anew", d->server.spec, strerror(-rc));
@@ -353,8 +353,8 @@ static void nbd_node_close(struct block_node *n)
 			nbd_poll(d->idle[i], 100);
 		nbd_close(d->idle[i]);
 	}
-	pthread_mutex_destroy(&d->lock);
-	pthread_cond_destroy(&d->turn);
+	os_mutex_destroy(&d->lock);
+	os_cond_destroy(&d->turn);
 	free(d->server.spec);
 	free(d->server.format);
 	free(d);
@@ -408,8 +408,8 @@ int block_nbd_open(const char *spec, const struct block_nbd_options *o, struct b
 	d->server.patience = o->patience ? o->patience : PATIENCE;
 	d->server.stop = o->stop;
 	d->reconnect = o->reconnect;
-	pthread_mutex_init(&d->lock, NULL);
-	pthread_cond_init(&d->turn, NULL);
+	os_mutex_init(&d->lock);
+	os_cond_init(&d->turn);
 	h = nbd_connection(&d->server, o->open_patience ? o->open_patience : d->server.patience, e);
 	rc = h ? 0 : -EIO;
 	if (h)

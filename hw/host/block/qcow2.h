@@ -100,7 +100,7 @@ struct qcow2 {
 	bool writable;
 
 	struct block_rw lock;       /* read: map and use what is mapped; write: change any table */
-	pthread_mutex_t cache_lock; /* under lock for reading: the caches and broken */
+	struct os_mutex cache_lock; /* under lock for reading: the caches and broken */
 
 	u64 l1_offset;
 	u32 l1_size; /* entries, also in memory */
@@ -122,7 +122,7 @@ struct qcow2 {
 	bool broken; /* tables contradict each other: no more writes */
 	bool lost;   /* a flush failed: what it should have brought to the disk may not be there */
 
-	pthread_mutex_t last_lock; /* of the last cluster that was decompressed */
+	struct os_mutex last_lock; /* of the last cluster that was decompressed */
 	u64 last_entry;
 	u8 *last;
 };

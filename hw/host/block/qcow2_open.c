@@ -397,8 +397,8 @@ static void qcow2_close(struct block_node *n)
 	free(q->l1);
 	free(q->rt);
 	free(q->name);
-	pthread_mutex_destroy(&q->cache_lock);
-	pthread_mutex_destroy(&q->last_lock);
+	os_mutex_destroy(&q->cache_lock);
+	os_mutex_destroy(&q->last_lock);
 	rw_free(&q->lock);
 	free(q);
 }
@@ -434,8 +434,8 @@ int qcow2_open(struct block_node *file, bool readonly, block_backing_fn *backing
 	q->writable = !readonly;
 	q->file_end = file->size;
 	rw_init(&q->lock);
-	pthread_mutex_init(&q->cache_lock, NULL);
-	pthread_mutex_init(&q->last_lock, NULL);
+	os_mutex_init(&q->cache_lock);
+	os_mutex_init(&q->last_lock);
 	rc = open_image(q, &h, backing, data, opaque, e);
 	free(h.p);
 	free(h.backing_name);

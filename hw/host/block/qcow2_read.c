@@ -87,12 +87,12 @@ int qcow2_map(struct qcow2 *q, u64 off, u64 len, struct qcow2_map *m)
 		m->len = MIN(len, table_end - off);
 		return 0;
 	}
-	pthread_mutex_lock(&q->cache_lock);
+	os_mutex_lock(&q->cache_lock);
 	/* Checked when the image was opened; our own are right. */
 	rc = qcow2_table_get(q, &q->l2, l2, false, &t);
 	if (!rc)
 		rc = map_table(q, t, off, len, m);
-	pthread_mutex_unlock(&q->cache_lock);
+	os_mutex_unlock(&q->cache_lock);
 	m->copied = m->copied && q->l1[index] & QCOW2_COPIED;
 	return rc;
 }
@@ -128,7 +128,7 @@ static int read_packed(struct qcow2 *q, u64 off, u64 entry, const struct block_s
 	qcow2_packed_place(q, entry, &at, &len);
 	if (at >= q->file_end)
 		return -EIO;
-	pthread_mutex_lock(&q->last_lock);
+	os_mutex_lock(&q->last_lock);
 	if (!q->last && !(q->last = malloc((size_t)q->cluster_size)))
 		rc = -ENOMEM;
 	if (!rc && q->last_entry != entry) {
@@ -143,7 +143,7 @@ static int read_packed(struct qcow2 *q, u64 off, u64 entry, const struct block_s
 	}
 	if (!rc)
 		slice_put(s, q->last + (off & (q->cluster_size - 1)));
-	pthread_mutex_unlock(&q->last_lock);
+	os_mutex_unlock(&q->last_lock);
 	return rc;
 }
 

@@ -28,9 +28,9 @@ static int write_in_place(struct qcow2 *q, u64 off, const struct block_slice *s)
 	    (hits_tables(q, off, s->len) || off + s->len > ALIGN_UP(q->file_end, q->cluster_size))) {
 		int rc;
 
-		pthread_mutex_lock(&q->cache_lock);
+		os_mutex_lock(&q->cache_lock);
 		rc = qcow2_broken(q, "data lie over its tables or past its end", off);
-		pthread_mutex_unlock(&q->cache_lock);
+		os_mutex_unlock(&q->cache_lock);
 		return rc;
 	}
 	return q->data->ops->write(q->data, off, s);
@@ -99,9 +99,9 @@ static void drop_entry(struct qcow2 *q, u64 entry)
 		return; /* nobody counts its clusters */
 	if (entry & QCOW2_COMPRESSED) {
 		qcow2_packed_place(q, entry, &off, &len);
-		pthread_mutex_lock(&q->last_lock);
+		os_mutex_lock(&q->last_lock);
 		q->last_entry = 0;
-		pthread_mutex_unlock(&q->last_lock);
+		os_mutex_unlock(&q->last_lock);
 		qcow2_free_later(q, off >> q->cluster_bits,
 				 ((off + len - 1) >> q->cluster_bits) - (off >> q->cluster_bits) + 1);
 	} else if (entry & QCOW2_OFFSET) {

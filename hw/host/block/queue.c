@@ -44,7 +44,7 @@ static void put_done(struct block *b, struct block_request *r)
 	r->next = NULL;
 	*b->done_tail = r;
 	b->done_tail = &r->next;
-	pthread_cond_signal(&b->finished);
+	os_cond_signal(&b->finished);
 	wake(b);
 }
 
@@ -77,9 +77,9 @@ static void run_todo(struct block *b, struct block_request **p)
 	int rc;
 
 	take_todo(b, p);
-	pthread_mutex_unlock(&b->lock);
+	os_mutex_unlock(&b->lock);
 	rc = execute(b, r);
-	pthread_mutex_lock(&b->lock);
+	os_mutex_lock(&b->lock);
 	r->result = rc;
 	put_done(b, r);
 }
@@ -88,19 +88,19 @@ static void *worker(void *opaque)
 {
 	struct block *b = opaque;
 
-	pthread_mutex_lock(&b->lock);
+	os_mutex_lock(&b->lock);
 	for (;;) {
 		if (!b->todo) {
 			if (b->ending)
 				break;
 			b->idle++;
-			pthread_cond_wait(&b->work, &b->lock);
+			os_cond_wait(&b->work, &b->lock);
 			b->idle--;
 			continue;
 		}
 		run_todo(b, &b->todo);
 	}
-	pthread_mutex_unlock(&b->lock);
+	os_mutex_unlock(&b->lock);
 	return NULL;
 }
 
@@ -116,27 +116,27 @@ static bool start_thread(struct block *b)
 /* Wakes or starts threads for what is waiting. */
 static void call_threads(struct block *b, u32 waiting, u32 idle)
 {
-	pthread_cond_signal(&b->work);
+	os_cond_signal(&b->work);
 	if (waiting == 2) /* for the first, too, it may be that nobody was woken */
-		pthread_cond_signal(&b->work);
+		os_cond_signal(&b->work);
 	if (waiting <= idle || b->nthreads == b->threads_max || start_thread(b) || b->nthreads)
 		return;
 	/* The host gives us no thread at all: then here. */
-	pthread_mutex_lock(&b->lock);
+	os_mutex_lock(&b->lock);
 	while (b->todo)
 		run_todo(b, &b->todo);
-	pthread_mutex_unlock(&b->lock);
+	os_mutex_unlock(&b->lock);
 }
 
 void block_submit_late(struct block *b, struct block_request *r, bool now)
 {
 	u32 waiting, idle;
 
-	pthread_mutex_lock(&b->lock);
+	os_mutex_lock(&b->lock);
 	put_todo(b, r);
 	waiting = b->ntodo;
 	idle = b->idle;
-	pthread_mutex_unlock(&b->lock);
+	os_mutex_unlock(&b->lock);
 	if (now || waiting > 1 || b->node->remote)
 		call_threads(b, waiting, idle);
 }
@@ -159,7 +159,7 @@ static struct block_request *take_done(struct block *b)
 {
 	struct block_request *r;
 
-	pthread_mutex_lock(&b->lock);
+	os_mutex_lock(&b->lock);
 	r = b->done;
 	if (r)
 		b->done = r->next;
@@ -167,7 +167,7 @@ static struct block_request *take_done(struct block *b)
 		b->done_tail = &b->done;
 		drain_wake(b);
 	}
-	pthread_mutex_unlock(&b->lock);
+	os_mutex_unlock(&b->lock);
 	return r;
 }
 
@@ -232,7 +232,7 @@ static void wait_some(struct block *b, const struct block_request *want)
 {
 	struct block_request **p = &b->todo;
 
-	pthread_mutex_lock(&b->lock);
+	os_mutex_lock(&b->lock);
 	while (*p && *p != want)
 		p = &(*p)->next;
 	if (*p)
@@ -241,9 +241,9 @@ static void wait_some(struct block *b, const struct block_request *want)
 		if (b->todo)
 			run_todo(b, &b->todo);
 		else
-			pthread_cond_wait(&b->finished, &b->lock);
+			os_cond_wait(&b->finished, &b->lock);
 	}
-	pthread_mutex_unlock(&b->lock);
+	os_mutex_unlock(&b->lock);
 	block_reap(b);
 }
 
@@ -262,7 +262,7 @@ static void wait_finished(struct block *b, u64 until)
 {
 	u64 now = host_now();
 
-	os_cond_wait(&b->finished, &b->lock, until > now ? until - now : 0);
+	os_cond_wait_for(&b->finished, &b->lock, until > now ? until - now : 0);
 }
 
 void block_wait_some(struct block *b, struct block_request *r, u64 ns)
@@ -274,14 +274,14 @@ void block_wait_some(struct block *b, struct block_request *r, u64 ns)
 	do {
 		struct block_request **p = &b->todo;
 
-		pthread_mutex_lock(&b->lock);
+		os_mutex_lock(&b->lock);
 		while (*p && *p != r)
 			p = &(*p)->next;
 		if (*p && !b->node->remote)
 			run_todo(b, p);
 		else if (!b->done)
 			wait_finished(b, until);
-		pthread_mutex_unlock(&b->lock);
+		os_mutex_unlock(&b->lock);
 		block_reap(b);
 	} while (!w.seen && host_now() < until);
 	b->waiters = w.next;
@@ -289,13 +289,20 @@ void block_wait_some(struct block *b, struct block_request *r, u64 ns)
 
 bool block_watch(struct block *b, bool on)
 {
+	u32 waiting, idle;
+
 	if (!b->ps)
 		return false;
-	pthread_mutex_lock(&b->lock);
+	os_mutex_lock(&b->lock);
 	b->watched = on;
 	if (b->done)
 		wake(b);
-	pthread_mutex_unlock(&b->lock);
+	waiting = b->ntodo;
+	idle = b->idle;
+	os_mutex_unlock(&b->lock);
+	/* Who waits in the poll set does nothing here: of what was submitted late no thread may know yet. */
+	if (on && waiting)
+		call_threads(b, waiting, idle);
 	return true;
 }
 
@@ -326,8 +333,8 @@ int block_queue_init(struct block *b, struct poll_set *ps)
 	b->done_tail = &b->done;
 	b->wake[0] = b->wake[1] = -1;
 	b->threads_max = MIN(b->options.threads ? b->options.threads : BLOCK_THREADS, BLOCK_THREADS_MAX);
-	pthread_mutex_init(&b->lock, NULL);
-	pthread_cond_init(&b->work, NULL);
+	os_mutex_init(&b->lock);
+	os_cond_init(&b->work);
 	os_cond_init(&b->finished);
 	b->ps = ps;
 	b->watched = true;
@@ -339,16 +346,16 @@ void block_queue_end(struct block *b)
 	u32 i;
 
 	block_drain(b);
-	pthread_mutex_lock(&b->lock);
+	os_mutex_lock(&b->lock);
 	b->ending = true;
-	pthread_cond_broadcast(&b->work);
-	pthread_mutex_unlock(&b->lock);
+	os_cond_broadcast(&b->work);
+	os_mutex_unlock(&b->lock);
 	for (i = 0; i < b->nthreads; i++)
 		pthread_join(b->threads[i], NULL);
 	if (b->ps)
 		poll_remove(b->ps, b->it);
 	os_wake_close(b->wake);
-	pthread_cond_destroy(&b->work);
-	pthread_cond_destroy(&b->finished);
-	pthread_mutex_destroy(&b->lock);
+	os_cond_destroy(&b->work);
+	os_cond_destroy(&b->finished);
+	os_mutex_destroy(&b->lock);
 }

@@ -36,8 +36,8 @@ struct block {
 	struct block_waiter *waiters;
 
 	/* Under lock. */
-	pthread_mutex_t lock;
-	pthread_cond_t work, finished;
+	struct os_mutex lock;
+	struct os_cond work, finished;
 	struct block_request *todo, **todo_tail;
 	struct block_request *done, **done_tail;
 	u32 ntodo, idle; /* requests, and threads that wait for one */

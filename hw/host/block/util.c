@@ -116,48 +116,48 @@ int node_quit(const struct block_node *n, struct error *e)
 void rw_init(struct block_rw *rw)
 {
 	memset(rw, 0, sizeof *rw);
-	pthread_mutex_init(&rw->lock, NULL);
-	pthread_cond_init(&rw->turn, NULL);
+	os_mutex_init(&rw->lock);
+	os_cond_init(&rw->turn);
 }
 
 void rw_free(struct block_rw *rw)
 {
-	pthread_cond_destroy(&rw->turn);
-	pthread_mutex_destroy(&rw->lock);
+	os_cond_destroy(&rw->turn);
+	os_mutex_destroy(&rw->lock);
 }
 
 void rw_rdlock(struct block_rw *rw)
 {
-	pthread_mutex_lock(&rw->lock);
+	os_mutex_lock(&rw->lock);
 	while (rw->writer || rw->waiting)
-		pthread_cond_wait(&rw->turn, &rw->lock);
+		os_cond_wait(&rw->turn, &rw->lock);
 	rw->readers++;
-	pthread_mutex_unlock(&rw->lock);
+	os_mutex_unlock(&rw->lock);
 }
 
 void rw_rdunlock(struct block_rw *rw)
 {
-	pthread_mutex_lock(&rw->lock);
+	os_mutex_lock(&rw->lock);
 	if (!--rw->readers)
-		pthread_cond_broadcast(&rw->turn);
-	pthread_mutex_unlock(&rw->lock);
+		os_cond_broadcast(&rw->turn);
+	os_mutex_unlock(&rw->lock);
 }
 
 void rw_wrlock(struct block_rw *rw)
 {
-	pthread_mutex_lock(&rw->lock);
+	os_mutex_lock(&rw->lock);
 	rw->waiting++;
 	while (rw->writer || rw->readers)
-		pthread_cond_wait(&rw->turn, &rw->lock);
+		os_cond_wait(&rw->turn, &rw->lock);
 	rw->waiting--;
 	rw->writer = true;
-	pthread_mutex_unlock(&rw->lock);
+	os_mutex_unlock(&rw->lock);
 }
 
 void rw_wrunlock(struct block_rw *rw)
 {
-	pthread_mutex_lock(&rw->lock);
+	os_mutex_lock(&rw->lock);
 	rw->writer = false;
-	pthread_cond_broadcast(&rw->turn);
-	pthread_mutex_unlock(&rw->lock);
+	os_cond_broadcast(&rw->turn);
+	os_mutex_unlock(&rw->lock);
 }
