@@ -66,8 +66,8 @@ static void submit(struct vbd *v, struct vbd_req *r)
 		r->zeroed += h->length;
 		h->flags = BLOCK_UNMAP | (r->zeroed == r->len ? h->flags : 0);
 	}
-	/* Somebody must wait for little soon: waking a thread for it takes longer than doing it. */
-	now = (h->op != BLOCK_READ && h->op != BLOCK_WRITE) || h->flags || r->len > VBD_LAZY_MAX;
+	/* Somebody must wait for little soon: waking a thread for it takes longer than doing it. While the domain is held nobody does. */
+	now = v->holding || (h->op != BLOCK_READ && h->op != BLOCK_WRITE) || h->flags || r->len > VBD_LAZY_MAX;
 	block_submit_late(v->c.block, h, now);
 }
 

@@ -601,6 +601,41 @@ static void stall(void *opaque, u64 offset, const void *p, size_t n)
 	nanosleep(&t, NULL);
 }
 
+/* Called on a thread: longer than the back end waits without holding the domain. */
+static void slow_flush(void *opaque)
+{
+	struct timespec t = { 0, 20000000 };
+
+	nanosleep(&t, NULL);
+}
+
+/* What follows a flush begins while the domain is held, and nobody but a thread can do it. */
+START_TEST(slow_flushes)
+{
+	struct block_faults faults = { .on_flush = slow_flush };
+	struct block_options o = { .format = "raw", .faults = &faults };
+	struct ve *w = ve_new(&o, false, false);
+	struct ve_seg s = { VE_REF, 0, 7 };
+	struct ve_answer a;
+	u32 i;
+
+	ve_connect(w);
+	for (i = 0; i < 3; i++) {
+		ck_assert_int_eq(ve_do(w, i ? OP_FLUSH : OP_BARRIER, 64, &s, 1, 0), OKAY); /* with data */
+		ve_put(w, 0, OP_BARRIER, 1, 1, 72, &s, 1, NULL, 0);
+		ve_put(w, 0, OP_WRITE, 1, 2, 80, &s, 1, NULL, 0);
+		ve_put(w, 0, OP_READ, 1, 3, 80, &s, 1, NULL, 0);
+		ve_kick(w, 0);
+		ve_time(w, TIME_NEVER);
+		while (ve_take(w, 0, &a))
+			ck_assert_int_eq(a.status, OKAY);
+		ck_assert_uint_eq(w->cons[0], w->prod[0]);
+	}
+	ck_assert(w->held);
+	finish(w);
+}
+END_TEST
+
 /* The host is late: time stands, and all else goes on. A front end that closes meanwhile has its answers first. */
 START_TEST(late_host)
 {
@@ -717,6 +752,7 @@ Suite *vbd_suite(void)
 	tcase_add_loop_test(tc, unplugged, 0, 2);
 	tcase_add_loop_test(tc, expelled, 0, 2);
 	tcase_add_loop_test(tc, deterministic, 0, 2);
+	tcase_add_test(tc, slow_flushes);
 	tcase_add_loop_test(tc, late_host, 0, 2);
 	tcase_add_test(tc, large_discards);
 	tcase_add_test(tc, bad_states);
