@@ -116,8 +116,10 @@ void disasm_run(FILE *out, u32 bits, const u8 *code, u32 n, u64 start)
 #else
 u32 disasm_text(u32 bits, const u8 *code, u32 n, u64 va, char *text, size_t size)
 {
-	snprintf(text, size, n ? ".byte 0x%02x" : "", n ? code[0] : 0);
-	return n ? 1 : 0;
+	if (!n)
+		return 0;
+	snprintf(text, size, ".byte 0x%02x", code[0]);
+	return 1;
 }
 
 void disasm_run(FILE *out, u32 bits, const u8 *code, u32 n, u64 start)
