@@ -7,7 +7,7 @@
  *   machine           str   "xenpv", or "none": a bare processor
  *   memory            u64   bytes
  *   vcpus, maxvcpus   u64   at the start, and at most
- *   cpu               str   model and features, as cpu_features_parse() takes them
+ *   cpu               str   model and features, as x86_features_parse() takes them
  *   icount-shift      u64   an instruction takes 2^shift ns; absent: the default
  *   kernel, initrd    str   files
  *   cmdline           str   the kernel's

@@ -12,6 +12,7 @@
 #include "base/endian.h"
 #include "cpu/x86/decode.h"
 #include "cpu/x86/model.h"
+#include "vm/x86.h"
 
 #define ROM_TOP 0x100000000ULL
 #define ROM_LOW 0x100000u
@@ -43,12 +44,12 @@ static struct bare_machine *machine_of(const struct domain *d)
 	return d->machine;
 }
 
-static struct bare_machine *machine(struct cpu *c)
+static struct bare_machine *machine(struct x86 *c)
 {
-	return machine_of(cpu_vcpu(c)->d);
+	return machine_of(x86_vcpu(c)->d);
 }
 
-static u32 port_read(struct cpu *c, u16 port, u32 size)
+static u32 port_read(struct x86 *c, u16 port, u32 size)
 {
 	struct bare_machine *m = machine(c);
 	u32 v = ~0u;
@@ -60,17 +61,17 @@ static u32 port_read(struct cpu *c, u16 port, u32 size)
 	return size == 1 ? (u8)v : size == 2 ? (u16)v : v;
 }
 
-static void port_write(struct cpu *c, u16 port, u32 size, u32 v)
+static void port_write(struct x86 *c, u16 port, u32 size, u32 v)
 {
 	struct bare_machine *m = machine(c);
 
 	switch (port) {
 	case 0x92:
 		m->s.port92 = (u8)v;
-		cpu_set_a20(c, v & 2);
+		x86_set_a20(c, v & 2);
 		break;
 	case 0xb2:
-		cpu_smi(c);
+		x86_smi(c);
 		break;
 	case 0xe9:
 		if (m->out)
@@ -80,37 +81,37 @@ static void port_write(struct cpu *c, u16 port, u32 size, u32 v)
 		m->s.exit_code = v << 1 | 1;
 		m->s.exited = 1;
 		domain_end(m->d, END_POWEROFF);
-		cpu_stop(c);
+		cpu_stop(&c->cpu);
 		break;
 	case 0xf5:
 		m->s.vector = (u8)v;
-		cpu_set_intr(c, true);
+		x86_set_intr(c, true);
 		break;
 	case 0xf6:
-		cpu_nmi(c);
+		x86_nmi(c);
 		break;
 	case 0xf7:
-		cpu_signal_init(c, (u8)v);
-		cpu_signal_sipi(c, (u8)v);
+		x86_signal_init(c, (u8)v);
+		x86_signal_sipi(c, (u8)v);
 		break;
 	default:
 		break;
 	}
 }
 
-static u8 intack(struct cpu *c)
+static u8 intack(struct x86 *c)
 {
-	cpu_set_intr(c, false);
+	x86_set_intr(c, false);
 	return machine(c)->s.vector;
 }
 
-static u64 tsc(struct cpu *c)
+static u64 tsc(struct x86 *c)
 {
-	return domain_now(cpu_vcpu(c)->d);
+	return domain_now(x86_vcpu(c)->d);
 }
 
-static const struct cpu_ops bare_cpu_ops = {
-	.cpuid = cpu_cpuid, .tsc = tsc, .in = port_read, .out = port_write, .intack = intack
+static const struct x86_ops bare_cpu_ops = {
+	.cpuid = x86_cpuid, .tsc = tsc, .in = port_read, .out = port_write, .intack = intack
 };
 
 static bool nothing_there(void *opaque, struct mmu *mmu, u64 paddr, void *buf, u32 n, bool write)
@@ -125,12 +126,12 @@ static const struct mmu_hooks bare_mmu_hooks = { .device = nothing_there };
 /* A processor that waits for what cannot come sleeps for good; one that has shut down is a crash to be told of. */
 static void leave(struct vcpu *v)
 {
-	if (v->s.run != VCPU_RUNNABLE || cpu_has_work(&v->cpu))
+	if (v->s.run != VCPU_RUNNABLE || x86_has_work(x86_of(v)))
 		return;
-	if (v->cpu.sys.blocked & BLOCK_SHUTDOWN) {
+	if (x86_of(v)->sys.blocked & BLOCK_SHUTDOWN) {
 		vcpu_block(v);
 		domain_crash(v->d, v, "its processor has shut down after a triple fault");
-	} else if (v->cpu.s.halted || (v->cpu.sys.blocked & BLOCK_SIPI)) {
+	} else if (x86_of(v)->s.halted || (x86_of(v)->sys.blocked & BLOCK_SIPI)) {
 		vcpu_block(v);
 	}
 }
@@ -182,24 +183,24 @@ static int load_image(struct domain *d, const struct bare_config *cfg)
 
 static void start(struct vcpu *v, const struct bare_config *cfg, u64 features)
 {
-	struct cpu *c = &v->cpu;
+	struct x86 *c = x86_of(v);
 	u64 at = cfg->boot == BARE_BOOT ? 0x7c00 : cfg->load;
 
 	c->ops = &bare_cpu_ops;
-	cpu_set_features(c, features, cpu_model_named(cfg->cpu ? cfg->cpu : "max"));
+	x86_set_features(c, features, x86_model_named(cfg->cpu ? cfg->cpu : "max"));
 	c->mmu.hooks = &bare_mmu_hooks;
 	c->mmu.opaque = c;
-	cpu_reset(c);
+	x86_reset(c);
 	/* Offsets, not linear addresses, are what the reset state has. */
 	c->rip = c->s.seg[SEG_CS].base + 0xfff0;
 	if (cfg->boot != BARE_ROM) {
 		u16 sel = cfg->boot == BARE_BOOT ? 0 : (u16)(at >> 4);
 
-		cpu_set_seg(c, SEG_CS, sel, (u64)sel << 4, 0xffff, c->s.seg[SEG_CS].attr);
+		x86_set_seg(c, SEG_CS, sel, (u64)sel << 4, 0xffff, c->s.seg[SEG_CS].attr);
 		c->rip = at;
 	}
-	cpu_mode_changed(c);
-	cpu_sync(c);
+	x86_mode_changed(c);
+	x86_sync(c);
 	v->s.run = VCPU_RUNNABLE;
 }
 
@@ -218,13 +219,13 @@ static int check(const struct bare_config *cfg, u64 *features, struct error *e)
 	if (cfg->memory > BARE_MEMORY_MAX)
 		return error_set(e, -EINVAL, "%llu MiB of memory: the bare machine can have %u at most",
 				 (unsigned long long)(cfg->memory >> 20), (u32)(BARE_MEMORY_MAX >> 20));
-	return cpu_features_parse(cfg->cpu ? cfg->cpu : "max", features, e);
+	return x86_features_parse(cfg->cpu ? cfg->cpu : "max", features, e);
 }
 
 struct domain *bare_create(struct host *h, const char *name, const struct bare_config *cfg, struct error *e)
 {
 	u64 memory = ALIGN_UP(MAX(cfg->memory, (u64)ROM_LOW), PAGE_SIZE);
-	u64 features = cpu_features_implemented();
+	u64 features = x86_features_implemented();
 	struct bare_machine *m;
 	struct domain *d;
 
@@ -240,7 +241,7 @@ struct domain *bare_create(struct host *h, const char *name, const struct bare_c
 	m->opaque = cfg->opaque;
 	domain_become(d, DOMAIN_BARE, m, &bare_domain_ops);
 	if (add_memory(d, 0, memory) || load_image(d, cfg) ||
-	    state_add(&d->states, "x86_sys", 0, &x86_sys_desc, &d->vcpus[0]->cpu.sys, 1) ||
+	    state_add(&d->states, "x86_sys", 0, &x86_sys_desc, &x86_of(d->vcpus[0])->sys, 1) ||
 	    state_add(&d->states, "bare", 0, &bare_state_desc, &m->s, 1))
 		goto no_memory;
 	start(d->vcpus[0], cfg, features);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/endian.h"
 #include "base/hash.h"
 
 struct mmu_ctx_table *ctx_table_new(void)
@@ -48,7 +47,7 @@ static u32 half_find(struct mmu_ctx_table *t, struct mem *mem, const u64 *conten
 	u64 h = HASH_SEED ^ high;
 	u32 i, victim = 0;
 
-	for (i = 0; i < CTX_HALF_ENTRIES; i++)
+	for (i = 0; i < MMU_HALF_ENTRIES; i++)
 		if (content[i])
 			h = hash_u64(h, content[i] ^ ((u64)i << 52));
 	for (i = 0; i < CTX_SLOTS; i++) {
@@ -73,59 +72,30 @@ static u32 half_find(struct mmu_ctx_table *t, struct mem *mem, const u64 *conten
 	return victim;
 }
 
-/* What identifies a half: its present entries; for modes without a 512-entry root, the root itself. */
-static void half_content(const struct mmu *m, bool high, u64 *out)
-{
-	const u8 *p = mem_ro(m->mem, m->root >> PAGE_SHIFT);
-	u32 i;
-
-	memset(out, 0, CTX_HALF_ENTRIES * sizeof *out);
-	if (m->mode != MMU_LONG4) {
-		out[0] = m->root | 1;
-		out[1] = m->mode;
-		if (m->mode == MMU_PAE && m->pdptes) {
-			out[0] = 1;
-			memcpy(out + 2, m->pdpte, sizeof m->pdpte);
-		}
-		return;
-	}
-	if (!p)
-		return;
-	for (i = 0; i < CTX_HALF_ENTRIES; i++) {
-		u64 e = ld64(p + (high ? 2048 : 0) + i * 8);
-
-		if (e & PTE_P)
-			out[i] = e & ~(PTE_A | PTE_D);
-	}
-	if (high && m->pv)
-		memset(out, 0, 16 * sizeof *out); /* the hypervisor's slots are not the guest's to define */
-}
-
 void ctx_resolve(struct mmu *m, u32 id[2])
 {
 	struct mmu_ctx_table *t = m->ctxs;
-	u64 key = (m->root & ~0x1ffULL) | (u64)m->mode | 0x100; /* never 0 */
-	bool keyed = !m->pdptes; /* a root whose tables are in registers is not known by its address */
+	u64 key = m->arch->root_key(m);
 	struct ctx_root *r = &t->roots[(u32)((m->root >> PAGE_SHIFT) * 0x9e3779b1u) >> 24];
-	u64 content[CTX_HALF_ENTRIES];
+	u64 content[MMU_HALF_ENTRIES];
 	u32 i, half[2];
 
-	if (keyed && r->root == key) {
+	if (key && r->root == key) {
 		t->halves[r->half[0]].used = t->halves[r->half[1]].used = ++t->tick;
 		id[0] = t->halves[r->half[0]].id;
 		id[1] = t->halves[r->half[1]].id;
 		return;
 	}
 	for (i = 0; i < 2; i++) {
-		half_content(m, i, content);
+		m->arch->half(m, i, content);
 		half[i] = half_find(t, m->mem, content, i);
 	}
-	r->root = keyed ? key : 0;
+	r->root = key;
 	r->half[0] = half[0];
 	r->half[1] = half[1];
 	id[0] = t->halves[half[0]].id;
 	id[1] = t->halves[half[1]].id;
-	if (keyed && mem_frame(m->mem, m->root >> PAGE_SHIFT)) {
+	if (key && mem_frame(m->mem, m->root >> PAGE_SHIFT)) {
 		u8 *w = mem_watch(m->mem, m->root >> PAGE_SHIFT);
 
 		if (!(*w & WATCH_ROOT)) {

@@ -7,10 +7,9 @@
 
 #include "mmu/mmu.h"
 
-#define CTX_HALF_ENTRIES 256u
 #define CTX_SLOTS 64u      /* halves remembered */
 #define CTX_ROOTS 256u     /* roots remembered, by a hash of their address */
-#define CTX_IDS 0x3fdu     /* names 1..CTX_IDS; bit 11: user; bit 10, of a supervisor: SMAP is lifted by RFLAGS.AC */
+#define CTX_IDS 0x3fdu     /* names 1..CTX_IDS; bit 11: user; bit 10: a supervisor who may use users' pages */
 #define CTX_USER 0x800u
 #define CTX_AC 0x400u
 #define CTX_ALIGN (CTX_USER | CTX_AC) /* of accesses while alignment is checked: no entry has it, so all miss */
@@ -20,7 +19,7 @@ struct ctx_half {
 	u64 used; /* tick of last use; 0: free */
 	u32 id;
 	bool high;
-	u64 content[CTX_HALF_ENTRIES];
+	u64 content[MMU_HALF_ENTRIES];
 };
 
 struct ctx_root {

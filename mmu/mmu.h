@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One CPU's view of memory: the page-table walker (SDM 3A chapter 4) and the soft TLB in front of it.
+ * One CPU's view of memory: the soft TLB, and the walker behind it, which is its architecture's (mmu/x86/paging.h).
  *
  * The TLB is coherent: it always answers as a fresh walk of the tables would, whatever its size and whatever the guest
  * flushed or forgot to flush. That is what makes a run independent of what the caches held. It costs little, because
@@ -27,36 +27,16 @@
 
 enum mmu_access { MMU_READ = 0, MMU_WRITE = 1, MMU_EXEC = 2 };
 
-/* #PF error code bits, SDM 3A 4.7. */
-enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16, PF_PK = 32 };
-
-/* Page-table entry bits, SDM 3A 4.5. */
-#define PTE_P BIT(0)
-#define PTE_W BIT(1)
-#define PTE_U BIT(2)
-#define PTE_PWT BIT(3)
-#define PTE_PCD BIT(4)
-#define PTE_A BIT(5)
-#define PTE_D BIT(6)
-#define PTE_PSE BIT(7)
-#define PTE_G BIT(8)
-#define PTE_NX BIT(63)
-#define PTE_ADDR 0x000ffffffffff000ULL
-#define PTE_MFN(e) (((e) & PTE_ADDR) >> PAGE_SHIFT)
-
 struct tlb_entry {
 	u64 rd, wr, ex; /* page | context, or TLB_INVALID */
 	u64 addend;     /* host pointer = addend + guest virtual address; 64 bits on every host, for tlb_slot()'s sake */
 };
 _Static_assert(sizeof(struct tlb_entry) == 32, "tlb_slot() takes an entry for 32 bytes");
 
-/* MMU_LONG3: the tables of long mode from their third level down, for the 4 GiB of a 32-bit paravirtual guest. */
-enum mmu_mode { MMU_OFF, MMU_LEGACY32, MMU_PAE, MMU_LONG3, MMU_LONG4, MMU_LONG5 };
-
-/* A fault to be raised as #PF: what CR2 and the error code become. */
+/* Why an address does not lead to a page. */
 struct mmu_fault {
 	u64 va;
-	u32 code;  /* PF_* */
+	u32 code;  /* the architecture's word for what was wrong (of x86: PF_*) */
 	u64 paddr; /* for MMU_NO_MEMORY */
 	enum { MMU_PF, MMU_NONCANONICAL, MMU_NO_MEMORY } kind;
 };
@@ -81,6 +61,35 @@ struct mmu_hooks {
 };
 
 struct mmu_ctx_table;
+struct walk;
+
+#define MMU_HALF_ENTRIES 256u
+
+/* An architecture's page tables. What it needs to know beside struct mmu is in mmu->paging. */
+struct mmu_arch {
+	/*
+	 * Walks for one access, or gives the address itself while translation is off. mark: as the processor does, which sets bits
+	 * in the tables and looks at all rights; else as a debugger. 0, or -EFAULT with *f.
+	 */
+	int (*walk)(const struct mmu *m, u64 va, enum mmu_access acc, bool mark, struct walk *w, struct mmu_fault *f);
+	/* Bits of a linear address that count. */
+	u64 (*linear)(const struct mmu *m);
+	/* CTX_USER or CTX_AC, when the rights that accesses have now are not those of a plain supervisor. */
+	u32 (*rights)(const struct mmu *m);
+	/* What the present top-level table is known by, which holds its address from bit 9 up; 0: it has no name, or no address. */
+	u64 (*root_key)(const struct mmu *m);
+	/* What identifies a half of the address space: its entries, without what a walk sets in them. */
+	void (*half)(const struct mmu *m, bool high, u64 content[MMU_HALF_ENTRIES]);
+	/* Bytes of a table's entry, 0 while translation is off. */
+	u32 (*entry_size)(const struct mmu *m);
+	/* Whether something may have been derived from an entry, of a table that leads on to others and of one that maps pages. */
+	bool (*entry_present)(u64 e);
+	bool (*entry_used)(u64 e);
+	/* The frame that an entry of that many bytes names. */
+	u64 (*entry_mfn)(u64 e, u32 size);
+};
+/* Without any: an address is a physical one. */
+extern const struct mmu_arch mmu_flat;
 
 struct mmu {
 	struct tlb_entry tlb[TLB_SLOTS];
@@ -91,36 +100,27 @@ struct mmu {
 	struct mem *mem;
 	struct mmu_ctx_table *ctxs; /* shared by the CPUs of a domain */
 	struct mmu *next;           /* in mem->mmus */
-	u64 root;                   /* machine address of the top-level table (CR3) */
-	enum mmu_mode mode;
-	bool wp, nxe, pse, smep, smap; /* CR0.WP, EFER.NXE, CR4.PSE/SMEP/SMAP */
-	bool user;                     /* accesses are made with CPL 3 */
-	bool pv;                       /* the window is looked at */
-	bool no_us;                    /* U/S is not: every page is a user's */
-	bool top3;                     /* long mode without the fourth level: MMU_LONG3 */
-	bool ac;                       /* RFLAGS.AC: SMAP is lifted */
-	bool align;                    /* CR0.AM and RFLAGS.AC at CPL 3: users' data must be aligned */
-	bool aligning;                 /* align and user: each access takes the slow path, which checks it */
-	bool giant;                    /* 1 GiB pages are there (pdpe1gb) */
-	bool keys;                     /* CR4.PKE in long mode: pages of users have keys */
-	u32 pkru;                      /* what the keys forbid: access, then write, from key 0 up */
-	bool ctx_stale;                /* contexts must be looked up before the next use */
-	bool pdptes;                   /* PAE: the four PDPTEs are in pdpte[], not read from memory */
-	u8 victim_hits;                /* of the TLB; wraps */
-	u8 nslow;                      /* pages that never get a fast entry: data breakpoints */
+	const struct mmu_arch *arch;
+	void *paging;               /* the architecture's own: struct x86_paging */
+	u64 root;                   /* machine address of the top-level table */
+	u64 linear;                 /* bits of an address that count */
+	bool user;                  /* accesses are made with a user's rights */
+	bool align;                 /* users' data must be aligned */
+	bool aligning;              /* align and user: each access takes the slow path, which checks it */
+	bool ctx_stale;             /* contexts must be looked up before the next use */
+	u8 victim_hits;             /* of the TLB; wraps */
+	u8 nslow;                   /* pages that never get a fast entry: data breakpoints */
 	u64 slow_page[4];
-	u64 pdpte[4];
-	u64 monitor;                   /* MONITOR: the physical address of a line of 64 bytes, plus 1; 0 when none is armed */
-	u64 a20;                       /* mask on frame numbers: the A20 gate */
+	u64 monitor;                /* the physical address of a watched line of 64 bytes, plus 1; 0 when none is */
 	struct mmu_window window;
 	const struct mmu_hooks *hooks;
 	void *opaque;
 };
 
-/* Prepares a TLB over mem with translation off and joins mem's list. 0 or -ENOMEM. */
-int mmu_init(struct mmu *m, struct mem *mem);
+/* Prepares a TLB over mem, whose tables are arch's and paging its own struct, and joins mem's list. 0 or -ENOMEM. */
+int mmu_init(struct mmu *m, struct mem *mem, const struct mmu_arch *arch, void *paging);
 void mmu_exit(struct mmu *m);
-/* Call after any change to mode, root, user or the flags above: contexts are looked up again. */
+/* Call after any change to root, user, the flags above or the architecture's: contexts are looked up again. */
 void mmu_update(struct mmu *m);
 /*
  * Drops all TLB entries. To be called when something changes that contexts do not follow: features of the processor,
@@ -146,10 +146,10 @@ INLINE u8 *tlb_host(const struct tlb_entry *e, u64 va)
 	return (u8 *)(uintptr_t)(e->addend + va);
 }
 
-/* The linear address an access goes to: 32 bits outside of long mode. */
+/* The linear address an access goes to. */
 INLINE u64 mmu_linear(const struct mmu *m, u64 va)
 {
-	return m->mode < MMU_LONG4 ? (u32)va : va;
+	return va & m->linear;
 }
 
 /* Host pointer for a read of size bytes when the TLB has it, else NULL. */

@@ -78,12 +78,12 @@ void mmu_flush(struct mmu *m)
 		slot_drop(m, i);
 }
 
-int mmu_init(struct mmu *m, struct mem *mem)
+int mmu_init(struct mmu *m, struct mem *mem, const struct mmu_arch *arch, void *paging)
 {
 	memset(m, 0, sizeof *m);
 	m->mem = mem;
-	m->mode = MMU_OFF;
-	m->a20 = ~0ULL;
+	m->arch = arch;
+	m->paging = paging;
 	if (mem->mmus) {
 		m->ctxs = mem->mmus->ctxs;
 		m->ctxs->refs++;
@@ -119,9 +119,10 @@ void mmu_exit(struct mmu *m)
 void mmu_update(struct mmu *m)
 {
 	u32 id[2], i;
-	u32 bits = m->user && !m->no_us ? CTX_USER : m->ac && m->smap ? CTX_AC : 0;
+	u32 bits = m->arch->rights(m);
 
 	m->ctx_stale = false;
+	m->linear = m->arch->linear(m);
 	m->aligning = m->align && m->user;
 	ctx_resolve(m, id);
 	for (i = 0; i < 2; i++) {
@@ -136,14 +137,14 @@ static void watch_tables(struct mmu *m, const struct walk *w, u64 va)
 	u8 nonleaf = va >> 63 ? WATCH_TABLE_HI : WATCH_TABLE_LO;
 	u32 i;
 
-	if (m->mode != MMU_LONG4)
+	if (!w->halves)
 		nonleaf = WATCH_TABLE_LO | WATCH_TABLE_HI;
 	for (i = 0; i < w->ntables; i++) {
 		u8 bits = i + 1 == w->ntables && !w->large ? WATCH_LEAF : nonleaf;
 		u8 *p;
 
-		/* The top-level table of 4-level tables is watched as the root of a context instead. */
-		if (i == 0 && m->mode == MMU_LONG4)
+		/* Such a top-level table is watched as the root of a context instead. */
+		if (i == 0 && w->halves)
 			continue;
 		p = mem_watch(m->mem, w->tables[i]);
 		if ((*p & bits) != bits) {
@@ -234,26 +235,6 @@ static void fill(struct mmu *m, u64 va, const struct mem *mem, u64 mfn, const st
 	}
 }
 
-static int translate_off(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct mmu_fault *f)
-{
-	struct walk w = { .mfn = va >> PAGE_SHIFT & m->a20, .perm_r = true, .perm_w = true, .perm_x = true, .dirty = true,
-			  .pte_maddr = ~0ULL };
-
-	*mfn = w.mfn;
-	if (!mem_frame(m->mem, w.mfn)) {
-		*f = (struct mmu_fault){ va, 0, w.mfn << PAGE_SHIFT | PAGE_OFFSET(va), MMU_NO_MEMORY };
-		return -EFAULT;
-	}
-	if (acc == MMU_WRITE && !mem_unshare(m->mem, w.mfn)) {
-		*f = (struct mmu_fault){ va, 0, w.mfn << PAGE_SHIFT | PAGE_OFFSET(va), MMU_NO_MEMORY };
-		return -EFAULT;
-	}
-	if (acc == MMU_WRITE && UNLIKELY(m->mem->attentive))
-		mem_look_written(m->mem, w.mfn);
-	fill(m, va, m->mem, w.mfn, &w, false);
-	return 0;
-}
-
 int mmu_translate(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct mmu_fault *f)
 {
 	struct walk w = { .ntables = 0 };
@@ -262,36 +243,14 @@ int mmu_translate(struct mmu *m, u64 va, enum mmu_access acc, u64 *mfn, struct m
 	if (UNLIKELY(m->ctx_stale))
 		mmu_update(m);
 	va = mmu_linear(m, va);
-	if (m->mode == MMU_OFF)
-		return translate_off(m, va, acc, mfn, f);
-	if (m->mode >= MMU_LONG4) {
-		u32 bits = m->mode == MMU_LONG4 ? 47 : 56;
-
-		if ((u64)((i64)va >> bits) + 1 > 1) {
-			*f = (struct mmu_fault){ .va = va, .kind = MMU_NONCANONICAL };
-			return -EFAULT;
-		}
-	}
-	if (m->mode > MMU_PAE && va - m->window.start < m->window.end - m->window.start) {
-		w.mfn = (va - m->window.start) >> PAGE_SHIFT;
-		/* Where U/S counts the window is a supervisor's. */
-		if (acc != MMU_READ || !mem_frame(m->window.mem, w.mfn) || (m->user && !m->no_us)) {
-			u32 present = mem_frame(m->window.mem, w.mfn) ? PF_P : 0;
-
-			*f = (struct mmu_fault){ va, present | (acc == MMU_WRITE ? PF_W : 0) |
-						     (acc == MMU_EXEC && m->nxe ? PF_I : 0) |
-						     (m->user ? PF_U : 0), 0, MMU_PF };
-			return -EFAULT;
-		}
-		w.pte_maddr = ~0ULL;
-		w.perm_r = true;
+	rc = m->arch->walk(m, va, acc, true, &w, f);
+	if (rc)
+		return rc;
+	if (UNLIKELY(w.window)) {
 		fill(m, va, m->window.mem, w.mfn, &w, true);
 		*mfn = ~0ULL;
 		return 0;
 	}
-	rc = mmu_walk(m, va, acc, true, &w, f);
-	if (rc)
-		return rc;
 	*mfn = w.mfn;
 	if (!mem_frame(m->mem, w.mfn) || (acc == MMU_WRITE && !mem_is_private_dirty(m->mem, w.mfn) &&
 					  !mem_unshare(m->mem, w.mfn))) {
@@ -312,14 +271,7 @@ int mmu_peek(const struct mmu *m, u64 va, u64 *mfn, u64 *pte)
 	struct mmu_fault f;
 
 	va = mmu_linear(m, va);
-	if (m->mode == MMU_OFF) {
-		*mfn = va >> PAGE_SHIFT & m->a20;
-		*pte = 0;
-		return mem_frame(m->mem, *mfn) ? 0 : -EFAULT;
-	}
-	if (m->mode >= MMU_LONG4 && (u64)((i64)va >> (m->mode == MMU_LONG4 ? 47 : 56)) + 1 > 1)
-		return -EFAULT;
-	if (mmu_walk(m, va, MMU_READ, false, &w, &f))
+	if (m->arch->walk(m, va, MMU_READ, false, &w, &f))
 		return -EFAULT;
 	*mfn = w.mfn;
 	*pte = w.pte;
@@ -328,39 +280,40 @@ int mmu_peek(const struct mmu *m, u64 va, u64 *mfn, u64 *pte)
 
 /* ---- coherence ------------------------------------------------------------------------------------------------- */
 
-/* A leaf entry that was walked maps a frame with decoded code. */
-static bool leads_to_code(const struct mem *mem, u64 pte, bool wide)
+static u64 entry_at(const u8 *p, u32 size)
 {
-	const struct frame *f;
+	return size == 8 ? ld64(p) : ld32(p);
+}
 
-	if ((pte & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
-		return false;
-	f = mem_frame(mem, wide ? PTE_MFN(pte) : (pte & 0xfffff000) >> PAGE_SHIFT);
+/* A leaf entry that was walked maps a frame with decoded code. */
+static bool leads_to_code(const struct mem *mem, const struct mmu_arch *arch, u64 pte, u32 size)
+{
+	const struct frame *f = arch->entry_used(pte) ? mem_frame(mem, arch->entry_mfn(pte, size)) : NULL;
+
 	return f && f->code;
 }
 
-/* A leaf entry is about to change: what was derived from it goes. Entries never accessed were never cached. */
-static void leaf_entry_written(struct mem *mem, u64 maddr, u64 old, bool wide)
+/* A leaf entry is about to change: what was derived from it goes. Entries never used were never cached. */
+static void leaf_entry_written(struct mem *mem, const struct mmu_arch *arch, u64 maddr, u64 old, u32 size)
 {
+	u32 entries = PAGE_SIZE / size, idx = (u32)(maddr / size) & (entries - 1);
 	struct mmu *m;
-	u32 idx = (u32)(maddr / (wide ? 8 : 4)) & (wide ? 511 : 1023);
-	u32 step = wide ? 512 : 1024;
 
-	if ((old & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+	if (!arch->entry_used(old))
 		return;
 	for (m = mem->mmus; m; m = m->next) {
 		u32 i;
 
-		for (i = idx; i < TLB_SLOTS; i += step)
+		for (i = idx; i < TLB_SLOTS; i += entries)
 			if (m->pte[i] == maddr)
 				slot_drop(m, i);
 	}
-	if (mem->hooks && leads_to_code(mem, old, wide))
+	if (mem->hooks && leads_to_code(mem, arch, old, size))
 		mem->hooks->code_unmapped(mem->opaque);
 }
 
 /* Everything derived from any entry of the leaf table at mfn goes, and it is watched no more. */
-static void leaf_table_drop(struct mem *mem, u64 mfn, bool wide, bool mixed)
+static void leaf_table_drop(struct mem *mem, const struct mmu_arch *arch, u64 mfn, u32 size, bool mixed)
 {
 	const u8 *p = mem_frame(mem, mfn)->data;
 	bool code = mixed;
@@ -371,32 +324,37 @@ static void leaf_table_drop(struct mem *mem, u64 mfn, bool wide, bool mixed)
 		for (i = 0; i < TLB_SLOTS; i++)
 			if (m->pte[i] >> PAGE_SHIFT == mfn)
 				slot_drop(m, i);
-	for (i = 0; i < PAGE_SIZE && !code; i += wide ? 8 : 4)
-		code = leads_to_code(mem, wide ? ld64(p + i) : ld32(p + i), wide);
+	for (i = 0; i < PAGE_SIZE && !code; i += size)
+		code = leads_to_code(mem, arch, entry_at(p + i, size), size);
 	if (mem->hooks && code)
 		mem->hooks->code_unmapped(mem->opaque);
 }
 
-/* Whether tables have 4-byte entries; true when CPUs of this memory disagree. */
-static bool entry_sizes(const struct mem *mem, bool *narrow)
+/* Bytes of the entries of mem's tables: the smallest of its CPUs' where they disagree, which sets *mixed. */
+static u32 entry_size_of(const struct mem *mem, bool *mixed)
 {
 	const struct mmu *m;
-	bool wide = false;
+	u32 size = 0;
 
-	*narrow = false;
+	*mixed = false;
 	for (m = mem->mmus; m; m = m->next) {
-		*narrow |= m->mode == MMU_LEGACY32;
-		wide |= m->mode > MMU_LEGACY32;
+		u32 n = m->arch->entry_size(m);
+
+		if (!n || n == size)
+			continue;
+		*mixed |= size != 0;
+		size = size ? MIN(size, n) : n;
 	}
-	return *narrow && wide;
+	return size ? size : 8;
 }
 
 void mmu_frame_written(struct mem *mem, u64 mfn, u32 off, u32 len)
 {
 	u8 *watch = mem_watch(mem, mfn);
 	const u8 *p = mem_frame(mem, mfn)->data;
-	bool narrow, mixed = entry_sizes(mem, &narrow), wide = !narrow;
-	u32 size = wide ? 8 : 4;
+	const struct mmu_arch *arch = mem->mmus ? mem->mmus->arch : &mmu_flat;
+	bool mixed;
+	u32 size = entry_size_of(mem, &mixed);
 	u32 first = off & ~(size - 1);
 	u32 last = (off + len + size - 1) & ~(size - 1);
 	u32 i;
@@ -405,7 +363,7 @@ void mmu_frame_written(struct mem *mem, u64 mfn, u32 off, u32 len)
 		ctx_root_written(mem, mfn);
 	if (*watch & (WATCH_TABLE_LO | WATCH_TABLE_HI)) {
 		for (i = first; i < last; i += size)
-			if ((wide ? ld64(p + i) : ld32(p + i)) & PTE_P)
+			if (arch->entry_present(entry_at(p + i, size)))
 				break;
 		if (i < last) {
 			u8 w = *watch;
@@ -417,13 +375,13 @@ void mmu_frame_written(struct mem *mem, u64 mfn, u32 off, u32 len)
 	if (*watch & WATCH_LEAF) {
 		/* A page that is stored to again and again with no walk between is a table no more. */
 		if ((*watch & WATCH_STORES) == WATCH_STORES || last - first > 64 || mixed) {
-			leaf_table_drop(mem, mfn, wide, mixed);
+			leaf_table_drop(mem, arch, mfn, size, mixed);
 			*watch &= (u8)~(WATCH_LEAF | WATCH_STORES);
 			return;
 		}
 		*watch += WATCH_STORE;
 		for (i = first; i < last; i += size)
-			leaf_entry_written(mem, (mfn << PAGE_SHIFT) + i, wide ? ld64(p + i) : ld32(p + i), wide);
+			leaf_entry_written(mem, arch, (mfn << PAGE_SHIFT) + i, entry_at(p + i, size), size);
 	}
 }
 

@@ -14,12 +14,8 @@ struct walk {
 	u32 ntables;   /* set to 0 before the call */
 	bool perm_r, perm_w, perm_x;
 	bool dirty, large;
+	bool halves;   /* the first table is of 512 entries, of which each half is a context of its own */
+	bool window;   /* the page is of m->window, not of m->mem */
 };
-
-/*
- * Walks for one access. With mark it does as the processor: A and D bits are set, and U/S and keys are checked. Without
- * it reads only, as a debugger wants it. Translation must be on. 0, or -EFAULT with *f.
- */
-int mmu_walk(const struct mmu *m, u64 va, enum mmu_access acc, bool mark, struct walk *w, struct mmu_fault *f);
 
 #endif

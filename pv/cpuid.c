@@ -76,25 +76,25 @@ static void leaf_xen(struct vcpu *v, u32 leaf, u32 sub, u32 out[4])
 	}
 }
 
-void pv_cpuid(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4])
+void pv_cpuid(struct x86 *c, u32 leaf, u32 subleaf, u32 out[4])
 {
-	u32 apic_id = cpu_vcpu(c)->id * 2, basic[4];
+	u32 apic_id = x86_vcpu(c)->id * 2, basic[4];
 
 	memset(out, 0, 4 * sizeof *out);
 	if (leaf >= LEAF_XEN && leaf <= LEAF_XEN_MAX) {
-		leaf_xen(cpu_vcpu(c), leaf, subleaf, out);
+		leaf_xen(x86_vcpu(c), leaf, subleaf, out);
 		return;
 	}
 	/* Beyond the last leaf Xen answers with zeros. */
-	cpu_cpuid(c, 0, 0, basic);
+	x86_cpuid(c, 0, 0, basic);
 	if (leaf > (leaf & LEAF_EXT ? LEAF_EXT_MAX : basic[0]))
 		return;
-	cpu_cpuid(c, leaf, subleaf, out);
+	x86_cpuid(c, leaf, subleaf, out);
 	if (leaf == 1) {
 		out[1] |= apic_id << 24 | 1 << 16;
 		out[2] |= 1u << 31; /* HYPERVISOR */
 		/* The guest's choice, not the host's. */
-		if (!(pv_of(cpu_vcpu(c))->s.ctrlreg[4] & CR4_OSXSAVE))
+		if (!(pv_of(x86_vcpu(c))->s.ctrlreg[4] & CR4_OSXSAVE))
 			out[2] &= ~CPUID1_ECX_OSXSAVE;
 		out[3] |= 1u << 9;  /* APIC */
 	} else if (leaf == LEAF_EXT + 8) {

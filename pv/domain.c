@@ -25,9 +25,9 @@
 /* ---- a vCPU ------------------------------------------------------------------------------------------------------ */
 
 /* The processor as Xen has it when it enters a PV guest, before its registers. */
-static void init_cpu(struct vcpu *v, u64 features, const struct cpu_model *model)
+static void init_cpu(struct vcpu *v, u64 features, const struct x86_model *model)
 {
-	struct cpu *c = &v->cpu;
+	struct x86 *c = x86_of(v);
 	struct x86_state *s = &c->s;
 	bool is32 = pv_dom(v->d)->xen.s.is32;
 	u32 i;
@@ -45,18 +45,18 @@ static void init_cpu(struct vcpu *v, u64 features, const struct cpu_model *model
 	s->rip = 0;
 	s->rflags = FL_IF | FL_FIXED1;
 	for (i = 0; i < SEG_COUNT; i++)
-		cpu_set_seg(c, (enum x86_segreg)i, 0, 0, 0, 0);
-	cpu_set_seg(c, SEG_CS, FLAT_KERNEL_CS64, 0, 0xffffffff, 0xa0fb);
-	cpu_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
+		x86_set_seg(c, (enum x86_segreg)i, 0, 0, 0, 0);
+	x86_set_seg(c, SEG_CS, FLAT_KERNEL_CS64, 0, 0xffffffff, 0xa0fb);
+	x86_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
 	if (is32)
 		compat_cpu_init(v);
-	cpu_set_features(c, is32 ? compat_features(pv_features(features)) : pv_features(features), model);
+	x86_set_features(c, is32 ? compat_features(pv_features(features)) : pv_features(features), model);
 	pv_of(v)->s.ctrlreg[4] = pv_guest_cr4(c, 0);
 	s->cr4 = pv_real_cr4(c, 0);
-	cpu_load(c);
+	x86_load(c);
 }
 
-static int add_vcpus(struct pv_domain *p, u64 features, const struct cpu_model *model)
+static int add_vcpus(struct pv_domain *p, u64 features, const struct x86_model *model)
 {
 	struct domain *d = p->xen.d;
 	u32 i;
@@ -149,11 +149,11 @@ static int start_vcpu0(struct pv_domain *p, const struct pv_build_out *out)
 	xen_of(v)->s.flags |= XEN_VCPU_INITIALISED;
 	s->kernel_ss = p->xen.s.is32 ? COMPAT_KERNEL_SS : FLAT_KERNEL_SS;
 	s->kernel_sp = out->rsp;
-	v->cpu.s.gpr[RSP] = out->rsp;
-	v->cpu.s.gpr[RSI] = out->rsi;
-	v->cpu.s.rip = out->rip;
+	x86_of(v)->s.gpr[RSP] = out->rsp;
+	x86_of(v)->s.gpr[RSI] = out->rsi;
+	x86_of(v)->s.rip = out->rip;
 	pv_root_changed(v);
-	cpu_load(&v->cpu);
+	x86_load(x86_of(v));
 	xen_vcpu_up(v);
 	return 0;
 }
@@ -174,8 +174,8 @@ static int check(const struct pv_create_in *in, u32 maxvcpus, u64 *features, str
 				 "%s is a 32-bit kernel, and such a guest can have at most %" PRIu64 " MiB of memory; "
 				 "use a smaller -m.",
 				 in->kernel->name, pv_build_max_mib32());
-	*features = cpu_features_implemented();
-	rc = cpu_features_parse(cpu, features, e);
+	*features = x86_features_implemented();
+	rc = x86_features_parse(cpu, features, e);
 	if (rc)
 		return rc;
 	if (in->kernel->elf64 && !(*features & BIT(F_LM)))
@@ -188,7 +188,7 @@ static int check(const struct pv_create_in *in, u32 maxvcpus, u64 *features, str
 static struct pv_domain *empty(struct host *h, const struct pv_create_in *in, u32 maxvcpus, u64 features)
 {
 	const struct xen_services_in services = { .console_out = in->console_out, .opaque = in->opaque };
-	const struct cpu_model *model = cpu_model_named(in->cpu ? in->cpu : "max");
+	const struct x86_model *model = x86_model_named(in->cpu ? in->cpu : "max");
 	u64 nr_pages = in->memory >> PAGE_SHIFT;
 	struct domain *d = domain_create(h, in->name, pv_mm_limit(nr_pages), maxvcpus, in->shift);
 	struct pv_domain *p = d ? calloc(1, sizeof *p) : NULL;

@@ -12,23 +12,23 @@
 /* CR4: what the guest may choose, and what it sees of the host's choice. */
 #define CR4_GUEST ((u64)(CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE))
 #define CR4_VISIBLE ((u64)(CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT))
-u64 pv_tsc(struct cpu *c)
+u64 pv_tsc(struct x86 *c)
 {
-	xen_of(cpu_vcpu(c))->s.spin_reads++;
-	return domain_now(cpu_vcpu(c)->d);
+	xen_of(x86_vcpu(c))->s.spin_reads++;
+	return domain_now(x86_vcpu(c)->d);
 }
 
 /* ---- control registers ------------------------------------------------------------------------------------------- */
 
-u64 pv_guest_cr4(const struct cpu *c, u64 want)
+u64 pv_guest_cr4(const struct x86 *c, u64 want)
 {
-	return (want & CR4_GUEST & cpu_cr4_bits(c)) | CR4_VISIBLE;
+	return (want & CR4_GUEST & x86_cr4_bits(c)) | CR4_VISIBLE;
 }
 
-u64 pv_real_cr4(const struct cpu *c, u64 guest)
+u64 pv_real_cr4(const struct x86 *c, u64 guest)
 {
 	/* The host itself uses XSAVE where there is one. */
-	return (guest & CR4_GUEST) | CR4_VISIBLE | CR4_PGE | (cpu_cr4_bits(c) & CR4_OSXSAVE);
+	return (guest & CR4_GUEST) | CR4_VISIBLE | CR4_PGE | (x86_cr4_bits(c) & CR4_OSXSAVE);
 }
 
 void pv_set_ts(struct vcpu *v, bool on)
@@ -38,8 +38,8 @@ void pv_set_ts(struct vcpu *v, bool on)
 
 	s->ctrlreg[0] = (s->ctrlreg[0] & ~(u64)CR0_TS) | ts;
 	s->flags = (s->flags & ~(u32)PV_FPU_TS) | (on ? PV_FPU_TS : 0);
-	v->cpu.s.cr0 = (v->cpu.s.cr0 & ~(u64)CR0_TS) | ts;
-	cpu_mode_changed(&v->cpu);
+	x86_of(v)->s.cr0 = (x86_of(v)->s.cr0 & ~(u64)CR0_TS) | ts;
+	x86_mode_changed(x86_of(v));
 }
 
 static int read_cr(struct vcpu *v, u32 reg, u64 *val)
@@ -48,7 +48,7 @@ static int read_cr(struct vcpu *v, u32 reg, u64 *val)
 
 	switch (reg) {
 	case 0:
-		*val = (v->cpu.s.cr0 & ~(u64)CR0_TS) | (s->ctrlreg[0] & CR0_TS);
+		*val = (x86_of(v)->s.cr0 & ~(u64)CR0_TS) | (s->ctrlreg[0] & CR0_TS);
 		return -1;
 	case 2:
 		*val = s->ctrlreg[2];
@@ -72,7 +72,7 @@ static int write_cr(struct vcpu *v, u32 reg, u64 val)
 	switch (reg) {
 	case 0:
 		/* TS alone can be changed. */
-		if ((val ^ v->cpu.s.cr0) & ~(u64)CR0_TS)
+		if ((val ^ x86_of(v)->s.cr0) & ~(u64)CR0_TS)
 			return X86_GP;
 		pv_set_ts(v, val & CR0_TS);
 		return -1;
@@ -90,9 +90,9 @@ static int write_cr(struct vcpu *v, u32 reg, u64 val)
 		return -1;
 	case 4:
 		/* What it may not choose stays as it was, without complaint. */
-		s->ctrlreg[4] = pv_guest_cr4(&v->cpu, val);
-		v->cpu.s.cr4 = pv_real_cr4(&v->cpu, s->ctrlreg[4]);
-		cpu_mode_changed(&v->cpu);
+		s->ctrlreg[4] = pv_guest_cr4(x86_of(v), val);
+		x86_of(v)->s.cr4 = pv_real_cr4(x86_of(v), s->ctrlreg[4]);
+		x86_mode_changed(x86_of(v));
 		return -1;
 	default:
 		return X86_GP;
@@ -104,7 +104,7 @@ static int write_cr(struct vcpu *v, u32 reg, u64 val)
 i64 pv_debugreg_set(struct vcpu *v, u32 reg, u64 val)
 {
 	const struct pv_vcpu_state *s = &pv_of(v)->s;
-	u64 *dr = v->cpu.s.dr;
+	u64 *dr = x86_of(v)->s.dr;
 	u32 i;
 
 	if ((reg == 4 || reg == 5) && (s->ctrlreg[4] & CR4_DE))
@@ -117,7 +117,7 @@ i64 pv_debugreg_set(struct vcpu *v, u32 reg, u64 val)
 		if (!pv_canonical(val) || (val >= HYPER_START && val < HYPER_END))
 			return -XEN_EPERM;
 		dr[reg] = val;
-		debug_changed(&v->cpu);
+		debug_changed(x86_of(v));
 		return 0;
 	case 4:
 	case 6:
@@ -138,7 +138,7 @@ i64 pv_debugreg_set(struct vcpu *v, u32 reg, u64 val)
 			if ((val & 0xff) && (val >> (16 + i * 4) & 3) == 2 && !(s->ctrlreg[4] & CR4_DE))
 				return -XEN_EPERM;
 		dr[7] = val;
-		debug_changed(&v->cpu);
+		debug_changed(x86_of(v));
 		return 0;
 	default:
 		return -XEN_ENODEV;
@@ -154,7 +154,7 @@ i64 pv_debugreg_get(struct vcpu *v, u32 reg, u64 *val)
 	}
 	if (reg > 7)
 		return -XEN_ENODEV;
-	*val = v->cpu.s.dr[reg];
+	*val = x86_of(v)->s.dr[reg];
 	return 0;
 }
 
@@ -162,16 +162,16 @@ i64 pv_debugreg_get(struct vcpu *v, u32 reg, u64 *val)
 
 static int set_xcr0(struct vcpu *v, u32 reg, u64 val)
 {
-	if (reg || !cpu_xcr0_valid(&v->cpu, val))
+	if (reg || !x86_xcr0_valid(x86_of(v), val))
 		return X86_GP;
-	v->cpu.s.xcr0 = val;
-	cpu_mode_changed(&v->cpu);
+	x86_of(v)->s.xcr0 = val;
+	x86_mode_changed(x86_of(v));
 	return -1;
 }
 
-int pv_emulate(struct cpu *c, enum cpu_priv what, u32 reg, u64 *val)
+int pv_emulate(struct x86 *c, enum x86_priv what, u32 reg, u64 *val)
 {
-	struct vcpu *v = cpu_vcpu(c);
+	struct vcpu *v = x86_vcpu(c);
 	i64 r;
 
 	c->sys.db_pending = 0; /* what SS held back arrives in the host */

@@ -22,7 +22,7 @@ bool pv_iopl_ok(struct vcpu *v)
 /* Two bytes of the bitmap, which is the kernel's whoever asks. What cannot be read forbids. */
 static u16 bitmap_word(struct vcpu *v, u64 va)
 {
-	struct mmu *m = &v->cpu.mmu;
+	struct mmu *m = &x86_of(v)->mmu;
 	u64 root = m->root;
 	bool user = m->user;
 	u8 b[2] = { 0xff, 0xff };
@@ -39,9 +39,9 @@ static u16 bitmap_word(struct vcpu *v, u64 va)
 	return ld16(b);
 }
 
-bool pv_port_ok(struct cpu *c, u16 port, u32 size)
+bool pv_port_ok(struct x86 *c, u16 port, u32 size)
 {
-	struct vcpu *v = cpu_vcpu(c);
+	struct vcpu *v = x86_vcpu(c);
 	const struct pv_vcpu_state *s = &pv_of(v)->s;
 
 	if (pv_iopl_ok(v))
@@ -61,9 +61,9 @@ int pv_port_in(struct vcpu *v, u16 port, u32 size, u64 *val)
 	const struct pv_domain *p = pv_dom(v->d);
 	u32 i;
 
-	if (!pv_port_ok(&v->cpu, port, size))
+	if (!pv_port_ok(x86_of(v), port, size))
 		return X86_GP;
-	debug_port(&v->cpu, port, size);
+	debug_port(x86_of(v), port, size);
 	*val = 0;
 	for (i = 0; i < size; i++)
 		*val |= (u64)read_byte(p, port + i) << (8 * i);
@@ -76,9 +76,9 @@ int pv_port_out(struct vcpu *v, u16 port, u32 size, u32 val)
 {
 	struct pv_domain *p = pv_dom(v->d);
 
-	if (!pv_port_ok(&v->cpu, port, size))
+	if (!pv_port_ok(x86_of(v), port, size))
 		return X86_GP;
-	debug_port(&v->cpu, port, size);
+	debug_port(x86_of(v), port, size);
 	if (port <= PORT_CMOS_INDEX && port + size > PORT_CMOS_INDEX)
 		p->s.cmos_index = val >> (8 * (PORT_CMOS_INDEX - port)) & 0xff;
 	if (port == PORT_PCI_CONFIG && size == 4)

@@ -96,13 +96,13 @@ static bool long_mode_msr(struct vcpu *v, u32 msr)
 
 static bool has_tsc_aux(struct vcpu *v)
 {
-	return v->cpu.features & (BIT(F_RDTSCP) | BIT(F_RDPID));
+	return x86_of(v)->features & (BIT(F_RDTSCP) | BIT(F_RDPID));
 }
 
 /* False: no case for this one. */
 static bool read_known(struct vcpu *v, u32 msr, u64 *val)
 {
-	const struct x86_state *x = &v->cpu.s;
+	const struct x86_state *x = &x86_of(v)->s;
 
 	*val = 0;
 	switch (msr) {
@@ -120,7 +120,7 @@ static bool read_known(struct vcpu *v, u32 msr, u64 *val)
 	case MSR_NB_CFG: /* AMD's, and yet there */
 		return true;
 	case MSR_TSC:
-		*val = pv_tsc(&v->cpu);
+		*val = pv_tsc(x86_of(v));
 		return true;
 	case MSR_APIC_BASE:
 		*val = 0xfee00000 | 0x800 | (v->id ? 0 : 0x100);
@@ -171,7 +171,7 @@ int pv_rdmsr(struct vcpu *v, u32 msr, u64 *val)
 	log_line(&v->d->host->log, LOG_UNIMP, "d%u v%u: read of MSR 0x%x", v->d->id, v->id, msr);
 	/* Kernels read MSRs before they can take a fault: what the processor has reads 0 then. */
 	*val = 0;
-	return pv_of(v)->s.traps[X86_GP].address || !cpu_msr_there(&v->cpu, msr) ? X86_GP : -1;
+	return pv_of(v)->s.traps[X86_GP].address || !x86_msr_there(x86_of(v), msr) ? X86_GP : -1;
 }
 
 /* The guest asks for the hypercall page at a frame of its own. */
@@ -192,7 +192,7 @@ static int fill_hypercall_page(struct vcpu *v, u64 val)
 
 int pv_wrmsr(struct vcpu *v, u32 msr, u64 val)
 {
-	struct x86_state *x = &v->cpu.s;
+	struct x86_state *x = &x86_of(v)->s;
 	u64 same;
 
 	if (long_mode_msr(v, msr))

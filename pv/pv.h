@@ -5,6 +5,7 @@
 #ifndef PV_PV_H
 #define PV_PV_H
 
+#include "vm/x86.h"
 #include "xen/xen.h"
 
 /* Machine frame of guest pfn 0. Not 0, so that a guest mixing pfn and mfn is found out; below 4 GiB for 32-bit guests. */
@@ -93,7 +94,7 @@ extern const struct xen_guest_ops pv_guest_ops;
 INLINE bool pv_kernel_mode(struct vcpu *v)
 {
 	/* A 32-bit guest's kernel is in ring 1, and its vCPUs never have the flag; a 64-bit one's is in ring 3. */
-	return (pv_of(v)->s.flags & PV_KERNEL_MODE) || v->cpu.s.cpl == 1;
+	return (pv_of(v)->s.flags & PV_KERNEL_MODE) || x86_of(v)->s.cpl == 1;
 }
 
 /* pv/report.c: struct domain_ops.report. */
@@ -101,7 +102,7 @@ void pv_report(struct domain *d, FILE *out);
 
 /* ---- pv/traps.c: how control reaches the guest ----------------------------------------------------------------- */
 
-extern const struct cpu_ops pv_cpu_ops;
+extern const struct x86_ops pv_cpu_ops;
 /* Builds the frame for an event upcall if one is due. Called at boundaries. */
 void pv_deliver_events(struct vcpu *v);
 /*

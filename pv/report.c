@@ -16,13 +16,13 @@ static void report_registers(struct vcpu *v, bool shown, FILE *out)
 	static const char *const segs[6] = { "es", "cs", "ss", "ds", "fs", "gs" };
 	static const char *const runs[] = { "offline", "runnable", "blocked" };
 	const struct pv_vcpu_state *s = &pv_of(v)->s;
-	struct cpu *c = &v->cpu;
+	struct x86 *c = x86_of(v);
 	u32 i;
 
 	fprintf(out, "vCPU %u, %s mode, %s, event mask %u:\n", v->id, pv_kernel_mode(v) ? "kernel" : "user",
 		v->s.run < ARRAY_SIZE(runs) ? runs[v->s.run] : "?", xen_info_u8(v, VI_MASK));
 	if (!shown) {
-		fprintf(out, "  rip %016" PRIx64 "  rflags %08" PRIx64 "\n", c->rip, cpu_rflags(c));
+		fprintf(out, "  rip %016" PRIx64 "  rflags %08" PRIx64 "\n", c->rip, x86_rflags(c));
 		for (i = 0; i < 16; i++)
 			fprintf(out, "  %s %016" PRIx64 "%s", names[i], c->r[i], i % 4 == 3 ? "\n" : "");
 		for (i = 0; i < 6; i++)
@@ -38,7 +38,7 @@ static void report_registers(struct vcpu *v, bool shown, FILE *out)
 
 static void report_code(struct vcpu *v, FILE *out)
 {
-	u64 rip = v->cpu.rip;
+	u64 rip = x86_of(v)->rip;
 	u32 i;
 
 	fprintf(out, "  code:");
@@ -46,7 +46,7 @@ static void report_code(struct vcpu *v, FILE *out)
 		u8 b;
 
 		fprintf(out, i == REPORT_CODE ? " <" : " ");
-		if (mmu_debug_read(&v->cpu.mmu, rip - REPORT_CODE + i, &b, 1))
+		if (mmu_debug_read(&x86_of(v)->mmu, rip - REPORT_CODE + i, &b, 1))
 			fprintf(out, "??");
 		else
 			fprintf(out, "%02x", b);
@@ -58,9 +58,9 @@ static void report_code(struct vcpu *v, FILE *out)
 
 static void report_branches(struct vcpu *v, FILE *out)
 {
-	if (v->cpu.nbranch)
+	if (x86_of(v)->nbranch)
 		fprintf(out, "  last traps, the latest first:\n");
-	cpu_print_branches(&v->cpu, "    ", out);
+	x86_print_branches(x86_of(v), "    ", out);
 }
 
 void pv_report(struct domain *d, FILE *out)

@@ -41,7 +41,7 @@ static int check_ss(struct vcpu *v, u16 sel, u32 ring, struct x86_seg *d, u32 *e
 }
 
 /* Data segments that an outer ring may not see become NULL, SDM 2A IRET. */
-static void drop_inner(struct cpu *c, u32 ring)
+static void drop_inner(struct x86 *c, u32 ring)
 {
 	static const u8 regs[4] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
 	u32 i;
@@ -51,13 +51,13 @@ static void drop_inner(struct cpu *c, u32 ring)
 
 		if ((s->attr & SEGA_P) && dpl_of(s) < ring &&
 		    (s->attr & (SEGA_CODE | SEGA_CONFORM)) != (SEGA_CODE | SEGA_CONFORM))
-			cpu_set_seg(c, regs[i], 0, 0, 0, 0);
+			x86_set_seg(c, regs[i], 0, 0, 0, 0);
 	}
 }
 
 int pv_load_code_stack(struct vcpu *v, u16 cs, u16 ss, u32 *err)
 {
-	struct cpu *c = &v->cpu;
+	struct x86 *c = x86_of(v);
 	struct x86_seg dc, ds;
 	u32 ring = cs & 3;
 	int r;
@@ -73,35 +73,35 @@ int pv_load_code_stack(struct vcpu *v, u16 cs, u16 ss, u32 *err)
 	}
 	if (ring > 1 && pv_dom(v->d)->xen.s.is32)
 		drop_inner(c, ring);
-	cpu_set_seg(c, SEG_CS, cs, dc.attr & SEGA_L ? 0 : dc.base, dc.limit, dc.attr);
-	cpu_set_seg(c, SEG_SS, ss, ds.base, ds.limit, ds.attr);
-	cpu_mode_changed(c);
+	x86_set_seg(c, SEG_CS, cs, dc.attr & SEGA_L ? 0 : dc.base, dc.limit, dc.attr);
+	x86_set_seg(c, SEG_SS, ss, ds.base, ds.limit, ds.attr);
+	x86_mode_changed(c);
 	return -1;
 }
 
 void pv_set_base(struct vcpu *v, enum x86_segreg sr, u64 base)
 {
-	const struct x86_seg g = v->cpu.s.seg[sr];
+	const struct x86_seg g = x86_of(v)->s.seg[sr];
 
-	cpu_set_seg(&v->cpu, sr, g.sel, base, g.limit, g.attr);
+	x86_set_seg(x86_of(v), sr, g.sel, base, g.limit, g.attr);
 }
 
 /* The user's GS: the selector takes effect at once, its base when the guest goes to user mode. */
 static void set_user_gs(struct vcpu *v, u16 sel)
 {
 	struct pv_vcpu_state *s = &pv_of(v)->s;
-	struct cpu *c = &v->cpu;
+	struct x86 *c = x86_of(v);
 	u64 kernel = c->s.seg[SEG_GS].base;
 	u32 err;
 
 	if (sel > 3)
 		sel |= 3;
-	if (cpu_load_data_seg(c, SEG_GS, sel, &err))
-		cpu_set_seg(c, SEG_GS, 0, 0, 0, 0);
+	if (x86_load_data_seg(c, SEG_GS, sel, &err))
+		x86_set_seg(c, SEG_GS, 0, 0, 0, 0);
 	s->gs_base_user = c->s.seg[SEG_GS].base;
 	c->s.kernel_gs_base = s->gs_base_user;
 	pv_set_base(v, SEG_GS, kernel);
-	cpu_mode_changed(c);
+	x86_mode_changed(c);
 }
 
 i64 hc_set_segment_base(struct hc *h)
@@ -121,7 +121,7 @@ i64 hc_set_segment_base(struct hc *h)
 		return 0;
 	case SEGBASE_GS_USER:
 		s->gs_base_user = base;
-		v->cpu.s.kernel_gs_base = base;
+		x86_of(v)->s.kernel_gs_base = base;
 		return 0;
 	case SEGBASE_GS_KERNEL:
 		s->gs_base_kernel = base;

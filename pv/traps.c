@@ -29,17 +29,17 @@ void pv_root_changed(struct vcpu *v)
 	bool kernel = (s->flags & PV_KERNEL_MODE) || pv_dom(v->d)->xen.s.is32;
 	u64 root = (kernel ? s->kernel_root : s->user_root) << PAGE_SHIFT;
 
-	v->cpu.s.cr3 = root;
-	if (v->cpu.mmu.root == root)
+	x86_of(v)->s.cr3 = root;
+	if (x86_of(v)->mmu.root == root)
 		return;
-	v->cpu.mmu.root = root;
-	mmu_update(&v->cpu.mmu);
+	x86_of(v)->mmu.root = root;
+	mmu_update(&x86_of(v)->mmu);
 }
 
 void pv_set_mode(struct vcpu *v, bool kernel)
 {
 	struct pv_vcpu_state *s = &pv_of(v)->s;
-	struct cpu *c = &v->cpu;
+	struct x86 *c = x86_of(v);
 
 	if (pv_dom(v->d)->xen.s.is32) {
 		c->mmu.user = !kernel;
@@ -64,13 +64,13 @@ void pv_set_mode(struct vcpu *v, bool kernel)
 }
 
 /* CS and SS of the flat segments: kernel mode, and user mode after a system call. */
-static void flat_segments(struct cpu *c, u16 cs)
+static void flat_segments(struct x86 *c, u16 cs)
 {
 	bool compat = cs == FLAT_KERNEL_CS32;
 
-	cpu_set_seg(c, SEG_CS, cs, 0, 0xffffffff, compat ? 0xc0fb : 0xa0fb);
-	cpu_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
-	cpu_mode_changed(c);
+	x86_set_seg(c, SEG_CS, cs, 0, 0xffffffff, compat ? 0xc0fb : 0xa0fb);
+	x86_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
+	x86_mode_changed(c);
 }
 
 static bool alive(struct vcpu *v)
@@ -83,10 +83,10 @@ static bool alive(struct vcpu *v)
 static bool bounce64(struct vcpu *v, const struct bounce *b)
 {
 	struct pv_vcpu_state *s = &pv_of(v)->s;
-	struct cpu *c = &v->cpu;
+	struct x86 *c = x86_of(v);
 	bool user = !pv_kernel_mode(v);
 	u64 cs = c->s.seg[SEG_CS].sel, ss = c->s.seg[SEG_SS].sel, sp = c->r[RSP];
-	u64 rflags = cpu_rflags(c), frame[12], to;
+	u64 rflags = x86_rflags(c), frame[12], to;
 	struct mmu_fault f;
 	u8 raw[sizeof frame], mask;
 	u32 i, n = 0;
@@ -132,7 +132,7 @@ static bool bounce64(struct vcpu *v, const struct bounce *b)
 		xen_info_set_u8(v, VI_MASK, 1);
 	c->r[RSP] = to;
 	c->rip = b->ip;
-	cpu_set_rflags(c, (rflags & ~TRAP_CLEARS) | FL_IF);
+	x86_set_rflags(c, (rflags & ~TRAP_CLEARS) | FL_IF);
 	flat_segments(c, FLAT_KERNEL_CS64);
 	return true;
 }
@@ -140,7 +140,7 @@ static bool bounce64(struct vcpu *v, const struct bounce *b)
 /* Puts the frame on the kernel's stack and goes to the handler, whose TF is clear. False: the domain has crashed. */
 static bool bounce(struct vcpu *v, const struct bounce *b)
 {
-	v->cpu.sys.db_pending = 0;
+	x86_of(v)->sys.db_pending = 0;
 	return pv_dom(v->d)->xen.s.is32 ? compat_bounce(v, b) : bounce64(v, b);
 }
 
@@ -175,15 +175,15 @@ bool pv_failsafe(struct vcpu *v)
 #define FORCED_CPUID_LEN 7u
 
 /* ud2 "xen" cpuid: CPUID that cannot be missed. */
-static bool is_forced_cpuid(struct cpu *c, u64 rip)
+static bool is_forced_cpuid(struct x86 *c, u64 rip)
 {
 	static const u8 magic[FORCED_CPUID_LEN] = { 0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2 };
 	u8 bytes[15];
 
-	return cpu_fetch_bytes(c, rip, bytes) >= sizeof magic && !memcmp(bytes, magic, sizeof magic);
+	return x86_fetch_bytes(c, rip, bytes) >= sizeof magic && !memcmp(bytes, magic, sizeof magic);
 }
 
-static bool forced_cpuid(struct cpu *c, u64 rip)
+static bool forced_cpuid(struct x86 *c, u64 rip)
 {
 	u32 out[4];
 
@@ -191,7 +191,7 @@ static bool forced_cpuid(struct cpu *c, u64 rip)
 		return false;
 	pv_cpuid(c, (u32)c->r[RAX], (u32)c->r[RCX], out);
 	/* Kernels see the host's own OSXSAVE here, and take it for leave to use XSAVE. */
-	if ((u32)c->r[RAX] == 1 && pv_kernel_mode(cpu_vcpu(c)) && (c->s.cr4 & CR4_OSXSAVE))
+	if ((u32)c->r[RAX] == 1 && pv_kernel_mode(x86_vcpu(c)) && (c->s.cr4 & CR4_OSXSAVE))
 		out[2] |= CPUID1_ECX_OSXSAVE;
 	c->r[RAX] = out[0];
 	c->r[RBX] = out[1];
@@ -206,7 +206,7 @@ static bool forced_cpuid(struct cpu *c, u64 rip)
  * INT n. The host has gates of its own for 3, 4 and 0x80, which let everybody through, and for 0x82. All others fault, and the
  * guest's gates say who may; the frame has the RF of that fault.
  */
-static bool soft_trap(struct vcpu *v, const struct cpu_trap *t)
+static bool soft_trap(struct vcpu *v, const struct x86_trap *t)
 {
 	const struct pv_trap_entry *e = &pv_of(v)->s.traps[t->vector];
 	bool kernel = pv_kernel_mode(v), is32 = pv_dom(v->d)->xen.s.is32;
@@ -219,17 +219,17 @@ static bool soft_trap(struct vcpu *v, const struct cpu_trap *t)
 	}
 	if (t->vector == X86_BP || t->vector == X86_OF || (t->vector == INT80 && (is32 ? e->cs & ~3u : e->address)))
 		return bounce_trap(v, t->vector, false, 0);
-	v->cpu.eflags |= FL_RF;
+	x86_of(v)->eflags |= FL_RF;
 	if ((e->flags & 3) < need) {
-		v->cpu.rip = t->start; /* a fault: back to the instruction */
+		x86_of(v)->rip = t->start; /* a fault: back to the instruction */
 		return bounce_trap(v, X86_GP, true, t->vector * 8u + 2);
 	}
 	return bounce_trap(v, t->vector, false, 0);
 }
 
-static bool trap_op(struct cpu *c, const struct cpu_trap *t)
+static bool trap_op(struct x86 *c, const struct x86_trap *t)
 {
-	struct vcpu *v = cpu_vcpu(c);
+	struct vcpu *v = x86_vcpu(c);
 	struct pv_vcpu_state *s = &pv_of(v)->s;
 	u32 error = t->error;
 	bool ok;
@@ -256,7 +256,7 @@ static bool trap_op(struct cpu *c, const struct cpu_trap *t)
 		s->ctrlreg[0] &= ~(u64)CR0_TS;
 		s->flags &= ~(u32)PV_FPU_TS;
 		c->s.cr0 &= ~(u64)CR0_TS;
-		cpu_mode_changed(c);
+		x86_mode_changed(c);
 		break;
 	case X86_DB:
 		c->s.dr[6] |= t->dr6;
@@ -275,13 +275,13 @@ static bool trap_op(struct cpu *c, const struct cpu_trap *t)
 /* ---- system calls --------------------------------------------------------------------------------------------------- */
 
 /* A hypercall of a 64-bit kernel. */
-static bool hypercall_op(struct cpu *c)
+static bool hypercall_op(struct x86 *c)
 {
-	struct vcpu *v = cpu_vcpu(c);
+	struct vcpu *v = x86_vcpu(c);
 	u64 rip = c->rip;
 
 	c->r[RCX] = rip;
-	c->r[R11] = cpu_rflags(c);
+	c->r[R11] = x86_rflags(c);
 	/* SYSRET brings flat segments, whatever was there before. */
 	if (c->s.seg[SEG_CS].sel != FLAT_KERNEL_CS64 || c->s.seg[SEG_SS].sel != FLAT_KERNEL_SS)
 		flat_segments(c, FLAT_KERNEL_CS64);
@@ -289,14 +289,14 @@ static bool hypercall_op(struct cpu *c)
 	xen_hypercall(v);
 	/* SYSRET brings TF into force at once; IRET, with which the iret hypercall ends, after an instruction. */
 	if ((c->eflags & FL_TF) && !c->tf_masked && c->rip == rip)
-		cpu_debug_pending(c, DR6_BS);
+		x86_debug_pending(c, DR6_BS);
 	return alive(v);
 }
 
 /* Neither instruction ends in a single step: the host takes TF away on its way in, or skips the trap. */
-static bool syscall_op(struct cpu *c)
+static bool syscall_op(struct x86 *c)
 {
-	struct vcpu *v = cpu_vcpu(c);
+	struct vcpu *v = x86_vcpu(c);
 	const struct pv_vcpu_state *s = &pv_of(v)->s;
 	bool compat = !(c->s.seg[SEG_CS].attr & SEGA_L);
 	struct bounce b = { .ip = compat ? s->syscall32_ip : s->syscall_ip, .what = "a system call of vCPU", .n = v->id };
@@ -305,7 +305,7 @@ static bool syscall_op(struct cpu *c)
 	if (pv_kernel_mode(v))
 		return hypercall_op(c);
 	c->r[RCX] = c->rip;
-	c->r[R11] = cpu_rflags(c);
+	c->r[R11] = x86_rflags(c);
 	flat_segments(c, compat ? FLAT_KERNEL_CS32 : FLAT_KERNEL_CS64);
 	if (!b.ip) {
 		c->rip -= 2;
@@ -316,14 +316,14 @@ static bool syscall_op(struct cpu *c)
 		b.flags |= BOUNCE_MASK;
 	if (!bounce(v, &b))
 		return false;
-	cpu_set_rflags(c, cpu_rflags(c) & ~(u64)FL_DF);
+	x86_set_rflags(c, x86_rflags(c) & ~(u64)FL_DF);
 	return alive(v);
 }
 
 /* The instruction tells nobody where it came from: the frame says rip 0, rsp 0, CS 3. */
-static bool sysenter_op(struct cpu *c)
+static bool sysenter_op(struct x86 *c)
 {
-	struct vcpu *v = cpu_vcpu(c);
+	struct vcpu *v = x86_vcpu(c);
 	const struct pv_vcpu_state *s = &pv_of(v)->s;
 	struct bounce b = { .ip = s->sysenter_ip, .cs = (u16)s->sysenter_cs, .what = "a SYSENTER of vCPU", .n = v->id };
 	bool is32 = pv_dom(v->d)->xen.s.is32;
@@ -336,8 +336,8 @@ static bool sysenter_op(struct cpu *c)
 		b.flags |= BOUNCE_MASK;
 	c->rip = 0;
 	c->r[RSP] = 0;
-	cpu_set_seg(c, SEG_CS, 3, 0, 0xffffffff, is32 ? 0xc0fb : 0xa0fb);
-	cpu_set_seg(c, SEG_SS, is32 ? COMPAT_USER_SS : FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
+	x86_set_seg(c, SEG_CS, 3, 0, 0xffffffff, is32 ? 0xc0fb : 0xa0fb);
+	x86_set_seg(c, SEG_SS, is32 ? COMPAT_USER_SS : FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
 	if (!(is32 ? b.cs & ~3u : b.ip))
 		return bounce_trap(v, X86_GP, true, 0) && alive(v);
 	return bounce(v, &b) && alive(v);
@@ -352,7 +352,7 @@ i64 hc_iret(struct hc *h)
 {
 	struct vcpu *v = h->v;
 	struct pv_vcpu_state *s = &pv_of(v)->s;
-	struct cpu *c = &v->cpu;
+	struct x86 *c = x86_of(v);
 	u8 raw[IC_WORDS * 8];
 	u64 ic[IC_WORDS], rflags;
 	u32 i, err = 0;
@@ -385,7 +385,7 @@ i64 hc_iret(struct hc *h)
 	c->r[RSP] = ic[IC_RSP];
 	c->rip = ic[IC_RIP];
 	/* RF matters, and is taken back, only where there are breakpoints. */
-	cpu_set_rflags(c, c->breakpoints_armed ? rflags : rflags & ~(u64)FL_RF);
+	x86_set_rflags(c, c->breakpoints_armed ? rflags : rflags & ~(u64)FL_RF);
 	if (ic[IC_FLAGS] & VGCF_IN_SYSCALL) {
 		/* Out by SYSRET: the flat segments, RCX and R11 as that leaves them, TF in force at once, and no RF. */
 		u16 cs = (u16)ic[IC_CS] | 3;
@@ -395,7 +395,7 @@ i64 hc_iret(struct hc *h)
 		c->r[R11] = rflags;
 		c->eflags &= ~(u32)FL_RF;
 		if ((rflags & FL_TF) && pv_canonical(c->rip))
-			cpu_debug_pending(c, DR6_BS);
+			x86_debug_pending(c, DR6_BS);
 		return (i64)ic[IC_RAX];
 	}
 	c->r[R11] = ic[IC_R11];
@@ -416,7 +416,7 @@ static COLD void log_event(struct vcpu *v)
 	char ports[200];
 
 	evtchn_describe_pending(v, ports, sizeof ports);
-	log_line(&v->d->host->log, LOG_INT, "d%u v%u: event at %llx, %s", v->d->id, v->id, (unsigned long long)v->cpu.rip, ports);
+	log_line(&v->d->host->log, LOG_INT, "d%u v%u: event at %llx, %s", v->d->id, v->id, (unsigned long long)x86_of(v)->rip, ports);
 }
 
 void pv_deliver_events(struct vcpu *v)
@@ -427,7 +427,7 @@ void pv_deliver_events(struct vcpu *v)
 	if ((*flags & (XEN_VCPU_NMI_PENDING | XEN_VCPU_NMI_MASKED)) == XEN_VCPU_NMI_PENDING &&
 	    (s->traps[X86_NMI].address || s->traps[X86_NMI].cs)) {
 		*flags = (*flags & ~(u32)XEN_VCPU_NMI_PENDING) | XEN_VCPU_NMI_MASKED;
-		log_line(&v->d->host->log, LOG_INT, "d%u v%u: NMI at %llx", v->d->id, v->id, (unsigned long long)v->cpu.rip);
+		log_line(&v->d->host->log, LOG_INT, "d%u v%u: NMI at %llx", v->d->id, v->id, (unsigned long long)x86_of(v)->rip);
 		if (!bounce_trap(v, X86_NMI, false, 0))
 			return;
 	}
@@ -435,36 +435,36 @@ void pv_deliver_events(struct vcpu *v)
 		struct bounce b = { .ip = s->event_ip, .cs = (u16)s->event_cs, .flags = BOUNCE_MASK,
 				    .what = "an event for vCPU", .n = v->id };
 
-		if (log_at(&v->d->host->log, LOG_INT, v->cpu.rip))
+		if (log_at(&v->d->host->log, LOG_INT, x86_of(v)->rip))
 			log_event(v);
 		bounce(v, &b);
 	}
 }
 
-static bool boundary_op(struct cpu *c)
+static bool boundary_op(struct x86 *c)
 {
-	struct vcpu *v = cpu_vcpu(c);
+	struct vcpu *v = x86_vcpu(c);
 
-	if (vcpu_ending(c) || v->s.run != VCPU_RUNNABLE)
+	if (vcpu_ending(&c->cpu) || v->s.run != VCPU_RUNNABLE)
 		return false;
 	pv_deliver_events(v);
 	return alive(v);
 }
 
-static bool descriptor_op(struct cpu *c, u16 sel, u64 *raw)
+static bool descriptor_op(struct x86 *c, u16 sel, u64 *raw)
 {
-	return pv_mm_descriptor(cpu_vcpu(c), sel, raw);
+	return pv_mm_descriptor(x86_vcpu(c), sel, raw);
 }
 
 /* A 64-bit guest's gates are not emulated: their DPL is 0, and so they fault. */
-static bool gate_op(struct cpu *c, u16 sel, u64 raw, bool call, u64 next)
+static bool gate_op(struct x86 *c, u16 sel, u64 raw, bool call, u64 next)
 {
-	if (!pv_dom(cpu_vcpu(c)->d)->xen.s.is32)
+	if (!pv_dom(x86_vcpu(c)->d)->xen.s.is32)
 		return x86_fault(c, X86_GP, sel & ~3u);
 	return compat_gate(c, sel, raw, call, next);
 }
 
-const struct cpu_ops pv_cpu_ops = {
+const struct x86_ops pv_cpu_ops = {
 	.trap = trap_op,
 	.syscall = syscall_op,
 	.sysenter = sysenter_op,

@@ -26,15 +26,15 @@ INLINE bool pv_canonical(u64 va)
 	return (u64)((i64)(va << 16) >> 16) == va;
 }
 
-/* pv/emulate.c: struct cpu_ops. */
-int pv_emulate(struct cpu *c, enum cpu_priv what, u32 reg, u64 *val);
-u64 pv_tsc(struct cpu *c);
+/* pv/emulate.c: struct x86_ops. */
+int pv_emulate(struct x86 *c, enum x86_priv what, u32 reg, u64 *val);
+u64 pv_tsc(struct x86 *c);
 /* pv/msr.c: -1, or the vector to raise. */
 int pv_rdmsr(struct vcpu *v, u32 msr, u64 *val);
 int pv_wrmsr(struct vcpu *v, u32 msr, u64 val);
 /* pv/ioport.c: whether the guest's present ring may use ports by its IOPL alone; whether it may use these; and their use. */
 bool pv_iopl_ok(struct vcpu *v);
-bool pv_port_ok(struct cpu *c, u16 port, u32 size);
+bool pv_port_ok(struct x86 *c, u16 port, u32 size);
 int pv_port_in(struct vcpu *v, u16 port, u32 size, u64 *val);
 int pv_port_out(struct vcpu *v, u16 port, u32 size, u32 val);
 /* pv/vcpu_start.c: VCPUOP_initialise of v with a context at va. */
@@ -55,12 +55,12 @@ void pv_set_ts(struct vcpu *v, bool on);
 i64 pv_debugreg_set(struct vcpu *v, u32 reg, u64 val);
 i64 pv_debugreg_get(struct vcpu *v, u32 reg, u64 *val);
 /* CR4 as a guest that asked for this value sees it; and as the processor has it. */
-u64 pv_guest_cr4(const struct cpu *c, u64 want);
-u64 pv_real_cr4(const struct cpu *c, u64 guest);
+u64 pv_guest_cr4(const struct x86 *c, u64 want);
+u64 pv_real_cr4(const struct x86 *c, u64 guest);
 
 #define CPUID1_ECX_OSXSAVE (1u << 27)
 /* pv/cpuid.c: what CPUID says to a PV guest. */
-void pv_cpuid(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4]);
+void pv_cpuid(struct x86 *c, u32 leaf, u32 subleaf, u32 out[4]);
 /* What of a set of features a PV guest has: Xen hides those that are the host's own. */
 u64 pv_features(u64 features);
 

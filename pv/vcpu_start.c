@@ -105,11 +105,11 @@ void pv_load_fxsave(struct x86_state *s, const u8 *g, bool wide)
 static void load_registers(struct vcpu *v, const u8 *g)
 {
 	static const u8 order[15] = { R15, R14, R13, R12, RBP, RBX, R11, R10, R9, R8, RAX, RCX, RDX, RSI, RDI };
-	struct x86_state *s = &v->cpu.s;
+	struct x86_state *s = &x86_of(v)->s;
 	u64 fl = ld64(g + GC_RFLAGS);
 	u32 i;
 
-	cpu_sync(&v->cpu);
+	x86_sync(x86_of(v));
 	for (i = 0; i < ARRAY_SIZE(order); i++)
 		s->gpr[order[i]] = ld64(g + GC_REGS + i * 8);
 	s->gpr[RSP] = ld64(g + GC_RSP);
@@ -118,7 +118,7 @@ static void load_registers(struct vcpu *v, const u8 *g)
 	s->rflags = (fl & ~(u64)(FL_IOPL | FL_VM | FL_VIF | FL_VIP)) | FL_IF | FL_FIXED1;
 	if (ld64(g + GC_FLAGS) & VGCF_I387_VALID)
 		pv_load_fxsave(s, g + GC_FPU, true);
-	cpu_load(&v->cpu);
+	x86_load(x86_of(v));
 }
 
 static void load_host_state(struct vcpu *v, const u8 *g)
@@ -142,8 +142,8 @@ static void load_host_state(struct vcpu *v, const u8 *g)
 	/* CR0 is the host's but for TS; CR1 and CR3 are the roots. */
 	pv_set_ts(v, ld64(g + GC_CTRLREG) & CR0_TS);
 	s->ctrlreg[2] = ld64(g + GC_CTRLREG + 16);
-	s->ctrlreg[4] = pv_guest_cr4(&v->cpu, ld64(g + GC_CTRLREG + 32));
-	v->cpu.s.cr4 = pv_real_cr4(&v->cpu, s->ctrlreg[4]);
+	s->ctrlreg[4] = pv_guest_cr4(x86_of(v), ld64(g + GC_CTRLREG + 32));
+	x86_of(v)->s.cr4 = pv_real_cr4(x86_of(v), s->ctrlreg[4]);
 	for (i = 0; i < 256; i++) {
 		const u8 *t = g + GC_TRAPS + i * 16;
 
@@ -160,8 +160,8 @@ u32 pv_start_data(struct vcpu *v, const u16 sel[4])
 	u32 i, err, bad = 0;
 
 	for (i = 0; i < ARRAY_SIZE(data_regs); i++)
-		if (cpu_load_data_seg(&v->cpu, data_regs[i], sel[i], &err)) {
-			cpu_set_seg(&v->cpu, data_regs[i], sel[i], 0, 0, 0);
+		if (x86_load_data_seg(x86_of(v), data_regs[i], sel[i], &err)) {
+			x86_set_seg(x86_of(v), data_regs[i], sel[i], 0, 0, 0);
 			bad |= 1u << data_regs[i];
 		}
 	return bad;
@@ -172,14 +172,14 @@ void pv_start_end(struct vcpu *v, u32 bad)
 	u32 i;
 
 	pv_root_changed(v);
-	cpu_mode_changed(&v->cpu);
+	x86_mode_changed(x86_of(v));
 	if (!bad)
 		return;
 	pv_failsafe(v);
 	for (i = 0; i < ARRAY_SIZE(data_regs); i++)
 		if (bad & 1u << data_regs[i])
-			cpu_set_seg(&v->cpu, data_regs[i], 0, v->cpu.s.seg[data_regs[i]].base, 0, 0);
-	cpu_mode_changed(&v->cpu);
+			x86_set_seg(x86_of(v), data_regs[i], 0, x86_of(v)->s.seg[data_regs[i]].base, 0, 0);
+	x86_mode_changed(x86_of(v));
 }
 
 static void load_segments(struct vcpu *v, const u8 *g)
@@ -189,7 +189,7 @@ static void load_segments(struct vcpu *v, const u8 *g)
 	bool kernel = ld64(g + GC_FLAGS) & VGCF_IN_KERNEL;
 	u32 err, bad;
 
-	v->cpu.s.cpl = 3;
+	x86_of(v)->s.cpl = 3;
 	/* Selectors that cannot be loaded give way to the flat ones: there is no guest yet to take a fault. */
 	if (pv_load_code_stack(v, ld16(g + GC_CS) | 3, ld16(g + GC_SS) | 3, &err) >= 0)
 		pv_load_code_stack(v, FLAT_KERNEL_CS64, FLAT_KERNEL_SS, &err);
@@ -204,7 +204,7 @@ static void load_segments(struct vcpu *v, const u8 *g)
 		pv_set_base(v, SEG_FS, s->fs_base);
 	if (!(ld16(g + GC_GS) & ~3u) || kernel)
 		pv_set_base(v, SEG_GS, kernel ? s->gs_base_kernel : s->gs_base_user);
-	v->cpu.s.kernel_gs_base = kernel ? s->gs_base_user : s->gs_base_kernel;
+	x86_of(v)->s.kernel_gs_base = kernel ? s->gs_base_user : s->gs_base_kernel;
 	pv_start_end(v, bad);
 }
 

@@ -22,6 +22,7 @@
 #include "ui/screen.h"
 #include "ui/trace.h"
 #include "vm/run.h"
+#include "vm/x86.h"
 
 enum exit_code { EXIT_OFF = 0, EXIT_ERROR = 1, EXIT_CRASH = 2, EXIT_TIME = 3, EXIT_REBOOT = 4 };
 
@@ -135,7 +136,7 @@ static const struct guest_watch_ops watch_ops = { .attach = on_attach };
 
 static int open_host(struct run *r, struct error *e)
 {
-	int rc = host_init(&r->host, r->o.tb_bytes);
+	int rc = host_init(&r->host, &x86_arch, r->o.tb_bytes);
 
 	if (rc)
 		return error_set(e, rc, "the host is out of memory%s",

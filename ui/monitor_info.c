@@ -12,6 +12,7 @@
 #include "guest/disks.h"
 #include "pv/mm/mm.h"
 #include "ui/monitor_impl.h"
+#include "vm/x86.h"
 #include "xen/control.h"
 #include "xen/store/xenstore.h"
 
@@ -159,9 +160,9 @@ MON_HANDLER(info_cpus)
 	for (i = 0; i < d->nvcpus; i++) {
 		struct vcpu *v = d->vcpus[i];
 
-		cpu_sync(&v->cpu);
+		cpu_sync(v->cpu);
 		mon_printf(m, "%c CPU #%u: pc=0x%016" PRIx64 " %s, %" PRIu64 " instructions\n", v == mon_vcpu(m) ? '*' : ' ', i,
-			   v->cpu.s.rip, run[MIN(v->s.run, 2u)], cpu_icount(&v->cpu));
+			   x86_of(v)->s.rip, run[MIN(v->s.run, 2u)], cpu_icount(v->cpu));
 	}
 }
 
@@ -178,11 +179,11 @@ static void show_registers(struct mon *m, struct vcpu *v)
 	static const char *const seg[] = { "ES", "CS", "SS", "DS", "FS", "GS" };
 	static const char flag[] = "CPAZSTIDO";
 	static const u8 bit[] = { 0, 2, 4, 6, 7, 8, 9, 10, 11 };
-	const struct x86_state *s = &v->cpu.s;
+	const struct x86_state *s = &x86_of(v)->s;
 	char flags[10];
 	u32 i;
 
-	cpu_sync(&v->cpu);
+	cpu_sync(v->cpu);
 	for (i = 0; i < 16; i++)
 		mon_printf(m, "%s=%016" PRIx64 "%s", gpr[i], s->gpr[order[i]], i % 4 == 3 ? "\n" : " ");
 	for (i = 0; i < 9; i++)

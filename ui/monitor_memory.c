@@ -15,6 +15,7 @@
 #include "ui/disasm.h"
 #include "ui/expr.h"
 #include "ui/monitor_impl.h"
+#include "vm/x86.h"
 
 #define COUNT_MAX 65536u
 #define INSN_MAX 15u
@@ -56,8 +57,8 @@ bool mon_register(void *opaque, const char *name, u64 *v)
 
 	if (!mon_guest(m)->d)
 		return false;
-	cpu_sync(&mon_vcpu(m)->cpu);
-	s = &mon_vcpu(m)->cpu.s;
+	cpu_sync(mon_vcpu(m)->cpu);
+	s = &x86_of(mon_vcpu(m))->s;
 	for (i = 0; i < ARRAY_SIZE(gpr); i++)
 		if ((*name == 'r' || *name == 'e') && !strcmp(name + 1, gpr[i].name)) {
 			*v = *name == 'r' ? s->gpr[gpr[i].reg] : (u32)s->gpr[gpr[i].reg];
@@ -197,7 +198,7 @@ static u32 fetch(struct mon *m, enum mon_space space, u64 addr, u8 *out, u32 n)
 
 		piece = (u32)MIN((u64)(n - done), PAGE_SIZE - PAGE_OFFSET(at));
 		if (space == MON_VIRTUAL) {
-			if (mmu_debug_read(&v->cpu.mmu, at, out + done, piece))
+			if (mmu_debug_read(v->cpu->mmu, at, out + done, piece))
 				return done;
 			continue;
 		}
@@ -310,7 +311,7 @@ static void show_value(struct mon *m, const struct format *f, u64 v, bool pad)
 
 static u32 code_bits(const struct vcpu *v)
 {
-	u32 attr = v->cpu.s.seg[SEG_CS].attr;
+	u32 attr = x86_of(v)->s.seg[SEG_CS].attr;
 
 	return attr & SEGA_L ? 64 : attr & SEGA_DB ? 32 : 16;
 }
@@ -378,7 +379,7 @@ static void dump(struct mon *m, enum mon_space space, const char *p)
 
 	if (!parse_format(m, &p, &f) || !mon_eval(m, p, &addr))
 		return;
-	cpu_sync(&mon_vcpu(m)->cpu);
+	cpu_sync(mon_vcpu(m)->cpu);
 	m->format = (u8)f.letter;
 	m->size = f.size;
 	if (f.letter == 'i') {
@@ -445,8 +446,8 @@ MON_HANDLER(gva2gpa)
 
 	if (!mon_eval(m, a->rest, &va))
 		return;
-	cpu_sync(&v->cpu);
-	if (mmu_peek(&v->cpu.mmu, va, &mfn, &pte)) {
+	cpu_sync(v->cpu);
+	if (mmu_peek(v->cpu->mmu, va, &mfn, &pte)) {
 		mon_printf(m, "nothing is mapped at 0x%" PRIx64 "\n", va);
 		return;
 	}

@@ -121,7 +121,7 @@ static bool frame_at(struct mon *m, enum mon_space space, u64 addr, u64 *mfn)
 	u64 pte;
 
 	*mfn = addr >> PAGE_SHIFT;
-	if (space == MON_VIRTUAL && mmu_peek(&v->cpu.mmu, addr, mfn, &pte))
+	if (space == MON_VIRTUAL && mmu_peek(v->cpu->mmu, addr, mfn, &pte))
 		return false;
 	if (space == MON_PHYSICAL && !mon_guest(m)->bare && !mon_machine_frame(m, *mfn, mfn))
 		return false;
@@ -179,7 +179,7 @@ static void begin(struct mon *m, struct mon_args *a, enum mon_space space, const
 	m->job = &j->job;
 	j->addr = addr;
 	j->left = size;
-	cpu_sync(&mon_vcpu(m)->cpu);
+	cpu_sync(mon_vcpu(m)->cpu);
 	/* Before there is a file: what cannot be read leaves none. */
 	if (size && !find_frames(m, j, space)) {
 		job_free(m);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/cpu.h"
+#include "cpu/x86/x86.h"
 #include "cpu/x86/model.h"
 #include "guest/clock.h"
 #include "guest/nodes.h"
@@ -223,16 +223,16 @@ int value_smp(struct options *o, const struct option_row *row, const char *value
 
 static void list_cpus(FILE *out)
 {
-	const struct cpu_model *m;
-	u64 all = cpu_features_implemented();
+	const struct x86_model *m;
+	u64 all = x86_features_implemented();
 	u32 n, column = 0;
 
 	fputs("Available CPUs:\n", out);
-	for (m = cpu_model_list(); m->name; m++)
-		fprintf(out, "%-20s %s%s\n", m->name, m->what, m == cpu_model_list() ? " (default)" : "");
+	for (m = x86_model_list(); m->name; m++)
+		fprintf(out, "%-20s %s%s\n", m->name, m->what, m == x86_model_list() ? " (default)" : "");
 	fputs("\nRecognized features, for +NAME and -NAME:", out);
 	for (n = 0; n < 64; n++) {
-		const char *name = all >> n & 1 ? cpu_feature_name(n) : NULL;
+		const char *name = all >> n & 1 ? x86_feature_name(n) : NULL;
 
 		if (!name)
 			continue;
@@ -247,14 +247,14 @@ static void list_cpus(FILE *out)
 
 int value_cpu(struct options *o, const struct option_row *row, const char *value, struct error *e)
 {
-	u64 features = cpu_features_implemented();
+	u64 features = x86_features_implemented();
 	int rc;
 
 	if (!strcmp(value, "help") || !strcmp(value, "?")) {
 		list_cpus(o->out);
 		return OPTIONS_DONE;
 	}
-	rc = cpu_features_parse(value, &features, e);
+	rc = x86_features_parse(value, &features, e);
 	return rc ? rc : node_set_str(o->guest, "cpu", value);
 }
 

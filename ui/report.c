@@ -12,15 +12,16 @@
 
 #include "base/os.h"
 #include "ui/disasm.h"
+#include "vm/x86.h"
 
 /* Bytes of guest code; stops at the first that cannot be read. */
-static u32 fetch(struct cpu *c, u64 va, u8 *out, u32 n)
+static u32 fetch(struct x86 *c, u64 va, u8 *out, u32 n)
 {
 	u32 have = 0;
 
 	while (have < n) {
 		u8 piece[15];
-		u32 got = cpu_fetch_bytes(c, va + have, piece);
+		u32 got = x86_fetch_bytes(c, va + have, piece);
 
 		if (!got)
 			break;
@@ -31,7 +32,7 @@ static u32 fetch(struct cpu *c, u64 va, u8 *out, u32 n)
 	return have;
 }
 
-static void report_registers(struct cpu *c, FILE *out)
+static void report_registers(struct x86 *c, FILE *out)
 {
 	static const char *const gpr[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
 					   "r8 ", "r9 ", "r10", "r11", "r12", "r13", "r14", "r15" };
@@ -50,7 +51,7 @@ static void report_registers(struct cpu *c, FILE *out)
 		s->cr0, s->cr2, s->cr3, s->cr4, s->efer);
 }
 
-static void report_code(struct cpu *c, bool att, FILE *out)
+static void report_code(struct x86 *c, bool att, FILE *out)
 {
 	enum { BEFORE = 48, AFTER = 64 };
 	u64 rip = c->s.rip, start;
@@ -59,7 +60,7 @@ static void report_code(struct cpu *c, bool att, FILE *out)
 
 	/* Up to the page before rip may be missing: take what is there. */
 	for (start = rip - BEFORE; start != rip; start++)
-		if (cpu_fetch_bytes(c, start, code))
+		if (x86_fetch_bytes(c, start, code))
 			break;
 	n = fetch(c, start, code, (u32)(rip - start) + AFTER);
 	fputs("code around rip:\n", out);
@@ -79,11 +80,11 @@ void report_crash(struct domain *d, const char *last, FILE *out)
 		domain_now(d) / 1000000000, domain_now(d) % 1000000000);
 	if (v) {
 		fprintf(out, ", vCPU %" PRIu32 " of %" PRIu32 ":\n", v->id, d->nvcpus);
-		cpu_sync(&v->cpu);
-		report_registers(&v->cpu, out);
-		report_code(&v->cpu, d->host->log.want.att, out);
+		cpu_sync(v->cpu);
+		report_registers(x86_of(v), out);
+		report_code(x86_of(v), d->host->log.want.att, out);
 		fputs("last traps, the latest first:\n", out);
-		if (!cpu_print_branches(&v->cpu, "  ", out))
+		if (!cpu_print_branches(v->cpu, "  ", out))
 			fputs("  none\n", out);
 	} else {
 		fputc('\n', out);

@@ -9,49 +9,50 @@
 #include "cpu/x86/state.h"
 #include "pv/pv.h"
 #include "ui/disasm.h"
+#include "vm/x86.h"
 
-static u32 code_bits(const struct cpu *c)
+static u32 code_bits(const struct x86 *c)
 {
 	const struct x86_seg *cs = &c->s.seg[SEG_CS];
 
 	return (c->s.efer & EFER_LMA) && (cs->attr & SEGA_L) ? 64 : cs->attr & SEGA_DB ? 32 : 16;
 }
 
-static void log_asm(struct cpu *c, u32 off, u32 bytes)
+static void log_asm(struct x86 *c, u32 off, u32 bytes)
 {
 	u64 at = PAGE_BASE(c->rip) + off;
 	u8 code[PAGE_SIZE];
 
-	if (!log_at(c->log, LOG_IN_ASM, c->rip) || bytes > sizeof code || mmu_debug_read(&c->mmu, at, code, bytes))
+	if (!log_at(c->cpu.log, LOG_IN_ASM, c->rip) || bytes > sizeof code || mmu_debug_read(&c->mmu, at, code, bytes))
 		return;
-	log_begin(c->log);
-	fprintf(c->log->out, "----------------\nIN: vcpu %" PRIu32 "\n", c->id);
-	disasm_run(c->log->out, code_bits(c) | (c->log->want.att ? DISASM_ATT : 0), code, bytes, at);
-	log_end(c->log);
+	log_begin(c->cpu.log);
+	fprintf(c->cpu.log->out, "----------------\nIN: vcpu %" PRIu32 "\n", c->cpu.id);
+	disasm_run(c->cpu.log->out, code_bits(c) | (c->cpu.log->want.att ? DISASM_ATT : 0), code, bytes, at);
+	log_end(c->cpu.log);
 }
 
-static void log_exec(struct cpu *c)
+static void log_exec(struct x86 *c)
 {
 	static const char *const names[16] = { "RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",
 					       "R8 ", "R9 ", "R10", "R11", "R12", "R13", "R14", "R15" };
 	u32 i;
 
-	if (!log_at(c->log, LOG_EXEC | LOG_CPU, c->rip))
+	if (!log_at(c->cpu.log, LOG_EXEC | LOG_CPU, c->rip))
 		return;
-	log_begin(c->log);
-	if (log_on(c->log, LOG_EXEC))
-		fprintf(c->log->out, "Trace %" PRIu32 ": %016" PRIx64 " [%" PRIu64 "]\n", c->id, c->rip, cpu_icount(c));
-	if (log_on(c->log, LOG_CPU)) {
+	log_begin(c->cpu.log);
+	if (log_on(c->cpu.log, LOG_EXEC))
+		fprintf(c->cpu.log->out, "Trace %" PRIu32 ": %016" PRIx64 " [%" PRIu64 "]\n", c->cpu.id, c->rip, x86_icount(c));
+	if (log_on(c->cpu.log, LOG_CPU)) {
 		for (i = 0; i < 16; i++)
-			fprintf(c->log->out, "%s=%016" PRIx64 "%c", names[i], c->r[i], i % 4 == 3 ? '\n' : ' ');
-		fprintf(c->log->out, "RIP=%016" PRIx64 " RFL=%08" PRIx64 " CPL=%u CR3=%016" PRIx64 "\n", c->rip, cpu_rflags(c),
+			fprintf(c->cpu.log->out, "%s=%016" PRIx64 "%c", names[i], c->r[i], i % 4 == 3 ? '\n' : ' ');
+		fprintf(c->cpu.log->out, "RIP=%016" PRIx64 " RFL=%08" PRIx64 " CPL=%u CR3=%016" PRIx64 "\n", c->rip, x86_rflags(c),
 			c->s.cpl, c->mmu.root);
 	}
-	log_end(c->log);
+	log_end(c->cpu.log);
 }
 
 /* What a page fault's error code says (SDM 3A 4.7). */
-static void describe_fault(const struct cpu_trap *t, bool user, char *text, size_t size)
+static void describe_fault(const struct x86_trap *t, bool user, char *text, size_t size)
 {
 	snprintf(text, size, ", %s %s at %llx%s", user ? "user" : "supervisor",
 		 t->error & PF_I ? "fetch" : t->error & PF_W ? "write" : "read", (unsigned long long)t->cr2,
@@ -60,16 +61,16 @@ static void describe_fault(const struct cpu_trap *t, bool user, char *text, size
 				   : ": no page there");
 }
 
-static void log_trap(struct cpu *c, const struct cpu_trap *t, const char *note)
+static void log_trap(struct x86 *c, const struct x86_trap *t, const char *note)
 {
 	static const char *const names[] = { "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "segment overrun", "#TS",
 					     "#NP", "#SS", "#GP", "#PF", NULL, "#MF", "#AC", "#MC", "#XM", "#VE", "#CP" };
-	struct vcpu *v = cpu_vcpu(c);
+	struct vcpu *v = x86_vcpu(c);
 	bool fault = t->vector == X86_PF && t->kind != TRAP_INT && t->kind != TRAP_EXTERNAL;
 	u32 items = LOG_INT | (fault ? (u32)LOG_MMU : 0);
 	char name[24], error[24] = "", more[100] = "";
 
-	if (!log_at(c->log, items, t->rip))
+	if (!log_at(c->cpu.log, items, t->rip))
 		return;
 	if (t->kind == TRAP_INT)
 		snprintf(name, sizeof name, "INT 0x%02x", t->vector);
@@ -85,7 +86,7 @@ static void log_trap(struct cpu *c, const struct cpu_trap *t, const char *note)
 		describe_fault(t, c->native ? t->error & PF_U : !pv_kernel_mode(v), more, sizeof more);
 	else if (note)
 		snprintf(more, sizeof more, ", %s", note);
-	log_line(c->log, items, "d%u v%u: trap %u %s%s at %llx%s%s", v->d->id, v->id, t->vector, name, error, (unsigned long long)t->rip,
+	log_line(c->cpu.log, items, "d%u v%u: trap %u %s%s at %llx%s%s", v->d->id, v->id, t->vector, name, error, (unsigned long long)t->rip,
 		 !c->native && !pv_kernel_mode(v) ? " (user)" : "", more);
 }
 
@@ -94,8 +95,8 @@ void trace_domain(struct domain *d)
 	u32 i;
 
 	for (i = 0; i < d->nvcpus; i++) {
-		d->vcpus[i]->cpu.log_asm = log_asm;
-		d->vcpus[i]->cpu.log_exec = log_exec;
-		d->vcpus[i]->cpu.log_trap = log_trap;
+		x86_of(d->vcpus[i])->log_asm = log_asm;
+		x86_of(d->vcpus[i])->log_exec = log_exec;
+		x86_of(d->vcpus[i])->log_trap = log_trap;
 	}
 }

@@ -11,7 +11,6 @@
 
 #include "base/endian.h"
 #include "base/hash.h"
-#include "cpu/x86/block.h"
 
 static const struct state_field vcpu_fields[] = {
 	STATE_INT(struct vcpu_state, run),
@@ -34,7 +33,7 @@ static void log_code_wanted(void *opaque)
 	struct host *h = opaque;
 
 	if (h->code)
-		code_cache_flush(h->code);
+		h->arch->code_flush(h->code);
 }
 
 /* Where the run is, for the log. */
@@ -44,11 +43,12 @@ static void log_clock(const void *who, u64 *icount, u64 *now)
 	*now = domain_now(who);
 }
 
-int host_init(struct host *h, u64 tb_bytes)
+int host_init(struct host *h, const struct cpu_arch *arch, u64 tb_bytes)
 {
 	int rc;
 
 	memset(h, 0, sizeof *h);
+	h->arch = arch;
 	log_init(&h->log);
 	h->log.clock = log_clock;
 	h->log.code = log_code_wanted;
@@ -58,13 +58,13 @@ int host_init(struct host *h, u64 tb_bytes)
 	rc = frame_pool_init(&h->frames);
 	if (rc)
 		return rc;
-	h->code = code_cache_new((size_t)tb_bytes);
+	h->code = arch->code_new((size_t)tb_bytes);
 	h->poll = poll_set_new();
 	if (!h->code || !h->poll) {
 		host_exit(h);
 		return -ENOMEM;
 	}
-	h->frames.code_dropped = code_drop_frame;
+	h->frames.code_dropped = arch->code_dropped;
 	h->frames.opaque = h->code;
 	return 0;
 }
@@ -73,7 +73,7 @@ void host_exit(struct host *h)
 {
 	while (h->domains)
 		domain_destroy(h->domains);
-	code_cache_free(h->code);
+	h->arch->code_free(h->code);
 	poll_set_free(h->poll);
 	frame_pool_free(&h->frames);
 	log_close(&h->log);
@@ -86,7 +86,7 @@ static void mem_code_written(void *opaque, struct frame *f, u32 off, u32 len)
 {
 	struct domain *d = opaque;
 
-	code_written(d->host->code, f, off, len);
+	d->host->arch->code_written(d->host->code, f, off, len);
 }
 
 /* ... or what addresses lead to. */
@@ -96,7 +96,7 @@ static void mem_code_unmapped(void *opaque)
 	u32 i;
 
 	for (i = 0; i < d->nvcpus; i++)
-		cpu_code_unmapped(&d->vcpus[i]->cpu);
+		cpu_code_unmapped(d->vcpus[i]->cpu);
 }
 
 static const struct mem_hooks domain_mem_hooks = { mem_code_written, mem_code_unmapped };
@@ -107,13 +107,13 @@ static struct vcpu *vcpu_create(struct domain *d, u32 id)
 
 	if (!v)
 		return NULL;
-	if (cpu_init(&v->cpu, &d->mem, d->host->code, &d->host->log)) {
+	v->cpu = d->host->arch->create(&d->mem, d->host->code, &d->host->log, id);
+	if (!v->cpu) {
 		free(v);
 		return NULL;
 	}
-	v->cpu.id = id;
-	v->cpu.s.rng += id;
-	v->cpu.uncached = d->host->singlestep;
+	v->cpu->vcpu = v;
+	v->cpu->uncached = d->host->singlestep;
 	v->d = d;
 	v->id = id;
 	v->s.run = VCPU_OFFLINE;
@@ -128,7 +128,7 @@ static int add_state(struct domain *d)
 	    state_add(&d->states, "domain", 0, &domain_state_desc, &d->s, 1))
 		return -ENOMEM;
 	for (i = 0; i < d->nvcpus; i++)
-		if (state_add(&d->states, "x86", i, &x86_state_desc, &d->vcpus[i]->cpu.s, 1) ||
+		if (d->host->arch->add_state(d->vcpus[i]->cpu, &d->states, i) ||
 		    state_add(&d->states, "vcpu", i, &vcpu_state_desc, &d->vcpus[i]->s, 1))
 			return -ENOMEM;
 	return 0;
@@ -205,7 +205,7 @@ void domain_destroy(struct domain *d)
 	if (d->ops && d->ops->destroy)
 		d->ops->destroy(d);
 	for (i = 0; i < d->nvcpus; i++) {
-		cpu_exit(&d->vcpus[i]->cpu);
+		d->host->arch->destroy(d->vcpus[i]->cpu);
 		free(d->vcpus[i]);
 	}
 	d->nvcpus = 0;
@@ -228,7 +228,7 @@ void domain_end(struct domain *d, enum domain_end why)
 	if (d->end == END_RUNNING)
 		d->end = why;
 	if (d->running)
-		cpu_stop(&d->running->cpu);
+		cpu_stop(d->running->cpu);
 }
 
 void domain_crash(struct domain *d, struct vcpu *v, const char *fmt, ...)
@@ -246,12 +246,12 @@ void domain_crash(struct domain *d, struct vcpu *v, const char *fmt, ...)
 
 u64 domain_icount(const struct domain *d)
 {
-	return d->s.retired + (d->running ? cpu_icount(&d->running->cpu) - d->slot_start_icount : 0);
+	return d->s.retired + (d->running ? cpu_icount(d->running->cpu) - d->slot_start_icount : 0);
 }
 
 u64 domain_now(const struct domain *d)
 {
-	return timeline_at(&d->time, d->running ? cpu_icount(&d->running->cpu) - d->slot_start_icount : 0);
+	return timeline_at(&d->time, d->running ? cpu_icount(d->running->cpu) - d->slot_start_icount : 0);
 }
 
 int domain_arm(struct domain *d, struct vtimer *tm, u64 deadline)
@@ -260,9 +260,9 @@ int domain_arm(struct domain *d, struct vtimer *tm, u64 deadline)
 
 	if (d->running && deadline != TIME_NEVER) {
 		u64 at = timeline_until(&d->time, deadline);
-		u64 done = cpu_icount(&d->running->cpu) - d->slot_start_icount;
+		u64 done = cpu_icount(d->running->cpu) - d->slot_start_icount;
 
-		cpu_limit(&d->running->cpu, at > done ? at - done : 0);
+		cpu_limit(d->running->cpu, at > done ? at - done : 0);
 	}
 	return rc;
 }
@@ -274,13 +274,13 @@ void vcpu_wake(struct vcpu *v)
 	v->s.run = VCPU_RUNNABLE;
 	/* It waits for the next round: do not let it wait long. */
 	if (v->d->running && v->d->running != v)
-		cpu_limit(&v->d->running->cpu, 0);
+		cpu_limit(v->d->running->cpu, 0);
 }
 
 void vcpu_block(struct vcpu *v)
 {
 	v->s.run = VCPU_BLOCKED;
-	cpu_stop(&v->cpu);
+	cpu_stop(v->cpu);
 }
 
 u64 domain_hash(struct domain *d)
@@ -288,8 +288,8 @@ u64 domain_hash(struct domain *d)
 	u32 i;
 
 	for (i = 0; i < d->nvcpus; i++) {
-		cpu_sync(&d->vcpus[i]->cpu);
-		d->vcpus[i]->s.retired = cpu_icount(&d->vcpus[i]->cpu);
+		cpu_sync(d->vcpus[i]->cpu);
+		d->vcpus[i]->s.retired = cpu_icount(d->vcpus[i]->cpu);
 	}
 	return state_list_hash(&d->states, mem_hash(&d->mem, HASH_SEED));
 }

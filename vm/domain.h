@@ -30,7 +30,7 @@ struct vcpu_state {
 extern const struct state_desc vcpu_state_desc;
 
 struct vcpu {
-	struct cpu cpu; /* first: a struct cpu's owner is its vcpu */
+	struct cpu *cpu;
 	struct domain *d;
 	u32 id;
 	struct vcpu_state s;
@@ -122,6 +122,7 @@ INLINE bool domain_stopped(const struct domain *d)
 
 struct host {
 	struct frame_pool frames;
+	const struct cpu_arch *arch; /* of all its processors */
 	struct code_cache *code;
 	struct poll_set *poll;
 	struct log log;
@@ -137,8 +138,8 @@ struct host {
 	u32 looks;          /* calls of vcpu_ending(): only each LOOK_EVERYth reads the clock */
 };
 
-/* 0 or -ENOMEM. tb_bytes: size of the code cache, 0 for the default. */
-int host_init(struct host *h, u64 tb_bytes);
+/* 0 or -ENOMEM. arch: its processors, e.g. &x86_arch. tb_bytes: size of the code cache, 0 for the default. */
+int host_init(struct host *h, const struct cpu_arch *arch, u64 tb_bytes);
 void host_exit(struct host *h);
 
 /* An empty domain: memory for frame numbers below mfn_limit, n vCPUs in reset. NULL when memory is short. */
@@ -168,10 +169,5 @@ void vcpu_block(struct vcpu *v);
 
 /* A hash of the whole guest-visible state: memory, vCPUs, time and everything registered. */
 u64 domain_hash(struct domain *d);
-
-INLINE struct vcpu *cpu_vcpu(struct cpu *c)
-{
-	return (struct vcpu *)(void *)c;
-}
 
 #endif

@@ -34,7 +34,7 @@ static void end_if_due(struct domain *d, u64 now)
 
 bool vcpu_ending(struct cpu *c)
 {
-	struct domain *d = cpu_vcpu(c)->d;
+	struct domain *d = c->vcpu->d;
 
 	if (!(++d->host->looks % LOOK_EVERY))
 		end_if_due(d, host_now());

@@ -42,10 +42,10 @@ bool run_slot(struct domain *d)
 		v = d->vcpus[__builtin_ctzll(mask)];
 		d->s.round = mask & (mask - 1);
 	}
-	v->cpu.yield_on_pause = d->time.s.div > 1;
+	v->cpu->yield_on_pause = d->time.s.div > 1;
 	d->running = v;
 	d->host->log.who = d;
-	d->slot_start_icount = cpu_icount(&v->cpu);
+	d->slot_start_icount = cpu_icount(v->cpu);
 	if (d->ops->enter)
 		d->ops->enter(v);
 	/* Entering may have armed a timer. */
@@ -53,10 +53,10 @@ bool run_slot(struct domain *d)
 	quantum = MIN(quantum, timeline_until(&d->time, timeline_next(&d->time)));
 	if (UNLIKELY(d->host->log.want.from.kind | d->host->log.want.to.kind))
 		log_piece(&d->host->log, d->s.retired, d->time.s.now, quantum, quantum << d->time.s.shift);
-	cpu_run(&v->cpu, quantum);
+	cpu_run(v->cpu, quantum);
 	if (d->ops->leave)
 		d->ops->leave(v);
-	done = cpu_icount(&v->cpu) - d->slot_start_icount;
+	done = cpu_icount(v->cpu) - d->slot_start_icount;
 	d->running = NULL;
 	d->s.retired += done;
 	timeline_advance(&d->time, done);

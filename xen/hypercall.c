@@ -6,6 +6,7 @@
 #include "xen/hypercall.h"
 
 #include "base/endian.h"
+#include "vm/x86.h"
 #include "xen/spin.h"
 
 #define ARGS_MAX 512u /* bytes of the largest argument struct */
@@ -44,7 +45,7 @@ int xen_copy_from(struct vcpu *v, void *dst, u64 va, size_t n)
 
 	if (!n)
 		return 0;
-	if (!range_ok(v, va, n) || mmu_read(&v->cpu.mmu, va, dst, n, &f))
+	if (!range_ok(v, va, n) || mmu_read(v->cpu->mmu, va, dst, n, &f))
 		return -XEN_EFAULT;
 	return 0;
 }
@@ -55,7 +56,7 @@ int xen_copy_to(struct vcpu *v, u64 va, const void *src, size_t n)
 
 	if (!n)
 		return 0;
-	if (!range_ok(v, va, n) || mmu_write(&v->cpu.mmu, va, src, n, &f))
+	if (!range_ok(v, va, n) || mmu_write(v->cpu->mmu, va, src, n, &f))
 		return -XEN_EFAULT;
 	return 0;
 }
@@ -272,7 +273,7 @@ static i64 call(struct hc *h)
 {
 	const struct hc_row *row = row_of(xen_dom(h->v->d), h->nr);
 	u64 args[6];
-	u64 rip = h->v->cpu.rip;
+	u64 rip = x86_of(h->v)->rip;
 	i64 r = -XEN_ENOSYS;
 
 	memcpy(args, h->args, sizeof args);
@@ -392,12 +393,12 @@ void xen_work_end(struct vcpu *v)
 
 	p->slot_work += p->work;
 	if (UNLIKELY(p->slot_work >= SLOT_WORK))
-		cpu_stop(&v->cpu);
+		cpu_stop(v->cpu);
 }
 
 void xen_hypercall(struct vcpu *v)
 {
-	struct cpu *c = &v->cpu;
+	struct x86 *c = x86_of(v);
 	bool g32 = is32(v);
 	const u8 *order = g32 ? regs32 : regs64;
 	struct hc h = { .v = v };

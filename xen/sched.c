@@ -57,7 +57,7 @@ void xen_vcpu_down(struct vcpu *v)
 		xen_runstate_change(v, RUNSTATE_OFFLINE);
 	v->s.run = VCPU_OFFLINE;
 	if (v->d->running == v)
-		cpu_stop(&v->cpu);
+		cpu_stop(v->cpu);
 }
 
 void xen_vcpu_up(struct vcpu *v)
@@ -91,7 +91,7 @@ i64 xen_domain_shutdown(struct vcpu *v, u8 reason)
 		if (d->keep_suspended) {
 			d->suspended = true;
 			xs_shutdown(xen_dom(d)->store, d->id);
-			cpu_stop(&v->cpu);
+			cpu_stop(v->cpu);
 		}
 		return 1; /* "cancelled": what it finds when it is resumed, as after xl save -c */
 	case SHUTDOWN_CRASH:
@@ -107,7 +107,7 @@ i64 xen_domain_shutdown(struct vcpu *v, u8 reason)
 		domain_crash(d, v, "the guest shut down with reason %u (SCHEDOP_shutdown), which Xen does not define", reason);
 		break;
 	}
-	cpu_stop(&v->cpu);
+	cpu_stop(v->cpu);
 	return 0;
 }
 
@@ -149,7 +149,7 @@ static const struct arg_layout watchdog_layout = { "sched_watchdog", sizeof(stru
 static i64 sched_yield_op(struct hc *h, void *arg)
 {
 	/* The rest of the slot goes to the others. */
-	cpu_stop(&h->v->cpu);
+	cpu_stop(h->v->cpu);
 	return 0;
 }
 

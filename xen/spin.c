@@ -8,6 +8,7 @@
 #include "xen/spin.h"
 
 #include "base/hash.h"
+#include "vm/x86.h"
 #include "xen/hypercall.h"
 #include "xen/sched.h"
 
@@ -24,7 +25,7 @@
  */
 static u64 mark_of(struct vcpu *v)
 {
-	const struct cpu *c = &v->cpu;
+	const struct x86 *c = x86_of(v);
 	u64 h = c->rip;
 	u8 stack[512];
 	u32 i;
@@ -85,7 +86,7 @@ static bool in_circles(struct vcpu *v, u64 ran)
 void xen_spin_leave(struct vcpu *v)
 {
 	struct xen_vcpu *pv = xen_of(v);
-	u64 ran = cpu_icount(&v->cpu) - v->d->slot_start_icount;
+	u64 ran = cpu_icount(v->cpu) - v->d->slot_start_icount;
 
 	if (v->s.run != VCPU_RUNNABLE || xen_dom(v->d)->ops->has_callback(v) || v->d->end != END_RUNNING) {
 		xen_spin_end(v);

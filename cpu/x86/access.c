@@ -9,7 +9,7 @@
 #include "cpu/x86/block.h"
 #include "cpu/x86/seg.h"
 
-static bool note_fault(struct cpu *c, const struct mmu_fault *f)
+static bool note_fault(struct x86 *c, const struct mmu_fault *f)
 {
 	/* A device is reached by a block of one instruction, so that what it brings about lands exactly. */
 	if (f->kind == MMU_NO_MEMORY && c->mmu.hooks && c->mmu.hooks->device && !c->exact_now) {
@@ -23,14 +23,14 @@ static bool note_fault(struct cpu *c, const struct mmu_fault *f)
 }
 
 /* Before the page is looked at, behind a non-canonical address: SDM 3A table 6-2 leaves the order open, Intel's does it so. */
-bool align_fault(struct cpu *c, u64 va, u32 n)
+bool align_fault(struct x86 *c, u64 va, u32 n)
 {
 	if (code64(c) && (!canonical(c, va) || !canonical(c, va + n - 1)))
 		return true;
 	return x86_fault(c, X86_AC, 0);
 }
 
-bool load_bytes(struct cpu *c, u64 va, void *dst, u32 n)
+bool load_bytes(struct x86 *c, u64 va, void *dst, u32 n)
 {
 	struct mmu_fault f;
 
@@ -39,7 +39,7 @@ bool load_bytes(struct cpu *c, u64 va, void *dst, u32 n)
 	return mmu_read(&c->mmu, va, dst, n, &f) ? note_fault(c, &f) : true;
 }
 
-static bool loaded(struct cpu *c, const u8 *p, u32 size)
+static bool loaded(struct x86 *c, const u8 *p, u32 size)
 {
 	u32 i;
 
@@ -65,7 +65,7 @@ static bool loaded(struct cpu *c, const u8 *p, u32 size)
  * The slow path asks the TLB first: for the victim way, and because some handlers have no fast path. It has no page in
  * which alignment or breakpoints are to be checked.
  */
-bool slow_load(struct cpu *c, u64 va, u32 size)
+bool slow_load(struct x86 *c, u64 va, u32 size)
 {
 	const u8 *p = mmu_find_read(&c->mmu, va, size);
 	u8 b[32];
@@ -76,7 +76,7 @@ bool slow_load(struct cpu *c, u64 va, u32 size)
 }
 
 /* A store the tables forbid may still be one the machine emulates. */
-static bool ro_store(struct cpu *c, u64 va, u32 size, u64 v, const struct mmu_fault *f)
+static bool ro_store(struct x86 *c, u64 va, u32 size, u64 v, const struct mmu_fault *f)
 {
 	struct mmu *m = &c->mmu;
 	u64 mfn, pte;
@@ -86,7 +86,7 @@ static bool ro_store(struct cpu *c, u64 va, u32 size, u64 v, const struct mmu_fa
 	       m->hooks->ro_store(m->opaque, m, va, mfn, size, v);
 }
 
-bool store_bytes(struct cpu *c, u64 va, const void *src, u32 n)
+bool store_bytes(struct x86 *c, u64 va, const void *src, u32 n)
 {
 	struct mmu_fault f;
 
@@ -95,7 +95,7 @@ bool store_bytes(struct cpu *c, u64 va, const void *src, u32 n)
 	return mmu_write(&c->mmu, va, src, n, &f) ? note_fault(c, &f) : true;
 }
 
-bool slow_store(struct cpu *c, u64 va, u32 size, u64 v)
+bool slow_store(struct x86 *c, u64 va, u32 size, u64 v)
 {
 	u8 *p = mmu_find_write(&c->mmu, va, size);
 	struct mmu_fault f;
@@ -115,7 +115,7 @@ bool slow_store(struct cpu *c, u64 va, u32 size, u64 v)
 	return ro_store(c, va, size, v, &f) || note_fault(c, &f);
 }
 
-bool slow_store_vec(struct cpu *c, u64 va, const u64 *v, u32 n)
+bool slow_store_vec(struct x86 *c, u64 va, const u64 *v, u32 n)
 {
 	u8 b[32];
 	u32 i;
@@ -125,7 +125,7 @@ bool slow_store_vec(struct cpu *c, u64 va, const u64 *v, u32 n)
 	return aligned_word(c, va, n * 8) && store_bytes(c, va, b, n * 8);
 }
 
-bool slow_load_rmw(struct cpu *c, u64 va, u32 size)
+bool slow_load_rmw(struct x86 *c, u64 va, u32 size)
 {
 	const u8 *p = mmu_find_write(&c->mmu, va, size);
 	struct mmu_fault f;
@@ -142,7 +142,7 @@ bool slow_load_rmw(struct cpu *c, u64 va, u32 size)
 	return slow_load(c, va, size);
 }
 
-bool slow_probe(struct cpu *c, u64 va, u32 n, bool write)
+bool slow_probe(struct x86 *c, u64 va, u32 n, bool write)
 {
 	struct mmu_fault f;
 	u64 mfn, last = va + n - 1;

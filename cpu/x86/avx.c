@@ -35,7 +35,7 @@ MEM_PART(32)
 MEM_PART(64)
 
 /* 8 bytes at any alignment: VCVTPH2PS is the one that does not look (seen on a Xeon of family 6, model 207). */
-static NOINLINE bool load_anywhere(struct cpu *c, u64 ea)
+static NOINLINE bool load_anywhere(struct x86 *c, u64 ea)
 {
 	u8 b[8];
 
@@ -196,7 +196,7 @@ VEX_CLEARS(movq, dec->opcode == 0x7e || !dec->mem, dec->opcode == 0x7e ? dec->re
 /* ---- tests ---------------------------------------------------------------------------------------------------------- */
 
 /* ZF: no bit of the mask is common to both; CF: none of the last source is missing from the first. The first is dst. */
-static void test_flags(struct cpu *c, const struct insn *i, const union x86_vec *b, u64 mask)
+static void test_flags(struct x86 *c, const struct insn *i, const union x86_vec *b, u64 mask)
 {
 	const union x86_vec *a = VEX_D;
 	u64 both = 0, missing = 0;

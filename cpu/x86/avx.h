@@ -14,14 +14,14 @@
  * An instruction's function: b is the last source. It writes all 256 bits of the destination. Returns false when an
  * unmasked floating-point exception is due. It is no handler, so it may have locals of any kind.
  */
-typedef bool (*vex_fn)(struct cpu *c, const struct insn *i, const union x86_vec *b);
+typedef bool (*vex_fn)(struct x86 *c, const struct insn *i, const union x86_vec *b);
 
 /* In a record: dst is the destination and VEX.L, src the last source's number and vvvv, aux imm8, imm the function. */
 #define VEX_D (&c->s.vec[i->dst & 15])
 #define VEX_A (&c->s.vec[i->src >> 4])
 #define VEX_B (&c->s.vec[i->src & 15])
 #define VEX_L (i->dst >> 4)
-#define VEX_FN(name) static NOINLINE bool v_##name(struct cpu *c, const struct insn *i, const union x86_vec *b)
+#define VEX_FN(name) static NOINLINE bool v_##name(struct x86 *c, const struct insn *i, const union x86_vec *b)
 
 /* Bytes the memory operand takes with VEX.L clear and set. The register form neither faults nor looks at flags: pure. */
 bool vex_emit(struct xlat *x, const struct xi *dec, vex_fn fn, u32 bytes, u32 bytes256);

@@ -273,7 +273,7 @@ EMITTER(vcvtph2ps)
 }
 
 /* The destination is the last operand: a register, or 8 or 16 bytes of memory. The results go to c->tmp first. */
-static NOINLINE bool to_halves(struct cpu *c, const struct insn *i)
+static NOINLINE bool to_halves(struct x86 *c, const struct insn *i)
 {
 	struct fp_env env = fp_env_mxcsr(c->s.fpu.mxcsr);
 	union x86_vec r = { .q = { 0 } };
@@ -286,7 +286,7 @@ static NOINLINE bool to_halves(struct cpu *c, const struct insn *i)
 	c->tmp[2] = env.flags;
 	return !(env.flags & ~env.masks & FP_ALL);
 }
-static NOINLINE bool store_halves(struct cpu *c, u64 ea, u32 n)
+static NOINLINE bool store_halves(struct x86 *c, u64 ea, u32 n)
 {
 	u8 b[16];
 

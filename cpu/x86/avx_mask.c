@@ -13,7 +13,7 @@ static bool mask_bit(const union x86_vec *m, u32 k, u32 lg)
 }
 
 /* False: a fault, and nothing is written. */
-static NOINLINE bool masked_load(struct cpu *c, const struct insn *i)
+static NOINLINE bool masked_load(struct x86 *c, const struct insn *i)
 {
 	u64 ea = EA(c, i);
 	u32 lg = i->aux, n = (VEX_L ? 32u : 16u) >> lg;
@@ -34,7 +34,7 @@ static NOINLINE bool masked_load(struct cpu *c, const struct insn *i)
 	return true;
 }
 
-static NOINLINE bool masked_store(struct cpu *c, const struct insn *i)
+static NOINLINE bool masked_store(struct x86 *c, const struct insn *i)
 {
 	u64 ea = EA(c, i);
 	u32 lg = i->aux, n = (VEX_L ? 32u : 16u) >> lg;
@@ -50,7 +50,7 @@ static NOINLINE bool masked_store(struct cpu *c, const struct insn *i)
 }
 
 /* Masked moves and gathers know no #AC, SDM 2A, exception classes 6 and 12. */
-static bool unchecked(struct cpu *c, const struct insn *i, bool (*move)(struct cpu *, const struct insn *))
+static bool unchecked(struct x86 *c, const struct insn *i, bool (*move)(struct x86 *, const struct insn *))
 {
 	bool checked = c->mmu.aligning, ok;
 
@@ -98,7 +98,7 @@ MASKED(vpmaskmovq, dec->opcode == 0x8e, 3)
  * aux: the index register, bit 4: elements of 8 bytes, bit 5: indices of 8 bytes. What was gathered before a fault stays,
  * with its mask bits clear.
  */
-static NOINLINE bool gather(struct cpu *c, const struct insn *i)
+static NOINLINE bool gather(struct x86 *c, const struct insn *i)
 {
 	union x86_vec *d = VEX_D, *m = VEX_A;
 	const union x86_vec *x = &c->s.vec[i->aux & 15];

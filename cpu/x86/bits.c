@@ -24,17 +24,17 @@ static u64 bit_apply(enum bit_op op, u64 v, u32 n)
 	}
 }
 
-static void bit_flag(struct cpu *c, bool cf)
+static void bit_flag(struct x86 *c, bool cf)
 {
 	flags_set_all(c, (flags_eval(c) & ~(u32)FL_CF) | (cf ? FL_CF : 0));
 }
 
-static u64 get_sized(const struct cpu *c, u8 off, u32 size)
+static u64 get_sized(const struct x86 *c, u8 off, u32 size)
 {
 	return size == 2 ? G16(c, off) : size == 4 ? G32(c, off) : G64(c, off);
 }
 
-static void set_sized(struct cpu *c, u8 off, u32 size, u64 v)
+static void set_sized(struct x86 *c, u8 off, u32 size, u64 v)
 {
 	if (size == 2)
 		SET16(c, off, v);
@@ -130,7 +130,7 @@ bool x86_emit_btc(struct xlat *x, const struct xi *dec)
 /* ---- scans and counts -------------------------------------------------------------------------------------------- */
 
 /* aux: size; scale: what; dst 0..; a source of zero leaves the destination alone and sets ZF. */
-static void scan(struct cpu *c, u8 dst, u32 size, u64 v, bool up)
+static void scan(struct x86 *c, u8 dst, u32 size, u64 v, bool up)
 {
 	u32 fl = flags_eval(c) & ~(u32)FL_ZF;
 
@@ -316,7 +316,7 @@ bool x86_emit_xadd(struct xlat *x, const struct xi *dec)
 	return emit_xfam(x, dec, xadd_fns);
 }
 
-static void set_zf(struct cpu *c, bool zf)
+static void set_zf(struct x86 *c, bool zf)
 {
 	flags_set_all(c, (flags_eval(c) & ~(u32)FL_ZF) | (zf ? FL_ZF : 0));
 }
@@ -341,7 +341,7 @@ static HANDLER(op_cmpxchg8b)
 }
 
 /* -1: fault noted; else whether the values were equal. */
-static NOINLINE int cmpxchg16b(struct cpu *c, u64 ea)
+static NOINLINE int cmpxchg16b(struct x86 *c, u64 ea)
 {
 	u64 v[2];
 	bool same;

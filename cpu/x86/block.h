@@ -17,7 +17,7 @@
 #define JUMP_SLOTS (2 * JUMP_SIZE) /* the victim way of slot i is JUMP_SIZE + i */
 #define NO_LINK 0xffffu
 
-/* What decoding depends on besides the bytes: struct cpu's mode_key. */
+/* What decoding depends on besides the bytes: struct x86's mode_key. */
 enum {
 	KEY_CS32 = 1,   /* 32-bit default size */
 	KEY_CS64 = 2,   /* 64-bit mode */
@@ -74,7 +74,7 @@ struct code_cache {
 	struct block **buckets;
 	u32 nbuckets;
 	struct code_page *pages;
-	struct cpu *cpus; /* every CPU with a table of jumps into this cache (linked by cpu->next_in_cache) */
+	struct x86 *cpus; /* every CPU with a table of jumps into this cache (linked by cpu->next_in_cache) */
 	u64 generation;   /* raised when the arena is emptied */
 	struct block *scratch; /* the block being executed when it is not in the cache */
 	u64 translated;   /* blocks, for statistics */
@@ -99,26 +99,26 @@ void code_written(struct code_cache *cc, struct frame *f, u32 off, u32 len);
 /* The frame is going away. */
 void code_drop_frame(struct frame *f, void *cache);
 /* Empties the CPU's table of jumps. */
-void cpu_wipe_jumps(struct cpu *c);
+void x86_wipe_jumps(struct x86 *c);
 
-INLINE u64 jump_tag(const struct cpu *c, u64 va)
+INLINE u64 jump_tag(const struct x86 *c, u64 va)
 {
 	return va ^ (c->mmu.ctx[va >> 63] << 48) ^ c->mode_tag;
 }
 
-INLINE struct code_jump *jump_slot(const struct cpu *c, u64 va)
+INLINE struct code_jump *jump_slot(const struct x86 *c, u64 va)
 {
 	return &c->jumps[(va ^ va >> JUMP_BITS) & (JUMP_SIZE - 1)];
 }
 
 /* Whether each block is logged as it is entered: then none is entered from another. */
-INLINE bool tracing(const struct cpu *c)
+INLINE bool tracing(const struct x86 *c)
 {
-	return c->log && log_on(c->log, LOG_EXEC | LOG_CPU);
+	return c->cpu.log && log_on(c->cpu.log, LOG_EXEC | LOG_CPU);
 }
 
 /* Leaves the block loop with c->rip set. */
-INLINE const struct insn *leave(struct cpu *c, u64 rip, enum block_exit why)
+INLINE const struct insn *leave(struct x86 *c, u64 rip, enum block_exit why)
 {
 	c->rip = rip;
 	c->exit = (u8)why;
@@ -129,8 +129,8 @@ INLINE const struct insn *leave(struct cpu *c, u64 rip, enum block_exit why)
 #define ENTER(b)                                                                                                     \
 	do {                                                                                                         \
 		struct block *enter_ = (b);                                                                          \
-		if (UNLIKELY((c->budget -= enter_->rec[0].n) < 0)) {                                                 \
-			c->budget += enter_->rec[0].n;                                                               \
+		if (UNLIKELY((c->cpu.budget -= enter_->rec[0].n) < 0)) {                                                 \
+			c->cpu.budget += enter_->rec[0].n;                                                               \
 			return leave(c, c->r[REG_PAGE] + enter_->off, BX_NONE);                                      \
 		}                                                                                                    \
 		GO(enter_->rec);                                                                                     \
@@ -160,7 +160,7 @@ HANDLER(jump_second);
 			return link_slow(c, l_);                                                                     \
 		ENTER((struct block *)(uintptr_t)l_->imm);                                                           \
 	} while (0)
-const struct insn *link_slow(struct cpu *c, const struct insn *i);
+const struct insn *link_slow(struct x86 *c, const struct insn *i);
 
 /* A Jcc is three records: itself, then the way on when not taken, then the way when taken. */
 #define BRANCH(jcc, cond)                                                                                            \
@@ -175,9 +175,9 @@ const struct insn *link_slow(struct cpu *c, const struct insn *i);
  * An absolute near target: #GP(0) at the branch itself when it is not canonical, before anything has changed (SDM 2,
  * JMP, CALL, RET). Addresses in the table of jumps have been executed from, so they are.
  */
-INLINE bool bad_target(const struct cpu *c, u64 to)
+INLINE bool bad_target(const struct x86 *c, u64 to)
 {
-	u32 bits = c->mmu.mode == MMU_LONG5 ? 56 : 47;
+	u32 bits = c->paging.mode == MMU_LONG5 ? 56 : 47;
 
 	return UNLIKELY(jump_slot(c, to)->tag != jump_tag(c, to)) && (u64)((i64)to >> bits) + 1 > 1;
 }
@@ -195,13 +195,13 @@ HANDLER(op_goto_far); /* to disp beyond this page */
  * The block at c->rip, of at most limit instructions. The link that led here, when one waits in c->link_from, is made. NULL:
  * c->trap says why.
  */
-struct block *block_next(struct cpu *c, u64 limit);
+struct block *block_next(struct x86 *c, u64 limit);
 /* Puts what the MMU said of a fetch for the instruction at rip into c->trap. */
-void fetch_fault(struct cpu *c, u64 rip, const struct mmu_fault *f);
+void fetch_fault(struct x86 *c, u64 rip, const struct mmu_fault *f);
 /*
  * Decodes a block of at most limit instructions from c->rip, which lies in frame f. keep: into the cache, else into the
  * scratch block. NULL: c->trap says why.
  */
-struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit, bool keep);
+struct block *block_translate(struct x86 *c, struct frame *f, u64 mfn, u32 limit, bool keep);
 
 #endif

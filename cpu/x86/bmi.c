@@ -16,7 +16,7 @@
  * w, that of vvvv, and makes r for the register that to names.
  */
 #define FORM(name, bits, to, body)                                                                                   \
-	INLINE void do_##name##bits(struct cpu *c, const struct insn *i, u##bits v)                                  \
+	INLINE void do_##name##bits(struct x86 *c, const struct insn *i, u##bits v)                                  \
 	{                                                                                                            \
 		u##bits w UNUSED = G##bits(c, i->aux), r;                                                            \
 		const u32 size UNUSED = bits;                                                                        \
@@ -90,7 +90,7 @@ VEX_GPR(shrx, dst, { r = v >> (w & (size - 1)); })
 VEX_GPR(rorx, dst, { r = v >> (i->imm & (size - 1)) | v << (-i->imm & (size - 1)); })
 
 /* MULX: the low half first, so that the high half wins where both are one register. */
-INLINE u64 mulx(struct cpu *c, const struct insn *i, u64 v)
+INLINE u64 mulx(struct x86 *c, const struct insn *i, u64 v)
 {
 	u64 lo, hi;
 
@@ -118,7 +118,7 @@ EMITTER(mulx)
 
 /* Of 16, 32 or 64 bits: expr from v, which is not 0. */
 #define COUNT_FORM(name, bits, expr)                                                                                 \
-	INLINE void do_##name##bits(struct cpu *c, const struct insn *i, u##bits v)                                  \
+	INLINE void do_##name##bits(struct x86 *c, const struct insn *i, u##bits v)                                  \
 	{                                                                                                            \
 		u32 n = v ? (u32)(expr) : bits;                                                                      \
 		SET##bits(c, i->dst, n);                                                                             \
@@ -191,7 +191,7 @@ EMITTER(movbe)
 /* ---- ADCX, ADOX: one flag in and out, the others stay ------------------------------------------------------------------ */
 
 #define ADD_FLAG(name, bits, flag)                                                                                   \
-	INLINE void do_##name##bits(struct cpu *c, const struct insn *i, u##bits v)                                  \
+	INLINE void do_##name##bits(struct x86 *c, const struct insn *i, u##bits v)                                  \
 	{                                                                                                            \
 		u32 fl = flags_eval(c);                                                                              \
 		u##bits a = G##bits(c, i->dst), r = a + v, carry = fl & flag ? 1 : 0;                                \

@@ -48,7 +48,7 @@ void code_cache_free(struct code_cache *cc)
 	free(cc);
 }
 
-void cpu_wipe_jumps(struct cpu *c)
+void x86_wipe_jumps(struct x86 *c)
 {
 	u32 i;
 
@@ -62,7 +62,7 @@ void cpu_wipe_jumps(struct cpu *c)
 void code_cache_flush(struct code_cache *cc)
 {
 	struct code_page *p, *next;
-	struct cpu *c;
+	struct x86 *c;
 
 	for (p = cc->pages; p; p = next) {
 		next = p->next;
@@ -75,7 +75,7 @@ void code_cache_flush(struct code_cache *cc)
 	if (cc->buckets)
 		memset(cc->buckets, 0, cc->nbuckets * sizeof *cc->buckets);
 	for (c = cc->cpus; c; c = c->next_in_cache)
-		cpu_wipe_jumps(c);
+		x86_wipe_jumps(c);
 }
 
 static u32 bucket_of(const struct code_cache *cc, const struct frame *f, u32 off, u32 key)

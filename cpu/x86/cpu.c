@@ -2,7 +2,7 @@
 /*
  * Making, resetting and loading a CPU; its state table; what is derived from control registers and segments.
  */
-#include "cpu/cpu.h"
+#include "cpu/x86/x86.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -127,7 +127,7 @@ static const u8 implemented[] = {
 	F_PKU, F_PDPE1GB
 };
 
-u64 cpu_features_implemented(void)
+u64 x86_features_implemented(void)
 {
 	u64 f = 0;
 	u32 i;
@@ -137,7 +137,7 @@ u64 cpu_features_implemented(void)
 	return f;
 }
 
-u64 cpu_cr4_bits(const struct cpu *c)
+u64 x86_cr4_bits(const struct x86 *c)
 {
 	static const struct {
 		u8 feature;
@@ -158,14 +158,14 @@ u64 cpu_cr4_bits(const struct cpu *c)
 	return k;
 }
 
-u64 cpu_efer_bits(const struct cpu *c)
+u64 x86_efer_bits(const struct x86 *c)
 {
 	return (c->features & BIT(F_SYSCALL) ? EFER_SCE : 0) | (c->features & BIT(F_LM) ? EFER_LME | EFER_LMA : 0) |
 	       (c->features & BIT(F_NX) ? EFER_NXE : 0);
 }
 
 /* The number of c's set of features within its cache. False when there is no number left. */
-static bool number_set(struct cpu *c)
+static bool number_set(struct x86 *c)
 {
 	struct code_cache *cc = c->code;
 	u32 i;
@@ -180,9 +180,9 @@ static bool number_set(struct cpu *c)
 	return true;
 }
 
-void cpu_set_features(struct cpu *c, u64 features, const struct cpu_model *model)
+void x86_set_features(struct x86 *c, u64 features, const struct x86_model *model)
 {
-	struct cpu *o;
+	struct x86 *o;
 
 	c->features = features;
 	c->model = model;
@@ -194,15 +194,15 @@ void cpu_set_features(struct cpu *c, u64 features, const struct cpu_model *model
 			/* With more kinds of CPUs than numbers the last ones share one, and nothing is kept for them. */
 			if (!number_set(o)) {
 				o->feature_set = CODE_SETS;
-				o->uncached = true;
+				o->cpu.uncached = true;
 			}
-			cpu_mode_changed(o);
+			x86_mode_changed(o);
 		}
 	}
-	cpu_mode_changed(c);
+	x86_mode_changed(c);
 }
 
-int cpu_init(struct cpu *c, struct mem *mem, struct code_cache *code, struct log *log)
+int x86_init(struct x86 *c, struct mem *mem, struct code_cache *code, struct log *log)
 {
 	int rc;
 
@@ -210,25 +210,27 @@ int cpu_init(struct cpu *c, struct mem *mem, struct code_cache *code, struct log
 	c->jumps = calloc(JUMP_SLOTS, sizeof *c->jumps);
 	if (!c->jumps)
 		return -ENOMEM;
-	rc = mmu_init(&c->mmu, mem);
+	rc = x86_mmu_init(&c->mmu, mem, &c->paging);
 	if (rc) {
 		free(c->jumps);
 		return rc;
 	}
+	c->cpu.arch = &x86_arch;
+	c->cpu.mmu = &c->mmu;
 	c->code = code;
-	c->log = log;
+	c->cpu.log = log;
 	c->next_in_cache = code->cpus;
 	code->cpus = c;
-	c->features = cpu_features_implemented();
-	cpu_wipe_jumps(c);
-	cpu_reset(c);
-	cpu_set_features(c, c->features, NULL);
+	c->features = x86_features_implemented();
+	x86_wipe_jumps(c);
+	x86_reset(c);
+	x86_set_features(c, c->features, NULL);
 	return 0;
 }
 
-void cpu_exit(struct cpu *c)
+void x86_exit(struct x86 *c)
 {
-	struct cpu **p;
+	struct x86 **p;
 
 	if (!c->jumps)
 		return;
@@ -242,7 +244,7 @@ void cpu_exit(struct cpu *c)
 	c->jumps = NULL;
 }
 
-void cpu_reset(struct cpu *c)
+void x86_reset(struct x86 *c)
 {
 	struct x86_state *s = &c->s;
 	u32 i;
@@ -267,23 +269,23 @@ void cpu_reset(struct cpu *c)
 	s->misc_enable = 1;
 	s->fpu.cw = 0x40;
 	s->fpu.mxcsr = 0x1f80;
-	s->rng = 0x853c49e6748fea9bULL + c->id;
+	s->rng = 0x853c49e6748fea9bULL + c->cpu.id;
 	memset(&c->sys, 0, sizeof c->sys);
 	c->sys.smbase = 0x30000;
-	cpu_load(c);
+	x86_load(c);
 }
 
-void cpu_sync(struct cpu *c)
+void x86_sync(struct x86 *c)
 {
 	memcpy(c->s.gpr, c->r, sizeof c->s.gpr);
 	c->s.rip = c->rip;
-	c->s.rflags = cpu_rflags(c);
+	c->s.rflags = x86_rflags(c);
 	c->sys.monitor = c->mmu.monitor;
 	if (!c->native)
 		c->s.held = (u8)((c->sys.db_pending & 15) | (c->sys.db_pending & DR6_BS ? HELD_BS : 0));
 }
 
-void cpu_load(struct cpu *c)
+void x86_load(struct x86 *c)
 {
 	c->native = c->ops && !c->ops->trap;
 	c->exact_next = c->exact_now = c->tf_masked = false;
@@ -291,8 +293,8 @@ void cpu_load(struct cpu *c)
 		c->sys.db_pending = (c->s.held & 15) | (c->s.held & HELD_BS ? DR6_BS : 0);
 		c->exact_next = c->s.shadow || c->s.held;
 	}
-	c->mmu.a20 = c->sys.a20_off ? ~0x100ULL : ~0ULL;
-	memcpy(c->mmu.pdpte, c->sys.pdpte, sizeof c->mmu.pdpte);
+	c->paging.a20 = c->sys.a20_off ? ~0x100ULL : ~0ULL;
+	memcpy(c->paging.pdpte, c->sys.pdpte, sizeof c->paging.pdpte);
 	debug_changed(c);
 	mmu_monitor_off(&c->mmu);
 	if (c->sys.monitor)
@@ -308,16 +310,16 @@ void cpu_load(struct cpu *c)
 	c->r[REG_M32] = 0xffffffff;
 	c->r[REG_M64] = ~0ULL;
 	c->rip = c->s.rip;
-	cpu_set_rflags(c, c->s.rflags);
-	cpu_mode_changed(c);
+	x86_set_rflags(c, c->s.rflags);
+	x86_mode_changed(c);
 }
 
-u64 cpu_rflags(struct cpu *c)
+u64 x86_rflags(struct x86 *c)
 {
 	return c->eflags | flags_eval(c);
 }
 
-void cpu_set_rflags(struct cpu *c, u64 v)
+void x86_set_rflags(struct x86 *c, u64 v)
 {
 	flags_set_all(c, (u32)v);
 	c->eflags = ((u32)v & ~(u32)FL_ARITH & 0x3f7fd7) | FL_FIXED1;
@@ -325,7 +327,7 @@ void cpu_set_rflags(struct cpu *c, u64 v)
 }
 
 /* SDM 3A 6.15, vector 17. */
-void align_changed(struct cpu *c)
+void align_changed(struct x86 *c)
 {
 	bool on = (c->eflags & FL_AC) && (c->s.cr0 & CR0_AM) && c->s.cpl == 3;
 
@@ -341,7 +343,7 @@ static bool flat(const struct x86_seg *s, bool code)
 	       (code || !(s->attr & (SEGA_CODE | SEGA_CONFORM)));
 }
 
-static u32 make_key(const struct cpu *c)
+static u32 make_key(const struct x86 *c)
 {
 	const struct x86_state *s = &c->s;
 	bool lma = s->efer & EFER_LMA;
@@ -374,10 +376,11 @@ static u32 make_key(const struct cpu *c)
 	return key;
 }
 
-void cpu_mode_changed(struct cpu *c)
+void x86_mode_changed(struct x86 *c)
 {
 	struct x86_state *s = &c->s;
 	struct mmu *m = &c->mmu;
+	struct x86_paging *p = &c->paging;
 	bool keys = (s->cr4 & CR4_PKE) && (s->efer & EFER_LMA);
 	bool giant = c->features & BIT(F_PDPE1GB);
 	enum mmu_mode mode;
@@ -388,34 +391,34 @@ void cpu_mode_changed(struct cpu *c)
 	if (!(s->cr0 & CR0_PG))
 		mode = MMU_OFF;
 	else if (s->efer & EFER_LMA)
-		mode = m->top3 ? MMU_LONG3 : s->cr4 & CR4_LA57 ? MMU_LONG5 : MMU_LONG4;
+		mode = p->top3 ? MMU_LONG3 : s->cr4 & CR4_LA57 ? MMU_LONG5 : MMU_LONG4;
 	else
 		mode = s->cr4 & CR4_PAE ? MMU_PAE : MMU_LEGACY32;
-	if (m->mode != mode || m->user != (s->cpl == 3) || (!m->pv && m->root != s->cr3) ||
-	    m->wp != !!(s->cr0 & CR0_WP) || m->nxe != !!(s->efer & EFER_NXE) || m->pse != !!(s->cr4 & CR4_PSE) ||
-	    m->smep != !!(s->cr4 & CR4_SMEP) || m->smap != !!(s->cr4 & CR4_SMAP) || m->keys != keys || m->pkru != s->pkru ||
-	    m->giant != giant || m->pdptes != (c->native && mode == MMU_PAE)) {
-		bool flags_differ = m->mode != mode || m->wp != !!(s->cr0 & CR0_WP) ||
-				    m->nxe != !!(s->efer & EFER_NXE) || m->pse != !!(s->cr4 & CR4_PSE) ||
-				    m->smep != !!(s->cr4 & CR4_SMEP) || m->smap != !!(s->cr4 & CR4_SMAP) ||
-				    m->giant != giant || m->keys != keys || (keys && m->pkru != s->pkru);
+	if (p->mode != mode || m->user != (s->cpl == 3) || (!p->pv && m->root != s->cr3) ||
+	    p->wp != !!(s->cr0 & CR0_WP) || p->nxe != !!(s->efer & EFER_NXE) || p->pse != !!(s->cr4 & CR4_PSE) ||
+	    p->smep != !!(s->cr4 & CR4_SMEP) || p->smap != !!(s->cr4 & CR4_SMAP) || p->keys != keys || p->pkru != s->pkru ||
+	    p->giant != giant || p->pdptes != (c->native && mode == MMU_PAE)) {
+		bool flags_differ = p->mode != mode || p->wp != !!(s->cr0 & CR0_WP) ||
+				    p->nxe != !!(s->efer & EFER_NXE) || p->pse != !!(s->cr4 & CR4_PSE) ||
+				    p->smep != !!(s->cr4 & CR4_SMEP) || p->smap != !!(s->cr4 & CR4_SMAP) ||
+				    p->giant != giant || p->keys != keys || (keys && p->pkru != s->pkru);
 
-		m->mode = mode;
-		m->pdptes = c->native && mode == MMU_PAE;
+		p->mode = mode;
+		p->pdptes = c->native && mode == MMU_PAE;
 		m->user = s->cpl == 3;
-		if (!m->pv)
+		if (!p->pv)
 			m->root = s->cr3;
-		m->wp = s->cr0 & CR0_WP;
-		m->nxe = s->efer & EFER_NXE;
-		m->pse = s->cr4 & CR4_PSE;
-		m->smep = s->cr4 & CR4_SMEP;
-		m->smap = s->cr4 & CR4_SMAP;
-		m->giant = giant;
-		m->keys = keys;
-		m->pkru = s->pkru;
+		p->wp = s->cr0 & CR0_WP;
+		p->nxe = s->efer & EFER_NXE;
+		p->pse = s->cr4 & CR4_PSE;
+		p->smep = s->cr4 & CR4_SMEP;
+		p->smap = s->cr4 & CR4_SMAP;
+		p->giant = giant;
+		p->keys = keys;
+		p->pkru = s->pkru;
 		if (flags_differ) {
 			mmu_flush(m);
-			cpu_wipe_jumps(c);
+			x86_wipe_jumps(c);
 		}
 		mmu_update(m);
 	}
@@ -429,7 +432,7 @@ void cpu_mode_changed(struct cpu *c)
 			break;
 	if (i == c->nkeys) {
 		if (i == ARRAY_SIZE(c->keys)) {
-			cpu_wipe_jumps(c);
+			x86_wipe_jumps(c);
 			i = c->nkeys = 0;
 		}
 		c->keys[c->nkeys++] = key;
@@ -437,25 +440,25 @@ void cpu_mode_changed(struct cpu *c)
 	c->mode_tag = (u64)i << 60;
 }
 
-void cpu_set_seg(struct cpu *c, enum x86_segreg sr, u16 sel, u64 base, u32 limit, u16 attr)
+void x86_set_seg(struct x86 *c, enum x86_segreg sr, u16 sel, u64 base, u32 limit, u16 attr)
 {
 	c->s.seg[sr] = (struct x86_seg){ .base = base, .limit = limit, .sel = sel, .attr = attr };
 	if (sr <= SEG_GS)
 		c->r[REG_ES + sr] = base;
 }
 
-void cpu_set_a20(struct cpu *c, bool on)
+void x86_set_a20(struct x86 *c, bool on)
 {
 	if (c->sys.a20_off == !on)
 		return;
 	c->sys.a20_off = !on;
-	c->mmu.a20 = on ? ~0ULL : ~0x100ULL;
+	c->paging.a20 = on ? ~0ULL : ~0x100ULL;
 	mmu_flush(&c->mmu);
 	/* Code may run in the very block that turned the gate: it goes on from there, and then finds its way anew. */
 	c->jumps_stale = true;
 }
 
-bool pdptes_load(struct cpu *c, u64 cr3)
+bool pdptes_load(struct x86 *c, u64 cr3)
 {
 	u64 e[4];
 	u32 n;
@@ -468,7 +471,7 @@ bool pdptes_load(struct cpu *c, u64 cr3)
 			return false;
 	}
 	memcpy(c->sys.pdpte, e, sizeof e);
-	memcpy(c->mmu.pdpte, e, sizeof e);
+	memcpy(c->paging.pdpte, e, sizeof e);
 	mmu_update(&c->mmu);
 	c->jumps_stale = true;
 	return true;
@@ -479,15 +482,15 @@ bool pdptes_load(struct cpu *c, u64 cr3)
 #define USER_FAULT_AGE 10000u
 
 /* In 64-bit mode programs are in the low half of the address space. */
-static bool long_past(const struct cpu *c, u64 from, u64 age)
+static bool long_past(const struct x86 *c, u64 from, u64 age)
 {
 	return age > ((c->s.seg[SEG_CS].attr & SEGA_L) && !(from >> 63) ? USER_FAULT_AGE : FAULT_AGE);
 }
 
-u32 cpu_print_branches(const struct cpu *c, const char *indent, FILE *out)
+u32 x86_print_branches(const struct x86 *c, const char *indent, FILE *out)
 {
 	u32 n = MIN(c->nbranch, (u32)CPU_BRANCHES), i, shown = 0;
-	u64 now = cpu_icount(c);
+	u64 now = x86_icount(c);
 
 	for (i = 1; i <= n; i++) {
 		u32 k = (c->nbranch - i) % CPU_BRANCHES;

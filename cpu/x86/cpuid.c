@@ -5,9 +5,9 @@
  */
 #include <string.h>
 
-#include "cpu/cpu.h"
 #include "cpu/x86/decode.h"
 #include "cpu/x86/model.h"
+#include "cpu/x86/x86.h"
 #include "cpu/x86/xsave.h"
 
 #define EXT 0x80000000u
@@ -51,18 +51,18 @@ u32 cpuid_bits(u64 features, enum cpuid_word w)
 	return v;
 }
 
-static u32 bits(const struct cpu *c, enum cpuid_word w)
+static u32 bits(const struct x86 *c, enum cpuid_word w)
 {
 	return cpuid_bits(c->features, w);
 }
 
-static const struct cpu_model *model_of(const struct cpu *c)
+static const struct x86_model *model_of(const struct x86 *c)
 {
-	return c->model ? c->model : cpu_model_list();
+	return c->model ? c->model : x86_model_list();
 }
 
 /* Features may stand in later leaves than the model has. */
-static u32 last_basic(const struct cpu *c)
+static u32 last_basic(const struct x86 *c)
 {
 	u32 n = model_of(c)->leaves;
 
@@ -72,7 +72,7 @@ static u32 last_basic(const struct cpu *c)
 }
 
 /* 0: a 32-bit processor that has no such leaves. */
-static u32 last_extended(const struct cpu *c)
+static u32 last_extended(const struct x86 *c)
 {
 	return bits(c, LX_EDX) | bits(c, LX_ECX) || model_of(c)->brand ? EXT_LAST : 0;
 }
@@ -91,7 +91,7 @@ static void cache(u32 out[4], u32 type, u32 level, u32 sets)
 }
 
 /* SDM 1 13.4 and 13.5. */
-static void leaf_xsave(const struct cpu *c, u32 sub, u32 out[4])
+static void leaf_xsave(const struct x86 *c, u32 sub, u32 out[4])
 {
 	u64 all = xsave_components(c);
 
@@ -120,7 +120,7 @@ static void leaf_xsave(const struct cpu *c, u32 sub, u32 out[4])
 	}
 }
 
-static void leaf_basic(const struct cpu *c, u32 leaf, u32 sub, u32 out[4])
+static void leaf_basic(const struct x86 *c, u32 leaf, u32 sub, u32 out[4])
 {
 	switch (leaf) {
 	case 0:
@@ -163,7 +163,7 @@ static void leaf_basic(const struct cpu *c, u32 leaf, u32 sub, u32 out[4])
 	}
 }
 
-static void leaf_extended(const struct cpu *c, u32 leaf, u32 out[4])
+static void leaf_extended(const struct x86 *c, u32 leaf, u32 out[4])
 {
 	char brand[48] = "";
 	u32 i;
@@ -202,7 +202,7 @@ static void leaf_extended(const struct cpu *c, u32 leaf, u32 out[4])
 	}
 }
 
-void cpu_cpuid(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4])
+void x86_cpuid(struct x86 *c, u32 leaf, u32 subleaf, u32 out[4])
 {
 	u32 last = last_basic(c);
 

@@ -7,24 +7,24 @@
 
 enum { RW_CODE, RW_WRITE, RW_IO, RW_DATA };
 
-static bool enabled(const struct cpu *c, u32 n)
+static bool enabled(const struct x86 *c, u32 n)
 {
 	return c->s.dr[7] >> (2 * n) & 3;
 }
 
-static u32 rw_of(const struct cpu *c, u32 n)
+static u32 rw_of(const struct x86 *c, u32 n)
 {
 	return c->s.dr[7] >> (16 + 4 * n) & 3;
 }
 
-static u32 len_of(const struct cpu *c, u32 n)
+static u32 len_of(const struct x86 *c, u32 n)
 {
 	static const u8 lens[4] = { 1, 2, 8, 4 };
 
 	return lens[c->s.dr[7] >> (18 + 4 * n) & 3];
 }
 
-void debug_changed(struct cpu *c)
+void debug_changed(struct x86 *c)
 {
 	u32 n, k = 0;
 
@@ -40,13 +40,13 @@ void debug_changed(struct cpu *c)
 	c->mmu.nslow = (u8)k;
 }
 
-void cpu_debug_pending(struct cpu *c, u32 dr6)
+void x86_debug_pending(struct x86 *c, u32 dr6)
 {
 	c->sys.db_pending |= dr6;
 	c->exact_next = true;
 }
 
-u32 debug_code(const struct cpu *c, u64 rip)
+u32 debug_code(const struct x86 *c, u64 rip)
 {
 	u32 n, bits = 0;
 	bool hit = false;
@@ -60,7 +60,7 @@ u32 debug_code(const struct cpu *c, u64 rip)
 }
 
 /* Breakpoints of these kinds over [at, at + n). */
-static void match(struct cpu *c, u64 at, u32 n, u32 kinds)
+static void match(struct x86 *c, u64 at, u32 n, u32 kinds)
 {
 	u32 k, bits = 0;
 	bool hit = false;
@@ -78,14 +78,14 @@ static void match(struct cpu *c, u64 at, u32 n, u32 kinds)
 		c->sys.db_pending |= bits;
 }
 
-void debug_note(struct cpu *c, u64 bits)
+void debug_note(struct x86 *c, u64 bits)
 {
-	c->trap = (struct cpu_trap){ .vector = X86_DB, .kind = TRAP_TRAP, .rip = c->rip, .soft = true };
+	c->trap = (struct x86_trap){ .vector = X86_DB, .kind = TRAP_TRAP, .rip = c->rip, .soft = true };
 	c->trap.dr6 = c->sys.db_pending | bits;
 	c->sys.db_pending = 0;
 }
 
-bool debug_due(struct cpu *c)
+bool debug_due(struct x86 *c)
 {
 	u32 db;
 
@@ -97,16 +97,16 @@ bool debug_due(struct cpu *c)
 	}
 	if (!c->breakpoints_armed || (c->eflags & FL_RF) || !(db = debug_code(c, c->rip)))
 		return false;
-	c->trap = (struct cpu_trap){ .vector = X86_DB, .rip = c->rip, .dr6 = db };
+	c->trap = (struct x86_trap){ .vector = X86_DB, .rip = c->rip, .dr6 = db };
 	return true;
 }
 
-void debug_data(struct cpu *c, u64 va, u32 n, bool write)
+void debug_data(struct x86 *c, u64 va, u32 n, bool write)
 {
 	match(c, va, n, write ? 1 << RW_WRITE | 1 << RW_DATA : 1 << RW_DATA);
 }
 
-void debug_port(struct cpu *c, u16 port, u32 n)
+void debug_port(struct x86 *c, u16 port, u32 n)
 {
 	if (c->s.cr4 & CR4_DE)
 		match(c, port, n, 1 << RW_IO);

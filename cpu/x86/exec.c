@@ -5,7 +5,7 @@
 #include "cpu/x86/block.h"
 #include "cpu/x86/seg.h"
 
-static void note_branch(struct cpu *c, u64 from, u8 vector)
+static void note_branch(struct x86 *c, u64 from, u8 vector)
 {
 	u32 i = c->nbranch % CPU_BRANCHES;
 
@@ -14,17 +14,17 @@ static void note_branch(struct cpu *c, u64 from, u8 vector)
 		return;
 	c->branch_from[i] = from;
 	c->branch_to[i] = c->rip;
-	c->branch_at[i] = cpu_icount(c);
+	c->branch_at[i] = x86_icount(c);
 	c->branch_vector[i] = vector;
 	c->nbranch++;
 }
 
-static void run_block(struct cpu *c, const struct block *b)
+static void run_block(struct x86 *c, const struct block *b)
 {
 	const struct insn *i = b->rec;
 
 	c->in_block = true;
-	c->budget -= b->ninsns;
+	c->cpu.budget -= b->ninsns;
 	c->r[REG_PAGE] = PAGE_BASE(c->rip);
 #if TAIL_CALLS
 	i->fn(c, i);
@@ -35,21 +35,21 @@ static void run_block(struct cpu *c, const struct block *b)
 	c->in_block = false;
 }
 
-static bool at_boundary(struct cpu *c)
+static bool at_boundary(struct x86 *c)
 {
-	return (!c->ops->boundary || c->ops->boundary(c)) && !c->stop;
+	return (!c->ops->boundary || c->ops->boundary(c)) && !c->cpu.stop;
 }
 
 /* Delivers c->trap through the guest's tables or by the machine. False: the CPU stops. */
-static bool deliver(struct cpu *c)
+static bool deliver(struct x86 *c)
 {
 	u64 from = c->trap.rip;
-	struct cpu_trap t = c->trap;
+	struct x86_trap t = c->trap;
 	bool on;
 
 	/* A fault retires nothing, but is counted, so that a handler that faults for ever comes to the end of its slot. */
 	if (!t.soft)
-		c->budget--;
+		c->cpu.budget--;
 	on = c->native ? x86_interrupt(c, &t) : c->ops->trap && c->ops->trap(c, &c->trap);
 	note_branch(c, from, t.vector);
 	return on && at_boundary(c);
@@ -62,7 +62,7 @@ static bool deliver(struct cpu *c)
 enum { RUN_ON = -1 };
 
 /* An exception that code raised, in c->trap. */
-static int trapped(struct cpu *c)
+static int trapped(struct x86 *c)
 {
 	c->link_from = NULL; /* what follows is not where that link leads */
 	if (deliver(c))
@@ -70,18 +70,18 @@ static int trapped(struct cpu *c)
 	return c->sys.blocked & BLOCK_SHUTDOWN || (!c->native && !c->ops->trap) ? CPU_SHUTDOWN : CPU_STOPPED;
 }
 
-static int vmcall(struct cpu *c)
+static int vmcall(struct x86 *c)
 {
 	if (c->ops->vmcall(c))
 		return RUN_ON;
 	c->rip -= 3;
-	c->budget++;
-	c->trap = (struct cpu_trap){ .vector = X86_UD, .rip = c->rip };
+	c->cpu.budget++;
+	c->trap = (struct x86_trap){ .vector = X86_UD, .rip = c->rip };
 	return trapped(c);
 }
 
 /* What the block that ended asks for (c->exit). */
-static int attend_exit(struct cpu *c)
+static int attend_exit(struct x86 *c)
 {
 	switch ((enum block_exit)c->exit) {
 	case BX_NONE:
@@ -110,7 +110,7 @@ static int attend_exit(struct cpu *c)
 }
 
 /* The block at c->rip, ready to run. NULL: c->trap. */
-INLINE struct block *ready_block(struct cpu *c, u64 limit)
+INLINE struct block *ready_block(struct x86 *c, u64 limit)
 {
 	struct block *b = block_next(c, limit);
 
@@ -125,9 +125,9 @@ INLINE struct block *ready_block(struct cpu *c, u64 limit)
 }
 
 /* Runs on from c->rip until a block ends with something to attend to. */
-static int run_on(struct cpu *c)
+static int run_on(struct x86 *c)
 {
-	struct block *b = ready_block(c, (u64)c->budget);
+	struct block *b = ready_block(c, (u64)c->cpu.budget);
 
 	if (UNLIKELY(!b))
 		return trapped(c);
@@ -136,31 +136,31 @@ static int run_on(struct cpu *c)
 }
 
 /* Runs the instruction at c->rip and no further, whatever its block is linked to. The block; NULL: c->trap. */
-static const struct block *run_exact(struct cpu *c)
+static const struct block *run_exact(struct x86 *c)
 {
 	struct block *b = ready_block(c, 1);
-	u64 rest = (u64)c->budget - 1;
+	u64 rest = (u64)c->cpu.budget - 1;
 
 	if (UNLIKELY(!b))
 		return NULL;
-	c->slice -= rest;
-	c->budget = 1;
+	c->cpu.slice -= rest;
+	c->cpu.budget = 1;
 	c->exact_now = true;
 	run_block(c, b);
 	c->exact_now = c->exact_next = false;
-	c->slice += rest;
-	c->budget += (i64)rest;
+	c->cpu.slice += rest;
+	c->cpu.budget += (i64)rest;
 	return b;
 }
 
 /* Whether run_exact()'s instruction is done and no concern of the machine: then a single-step trap may follow it. */
-static bool plainly_done(const struct cpu *c)
+static bool plainly_done(const struct x86 *c)
 {
 	return c->exit == BX_NONE || c->exit == BX_LOOKUP || c->exit == BX_YIELD || (c->exit == BX_HALT && c->native);
 }
 
 /* One instruction alone, of a CPU with tables of its own. */
-static int exact_native(struct cpu *c)
+static int exact_native(struct x86 *c)
 {
 	bool tf = c->eflags & FL_TF;
 	u64 from = c->rip;
@@ -178,7 +178,7 @@ static int exact_native(struct cpu *c)
 }
 
 /* ... of one whose machine delivers. held: a load of SS kept the machine out before this instruction. */
-static int exact_hosted(struct cpu *c, bool held)
+static int exact_hosted(struct x86 *c, bool held)
 {
 	bool tf = c->eflags & FL_TF, on;
 	int why;
@@ -194,7 +194,7 @@ static int exact_hosted(struct cpu *c, bool held)
 	return on || why != RUN_ON ? why : CPU_STOPPED;
 }
 
-static int turn_native(struct cpu *c)
+static int turn_native(struct x86 *c)
 {
 	if (!(c->mode_key & KEY_CS64))
 		c->rip = (u32)c->rip;
@@ -215,7 +215,7 @@ static int turn_native(struct cpu *c)
 }
 
 /* A turn where something waits for the instruction at c->rip alone: single steps, breakpoints, devices, SS. */
-static int turn_exact(struct cpu *c)
+static int turn_exact(struct x86 *c)
 {
 	bool held = false;
 
@@ -231,21 +231,21 @@ static int turn_exact(struct cpu *c)
 	return exact_hosted(c, held);
 }
 
-enum cpu_exit cpu_run(struct cpu *c, u64 n)
+enum cpu_exit x86_run(struct x86 *c, u64 n)
 {
 	int why = RUN_ON;
 
-	c->slice = n;
-	c->budget = (i64)n;
-	c->stop = false;
+	c->cpu.slice = n;
+	c->cpu.budget = (i64)n;
+	c->cpu.stop = false;
 	c->link_from = NULL;
 	/* SS was loaded last: nothing gets in before the next instruction. */
 	if ((c->native || !c->s.shadow) && !at_boundary(c))
 		why = CPU_STOPPED;
 	while (why == RUN_ON) {
-		if (UNLIKELY(c->stop))
+		if (UNLIKELY(c->cpu.stop))
 			why = CPU_STOPPED;
-		else if (UNLIKELY(c->budget <= 0))
+		else if (UNLIKELY(c->cpu.budget <= 0))
 			why = CPU_BUDGET;
 		else if (c->native)
 			why = turn_native(c);
@@ -254,26 +254,26 @@ enum cpu_exit cpu_run(struct cpu *c, u64 n)
 		else
 			why = run_on(c);
 	}
-	c->retired += c->slice - (u64)c->budget;
-	c->slice = 0;
-	c->budget = 0;
+	c->cpu.retired += c->cpu.slice - (u64)c->cpu.budget;
+	c->cpu.slice = 0;
+	c->cpu.budget = 0;
 	return (enum cpu_exit)why;
 }
 
-void cpu_limit(struct cpu *c, u64 left)
+void x86_limit(struct x86 *c, u64 left)
 {
-	if (c->budget > (i64)left) {
-		c->slice -= (u64)c->budget - left;
-		c->budget = (i64)left;
+	if (c->cpu.budget > (i64)left) {
+		c->cpu.slice -= (u64)c->cpu.budget - left;
+		c->cpu.budget = (i64)left;
 	}
 }
 
-u64 cpu_icount(const struct cpu *c)
+u64 x86_icount(const struct x86 *c)
 {
-	return c->retired + c->slice - (u64)c->budget - (c->cur ? c->cur->n : 0);
+	return c->cpu.retired + c->cpu.slice - (u64)c->cpu.budget - (c->cur ? c->cur->n : 0);
 }
 
-u32 cpu_fetch_bytes(struct cpu *c, u64 va, u8 out[15])
+u32 x86_fetch_bytes(struct x86 *c, u64 va, u8 out[15])
 {
 	u32 n;
 

@@ -10,27 +10,27 @@
 #include "cpu/x86/xlat.h"
 
 /* Ends the block, retired, at c->rip. */
-static const struct insn *far_done(struct cpu *c, const struct insn *i)
+static const struct insn *far_done(struct x86 *c, const struct insn *i)
 {
-	c->budget += i->n - 1;
-	cpu_mode_changed(c);
+	c->cpu.budget += i->n - 1;
+	x86_mode_changed(c);
 	return leave(c, c->rip, BX_LOOKUP);
 }
 
 /* The fault is the new task's: its rip is where that task would have gone on. */
-static const struct insn *late_fault(struct cpu *c, const struct insn *i)
+static const struct insn *late_fault(struct x86 *c, const struct insn *i)
 {
 	u64 rip = c->rip;
 
-	c->budget += i->n - 1;
-	cpu_mode_changed(c);
-	c->trap = (struct cpu_trap){ .vector = c->trap.vector, .error = c->trap.error, .cr2 = c->trap.cr2, .rip = rip };
+	c->cpu.budget += i->n - 1;
+	x86_mode_changed(c);
+	c->trap = (struct x86_trap){ .vector = c->trap.vector, .error = c->trap.error, .cr2 = c->trap.cr2, .rip = rip };
 	c->trap.has_error = c->trap.vector == X86_DF || (c->trap.vector >= X86_TS && c->trap.vector <= X86_PF);
 	return leave(c, rip, BX_TRAP);
 }
 
 /* Where control goes, checked against limit or canonicality. */
-static bool target_ok(struct cpu *c, const struct x86_seg *cs, u64 off)
+static bool target_ok(struct x86 *c, const struct x86_seg *cs, u64 off)
 {
 	if (long_mode(c) && (cs->attr & SEGA_L))
 		return canonical(c, off) || x86_fault(c, X86_GP, 0);
@@ -45,7 +45,7 @@ struct far_op {
 };
 
 /* A code segment: through a gate (gate non-zero: its operand size) or not. */
-static bool to_code(struct cpu *c, const struct far_op *f)
+static bool to_code(struct x86 *c, const struct far_op *f)
 {
 	struct x86_stack k = stack_current(c);
 	struct x86_seg s;
@@ -66,7 +66,7 @@ static bool to_code(struct cpu *c, const struct far_op *f)
 }
 
 /* The inner stack of a call gate, with count parameters of the outer one. */
-static bool gate_stack(struct cpu *c, const struct x86_seg *cs, u32 size, u32 count, struct x86_stack *k, u64 *ss_raw)
+static bool gate_stack(struct x86 *c, const struct x86_seg *cs, u32 size, u32 count, struct x86_stack *k, u64 *ss_raw)
 {
 	u64 v[31];
 	u32 n;
@@ -84,7 +84,7 @@ static bool gate_stack(struct cpu *c, const struct x86_seg *cs, u32 size, u32 co
 	return true;
 }
 
-static bool through_gate(struct cpu *c, const struct far_op *f, u64 gate)
+static bool through_gate(struct x86 *c, const struct far_op *f, u64 gate)
 {
 	u16 sel = (u16)(gate >> 16);
 	u32 type = gate >> 40 & 15;
@@ -143,7 +143,7 @@ static bool through_gate(struct cpu *c, const struct far_op *f, u64 gate)
 }
 
 /* To a selector in protected mode. False: a fault is noted; *late: the new task's. */
-static NOINLINE bool far_protected(struct cpu *c, const struct far_op *f, bool *late)
+static NOINLINE bool far_protected(struct x86 *c, const struct far_op *f, bool *late)
 {
 	u32 err = f->sel & ~3u, type, dpl;
 	u64 raw;
@@ -169,7 +169,7 @@ static NOINLINE bool far_protected(struct cpu *c, const struct far_op *f, bool *
 	return task_switch(c, type == 5 ? (u16)(raw >> 16) : f->sel, f->call ? TASK_CALL : TASK_JMP, f->next, 0, late);
 }
 
-static NOINLINE bool far_real(struct cpu *c, const struct far_op *f)
+static NOINLINE bool far_real(struct x86 *c, const struct far_op *f)
 {
 	struct x86_stack k = stack_current(c);
 
@@ -233,7 +233,7 @@ bool x86_emit_callf(struct xlat *x, const struct xi *dec)
 /* ---- returns ---------------------------------------------------------------------------------------------------- */
 
 /* Data segments that an outer level may not see become NULL, SDM 2B RET. */
-static void drop_inner_segs(struct cpu *c)
+static void drop_inner_segs(struct x86 *c)
 {
 	static const u8 regs[4] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
 	u32 k;
@@ -243,12 +243,12 @@ static void drop_inner_segs(struct cpu *c)
 
 		if ((s->attr & SEGA_P) && dpl_of(s) < c->s.cpl &&
 		    (s->attr & (SEGA_CODE | SEGA_CONFORM)) != (SEGA_CODE | SEGA_CONFORM))
-			cpu_set_seg(c, regs[k], 0, 0, 0, 0);
+			x86_set_seg(c, regs[k], 0, 0, 0, 0);
 	}
 }
 
 /* The stack segment for a return to level rpl, checked but not loaded. */
-static bool return_ss(struct cpu *c, u16 ss, u32 rpl, bool to64, struct x86_seg *s, u64 *raw)
+static bool return_ss(struct x86 *c, u16 ss, u32 rpl, bool to64, struct x86_seg *s, u64 *raw)
 {
 	u32 err = ss & ~3u;
 
@@ -279,7 +279,7 @@ struct far_ret {
 	bool stack;     /* SS:SP follow at used */
 };
 
-static bool return_protected(struct cpu *c, const struct far_ret *f)
+static bool return_protected(struct x86 *c, const struct far_ret *f)
 {
 	u32 rpl = f->cs & 3u;
 	struct x86_seg s, ss;
@@ -326,7 +326,7 @@ static bool return_protected(struct cpu *c, const struct far_ret *f)
 	return true;
 }
 
-static NOINLINE bool retf(struct cpu *c, u32 size, u32 imm)
+static NOINLINE bool retf(struct x86 *c, u32 size, u32 imm)
 {
 	struct far_ret f = { .size = size, .used = 2 * size + imm, .imm = imm };
 	u64 off, cs;
@@ -371,7 +371,7 @@ bool x86_emit_retf(struct xlat *x, const struct xi *dec)
 /* ---- IRET ------------------------------------------------------------------------------------------------------- */
 
 /* Flags that IRET may change at this level, SDM 2A IRET. */
-static u64 iret_flags(struct cpu *c, u64 fl, u32 size)
+static u64 iret_flags(struct x86 *c, u64 fl, u32 size)
 {
 	u64 can = FL_ARITH | FL_TF | FL_DF | FL_NT | FL_AC | FL_ID | FL_RF;
 
@@ -381,10 +381,10 @@ static u64 iret_flags(struct cpu *c, u64 fl, u32 size)
 		can |= FL_IF;
 	if (size == 2)
 		can &= 0xffff;
-	return (cpu_rflags(c) & ~can) | (fl & can);
+	return (x86_rflags(c) & ~can) | (fl & can);
 }
 
-static bool iret_real(struct cpu *c, u32 size)
+static bool iret_real(struct x86 *c, u32 size)
 {
 	u64 v[3];
 	u32 n;
@@ -404,18 +404,18 @@ static bool iret_real(struct cpu *c, u32 size)
 	if (in_v86(c) && iopl(c) < 3) {
 		u64 can = FL_ARITH | FL_TF | FL_DF | FL_NT;
 
-		v[2] = (cpu_rflags(c) & ~(can | FL_VIF)) | (v[2] & can) | (v[2] & FL_IF ? FL_VIF : 0);
+		v[2] = (x86_rflags(c) & ~(can | FL_VIF)) | (v[2] & can) | (v[2] & FL_IF ? FL_VIF : 0);
 	} else {
 		v[2] = iret_flags(c, v[2], size);
 	}
 	seg_put_real(c, SEG_CS, (u16)v[1]);
 	adjust_legacy(c, 3 * (i64)size);
-	cpu_set_rflags(c, v[2]);
+	x86_set_rflags(c, v[2]);
 	c->rip = rip_of(c, v[0]);
 	return true;
 }
 
-static bool iret_to_v86(struct cpu *c, u64 off, u16 cs, u64 fl)
+static bool iret_to_v86(struct x86 *c, u64 off, u16 cs, u64 fl)
 {
 	static const u8 order[5] = { SEG_SS, SEG_ES, SEG_DS, SEG_FS, SEG_GS };
 	u64 v[6];
@@ -426,7 +426,7 @@ static bool iret_to_v86(struct cpu *c, u64 off, u16 cs, u64 fl)
 			return false;
 	if ((u32)off > 0xffff)
 		return x86_fault(c, X86_GP, 0);
-	cpu_set_rflags(c, fl);
+	x86_set_rflags(c, fl);
 	set_cpl(c, 3);
 	seg_put_v86(c, SEG_CS, cs);
 	c->r[RSP] = (u32)v[0];
@@ -436,7 +436,7 @@ static bool iret_to_v86(struct cpu *c, u64 off, u16 cs, u64 fl)
 	return true;
 }
 
-static NOINLINE bool iret(struct cpu *c, u32 size, u64 next, bool *late)
+static NOINLINE bool iret(struct x86 *c, u32 size, u64 next, bool *late)
 {
 	struct far_ret f = { .size = size, .used = 3 * size, .stack = code64(c) };
 	u64 off, cs, fl;
@@ -457,7 +457,7 @@ static NOINLINE bool iret(struct cpu *c, u32 size, u64 next, bool *late)
 	fl = iret_flags(c, fl, size);
 	if (!return_protected(c, &f))
 		return false;
-	cpu_set_rflags(c, fl);
+	x86_set_rflags(c, fl);
 	return true;
 }
 

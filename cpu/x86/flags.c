@@ -4,7 +4,7 @@
  */
 #include "cpu/x86/flags.h"
 
-bool flag_cf_slow(const struct cpu *c)
+bool flag_cf_slow(const struct x86 *c)
 {
 	u32 op = c->cc_op;
 	u64 m = cc_mask(op);
@@ -36,7 +36,7 @@ bool flag_cf_slow(const struct cpu *c)
 	}
 }
 
-bool flag_of(const struct cpu *c)
+bool flag_of(const struct x86 *c)
 {
 	u32 op = c->cc_op;
 	u32 top = cc_bits(op) - 1;
@@ -73,7 +73,7 @@ bool flag_of(const struct cpu *c)
 	}
 }
 
-static bool flag_af(const struct cpu *c)
+static bool flag_af(const struct x86 *c)
 {
 	u64 dst = c->cc_dst;
 	u64 src = c->cc_src;
@@ -98,7 +98,7 @@ static bool flag_af(const struct cpu *c)
 	}
 }
 
-u32 flags_eval(const struct cpu *c)
+u32 flags_eval(const struct x86 *c)
 {
 	if (c->cc_op == CC_EXPLICIT)
 		return (u32)c->cc_src & FL_ARITH;
@@ -106,7 +106,7 @@ u32 flags_eval(const struct cpu *c)
 	       (flag_zf(c) ? FL_ZF : 0) | (flag_sf(c) ? FL_SF : 0) | (flag_of(c) ? FL_OF : 0);
 }
 
-bool flags_cond_slow(const struct cpu *c, u32 cc)
+bool flags_cond_slow(const struct x86 *c, u32 cc)
 {
 	switch (cc >> 1) {
 	case 0:

@@ -8,7 +8,7 @@
 #ifndef CPU_X86_FLAGS_H
 #define CPU_X86_FLAGS_H
 
-#include "cpu/cpu.h"
+#include "cpu/x86/x86.h"
 
 enum cc_kind {
 	CC_EXPLICIT = 0, /* cc_src: FL_ARITH bits */
@@ -33,10 +33,10 @@ enum cc_kind {
 	} while (0)
 
 /* All six flags of the pending result. */
-u32 flags_eval(const struct cpu *c);
+u32 flags_eval(const struct x86 *c);
 
 /* Sets the six arithmetic flags from FL_* bits of fl. */
-INLINE void flags_set_all(struct cpu *c, u32 fl)
+INLINE void flags_set_all(struct x86 *c, u32 fl)
 {
 	c->cc_op = CC_EXPLICIT;
 	c->cc_src = fl & FL_ARITH;
@@ -52,8 +52,8 @@ INLINE u64 cc_mask(u32 op)
 	return ~0ULL >> (64 - cc_bits(op));
 }
 
-bool flag_cf_slow(const struct cpu *c) NOINLINE;
-INLINE bool flag_cf(const struct cpu *c)
+bool flag_cf_slow(const struct x86 *c) NOINLINE;
+INLINE bool flag_cf(const struct x86 *c)
 {
 	u32 kind = c->cc_op & ~3u;
 	u64 m;
@@ -67,23 +67,23 @@ INLINE bool flag_cf(const struct cpu *c)
 	return flag_cf_slow(c);
 }
 
-INLINE bool flag_zf(const struct cpu *c)
+INLINE bool flag_zf(const struct x86 *c)
 {
 	if (UNLIKELY(c->cc_op == CC_EXPLICIT))
 		return c->cc_src & FL_ZF;
 	return !(c->cc_dst & cc_mask(c->cc_op));
 }
 
-INLINE bool flag_sf(const struct cpu *c)
+INLINE bool flag_sf(const struct x86 *c)
 {
 	if (UNLIKELY(c->cc_op == CC_EXPLICIT))
 		return c->cc_src & FL_SF;
 	return c->cc_dst >> (cc_bits(c->cc_op) - 1) & 1;
 }
 
-bool flag_of(const struct cpu *c) NOINLINE;
+bool flag_of(const struct x86 *c) NOINLINE;
 
-INLINE bool flag_pf(const struct cpu *c)
+INLINE bool flag_pf(const struct x86 *c)
 {
 	if (c->cc_op == CC_EXPLICIT)
 		return c->cc_src & FL_PF;
@@ -91,8 +91,8 @@ INLINE bool flag_pf(const struct cpu *c)
 }
 
 /* Condition cc (the low four bits of Jcc, SETcc, CMOVcc), SDM 1 appendix B. */
-bool flags_cond_slow(const struct cpu *c, u32 cc) NOINLINE;
-INLINE bool flags_cond(const struct cpu *c, u32 cc)
+bool flags_cond_slow(const struct x86 *c, u32 cc) NOINLINE;
+INLINE bool flags_cond(const struct x86 *c, u32 cc)
 {
 	bool v;
 

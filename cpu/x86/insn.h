@@ -27,10 +27,10 @@
 #define CPU_X86_INSN_H
 
 #include "base/endian.h"
-#include "cpu/cpu.h"
+#include "cpu/x86/x86.h"
 
 struct insn;
-typedef const struct insn *(*insn_fn)(struct cpu *c, const struct insn *i);
+typedef const struct insn *(*insn_fn)(struct x86 *c, const struct insn *i);
 
 /*
  * Registers in c->r that an effective address may use besides the sixteen: zero, the address of the current page, segment bases,
@@ -89,7 +89,7 @@ struct insn {
 #define MUSTTAIL
 #endif
 
-#define HANDLER(name) const struct insn *name(struct cpu *c, const struct insn *i)
+#define HANDLER(name) const struct insn *name(struct x86 *c, const struct insn *i)
 #if TAIL_CALLS
 #define GO(rec)                                                                                                      \
 	do {                                                                                                         \
@@ -120,18 +120,18 @@ enum block_exit {
  * Ends the block at instruction i with a fault of i, which is not retired: "return raise_trap(c, i, X86_GP, 0);". Vectors
  * without an error code ignore err.
  */
-const struct insn *raise_trap(struct cpu *c, const struct insn *i, u8 vector, u32 err) COLD;
+const struct insn *raise_trap(struct x86 *c, const struct insn *i, u8 vector, u32 err) COLD;
 #define RAISE(vector, err) return raise_trap(c, i, vector, err)
 /* The fault that a failed access or check noted in c->trap. */
-const struct insn *raise_fault(struct cpu *c, const struct insn *i) COLD;
+const struct insn *raise_fault(struct x86 *c, const struct insn *i) COLD;
 /* The same for a push or a pop: #GP becomes #SS, as for a non-canonical stack pointer. */
-const struct insn *raise_stack_fault(struct cpu *c, const struct insn *i) COLD;
+const struct insn *raise_stack_fault(struct x86 *c, const struct insn *i) COLD;
 /* #GP(0) for a misaligned image (FXSAVE). If the address is not canonical, that is reported first, as #GP or #SS. */
-const struct insn *raise_misaligned(struct cpu *c, const struct insn *i, u64 ea) COLD;
+const struct insn *raise_misaligned(struct x86 *c, const struct insn *i, u64 ea) COLD;
 /* As raise_fault(), for checks that are not of the operand's address: the vector stays as it is. */
-const struct insn *raise_noted(struct cpu *c, const struct insn *i) COLD;
+const struct insn *raise_noted(struct x86 *c, const struct insn *i) COLD;
 /* Ends the block behind instruction i, which is retired. For instructions that change what decoding depends on. */
-const struct insn *leave_after(struct cpu *c, const struct insn *i, enum block_exit why);
+const struct insn *leave_after(struct x86 *c, const struct insn *i, enum block_exit why);
 /* Address of instruction i, and of the one behind it. */
 #define IP(c, i) ((c)->r[REG_PAGE] + (i)->ip)
 #define NEXT_IP(c, i) ((c)->r[REG_PAGE] + (i)->ip + (i)->len)
@@ -139,12 +139,12 @@ const struct insn *leave_after(struct cpu *c, const struct insn *i, enum block_e
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 
 /* Effective address, any form. */
-INLINE u64 ea_full(const struct cpu *c, const struct insn *i)
+INLINE u64 ea_full(const struct x86 *c, const struct insn *i)
 {
 	return ((c->r[i->base] + (c->r[i->index] << i->scale) + (u64)(i64)i->disp) & c->r[i->asz]) + c->r[i->seg];
 }
 /* Effective address of a record that the decoder found to be [base + disp] with 64-bit addressing and no segment base. */
-INLINE u64 ea_simple(const struct cpu *c, const struct insn *i)
+INLINE u64 ea_simple(const struct x86 *c, const struct insn *i)
 {
 	return c->r[i->base] + (u64)(i64)i->disp;
 }
@@ -154,29 +154,29 @@ INLINE u64 ea_simple(const struct cpu *c, const struct insn *i)
  * The slow paths (access.c): TLB misses, page crossings, watched frames, faults. Loads put up to 32 bytes into c->tmp, as words
  * in the host's order. False: a fault is noted, leave with "return raise_fault(c, i)".
  */
-bool slow_load(struct cpu *c, u64 va, u32 size) NOINLINE;
-bool slow_store(struct cpu *c, u64 va, u32 size, u64 v) NOINLINE;
+bool slow_load(struct x86 *c, u64 va, u32 size) NOINLINE;
+bool slow_store(struct x86 *c, u64 va, u32 size, u64 v) NOINLINE;
 /* n 64-bit words. */
-bool slow_store_vec(struct cpu *c, u64 va, const u64 *v, u32 n) NOINLINE;
+bool slow_store_vec(struct x86 *c, u64 va, const u64 *v, u32 n) NOINLINE;
 /* The load of a read-modify-write: faults as a write. */
-bool slow_load_rmw(struct cpu *c, u64 va, u32 size) NOINLINE;
+bool slow_load_rmw(struct x86 *c, u64 va, u32 size) NOINLINE;
 /* Checks whether n bytes can be read or written, and faults as that would. */
-bool slow_probe(struct cpu *c, u64 va, u32 n, bool write) NOINLINE;
+bool slow_probe(struct x86 *c, u64 va, u32 n, bool write) NOINLINE;
 /* Bytes of any number, for FXSAVE-like images. */
-bool load_bytes(struct cpu *c, u64 va, void *dst, u32 n);
-bool store_bytes(struct cpu *c, u64 va, const void *src, u32 n);
+bool load_bytes(struct x86 *c, u64 va, void *dst, u32 n);
+bool store_bytes(struct x86 *c, u64 va, const void *src, u32 n);
 
 /*
  * While alignment is checked: false, with #AC(0) noted, when the address of n bytes is no multiple of need (SDM 3A table
  * 6-7; vectors of 16 bytes and more want 16). One that is not canonical, or over its limit, has a fault of its own, which
  * comes first.
  */
-bool align_fault(struct cpu *c, u64 va, u32 n) COLD;
-INLINE bool aligned_for(struct cpu *c, u64 va, u32 n, u32 need)
+bool align_fault(struct x86 *c, u64 va, u32 n) COLD;
+INLINE bool aligned_for(struct x86 *c, u64 va, u32 n, u32 need)
 {
 	return LIKELY(!c->mmu.aligning || !(va & (need - 1))) || align_fault(c, va, n);
 }
-INLINE bool aligned(struct cpu *c, u64 va, u32 n)
+INLINE bool aligned(struct x86 *c, u64 va, u32 n)
 {
 	return aligned_for(c, va, n, n);
 }
@@ -186,12 +186,12 @@ INLINE bool aligned(struct cpu *c, u64 va, u32 n)
  * unless its instruction says #GP; what has 10 bytes and more of x87 has rules of its own (seen on a Xeon of family 6, model
  * 207; AMD's looks at vectors too).
  */
-INLINE bool aligned_word(struct cpu *c, u64 va, u32 n)
+INLINE bool aligned_word(struct x86 *c, u64 va, u32 n)
 {
 	return n > 8 || aligned(c, va, n);
 }
 /* RFLAGS.AC, CR0.AM or the level may have changed. */
-void align_changed(struct cpu *c);
+void align_changed(struct x86 *c);
 
 #define LOAD_N(var, ea, bits)                                                                                        \
 	do {                                                                                                         \

@@ -10,7 +10,7 @@
 /* ---- one attempt ------------------------------------------------------------------------------------------------ */
 
 struct entry {
-	const struct cpu_trap *t;
+	const struct x86_trap *t;
 	u32 ext;     /* EXT bit of error codes */
 	u64 ip;      /* to be saved */
 	u32 flags;   /* to be saved */
@@ -22,13 +22,13 @@ static u32 gate_err(const struct entry *e)
 	return e->t->vector * 8u | 2 | e->ext;
 }
 
-static bool soft_int(const struct cpu_trap *t)
+static bool soft_int(const struct x86_trap *t)
 {
 	return t->kind == TRAP_INT || t->kind == TRAP_INT3;
 }
 
 /* The real-mode vector table at base: also for redirected interrupts of virtual-8086 mode. */
-static bool enter_vector(struct cpu *c, struct entry *e, u64 base, u32 flags)
+static bool enter_vector(struct x86 *c, struct entry *e, u64 base, u32 flags)
 {
 	struct x86_stack k = stack_current(c);
 	u8 b[4];
@@ -44,7 +44,7 @@ static bool enter_vector(struct cpu *c, struct entry *e, u64 base, u32 flags)
 	return true;
 }
 
-static bool enter_real(struct cpu *c, struct entry *e)
+static bool enter_real(struct x86 *c, struct entry *e)
 {
 	if (e->t->vector * 4u + 3 > c->s.idt.limit)
 		return x86_fault(c, X86_GP, gate_err(e));
@@ -55,7 +55,7 @@ static bool enter_real(struct cpu *c, struct entry *e)
 }
 
 /* The interrupt redirection bitmap lies before the I/O bitmap of a 32-bit TSS, SDM 3B 20.3. -1: a fault is noted. */
-static int redirected(struct cpu *c, u8 vector)
+static int redirected(struct x86 *c, u8 vector)
 {
 	const struct x86_seg *tr = &c->s.seg[SEG_TR];
 	u8 b[2];
@@ -74,7 +74,7 @@ static int redirected(struct cpu *c, u8 vector)
 }
 
 /* INT n of virtual-8086 mode where it does not go through the IDT. 1: done, 0: to the IDT, -1: a fault is noted. */
-static int enter_v86_int(struct cpu *c, struct entry *e)
+static int enter_v86_int(struct x86 *c, struct entry *e)
 {
 	u32 fl = e->flags;
 	int r = 0;
@@ -93,7 +93,7 @@ static int enter_v86_int(struct cpu *c, struct entry *e)
 	return 1;
 }
 
-static bool enter_task(struct cpu *c, struct entry *e, u64 gate)
+static bool enter_task(struct x86 *c, struct entry *e, u64 gate)
 {
 	/* A fault in the old task finds RF as it would have been pushed. */
 	c->eflags = (c->eflags & ~(u32)FL_RF) | (e->flags & FL_RF);
@@ -103,7 +103,7 @@ static bool enter_task(struct cpu *c, struct entry *e, u64 gate)
 }
 
 /* The handler's code segment. */
-static bool handler_code(struct cpu *c, const struct entry *e, u16 sel, struct x86_seg *s, u64 *raw)
+static bool handler_code(struct x86 *c, const struct entry *e, u16 sel, struct x86_seg *s, u64 *raw)
 {
 	u32 err = (sel & ~3u) | e->ext;
 
@@ -123,7 +123,7 @@ static bool handler_code(struct cpu *c, const struct entry *e, u16 sel, struct x
 	return true;
 }
 
-static bool enter_gate(struct cpu *c, struct entry *e, u64 gate, u64 high)
+static bool enter_gate(struct x86 *c, struct entry *e, u64 gate, u64 high)
 {
 	static const u8 v86_segs[4] = { SEG_GS, SEG_FS, SEG_DS, SEG_ES };
 	u32 type = gate >> 40 & 15;
@@ -178,7 +178,7 @@ static bool enter_gate(struct cpu *c, struct entry *e, u64 gate, u64 high)
 	set_cpl(c, cpl);
 	if (v86)
 		for (n = 0; n < 4; n++)
-			cpu_set_seg(c, v86_segs[n], 0, 0, 0, 0);
+			x86_set_seg(c, v86_segs[n], 0, 0, 0, 0);
 	if (lm)
 		c->r[RSP] = k.sp;
 	else
@@ -187,7 +187,7 @@ static bool enter_gate(struct cpu *c, struct entry *e, u64 gate, u64 high)
 	return true;
 }
 
-static bool enter_protected(struct cpu *c, struct entry *e)
+static bool enter_protected(struct x86 *c, struct entry *e)
 {
 	u32 n = long_mode(c) ? 16 : 8;
 	u32 at = e->t->vector * n, type;
@@ -212,7 +212,7 @@ static bool enter_protected(struct cpu *c, struct entry *e)
 }
 
 /* One attempt. False: a fault is noted in c->trap, and unless a task switch was under way nothing has changed. */
-static bool enter(struct cpu *c, const struct cpu_trap *t, bool ext)
+static bool enter(struct x86 *c, const struct x86_trap *t, bool ext)
 {
 	struct entry e = { .t = t, .ext = ext };
 	struct seg_saved old;
@@ -220,7 +220,7 @@ static bool enter(struct cpu *c, const struct cpu_trap *t, bool ext)
 	int r;
 
 	e.ip = ip_of(c, t->rip);
-	e.flags = (u32)cpu_rflags(c);
+	e.flags = (u32)x86_rflags(c);
 	if (t->kind == TRAP_FAULT && !(t->vector == X86_DB || t->vector == X86_DF))
 		e.flags |= FL_RF;
 	seg_save(c, &old);
@@ -246,9 +246,9 @@ static bool contributory(u8 v)
 	return v == X86_DE || v == X86_TS || v == X86_NP || v == X86_SS || v == X86_GP || v == 21;
 }
 
-bool x86_interrupt(struct cpu *c, const struct cpu_trap *first)
+bool x86_interrupt(struct x86 *c, const struct x86_trap *first)
 {
-	struct cpu_trap t = *first;
+	struct x86_trap t = *first;
 	bool ext = !soft_int(first);
 	u32 tries;
 
@@ -259,7 +259,7 @@ bool x86_interrupt(struct cpu *c, const struct cpu_trap *first)
 		u64 rip = t.rip;
 		u8 second;
 
-		if (c->log && log_on(c->log, LOG_INT | LOG_MMU) && c->log_trap)
+		if (c->cpu.log && log_on(c->cpu.log, LOG_INT | LOG_MMU) && c->log_trap)
 			c->log_trap(c, &t, NULL);
 		if (v == X86_PF && !benign)
 			c->s.cr2 = t.cr2;
@@ -273,7 +273,7 @@ bool x86_interrupt(struct cpu *c, const struct cpu_trap *first)
 			if (c->s.halted >= WAIT_MWAIT)
 				mmu_monitor_off(&c->mmu);
 			c->s.shadow = c->s.halted = 0;
-			cpu_mode_changed(c);
+			x86_mode_changed(c);
 			return true;
 		}
 		second = c->trap.vector;
@@ -287,9 +287,9 @@ bool x86_interrupt(struct cpu *c, const struct cpu_trap *first)
 		rip = c->trap.rip;
 		if (!benign && ((contributory(v) && contributory(second)) ||
 				(v == X86_PF && (contributory(second) || second == X86_PF))))
-			t = (struct cpu_trap){ .vector = X86_DF, .has_error = true };
+			t = (struct x86_trap){ .vector = X86_DF, .has_error = true };
 		else
-			t = (struct cpu_trap){ .vector = second, .error = c->trap.error, .cr2 = c->trap.cr2,
+			t = (struct x86_trap){ .vector = second, .error = c->trap.error, .cr2 = c->trap.cr2,
 					       .has_error = (second >= X86_TS && second <= X86_PF) || second == X86_AC };
 		t.rip = rip;
 		ext = true;
@@ -300,17 +300,17 @@ bool x86_interrupt(struct cpu *c, const struct cpu_trap *first)
 
 /* ---- between instructions --------------------------------------------------------------------------------------- */
 
-static void note_external(struct cpu *c, u8 vector)
+static void note_external(struct x86 *c, u8 vector)
 {
-	c->trap = (struct cpu_trap){ .vector = vector, .kind = TRAP_EXTERNAL, .rip = c->rip };
+	c->trap = (struct x86_trap){ .vector = vector, .kind = TRAP_EXTERNAL, .rip = c->rip };
 }
 
-static bool intr_open(const struct cpu *c)
+static bool intr_open(const struct x86 *c)
 {
 	return c->eflags & FL_IF;
 }
 
-bool cpu_has_work(const struct cpu *c)
+bool x86_has_work(const struct x86 *c)
 {
 	u8 ev = c->sys.events;
 
@@ -326,31 +326,31 @@ bool cpu_has_work(const struct cpu *c)
 	       (c->s.halted >= WAIT_MWAIT && !c->mmu.monitor);
 }
 
-static enum attend deliver_now(struct cpu *c)
+static enum attend deliver_now(struct x86 *c)
 {
-	struct cpu_trap t = c->trap;
+	struct x86_trap t = c->trap;
 
 	return x86_interrupt(c, &t) ? ATT_AGAIN : ATT_SHUTDOWN;
 }
 
 /* In the order of SDM 3A table 6-2. */
-enum attend x86_attend(struct cpu *c)
+enum attend x86_attend(struct x86 *c)
 {
 	struct x86_sys *y = &c->sys;
 	bool lifted = (c->eflags & FL_AC) && c->s.cpl < 3;
 	u8 shadow = c->s.shadow;
 	u32 db;
 
-	if (c->mmu.smap && c->mmu.ac != lifted) {
-		c->mmu.ac = lifted;
+	if (c->paging.smap && c->paging.ac != lifted) {
+		c->paging.ac = lifted;
 		mmu_update(&c->mmu);
 	}
 	if (UNLIKELY(y->blocked & (BLOCK_SHUTDOWN | BLOCK_SIPI))) {
-		if (!cpu_has_work(c))
+		if (!x86_has_work(c))
 			return y->blocked & BLOCK_SIPI ? ATT_HALT : ATT_SHUTDOWN;
 		y->blocked &= (u8)~BLOCK_SHUTDOWN;
 		if (y->blocked & BLOCK_SIPI) {
-			x86_sipi(c);
+			x86_take_sipi(c);
 			return ATT_AGAIN;
 		}
 	}
@@ -361,7 +361,7 @@ enum attend x86_attend(struct cpu *c)
 			y->events &= (u8)~EV_SMI;
 			smm_enter(c);
 		} else {
-			x86_init(c);
+			x86_take_init(c);
 		}
 		return ATT_AGAIN;
 	}
@@ -378,13 +378,13 @@ enum attend x86_attend(struct cpu *c)
 		return deliver_now(c);
 	}
 	if (c->s.halted) {
-		if (!cpu_has_work(c))
+		if (!x86_has_work(c))
 			return ATT_HALT;
 		c->s.halted = 0; /* what MWAIT waited for */
 		mmu_monitor_off(&c->mmu);
 	}
 	if (c->breakpoints_armed && !(c->eflags & FL_RF) && shadow != SHADOW_SS && (db = debug_code(c, c->rip))) {
-		c->trap = (struct cpu_trap){ .vector = X86_DB, .kind = TRAP_FAULT, .rip = c->rip, .dr6 = db };
+		c->trap = (struct x86_trap){ .vector = X86_DB, .kind = TRAP_FAULT, .rip = c->rip, .dr6 = db };
 		return deliver_now(c);
 	}
 	c->tf_masked = false;
@@ -394,12 +394,12 @@ enum attend x86_attend(struct cpu *c)
 	c->eflags &= ~(u32)FL_RF; /* good for one instruction */
 	return ATT_EXACT;
 debug:
-	c->trap = (struct cpu_trap){ .vector = X86_DB, .kind = TRAP_TRAP, .rip = c->rip, .dr6 = y->db_pending };
+	c->trap = (struct x86_trap){ .vector = X86_DB, .kind = TRAP_TRAP, .rip = c->rip, .dr6 = y->db_pending };
 	y->db_pending = 0;
 	return deliver_now(c);
 }
 
-void x86_stepped(struct cpu *c, u64 rip, u32 len, bool tf)
+void x86_stepped(struct x86 *c, u64 rip, u32 len, bool tf)
 {
 	if (!tf || c->tf_masked || c->s.shadow == SHADOW_SS)
 		return;
@@ -408,17 +408,17 @@ void x86_stepped(struct cpu *c, u64 rip, u32 len, bool tf)
 	c->sys.db_pending |= DR6_BS;
 }
 
-void cpu_set_intr(struct cpu *c, bool on)
+void x86_set_intr(struct x86 *c, bool on)
 {
 	c->sys.events = (u8)((c->sys.events & ~EV_INTR) | (on ? EV_INTR : 0));
 }
 
-void cpu_nmi(struct cpu *c)
+void x86_nmi(struct x86 *c)
 {
 	c->sys.events |= EV_NMI;
 }
 
-void cpu_smi(struct cpu *c)
+void x86_smi(struct x86 *c)
 {
 	c->sys.events |= EV_SMI;
 }

@@ -254,7 +254,7 @@ static bool settled(const struct loop *l)
 }
 
 /* Skips as many rounds as is certain, at the start of block b. Returns how many. */
-static u64 skip(struct cpu *c, const struct insn *edge, const struct block *b)
+static u64 skip(struct x86 *c, const struct insn *edge, const struct block *b)
 {
 	struct loop l = { .ncmp = 0 };
 	u64 k = UINT64_MAX;
@@ -270,20 +270,20 @@ static u64 skip(struct cpu *c, const struct insn *edge, const struct block *b)
 	for (r = 0; r < l.nspan; r++)
 		k = MIN(k, rounds_within(term_value(&l, l.span[r].t), slope(&l, l.span[r].t), width_mask(l.span[r].bits)));
 	/* One round stays to be executed, whole. */
-	if ((u64)c->budget / l.insns < 2)
+	if ((u64)c->cpu.budget / l.insns < 2)
 		return 0;
-	k = MIN(k, (u64)c->budget / l.insns - 1);
+	k = MIN(k, (u64)c->cpu.budget / l.insns - 1);
 	if (k < 2)
 		return 0;
 	k--;
 	for (r = 0; r < 16; r++)
 		if (l.now[r].reg == r)
 			c->r[r] += l.now[r].add * k;
-	c->budget -= (i64)(l.insns * k);
+	c->cpu.budget -= (i64)(l.insns * k);
 	return k;
 }
 
-static NOINLINE void look(struct cpu *c, struct insn *i, struct block *b)
+static NOINLINE void look(struct x86 *c, struct insn *i, struct block *b)
 {
 	if (skip(c, i, b) >= LOOP_WORTH) {
 		i->scale = 0;

@@ -10,13 +10,13 @@
 #define MM(n) c->s.fpu.st[n].mant
 
 /* From here on the instruction cannot fail. */
-INLINE void mmx_enter(struct cpu *c)
+INLINE void mmx_enter(struct x86 *c)
 {
 	c->s.fpu.top = 0;
 	c->s.fpu.tag = 0xff;
 }
 
-INLINE void mmx_set(struct cpu *c, unsigned n, u64 v)
+INLINE void mmx_set(struct x86 *c, unsigned n, u64 v)
 {
 	c->s.fpu.st[n].mant = v;
 	c->s.fpu.st[n].se = 0xffff;

@@ -45,7 +45,7 @@ bool x86_emit_movq2dq(struct xlat *x, const struct xi *dec)
 #define XMM_FAULT RAISE(c->s.cr4 & CR4_OSXMMEXCPT ? X86_XM : X86_UD, 0)
 
 /* CVTPI2PS: the result into c->tmp[0]. */
-static NOINLINE bool ints_to_singles(struct cpu *c, u64 v)
+static NOINLINE bool ints_to_singles(struct x86 *c, u64 v)
 {
 	struct fp_env e = fp_env_mxcsr(c->s.fpu.mxcsr);
 	u32 lo = i32_to_f32((i32)v, &e), hi = i32_to_f32((i32)(v >> 32), &e);
@@ -57,7 +57,7 @@ static NOINLINE bool ints_to_singles(struct cpu *c, u64 v)
 }
 
 /* CVT(T)PS2PI and CVT(T)PD2PI, from one or two words in c->tmp, into c->tmp[0]. */
-static NOINLINE bool floats_to_ints(struct cpu *c, bool dbl, bool trunc)
+static NOINLINE bool floats_to_ints(struct x86 *c, bool dbl, bool trunc)
 {
 	struct fp_env e = fp_env_mxcsr(c->s.fpu.mxcsr);
 	u64 v = c->tmp[0], w = c->tmp[1];

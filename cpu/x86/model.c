@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cpu/cpu.h"
 #include "cpu/x86/decode.h"
+#include "cpu/x86/x86.h"
 
 #define F(n) BIT(F_##n)
 #define M_486 (F(BASE) | F(X87))
@@ -30,7 +30,7 @@
 #define IN_ORDER 0x30661u
 #define OURS "Paravane x86-64 interpreter"
 
-static const struct cpu_model models[] = {
+static const struct x86_model models[] = {
 	{ "max", "everything this interpreter executes", ~0ull, IN_ORDER, 0xd, OURS },
 	{ "x86-64-v1", "the first x86-64: SSE2", M_V1 | FAST, IN_ORDER, 0xd, OURS },
 	{ "x86-64-v2", "SSE4.2, SSSE3, POPCNT, CMPXCHG16B", M_V2 | FAST, IN_ORDER, 0xd, OURS },
@@ -139,12 +139,12 @@ static const struct {
 	{ "shstk", F_COUNT },       { "ibt", F_COUNT },          { "ptwrite", F_COUNT },     { "intel-pt", F_COUNT },
 };
 
-const struct cpu_model *cpu_model_list(void)
+const struct x86_model *x86_model_list(void)
 {
 	return models;
 }
 
-const char *cpu_feature_name(u32 n)
+const char *x86_feature_name(u32 n)
 {
 	return n < F_COUNT ? features[n].name : NULL;
 }
@@ -211,16 +211,16 @@ static int find_feature(const char *s, size_t n)
 
 	for (k = 0; k < F_COUNT; k++)
 		if (features[k].name && same(features[k].name, s, n))
-			return cpu_features_implemented() >> k & 1 ? (int)k : F_COUNT;
+			return x86_features_implemented() >> k & 1 ? (int)k : F_COUNT;
 	for (k = 0; k < ARRAY_SIZE(aliases); k++)
 		if (same(aliases[k].name, s, n))
 			return aliases[k].feature;
 	return -1;
 }
 
-static const struct cpu_model *find_model(const char *s, size_t n)
+static const struct x86_model *find_model(const char *s, size_t n)
 {
-	const struct cpu_model *m;
+	const struct x86_model *m;
 
 	for (m = models; m->name; m++)
 		if (same(m->name, s, n))
@@ -234,7 +234,7 @@ static int no_feature(const char *spec, const char *s, size_t n, struct error *e
 	u32 k;
 
 	for (k = 0; k < F_COUNT; k++)
-		if (features[k].name && cpu_features_implemented() >> k & 1)
+		if (features[k].name && x86_features_implemented() >> k & 1)
 			consider(&best, features[k].name, s, n);
 	return error_set(e, -EINVAL, "-cpu %.80s: there is no feature '%.*s'; the nearest is '%s' ('-cpu help' lists them)",
 			 spec, (int)MIN(n, 40u), s, best.name);
@@ -243,7 +243,7 @@ static int no_feature(const char *spec, const char *s, size_t n, struct error *e
 static int no_model(const char *spec, const char *s, size_t n, struct error *e)
 {
 	struct nearest best = { "max", ~0u };
-	const struct cpu_model *m;
+	const struct x86_model *m;
 
 	for (m = models; m->name; m++)
 		consider(&best, m->name, s, n);
@@ -251,9 +251,9 @@ static int no_model(const char *spec, const char *s, size_t n, struct error *e)
 			 spec, (int)MIN(n, 40u), s, best.name);
 }
 
-const struct cpu_model *cpu_model_named(const char *spec)
+const struct x86_model *x86_model_named(const char *spec)
 {
-	const struct cpu_model *m = find_model(spec, strcspn(spec, ","));
+	const struct x86_model *m = find_model(spec, strcspn(spec, ","));
 
 	return m ? m : models;
 }
@@ -283,7 +283,7 @@ static u64 without(u64 set, u32 feature)
 	return set;
 }
 
-int cpu_features_parse(const char *spec, u64 *out, struct error *e)
+int x86_features_parse(const char *spec, u64 *out, struct error *e)
 {
 	u64 set = *out;
 	const char *p = spec;
@@ -300,14 +300,14 @@ int cpu_features_parse(const char *spec, u64 *out, struct error *e)
 					 spec);
 		}
 		if (first && *p != '+' && *p != '-' && !memchr(p, '=', n)) {
-			const struct cpu_model *m = find_model(p, n);
+			const struct x86_model *m = find_model(p, n);
 
 			if (!m && find_feature(p, n) == F_COUNT)
 				return error_set(e, -ENOTSUP, "-cpu %.80s: %.*s is not implemented: x86-64-v3 is the highest level",
 						 spec, (int)n, p);
 			if (!m)
 				return no_model(spec, p, n, e);
-			set = m->features & cpu_features_implemented();
+			set = m->features & x86_features_implemented();
 		} else {
 			const char *s = p;
 

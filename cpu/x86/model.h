@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/types.h"
 
-struct cpu_model {
+struct x86_model {
 	const char *name;
 	const char *what; /* one line, for a list */
 	u64 features;     /* BIT(enum x86_feature) */
@@ -18,18 +18,18 @@ struct cpu_model {
 	const char *brand; /* up to 47 bytes; NULL: none */
 };
 
-/* The models, ended by a NULL name. The first is "max", the default: all that cpu_features_implemented() has. */
-const struct cpu_model *cpu_model_list(void);
+/* The models, ended by a NULL name. The first is "max", the default: all that x86_features_implemented() has. */
+const struct x86_model *x86_model_list(void);
 /* The n-th feature's name as in Linux's /proc/cpuinfo or QEMU (n: enum x86_feature), or NULL when it has none. */
-const char *cpu_feature_name(u32 n);
-/* The model that a text as cpu_features_parse() takes names; "max" when it names none. */
-const struct cpu_model *cpu_model_named(const char *spec);
+const char *x86_feature_name(u32 n);
+/* The model that a text as x86_features_parse() takes names; "max" when it names none. */
+const struct x86_model *x86_model_named(const char *spec);
 /*
  * Reads "MODEL", "MODEL,+FEATURE,-FEATURE", "+FEATURE,..." (upon *features as it is) and also FEATURE=on|off; letters may
  * be of either case. Features that need others bring them; taking one away takes those that need it. 0, or -EINVAL with
  * the nearest name, or -ENOTSUP for what exists but is not implemented; then *features is unchanged.
  */
-int cpu_features_parse(const char *spec, u64 *features, struct error *e);
+int x86_features_parse(const char *spec, u64 *features, struct error *e);
 
 /* The words of CPUID that hold features. SDM 2A CPUID. */
 enum cpuid_word { L1_EDX, L1_ECX, L7_EBX, L7_ECX, L7_EDX, LD_EAX, LX_ECX, LX_EDX };

@@ -65,12 +65,12 @@ bool x86_emit_mwait(struct xlat *x, const struct xi *dec)
 
 /* ---- INIT and SIPI ---------------------------------------------------------------------------------------------- */
 
-void x86_init(struct cpu *c)
+void x86_take_init(struct x86 *c)
 {
 	struct x86_state *s = &c->s, old = c->s;
 	struct x86_sys sys = c->sys;
 
-	cpu_reset(c);
+	x86_reset(c);
 	/* What SDM 3A table 10-1 leaves as it was: caches, x87, SSE and AVX state, XCR0, PKRU, MSRs. */
 	s->cr0 = CR0_ET | (old.cr0 & 0x60000000);
 	s->fpu = old.fpu;
@@ -97,26 +97,26 @@ void x86_init(struct cpu *c)
 	c->sys.blocked = c->sys.events & EV_INIT_WAIT ? BLOCK_SIPI : 0;
 	c->sys.events &= (u8)~(EV_INIT | EV_INIT_WAIT);
 	s->rip += s->seg[SEG_CS].base;
-	cpu_load(c);
+	x86_load(c);
 }
 
-void x86_sipi(struct cpu *c)
+void x86_take_sipi(struct x86 *c)
 {
 	u16 sel = (u16)(c->sys.sipi << 8);
 
 	c->sys.events &= (u8)~EV_SIPI;
 	c->sys.blocked &= (u8)~BLOCK_SIPI;
-	cpu_set_seg(c, SEG_CS, sel, (u64)sel << 4, 0xffff, c->s.seg[SEG_CS].attr);
+	x86_set_seg(c, SEG_CS, sel, (u64)sel << 4, 0xffff, c->s.seg[SEG_CS].attr);
 	c->rip = (u64)sel << 4;
-	cpu_mode_changed(c);
+	x86_mode_changed(c);
 }
 
-void cpu_signal_init(struct cpu *c, bool wait)
+void x86_signal_init(struct x86 *c, bool wait)
 {
 	c->sys.events |= EV_INIT | (wait ? EV_INIT_WAIT : 0);
 }
 
-void cpu_signal_sipi(struct cpu *c, u8 vector)
+void x86_signal_sipi(struct x86 *c, u8 vector)
 {
 	/* Only who waits for one, or is about to, heeds it. */
 	if (!(c->sys.blocked & BLOCK_SIPI) && !(c->sys.events & EV_INIT_WAIT))

@@ -285,7 +285,7 @@ static HANDLER(op_nop)
 
 static HANDLER(op_pause)
 {
-	if (c->yield_on_pause)
+	if (c->cpu.yield_on_pause)
 		return leave_after(c, i, BX_YIELD);
 	NEXT;
 }

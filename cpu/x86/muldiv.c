@@ -4,10 +4,10 @@
  */
 #include "cpu/x86/flags.h"
 #include "cpu/x86/opcodes.h"
-#include "cpu/x86/wide.h"
 #include "cpu/x86/pair.h"
+#include "cpu/x86/wide.h"
 
-static void mul_flags(struct cpu *c, u32 l, u64 low, bool overflow)
+static void mul_flags(struct x86 *c, u32 l, u64 low, bool overflow)
 {
 	c->cc_op = CC_MUL + l;
 	c->cc_dst = low;
@@ -88,7 +88,7 @@ bool x86_emit_imul(struct xlat *x, const struct xi *dec)
 /* ---- one-operand forms: the accumulator pair -------------------------------------------------------------------- */
 
 /* The operand, in tmp[0]. False: fault noted. */
-static bool operand(struct cpu *c, const struct insn *i, u32 size)
+static bool operand(struct x86 *c, const struct insn *i, u32 size)
 {
 	if (i->dst != 0xff) {
 		c->tmp[0] = size == 1 ? G8(c, i->dst) : size == 2 ? G16(c, i->dst) : size == 4 ? G32(c, i->dst) : G64(c, i->dst);

@@ -9,7 +9,7 @@
 
 HANDLER(op_stale)
 {
-	c->budget += i->n;
+	c->cpu.budget += i->n;
 	return leave(c, IP(c, i), BX_LOOKUP);
 }
 
@@ -24,7 +24,7 @@ HANDLER(op_goto_far)
 }
 
 /* Whether the slot of c->rip has its block, perhaps after its two ways were swapped. */
-static bool jump_found(struct cpu *c)
+static bool jump_found(struct x86 *c)
 {
 	struct code_jump *j = jump_slot(c, c->rip), was = *j;
 	u64 tag = jump_tag(c, c->rip);
@@ -46,7 +46,7 @@ HANDLER(jump_second)
 	ENTER(jump_slot(c, c->rip)->b);
 }
 
-const struct insn *link_slow(struct cpu *c, const struct insn *i)
+const struct insn *link_slow(struct x86 *c, const struct insn *i)
 {
 	c->link_from = i;
 	c->link_generation = c->code->generation;
@@ -54,7 +54,7 @@ const struct insn *link_slow(struct cpu *c, const struct insn *i)
 }
 
 /* Whether an instruction that runs into the next page still has the bytes there that its block was decoded from. */
-static bool cross_ok(struct cpu *c, const struct block *b)
+static bool cross_ok(struct x86 *c, const struct block *b)
 {
 	u64 next = PAGE_BASE(c->rip) + PAGE_SIZE;
 	struct tlb_entry *e = tlb_slot(&c->mmu, next);
@@ -67,7 +67,7 @@ static bool cross_ok(struct cpu *c, const struct block *b)
 }
 
 /* n bytes of code at rip lie within CS. */
-static bool code_limit_ok(const struct cpu *c, u64 rip, u32 n)
+static bool code_limit_ok(const struct x86 *c, u64 rip, u32 n)
 {
 	const struct x86_seg *s = &c->s.seg[SEG_CS];
 	u64 off = (u32)(rip - s->base);
@@ -75,21 +75,21 @@ static bool code_limit_ok(const struct cpu *c, u64 rip, u32 n)
 	return off + n - 1 <= s->limit;
 }
 
-void fetch_fault(struct cpu *c, u64 rip, const struct mmu_fault *f)
+void fetch_fault(struct x86 *c, u64 rip, const struct mmu_fault *f)
 {
-	c->trap = (struct cpu_trap){ .vector = f->kind == MMU_PF ? X86_PF : X86_GP, .has_error = true,
+	c->trap = (struct x86_trap){ .vector = f->kind == MMU_PF ? X86_PF : X86_GP, .has_error = true,
 				     .error = f->kind == MMU_PF ? f->code : 0, .cr2 = f->va, .rip = rip };
 }
 
 /* The frame c->rip executes from; NULL: c->trap. */
-static struct frame *fetch_frame(struct cpu *c, u64 *mfn)
+static struct frame *fetch_frame(struct x86 *c, u64 *mfn)
 {
 	u64 rip = c->rip;
 	struct mmu_fault f;
 	u32 slot = (u32)(rip >> PAGE_SHIFT) & (TLB_SIZE - 1);
 
 	if (UNLIKELY((c->mode_key & KEY_SEGCHECK) && !code_limit_ok(c, rip, 1))) {
-		c->trap = (struct cpu_trap){ .vector = X86_GP, .has_error = true, .rip = rip };
+		c->trap = (struct x86_trap){ .vector = X86_GP, .has_error = true, .rip = rip };
 		return NULL;
 	}
 	if (c->mmu.tlb[slot].ex == tlb_tag(&c->mmu, rip, 1) && c->mmu.mfn[slot] != ~0ULL) {
@@ -104,7 +104,7 @@ static struct frame *fetch_frame(struct cpu *c, u64 *mfn)
 }
 
 /* The block at c->rip, no longer than limit instructions. NULL: c->trap. */
-static struct block *block_get(struct cpu *c, u64 limit)
+static struct block *block_get(struct x86 *c, u64 limit)
 {
 	struct code_jump *j = jump_slot(c, c->rip);
 	struct frame *f;
@@ -113,14 +113,14 @@ static struct block *block_get(struct cpu *c, u64 limit)
 
 	if (UNLIKELY(c->jumps_stale)) {
 		c->jumps_stale = false;
-		cpu_wipe_jumps(c);
+		x86_wipe_jumps(c);
 	}
 	if (LIKELY(jump_found(c) && j->b->ninsns <= limit && !j->b->dead))
 		return j->b;
 	f = fetch_frame(c, &mfn);
 	if (!f)
 		return NULL;
-	if (UNLIKELY(c->uncached))
+	if (UNLIKELY(c->cpu.uncached))
 		return block_translate(c, f, mfn, 1, false);
 	b = code_find(c->code, f, PAGE_OFFSET(c->rip), c->mode_key);
 	if (b && b->cross && !cross_ok(c, b))
@@ -129,7 +129,7 @@ static struct block *block_get(struct cpu *c, u64 limit)
 		b = block_translate(c, f, mfn, BLOCK_MAX_INSNS, true);
 		if (!b)
 			return NULL;
-		if (c->log && log_on(c->log, LOG_IN_ASM) && c->log_asm)
+		if (c->cpu.log && log_on(c->cpu.log, LOG_IN_ASM) && c->log_asm)
 			c->log_asm(c, b->off, b->bytes);
 	}
 	if (b->ninsns > limit)
@@ -143,7 +143,7 @@ static struct block *block_get(struct cpu *c, u64 limit)
 }
 
 /* Links the record that waits in c->link_from to block b, if that record still exists. b lies in the record's page. */
-static void make_link(struct cpu *c, struct block *b)
+static void make_link(struct x86 *c, struct block *b)
 {
 	struct insn *from = (struct insn *)(uintptr_t)c->link_from;
 
@@ -158,7 +158,7 @@ static void make_link(struct cpu *c, struct block *b)
 		from->imm = (u64)(uintptr_t)b;
 }
 
-struct block *block_next(struct cpu *c, u64 limit)
+struct block *block_next(struct x86 *c, u64 limit)
 {
 	struct block *b = block_get(c, limit);
 
@@ -167,7 +167,7 @@ struct block *block_next(struct cpu *c, u64 limit)
 	return b;
 }
 
-void cpu_code_unmapped(struct cpu *c)
+void x86_code_unmapped(struct x86 *c)
 {
 	struct frame *f;
 	u64 mfn, pte;
@@ -177,7 +177,7 @@ void cpu_code_unmapped(struct cpu *c)
 		return;
 	/* The block that runs may be of the unmapped page: it ends here, and old entries of the table of jumps are not used. */
 	c->jumps_stale = false;
-	cpu_wipe_jumps(c);
+	x86_wipe_jumps(c);
 	if (c->code->scratch->frame)
 		code_written(c->code, c->code->scratch->frame, c->code->scratch->off, 1);
 	if (!mmu_peek(&c->mmu, c->r[REG_PAGE], &mfn, &pte)) {

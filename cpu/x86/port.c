@@ -9,13 +9,13 @@
 #include "cpu/x86/seg.h"
 #include "cpu/x86/xlat.h"
 
-bool port_allowed(const struct cpu *c)
+bool port_allowed(const struct x86 *c)
 {
 	return !(c->mode_key & KEY_PE) || (c->s.cpl <= iopl(c) && !in_v86(c));
 }
 
 /* The I/O permission bitmap of a 32- or 64-bit TSS, SDM 1 19.5.2. */
-bool port_check(struct cpu *c, u16 port, u32 size)
+bool port_check(struct x86 *c, u16 port, u32 size)
 {
 	const struct x86_seg *tr = &c->s.seg[SEG_TR];
 	u8 b[2];
@@ -39,7 +39,7 @@ bool port_check(struct cpu *c, u16 port, u32 size)
 	return true;
 }
 
-bool port_in(struct cpu *c, u16 port, u32 size, u64 *v)
+bool port_in(struct x86 *c, u16 port, u32 size, u64 *v)
 {
 	if (c->s.cpl && c->ops->priv) {
 		*v = size;
@@ -53,7 +53,7 @@ bool port_in(struct cpu *c, u16 port, u32 size, u64 *v)
 	return true;
 }
 
-bool port_out(struct cpu *c, u16 port, u32 size, u64 v)
+bool port_out(struct x86 *c, u16 port, u32 size, u64 v)
 {
 	if (c->s.cpl && c->ops->priv) {
 		v = (u32)v | (u64)size << 32;

@@ -5,20 +5,20 @@
  */
 #include "cpu/x86/block.h"
 
-const struct insn *raise_trap(struct cpu *c, const struct insn *i, u8 vector, u32 err)
+const struct insn *raise_trap(struct x86 *c, const struct insn *i, u8 vector, u32 err)
 {
-	c->budget += i->n;
-	c->trap = (struct cpu_trap){ .vector = vector, .error = err, .rip = IP(c, i) };
+	c->cpu.budget += i->n;
+	c->trap = (struct x86_trap){ .vector = vector, .error = err, .rip = IP(c, i) };
 	c->trap.has_error = vector == X86_DF || (vector >= X86_TS && vector <= X86_PF) || vector == X86_AC;
 	return leave(c, IP(c, i), BX_TRAP);
 }
 
-const struct insn *raise_fault(struct cpu *c, const struct insn *i)
+const struct insn *raise_fault(struct x86 *c, const struct insn *i)
 {
-	struct cpu_trap t = c->trap; /* the slow path put vector, error and cr2 here */
+	struct x86_trap t = c->trap; /* the slow path put vector, error and cr2 here */
 
 	if (UNLIKELY(t.vector == TRAP_DEVICE)) {
-		c->budget += i->n;
+		c->cpu.budget += i->n;
 		return leave(c, IP(c, i), BX_EXACT);
 	}
 	/* A non-canonical address is #SS where the stack segment is the default, SDM 1 3.3.7.1. */
@@ -29,7 +29,7 @@ const struct insn *raise_fault(struct cpu *c, const struct insn *i)
 	return NULL;
 }
 
-const struct insn *raise_noted(struct cpu *c, const struct insn *i)
+const struct insn *raise_noted(struct x86 *c, const struct insn *i)
 {
 	u64 cr2 = c->trap.cr2;
 
@@ -40,29 +40,29 @@ const struct insn *raise_noted(struct cpu *c, const struct insn *i)
 	return NULL;
 }
 
-const struct insn *raise_misaligned(struct cpu *c, const struct insn *i, u64 ea)
+const struct insn *raise_misaligned(struct x86 *c, const struct insn *i, u64 ea)
 {
-	u32 bits = c->mmu.mode == MMU_LONG5 ? 56 : 47;
+	u32 bits = c->paging.mode == MMU_LONG5 ? 56 : 47;
 
 	if (!aligned(c, ea, 4))
 		return raise_fault(c, i);
 	/* Not canonical comes first; raise_fault() knows whether that is #SS. */
 	c->trap.vector = X86_GP;
 	c->trap.error = 0;
-	if (c->mmu.mode >= MMU_LONG4 && (u64)((i64)ea >> bits) + 1 > 1)
+	if (c->paging.mode >= MMU_LONG4 && (u64)((i64)ea >> bits) + 1 > 1)
 		return raise_fault(c, i);
 	return raise_trap(c, i, X86_GP, 0);
 }
 
-const struct insn *raise_stack_fault(struct cpu *c, const struct insn *i)
+const struct insn *raise_stack_fault(struct x86 *c, const struct insn *i)
 {
 	if (c->trap.vector == X86_GP)
 		c->trap.vector = X86_SS;
 	return raise_fault(c, i);
 }
 
-const struct insn *leave_after(struct cpu *c, const struct insn *i, enum block_exit why)
+const struct insn *leave_after(struct x86 *c, const struct insn *i, enum block_exit why)
 {
-	c->budget += i->n - 1;
+	c->cpu.budget += i->n - 1;
 	return leave(c, NEXT_IP(c, i), why);
 }

@@ -47,7 +47,7 @@ static HANDLER(op_codecheck)
 	if (UNLIKELY(off + i->imm - 1 > cs->limit)) {
 		if (i->aux == 1)
 			RAISE(X86_GP, 0);
-		c->budget += i->n;
+		c->cpu.budget += i->n;
 		return leave(c, IP(c, i), BX_EXACT);
 	}
 	NEXT;

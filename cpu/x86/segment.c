@@ -6,7 +6,7 @@
 #include "cpu/x86/seg.h"
 #include "cpu/x86/stack.h"
 
-bool x86_fault(struct cpu *c, u8 vector, u32 err)
+bool x86_fault(struct x86 *c, u8 vector, u32 err)
 {
 	c->trap.vector = vector;
 	c->trap.error = err;
@@ -14,33 +14,34 @@ bool x86_fault(struct cpu *c, u8 vector, u32 err)
 }
 
 /* Tables are read with supervisor rights; SMAP is not lifted by AC for such accesses. */
-static bool sys_access(struct cpu *c, u64 va, void *p, u32 n, bool write)
+static bool sys_access(struct x86 *c, u64 va, void *p, u32 n, bool write)
 {
 	struct mmu *m = &c->mmu;
-	bool user = m->user, ac = m->ac;
+	struct x86_paging *pg = &c->paging;
+	bool user = m->user, ac = pg->ac;
 	bool ok;
 
 	if (!long_mode(c))
 		va &= 0xffffffff;
-	if (user || (ac && m->smap)) {
-		m->user = m->ac = false;
+	if (user || (ac && pg->smap)) {
+		m->user = pg->ac = false;
 		mmu_update(m);
 	}
 	ok = write ? store_bytes(c, va, p, n) : load_bytes(c, va, p, n);
-	if (user || (ac && m->smap)) {
+	if (user || (ac && pg->smap)) {
 		m->user = user;
-		m->ac = ac;
+		pg->ac = ac;
 		mmu_update(m);
 	}
 	return ok;
 }
 
-bool sys_read(struct cpu *c, u64 va, void *dst, u32 n)
+bool sys_read(struct x86 *c, u64 va, void *dst, u32 n)
 {
 	return sys_access(c, va, dst, n, false);
 }
 
-bool sys_write(struct cpu *c, u64 va, const void *src, u32 n)
+bool sys_write(struct x86 *c, u64 va, const void *src, u32 n)
 {
 	u8 b[16];
 	u32 i;
@@ -52,7 +53,7 @@ bool sys_write(struct cpu *c, u64 va, const void *src, u32 n)
 
 /* ---- descriptors ------------------------------------------------------------------------------------------------ */
 
-static bool table_entry(const struct cpu *c, u16 sel, u32 bytes, u64 *va)
+static bool table_entry(const struct x86 *c, u16 sel, u32 bytes, u64 *va)
 {
 	const struct x86_seg *ldt = &c->s.seg[SEG_LDTR];
 	u64 base = sel & 4 ? ldt->base : c->s.gdt.base;
@@ -64,7 +65,7 @@ static bool table_entry(const struct cpu *c, u16 sel, u32 bytes, u64 *va)
 	return (sel & ~7u) + bytes - 1 <= limit;
 }
 
-enum desc_found desc_find(struct cpu *c, u16 sel, u64 *raw)
+enum desc_found desc_find(struct x86 *c, u16 sel, u64 *raw)
 {
 	u8 b[8];
 	u64 va;
@@ -79,7 +80,7 @@ enum desc_found desc_find(struct cpu *c, u16 sel, u64 *raw)
 	return DESC_OK;
 }
 
-bool desc_get(struct cpu *c, u16 sel, u64 *raw, u8 vector, u32 ext)
+bool desc_get(struct x86 *c, u16 sel, u64 *raw, u8 vector, u32 ext)
 {
 	enum desc_found f = desc_find(c, sel, raw);
 
@@ -88,7 +89,7 @@ bool desc_get(struct cpu *c, u16 sel, u64 *raw, u8 vector, u32 ext)
 	return f == DESC_OK;
 }
 
-bool desc_get_high(struct cpu *c, u16 sel, u64 *raw, u8 vector, u32 ext)
+bool desc_get_high(struct x86 *c, u16 sel, u64 *raw, u8 vector, u32 ext)
 {
 	u8 b[8];
 	u64 va;
@@ -117,7 +118,7 @@ struct x86_seg desc_unpack(u16 sel, u64 raw)
 }
 
 /* Sets and clears bits of a descriptor's type byte. */
-static bool desc_type(struct cpu *c, u16 sel, u8 set, u8 clear)
+static bool desc_type(struct x86 *c, u16 sel, u8 set, u8 clear)
 {
 	u64 va;
 	u8 b;
@@ -130,29 +131,29 @@ static bool desc_type(struct cpu *c, u16 sel, u8 set, u8 clear)
 	return sys_write(c, va + 5, &b, 1);
 }
 
-bool desc_accessed(struct cpu *c, u16 sel, u64 raw)
+bool desc_accessed(struct x86 *c, u16 sel, u64 raw)
 {
 	return (raw & BIT(40)) || desc_type(c, sel, SEGA_ACCESSED, 0);
 }
 
-bool desc_busy(struct cpu *c, u16 sel, bool busy)
+bool desc_busy(struct x86 *c, u16 sel, bool busy)
 {
 	return desc_type(c, sel, busy ? 2 : 0, busy ? 0 : 2);
 }
 
-void seg_put(struct cpu *c, enum x86_segreg sr, const struct x86_seg *s)
+void seg_put(struct x86 *c, enum x86_segreg sr, const struct x86_seg *s)
 {
-	cpu_set_seg(c, sr, s->sel, s->base, s->limit, s->attr);
+	x86_set_seg(c, sr, s->sel, s->base, s->limit, s->attr);
 }
 
-void seg_put_v86(struct cpu *c, enum x86_segreg sr, u16 sel)
+void seg_put_v86(struct x86 *c, enum x86_segreg sr, u16 sel)
 {
-	cpu_set_seg(c, sr, sel, (u64)sel << 4, 0xffff,
+	x86_set_seg(c, sr, sel, (u64)sel << 4, 0xffff,
 		    (u16)(SEGA_P | SEGA_S | SEGA_RW | SEGA_ACCESSED | SEGA_DPL | (sr == SEG_CS ? SEGA_CODE : 0)));
 }
 
 /* Real mode keeps limits and attributes: "unreal" mode lives on that. */
-void seg_put_real(struct cpu *c, enum x86_segreg sr, u16 sel)
+void seg_put_real(struct x86 *c, enum x86_segreg sr, u16 sel)
 {
 	if (in_v86(c)) {
 		seg_put_v86(c, sr, sel);
@@ -167,7 +168,7 @@ void seg_put_real(struct cpu *c, enum x86_segreg sr, u16 sel)
 		c->s.seg[sr].attr |= SEGA_P | SEGA_S;
 }
 
-bool seg_load(struct cpu *c, enum x86_segreg sr, u16 sel)
+bool seg_load(struct x86 *c, enum x86_segreg sr, u16 sel)
 {
 	struct x86_seg s;
 	u32 err = sel & ~3u;
@@ -182,7 +183,7 @@ bool seg_load(struct cpu *c, enum x86_segreg sr, u16 sel)
 		if (sr == SEG_SS && !(code64(c) && c->s.cpl < 3 && rpl == c->s.cpl))
 			return x86_fault(c, X86_GP, 0);
 		/* A NULL selector: the base stays in 64-bit mode for FS and GS on some processors; it is cleared here. */
-		cpu_set_seg(c, sr, sel, 0, 0, sr == SEG_SS ? (u16)(SEGA_DB | rpl << 5) : 0);
+		x86_set_seg(c, sr, sel, 0, 0, sr == SEG_SS ? (u16)(SEGA_DB | rpl << 5) : 0);
 		return true;
 	}
 	if (!desc_get(c, sel, &raw, X86_GP, 0))
@@ -211,7 +212,7 @@ bool seg_load(struct cpu *c, enum x86_segreg sr, u16 sel)
 	return true;
 }
 
-int cpu_load_data_seg(struct cpu *c, enum x86_segreg sr, u16 sel, u32 *err)
+int x86_load_data_seg(struct x86 *c, enum x86_segreg sr, u16 sel, u32 *err)
 {
 	if (seg_load(c, sr, sel))
 		return 0;
@@ -219,7 +220,7 @@ int cpu_load_data_seg(struct cpu *c, enum x86_segreg sr, u16 sel, u32 *err)
 	return c->trap.vector;
 }
 
-bool code_get(struct cpu *c, u16 sel, u32 cpl, bool ret, struct x86_seg *s, u64 *raw)
+bool code_get(struct x86 *c, u16 sel, u32 cpl, bool ret, struct x86_seg *s, u64 *raw)
 {
 	u32 err = sel & ~3u;
 
@@ -241,7 +242,7 @@ bool code_get(struct cpu *c, u16 sel, u32 cpl, bool ret, struct x86_seg *s, u64 
 	return true;
 }
 
-bool code_put(struct cpu *c, const struct x86_seg *s, u64 raw, u32 cpl)
+bool code_put(struct x86 *c, const struct x86_seg *s, u64 raw, u32 cpl)
 {
 	struct x86_seg n = *s;
 
@@ -257,7 +258,7 @@ bool code_put(struct cpu *c, const struct x86_seg *s, u64 raw, u32 cpl)
 
 /* ---- checks ----------------------------------------------------------------------------------------------------- */
 
-bool seg_ok(const struct cpu *c, const struct x86_seg *s, u64 off, u32 size, bool write)
+bool seg_ok(const struct x86 *c, const struct x86_seg *s, u64 off, u32 size, bool write)
 {
 	u64 last = off + size - 1;
 	bool data = !(s->attr & SEGA_CODE);
@@ -280,7 +281,7 @@ bool seg_ok(const struct cpu *c, const struct x86_seg *s, u64 off, u32 size, boo
 
 /* ---- stacks ----------------------------------------------------------------------------------------------------- */
 
-void set_cpl(struct cpu *c, u32 cpl)
+void set_cpl(struct x86 *c, u32 cpl)
 {
 	c->s.cpl = (u8)cpl;
 	if (c->mmu.user != (cpl == 3)) {
@@ -290,7 +291,7 @@ void set_cpl(struct cpu *c, u32 cpl)
 	align_changed(c);
 }
 
-void seg_save(const struct cpu *c, struct seg_saved *s)
+void seg_save(const struct x86 *c, struct seg_saved *s)
 {
 	u32 i;
 
@@ -302,7 +303,7 @@ void seg_save(const struct cpu *c, struct seg_saved *s)
 	s->cpl = c->s.cpl;
 }
 
-void seg_restore(struct cpu *c, const struct seg_saved *s)
+void seg_restore(struct x86 *c, const struct seg_saved *s)
 {
 	u32 i;
 
@@ -319,7 +320,7 @@ static u64 sp_mask(const struct x86_stack *k)
 	return k->wide ? ~0ULL : k->ss.attr & SEGA_DB ? 0xffffffff : 0xffff;
 }
 
-bool stack_push(struct cpu *c, struct x86_stack *k, u64 v, u32 size)
+bool stack_push(struct x86 *c, struct x86_stack *k, u64 v, u32 size)
 {
 	u64 sp = (k->sp - size) & sp_mask(k);
 	u64 va = k->wide ? sp : (u32)(sp + k->ss.base);
@@ -344,19 +345,19 @@ bool stack_push(struct cpu *c, struct x86_stack *k, u64 v, u32 size)
 	return ok;
 }
 
-struct x86_stack stack_current(const struct cpu *c)
+struct x86_stack stack_current(const struct x86 *c)
 {
 	return (struct x86_stack){ .ss = c->s.seg[SEG_SS], .sp = c->r[RSP], .wide = code64(c), .user = c->s.cpl == 3 };
 }
 
-void stack_commit(struct cpu *c, const struct x86_stack *k)
+void stack_commit(struct x86 *c, const struct x86_stack *k)
 {
 	u64 m = sp_mask(k);
 
 	c->r[RSP] = m == 0xffff ? (c->r[RSP] & ~m) | (k->sp & m) : k->sp & m;
 }
 
-bool stack_peek(struct cpu *c, u32 off, u32 size, u64 *v)
+bool stack_peek(struct x86 *c, u32 off, u32 size, u64 *v)
 {
 	if (!code64(c))
 		return peek_legacy(c, off, size, v);
@@ -368,7 +369,7 @@ bool stack_peek(struct cpu *c, u32 off, u32 size, u64 *v)
 	return true;
 }
 
-bool stack_inner(struct cpu *c, u32 dpl, u32 ext, struct x86_stack *k, u64 *raw)
+bool stack_inner(struct x86 *c, u32 dpl, u32 ext, struct x86_stack *k, u64 *raw)
 {
 	const struct x86_seg *tr = &c->s.seg[SEG_TR];
 	bool wide = (tr->attr & SEGA_TYPE) >= 9;
@@ -401,7 +402,7 @@ bool stack_inner(struct cpu *c, u32 dpl, u32 ext, struct x86_stack *k, u64 *raw)
 	return true;
 }
 
-bool stack_inner64(struct cpu *c, u32 dpl, u32 ist, u32 ext, struct x86_stack *k)
+bool stack_inner64(struct x86 *c, u32 dpl, u32 ist, u32 ext, struct x86_stack *k)
 {
 	const struct x86_seg *tr = &c->s.seg[SEG_TR];
 	u32 at = ist ? 36 + (ist - 1) * 8 : 4 + dpl * 8;

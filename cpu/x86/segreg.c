@@ -10,19 +10,19 @@
 #include "cpu/x86/xlat.h"
 
 /* After a segment load: decoding may depend on it. */
-static const struct insn *seg_loaded(struct cpu *c, const struct insn *i)
+static const struct insn *seg_loaded(struct x86 *c, const struct insn *i)
 {
-	cpu_mode_changed(c);
+	x86_mode_changed(c);
 	return leave_after(c, i, BX_LOOKUP);
 }
 
 /* By MOV and POP. SS so loaded holds interrupts and debug exceptions off for one instruction, which runs alone: SDM 3A 6.8.3. */
-static const struct insn *seg_moved(struct cpu *c, const struct insn *i)
+static const struct insn *seg_moved(struct x86 *c, const struct insn *i)
 {
 	if (i->aux != SEG_SS)
 		return seg_loaded(c, i);
 	c->s.shadow = SHADOW_SS;
-	cpu_mode_changed(c);
+	x86_mode_changed(c);
 	return leave_after(c, i, c->native ? BX_LOOKUP : BX_EXACT);
 }
 
@@ -191,7 +191,7 @@ EMIT_LFAR(lgs, SEG_GS)
  * Whether a descriptor may be looked at, and its attributes (what 0), limit (1); what 2: readable, 3: writable. -1: a
  * fault is noted, 0 no, 1 yes.
  */
-static NOINLINE int look(struct cpu *c, u16 sel, u32 what)
+static NOINLINE int look(struct x86 *c, u16 sel, u32 what)
 {
 	struct x86_seg s;
 	u64 raw;
@@ -468,7 +468,7 @@ bool x86_emit_str(struct xlat *x, const struct xi *dec)
 }
 
 /* LLDT and LTR. */
-static NOINLINE bool load_system(struct cpu *c, u32 sr, u16 sel)
+static NOINLINE bool load_system(struct x86 *c, u32 sr, u16 sel)
 {
 	u32 err = sel & ~3u;
 	struct x86_seg s;

@@ -199,7 +199,7 @@ EMIT(sar, SH_SAR)
 /* ---- double shifts --------------------------------------------------------------------------------------------- */
 
 /* left: dst:src shifted up, the top half kept. Counts above the size (16-bit operands) wrap around the pair. */
-static u64 double_shift(struct cpu *c, u64 a, u64 b, u32 n, u32 bits, bool left)
+static u64 double_shift(struct x86 *c, u64 a, u64 b, u32 n, u32 bits, bool left)
 {
 	u64 m = ~0ULL >> (64 - bits);
 	u64 r, prev;

@@ -27,14 +27,14 @@ static const u16 sel_at[SEG_COUNT] = { S_ES, S_CS, S_SS, S_DS, S_FS, S_GS, S_LDT
 
 #define AT(off) (b + ((off) - SAVE_START))
 
-static void save(struct cpu *c, u8 *b)
+static void save(struct x86 *c, u8 *b)
 {
 	const struct x86_state *s = &c->s;
 	u32 n;
 
 	st64(AT(S_CR0), s->cr0);
 	st64(AT(S_CR3), s->cr3);
-	st64(AT(S_RFLAGS), cpu_rflags(c));
+	st64(AT(S_RFLAGS), x86_rflags(c));
 	st64(AT(S_EFER), s->efer);
 	st64(AT(S_RIP), ip_of(c, c->rip));
 	st64(AT(S_DR6), s->dr[6]);
@@ -64,7 +64,7 @@ static void save(struct cpu *c, u8 *b)
 	st64(AT(S_CR2), s->cr2);
 }
 
-void smm_enter(struct cpu *c)
+void smm_enter(struct x86 *c)
 {
 	u8 b[SAVE_SIZE] = { 0 };
 	struct x86_state *s = &c->s;
@@ -86,17 +86,17 @@ void smm_enter(struct cpu *c)
 	s->efer = 0;
 	s->dr[7] = 0x400;
 	debug_changed(c);
-	cpu_set_rflags(c, FL_FIXED1);
+	x86_set_rflags(c, FL_FIXED1);
 	for (n = SEG_ES; n <= SEG_GS; n++)
-		cpu_set_seg(c, n, 0, 0, 0xffffffff, SEGA_P | SEGA_S | SEGA_RW | SEGA_ACCESSED | SEGA_G);
-	cpu_set_seg(c, SEG_CS, (u16)(base >> 4), base, 0xffffffff,
+		x86_set_seg(c, n, 0, 0, 0xffffffff, SEGA_P | SEGA_S | SEGA_RW | SEGA_ACCESSED | SEGA_G);
+	x86_set_seg(c, SEG_CS, (u16)(base >> 4), base, 0xffffffff,
 		    SEGA_P | SEGA_S | SEGA_RW | SEGA_ACCESSED | SEGA_CODE | SEGA_G);
 	set_cpl(c, 0);
 	c->rip = base + 0x8000;
-	cpu_mode_changed(c);
+	x86_mode_changed(c);
 }
 
-bool smm_leave(struct cpu *c)
+bool smm_leave(struct x86 *c)
 {
 	u8 b[SAVE_SIZE];
 	struct x86_state *s = &c->s;
@@ -110,7 +110,7 @@ bool smm_leave(struct cpu *c)
 	efer = ld64(AT(S_EFER));
 	/* What could never have been shuts the processor down, SDM 3C 31.4.1. */
 	if (((cr0 & CR0_PG) && !(cr0 & CR0_PE)) || (cr0 & ~0xe005003fULL) || ((cr0 & BIT(29)) && !(cr0 & BIT(30))) ||
-	    (cr4 & ~cpu_cr4_bits(c)) || (efer & ~cpu_efer_bits(c)) ||
+	    (cr4 & ~x86_cr4_bits(c)) || (efer & ~x86_efer_bits(c)) ||
 	    ((efer & EFER_LMA) && !((cr0 & CR0_PG) && (cr4 & CR4_PAE))))
 		return false;
 	s->cr0 = cr0;
@@ -132,7 +132,7 @@ bool smm_leave(struct cpu *c)
 	s->idt.base = ld32(AT(S_IDT_LO)) | (u64)ld32(AT(S_IDT_HI)) << 32;
 	s->gdt.limit = ld32(AT(S_GDT_LIMIT));
 	s->idt.limit = ld32(AT(S_IDT_LIMIT));
-	cpu_set_rflags(c, ld64(AT(S_RFLAGS)));
+	x86_set_rflags(c, ld64(AT(S_RFLAGS)));
 	s->cpl = *AT(S_CPL) & 3;
 	s->shadow = *AT(S_SHADOW) & 3;
 	s->halted = ld16(AT(S_HALT)) & 1 ? WAIT_HLT : 0;
@@ -142,7 +142,7 @@ bool smm_leave(struct cpu *c)
 	c->sys.blocked &= (u8)~(BLOCK_SMM | BLOCK_SMM_NMI);
 	c->rip = rip_of(c, ld64(AT(S_RIP)));
 	debug_changed(c);
-	cpu_mode_changed(c);
+	x86_mode_changed(c);
 	pdptes_load(c, s->cr3);
 	if (c->ops->smm)
 		c->ops->smm(c, false);

@@ -289,19 +289,19 @@ INLINE u32 sse_byte_mask(const union x86_vec *v)
  * True when an inexact result has nothing to report and is rounded as the host does: FTZ and DAZ off, to nearest, PE
  * masked and already set. Other exceptions must be ruled out from the operands and the result.
  */
-INLINE bool sse_quick(const struct cpu *c)
+INLINE bool sse_quick(const struct x86 *c)
 {
 	return HOST_FP && (c->s.fpu.mxcsr & 0xf060) == 0x1020;
 }
 
 /* Ends an instruction that met an unmasked exception. SDM 3A 6.15, #XM. */
-INLINE const struct insn *sse_fault(struct cpu *c, const struct insn *i)
+INLINE const struct insn *sse_fault(struct x86 *c, const struct insn *i)
 {
 	return raise_trap(c, i, c->s.cr4 & CR4_OSXMMEXCPT ? X86_XM : X86_UD, 0);
 }
 
 /* Before the destination is written: merges e's flags into MXCSR. False: an unmasked exception is due. */
-INLINE bool sse_settle(struct cpu *c, struct fp_env *e)
+INLINE bool sse_settle(struct x86 *c, struct fp_env *e)
 {
 	u8 unmasked = fp_settle(e);
 

@@ -6,7 +6,7 @@
 
 /* ---- to flags --------------------------------------------------------------------------------------------------- */
 
-static NOINLINE bool order_flags(struct cpu *c, enum fp_order o, struct fp_env *e)
+static NOINLINE bool order_flags(struct x86 *c, enum fp_order o, struct fp_env *e)
 {
 	static const u32 flags[4] = { FL_CF, FL_ZF, 0, FL_ZF | FL_PF | FL_CF };
 
@@ -18,12 +18,12 @@ static NOINLINE bool order_flags(struct cpu *c, enum fp_order o, struct fp_env *
 
 /* The source of the exact way is in c->tmp[0]. */
 #define COMPARE(name, t, bits, V, fn)                                                                                \
-	static NOINLINE bool soft_##name(struct cpu *c, const struct insn *i)                                        \
+	static NOINLINE bool soft_##name(struct x86 *c, const struct insn *i)                                        \
 	{                                                                                                            \
 		struct fp_env e = fp_env_mxcsr(c->s.fpu.mxcsr);                                                      \
 		return order_flags(c, fn(V(DST, 0), (t)c->tmp[0], &e), &e);                                          \
 	}                                                                                                            \
-	INLINE bool quick_##name(struct cpu *c, t a, t b)                                                            \
+	INLINE bool quick_##name(struct x86 *c, t a, t b)                                                            \
 	{                                                                                                            \
 		u32 less, equal;                                                                                     \
 		if (UNLIKELY(!HOST_FP || !(t##_number(a) & t##_number(b))))                                          \
@@ -75,7 +75,7 @@ COMPARE(comisd, f64, 64, VQ, f64_compare)
 			   false) != ((p) >> 2))
 
 #define COMPARE_MASK(name, t, V, n)                                                                                  \
-	static NOINLINE bool soft_##name(struct cpu *c, const struct insn *i)                                        \
+	static NOINLINE bool soft_##name(struct x86 *c, const struct insn *i)                                        \
 	{                                                                                                            \
 		struct fp_env e = fp_env_mxcsr(c->s.fpu.mxcsr);                                                      \
 		union x86_vec *d = DST;                                                                              \

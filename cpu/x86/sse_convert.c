@@ -14,7 +14,7 @@
 #define EXACT_IN(v, digits) ((u64)(v) + BIT(digits) <= 2 * BIT(digits))
 
 #define FROM_INT(name, t, V, int_t, host_t, soft, exact)                                                             \
-	static NOINLINE bool soft_##name(struct cpu *c, const struct insn *i)                                        \
+	static NOINLINE bool soft_##name(struct x86 *c, const struct insn *i)                                        \
 	{                                                                                                            \
 		struct fp_env env = fp_env_mxcsr(c->s.fpu.mxcsr), *e UNUSED = &env;                                   \
 		int_t v = (int_t)c->tmp[0];                                                                          \
@@ -24,7 +24,7 @@
 		V(DST, 0) = r;                                                                                       \
 		return true;                                                                                         \
 	}                                                                                                            \
-	INLINE bool quick_##name(struct cpu *c, const struct insn *i, int_t v)                                       \
+	INLINE bool quick_##name(struct x86 *c, const struct insn *i, int_t v)                                       \
 	{                                                                                                            \
 		if (UNLIKELY(!HOST_FP || !(exact || sse_quick(c))))                                                  \
 			return false;                                                                                \
@@ -85,7 +85,7 @@ EMIT_FROM_INT(cvtsi2sd)
 
 /* The exact way; the value comes in c->tmp[0] and goes out in c->tmp[1]. */
 #define TO_INT(name, t, int_t, fn)                                                                                   \
-	static NOINLINE bool soft_##name(struct cpu *c, const struct insn *i)                                        \
+	static NOINLINE bool soft_##name(struct x86 *c, const struct insn *i)                                        \
 	{                                                                                                            \
 		struct fp_env e = fp_env_mxcsr(c->s.fpu.mxcsr);                                                      \
 		c->tmp[1] = (u64)(int_t)fn((t)c->tmp[0], &e);                                                        \
@@ -95,7 +95,7 @@ EMIT_FROM_INT(cvtsi2sd)
  * Truncation of a number well inside the integer's range: exact, or inexact and nothing but PE to report.
  */
 #define TRUNCATE(name, t, host_t, int_t, limit)                                                                      \
-	INLINE bool quick_##name(struct cpu *c, t a, u64 *out)                                                       \
+	INLINE bool quick_##name(struct x86 *c, t a, u64 *out)                                                       \
 	{                                                                                                            \
 		int_t v;                                                                                             \
 		if (UNLIKELY(!HOST_FP || !(t##_plain(a) && t##_host(a) > -(host_t)limit && t##_host(a) < (host_t)limit))) \
@@ -111,7 +111,7 @@ EMIT_FROM_INT(cvtsi2sd)
 	}
 /* To nearest: adding and taking away 1.5 * 2^(digits - 1) leaves the nearest integer, for numbers below half of it. */
 #define NEAREST(name, t, host_t, int_t, limit, magic)                                                                \
-	INLINE bool quick_##name(struct cpu *c, t a, u64 *out)                                                       \
+	INLINE bool quick_##name(struct x86 *c, t a, u64 *out)                                                       \
 	{                                                                                                            \
 		t m;                                                                                                 \
 		if (UNLIKELY(!sse_quick(c) ||                                                                        \
@@ -204,14 +204,14 @@ EMIT_TO_INT(cvtsd2si)
 /* ---- between the precisions ------------------------------------------------------------------------------------- */
 
 /* Widening of zeros and normals is exact. */
-INLINE bool quick_cvtss2sd(const struct cpu *c, union x86_vec *d, f32 b)
+INLINE bool quick_cvtss2sd(const struct x86 *c, union x86_vec *d, f32 b)
 {
 	if (UNLIKELY(!HOST_FP || !f32_plain(b)))
 		return false;
 	VQ(d, 0) = f64_bits((double)f32_host(b));
 	return true;
 }
-INLINE bool quick_cvtsd2ss(const struct cpu *c, union x86_vec *d, f64 b)
+INLINE bool quick_cvtsd2ss(const struct x86 *c, union x86_vec *d, f64 b)
 {
 	f32 r;
 
@@ -225,7 +225,7 @@ INLINE bool quick_cvtsd2ss(const struct cpu *c, union x86_vec *d, f64 b)
 }
 /* n results of type to in Vto from elements of Vfrom; the rest of the 128 bits becomes zero when fill says so. */
 #define CONVERT(name, to, Vto, from, Vfrom, n, fill, expr)                                                           \
-	static NOINLINE bool soft_##name(struct cpu *c, const struct insn *i)                                        \
+	static NOINLINE bool soft_##name(struct x86 *c, const struct insn *i)                                        \
 	{                                                                                                            \
 		struct fp_env env = fp_env_mxcsr(c->s.fpu.mxcsr), *e UNUSED = &env;                                   \
 		union x86_vec *d = DST;                                                                              \
@@ -287,7 +287,7 @@ SCALAR_CONVERT(cvtsd2ss, 64, VQ)
 
 /* Packed quick ways: all elements or none. b is the source. */
 #define QUICK_CONVERT(name, n, fill, possible, element)                                                              \
-	INLINE bool quick_##name(struct cpu *c, const struct insn *i, const union x86_vec *b)                        \
+	INLINE bool quick_##name(struct x86 *c, const struct insn *i, const union x86_vec *b)                        \
 	{                                                                                                            \
 		union x86_vec r = { .q = { 0, fill ? 0 : DST->q[1] } };                                              \
 		if (UNLIKELY(!(possible)))                                                                           \

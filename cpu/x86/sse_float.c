@@ -10,7 +10,7 @@
 
 /* The exact way: expr gives each of n elements from a (destination), b (source, in TMP) and the environment e. */
 #define SOFT_FN(name, T, V, n, expr)                                                                                 \
-	static NOINLINE bool soft_##name(struct cpu *c, const struct insn *i)                                        \
+	static NOINLINE bool soft_##name(struct x86 *c, const struct insn *i)                                        \
 	{                                                                                                            \
 		struct fp_env env = fp_env_mxcsr(c->s.fpu.mxcsr), *e UNUSED = &env;                                   \
 		union x86_vec *d = DST;                                                                              \
@@ -136,7 +136,7 @@
 	(t##_no_denormal(a) & t##_no_denormal(b) & (t##_inside(r) || !(t)((r) << 1 | (a) << 1)))
 
 #define QUICK_SCALAR(name, t, op, ok)                                                                                \
-	INLINE bool quick_##name(const struct cpu *c, t *d, t b)                                                     \
+	INLINE bool quick_##name(const struct x86 *c, t *d, t b)                                                     \
 	{                                                                                                            \
 		t a = *d, r;                                                                                         \
 		if (UNLIKELY(!sse_quick(c)))                                                                         \
@@ -148,7 +148,7 @@
 		return true;                                                                                         \
 	}
 #define QUICK_PACKED(name, t, V, v_t, n, op, ok)                                                                     \
-	INLINE bool quick_##name(const struct cpu *c, union x86_vec *d, const union x86_vec *s)                      \
+	INLINE bool quick_##name(const struct x86 *c, union x86_vec *d, const union x86_vec *s)                      \
 	{                                                                                                            \
 		union x86_vec r;                                                                                     \
 		u32 good = 1;                                                                                    \
@@ -191,7 +191,7 @@ PACKED_SOFT(sqrtps)
 PACKED_SOFT(sqrtpd)
 #if HOST_SSE2
 /* Of positive normals; the result is always far from both ends. */
-INLINE bool quick_sqrtsd(const struct cpu *c, f64 *d, f64 b)
+INLINE bool quick_sqrtsd(const struct x86 *c, f64 *d, f64 b)
 {
 	if (UNLIKELY(!sse_quick(c) || b - 0x0010000000000000ull >= 0x7fe0000000000000ull))
 		return false;
@@ -210,7 +210,7 @@ SCALAR_SOFT(sqrtsd, 64, VQ)
 	MINMAX_OF(op##ss, op##ps, f32, VD, 32, 4, f32_##op, sign)                                                    \
 	MINMAX_OF(op##sd, op##pd, f64, VQ, 64, 2, f64_##op, sign)
 #define MINMAX_OF(scalar, packed, t, V, bits, n, fn, sign)                                                           \
-	INLINE bool quick_##scalar(const struct cpu *c, t *d, t b)                                                   \
+	INLINE bool quick_##scalar(const struct x86 *c, t *d, t b)                                                   \
 	{                                                                                                            \
 		t a = *d;                                                                                            \
 		if (UNLIKELY(!HOST_FP || !(t##_number(a) & t##_number(b))))                                          \
@@ -220,7 +220,7 @@ SCALAR_SOFT(sqrtsd, 64, VQ)
 	}                                                                                                            \
 	SOFT_FN(scalar, t, V, 1, fn(a, b, e))                                                                        \
 	SCALAR(scalar, bits, V)                                                                                      \
-	INLINE bool quick_##packed(const struct cpu *c, union x86_vec *d, const union x86_vec *s)                    \
+	INLINE bool quick_##packed(const struct x86 *c, union x86_vec *d, const union x86_vec *s)                    \
 	{                                                                                                            \
 		u32 good = HOST_FP;                                                                                 \
 		EACH(n)                                                                                              \
@@ -258,7 +258,7 @@ PACKED_SOFT(addsubpd)
  * on Intel's each has its own, that begins with its own product, so of several NaNs they need not choose the same (seen on
  * a Xeon of family 6, model 207).
  */
-static NOINLINE bool soft_dpps(struct cpu *c, const struct insn *i)
+static NOINLINE bool soft_dpps(struct x86 *c, const struct insn *i)
 {
 	struct fp_env e = fp_env_mxcsr(c->s.fpu.mxcsr);
 	union x86_vec *d = DST;
@@ -285,7 +285,7 @@ static NOINLINE bool soft_dpps(struct cpu *c, const struct insn *i)
 }
 PACKED_SOFT(dpps)
 
-static NOINLINE bool soft_dppd(struct cpu *c, const struct insn *i)
+static NOINLINE bool soft_dppd(struct x86 *c, const struct insn *i)
 {
 	struct fp_env e = fp_env_mxcsr(c->s.fpu.mxcsr);
 	union x86_vec *d = DST;
@@ -329,7 +329,7 @@ PACKED_SOFT(roundpd)
  * unless imm8 bit 3 forbids it.
  */
 #define ROUND(name, t, host_t, int_t, bits, V, limit, magic)                                                         \
-	INLINE bool quick_##name(struct cpu *c, t *d, t b, u8 imm)                                                   \
+	INLINE bool quick_##name(struct x86 *c, t *d, t b, u8 imm)                                                   \
 	{                                                                                                            \
 		u32 mode = imm & 4 ? c->s.fpu.mxcsr >> 13 & 3 : imm & 3u;                                            \
 		host_t v = t##_host(b), r;                                                                           \

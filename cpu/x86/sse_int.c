@@ -191,7 +191,7 @@ BODY(phminposuw, {
 SSE_OP(phminposuw)
 
 /* PTEST: ZF = no bit common to both, CF = no bit of the source outside the destination. */
-INLINE void ptest_flags(struct cpu *c, const union x86_vec *a, const union x86_vec *b)
+INLINE void ptest_flags(struct x86 *c, const union x86_vec *a, const union x86_vec *b)
 {
 	u32 zf = (a->q[0] & b->q[0]) | (a->q[1] & b->q[1]) ? 0 : FL_ZF;
 	u32 cf = (~a->q[0] & b->q[0]) | (~a->q[1] & b->q[1]) ? 0 : FL_CF;

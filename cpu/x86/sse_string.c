@@ -88,7 +88,7 @@ static NOINLINE u32 compare_strings(const union x86_vec *a, u32 la, const union 
 }
 
 /* Compares, sets the flags and the result register. */
-INLINE void string_op(struct cpu *c, const union x86_vec *a, const union x86_vec *b, u8 imm, bool exp, bool wide, bool index)
+INLINE void string_op(struct x86 *c, const union x86_vec *a, const union x86_vec *b, u8 imm, bool exp, bool wide, bool index)
 {
 	u32 n = imm & 1 ? 8 : 16;
 	u32 la = exp ? explicit_length(c->r[RAX], wide, n) : implicit_length(a, imm & 1);
@@ -115,7 +115,7 @@ INLINE void string_op(struct cpu *c, const union x86_vec *a, const union x86_vec
 
 /* The memory operand may be unaligned. */
 #define STRING_OP(name, exp, wide, index)                                                                            \
-	static NOINLINE void run_##name(struct cpu *c, const struct insn *i)                                         \
+	static NOINLINE void run_##name(struct x86 *c, const struct insn *i)                                         \
 	{                                                                                                            \
 		string_op(c, DST, TMP, i->aux, exp, wide, index);                                                    \
 	}                                                                                                            \

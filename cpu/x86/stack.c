@@ -12,7 +12,7 @@
 #include "cpu/x86/seg.h"
 #include "cpu/x86/xlat.h"
 
-void adjust_legacy(struct cpu *c, i64 n)
+void adjust_legacy(struct x86 *c, i64 n)
 {
 	u64 m = stack_mask(c);
 	u64 sp = (c->r[RSP] + (u64)n) & m;
@@ -21,14 +21,14 @@ void adjust_legacy(struct cpu *c, i64 n)
 }
 
 /* #SS when the stack segment does not hold size bytes at off. */
-static bool stack_ok(struct cpu *c, u64 off, u32 size, bool write)
+static bool stack_ok(struct x86 *c, u64 off, u32 size, bool write)
 {
 	if (LIKELY(!(c->mode_key & KEY_SEGCHECK)) || seg_ok(c, &c->s.seg[SEG_SS], off, size, write))
 		return true;
 	return x86_fault(c, X86_SS, 0);
 }
 
-bool push_legacy(struct cpu *c, u64 v, u32 size)
+bool push_legacy(struct x86 *c, u64 v, u32 size)
 {
 	u64 off = (c->r[RSP] - size) & stack_mask(c);
 
@@ -38,7 +38,7 @@ bool push_legacy(struct cpu *c, u64 v, u32 size)
 	return true;
 }
 
-bool peek_legacy(struct cpu *c, u32 off, u32 size, u64 *v)
+bool peek_legacy(struct x86 *c, u32 off, u32 size, u64 *v)
 {
 	u64 at = (c->r[RSP] + off) & stack_mask(c);
 
@@ -49,14 +49,14 @@ bool peek_legacy(struct cpu *c, u32 off, u32 size, u64 *v)
 }
 
 /* A non-canonical stack pointer is #SS(0), SDM 1 3.3.7.1. */
-static bool stack_fault(struct cpu *c)
+static bool stack_fault(struct x86 *c)
 {
 	if (c->trap.vector == X86_GP)
 		c->trap.vector = X86_SS;
 	return false;
 }
 
-bool push_any(struct cpu *c, u64 v, u32 size)
+bool push_any(struct x86 *c, u64 v, u32 size)
 {
 	if (!(c->mode_key & KEY_CS64))
 		return push_legacy(c, v, size);
@@ -66,7 +66,7 @@ bool push_any(struct cpu *c, u64 v, u32 size)
 	return true;
 }
 
-bool pop_any(struct cpu *c, u32 size, u64 *v)
+bool pop_any(struct x86 *c, u32 size, u64 *v)
 {
 	if (!(c->mode_key & KEY_CS64)) {
 		if (!peek_legacy(c, 0, size, v))
@@ -81,7 +81,7 @@ bool pop_any(struct cpu *c, u32 size, u64 *v)
 	return true;
 }
 
-bool push_selector(struct cpu *c, u16 sel, u32 size)
+bool push_selector(struct x86 *c, u16 sel, u32 size)
 {
 	u64 off = (c->r[RSP] - size) & stack_mask(c);
 
@@ -93,7 +93,7 @@ bool push_selector(struct cpu *c, u16 sel, u32 size)
 	return true;
 }
 
-bool pop_selector(struct cpu *c, u32 size, u64 *sel)
+bool pop_selector(struct x86 *c, u32 size, u64 *sel)
 {
 	if (!(c->mode_key & KEY_CS64)) {
 		if (!peek_legacy(c, 0, 2, sel))
@@ -233,7 +233,7 @@ static HANDLER(op_push_m)
 	NEXT;
 }
 
-static void set_sized(struct cpu *c, u32 n, u32 size, u64 v)
+static void set_sized(struct x86 *c, u32 n, u32 size, u64 v)
 {
 	if (size == 2)
 		SET16(c, OFF16(n), v);
@@ -298,14 +298,14 @@ bool x86_emit_pop(struct xlat *x, const struct xi *dec)
 /* ---- flags ----------------------------------------------------------------------------------------------------- */
 
 /* Virtual-8086 mode below IOPL 3: with CR4.VME the virtual interrupt flag stands in for IF, SDM 3B 20.3.2. */
-static bool v86_virtual(const struct cpu *c, u32 size)
+static bool v86_virtual(const struct x86 *c, u32 size)
 {
 	return c->native && (c->s.cr4 & CR4_VME) && size == 2;
 }
 
 static HANDLER(op_pushf)
 {
-	u64 fl = cpu_rflags(c) & ~(u64)(FL_RF | FL_VM);
+	u64 fl = x86_rflags(c) & ~(u64)(FL_RF | FL_VM);
 
 	if ((c->eflags & FL_VM) && (c->eflags & FL_IOPL) != FL_IOPL) {
 		if (!v86_virtual(c, i->aux))
@@ -320,7 +320,7 @@ static HANDLER(op_pushf)
 static HANDLER(op_popf)
 {
 	u32 can = FL_ARITH | FL_TF | FL_DF | FL_NT;
-	u64 old = cpu_rflags(c);
+	u64 old = x86_rflags(c);
 	bool virt = (c->eflags & FL_VM) && (c->eflags & FL_IOPL) != FL_IOPL;
 	u64 v, sp = c->r[RSP];
 
@@ -335,7 +335,7 @@ static HANDLER(op_popf)
 			RAISE(X86_GP, 0);
 		}
 		v = (v & ~(u64)FL_VIF) | (v & FL_IF ? FL_VIF : 0);
-		cpu_set_rflags(c, (old & ~(u64)(can | FL_RF | FL_VIF)) | (v & (can | FL_VIF)));
+		x86_set_rflags(c, (old & ~(u64)(can | FL_RF | FL_VIF)) | (v & (can | FL_VIF)));
 		return leave_after(c, i, BX_LOOKUP);
 	}
 	if (i->aux != 2)
@@ -344,7 +344,7 @@ static HANDLER(op_popf)
 		can |= FL_IF | FL_IOPL;
 	else if (c->s.cpl <= (c->eflags >> 12 & 3))
 		can |= FL_IF;
-	cpu_set_rflags(c, (old & ~(u64)(can | FL_RF)) | (v & can));
+	x86_set_rflags(c, (old & ~(u64)(can | FL_RF)) | (v & can));
 	return leave_after(c, i, BX_LOOKUP);
 }
 
@@ -356,7 +356,7 @@ TWIN(op_popf64,
 	if (UNLIKELY((v | c->eflags) & FL_TF) || c->s.cpl != 3 || (c->eflags & FL_IOPL) == FL_IOPL)
 		return op_popf(c, i);
 	c->r[RSP] += 8;
-	cpu_set_rflags(c, (c->eflags & ~(u32)(FL_DF | FL_NT | FL_AC | FL_ID)) |
+	x86_set_rflags(c, (c->eflags & ~(u32)(FL_DF | FL_NT | FL_AC | FL_ID)) |
 				  (v & (FL_ARITH | FL_DF | FL_NT | FL_AC | FL_ID)));
 	NEXT;
 )
@@ -470,7 +470,7 @@ static HANDLER(op_pusha)
 	NEXT;
 }
 
-static NOINLINE bool popa(struct cpu *c, u32 size)
+static NOINLINE bool popa(struct x86 *c, u32 size)
 {
 	u64 v[8];
 	u32 k;

@@ -33,25 +33,25 @@
 			return raise_stack_fault(c, i);                                                              \
 	} while (0)
 
-INLINE u64 stack_mask(const struct cpu *c)
+INLINE u64 stack_mask(const struct x86 *c)
 {
 	return c->s.seg[SEG_SS].attr & SEGA_DB ? 0xffffffff : 0xffff;
 }
 
 /* Moves the stack pointer by n bytes. */
-void adjust_legacy(struct cpu *c, i64 n);
+void adjust_legacy(struct x86 *c, i64 n);
 /* Pushes size bytes. False: a fault is noted, nothing has changed. */
-bool push_legacy(struct cpu *c, u64 v, u32 size);
+bool push_legacy(struct x86 *c, u64 v, u32 size);
 /* Reads size bytes at off above the stack pointer. */
-bool peek_legacy(struct cpu *c, u32 off, u32 size, u64 *v);
+bool peek_legacy(struct x86 *c, u32 off, u32 size, u64 *v);
 /* Both for any mode: size is 2, 4 or 8. */
-bool push_any(struct cpu *c, u64 v, u32 size);
-bool pop_any(struct cpu *c, u32 size, u64 *v);
+bool push_any(struct x86 *c, u64 v, u32 size);
+bool pop_any(struct x86 *c, u32 size, u64 *v);
 /*
  * ... of a selector in a slot of size bytes. Intel's reads 2 bytes of it, and outside of 64-bit mode writes 2: the rest of
  * the slot is not touched (SDM 2B, PUSH; seen on a Xeon of family 6, model 207).
  */
-bool push_selector(struct cpu *c, u16 sel, u32 size);
-bool pop_selector(struct cpu *c, u32 size, u64 *sel);
+bool push_selector(struct x86 *c, u16 sel, u32 size);
+bool pop_selector(struct x86 *c, u32 size, u64 *sel);
 
 #endif

@@ -17,13 +17,13 @@
 
 /* Fields of a string record: aux is the element size, src the repeat prefix (0, 0xF3, 0xF2), seg the source segment. */
 
-static u64 reg_masked(const struct cpu *c, u32 r, const struct insn *i)
+static u64 reg_masked(const struct x86 *c, u32 r, const struct insn *i)
 {
 	return c->r[r] & c->r[i->asz];
 }
 
 /* Sets an address or count register in the address size. */
-static void set_masked(struct cpu *c, u32 r, const struct insn *i, u64 v)
+static void set_masked(struct x86 *c, u32 r, const struct insn *i, u64 v)
 {
 	if (i->asz == REG_M16)
 		SET16(c, OFF16(r), v);
@@ -31,7 +31,7 @@ static void set_masked(struct cpu *c, u32 r, const struct insn *i, u64 v)
 		c->r[r] = v & c->r[i->asz];
 }
 
-static void advance(struct cpu *c, u32 r, const struct insn *i, i64 n)
+static void advance(struct x86 *c, u32 r, const struct insn *i, i64 n)
 {
 	set_masked(c, r, i, c->r[r] + (u64)n);
 }
@@ -40,13 +40,13 @@ static void advance(struct cpu *c, u32 r, const struct insn *i, i64 n)
  * A repeated form with 32-bit addresses begins by cutting registers to 32 bits, even where it then does nothing or faults:
  * RCX, and what MOVS and STOS move (seen on a Xeon of family 6, model 207; AMD's leaves them).
  */
-static void cut(struct cpu *c, u32 r, const struct insn *i)
+static void cut(struct x86 *c, u32 r, const struct insn *i)
 {
 	if (i->asz == REG_M32)
 		c->r[r] = (u32)c->r[r];
 }
 
-static i64 step_of(const struct cpu *c, const struct insn *i)
+static i64 step_of(const struct x86 *c, const struct insn *i)
 {
 	return c->eflags & FL_DF ? -(i64)i->aux : (i64)i->aux;
 }
@@ -55,7 +55,7 @@ static i64 step_of(const struct cpu *c, const struct insn *i)
  * Elements that fit before an address leaves its page, going the current way; at least 1 (an element may cross), and
  * bounded by the address size's wrap.
  */
-static u64 page_run(const struct cpu *c, u64 lin, const struct insn *i)
+static u64 page_run(const struct x86 *c, u64 lin, const struct insn *i)
 {
 	u32 off = PAGE_OFFSET(lin);
 	u64 n;
@@ -73,7 +73,7 @@ static u64 page_run(const struct cpu *c, u64 lin, const struct insn *i)
  * Checks one element through segment register r (REG_ES..) at its offset, where that segment may not be flat. False: a
  * fault is noted.
  */
-static bool str_ok(struct cpu *c, const struct insn *i, u32 r, u32 reg, bool write)
+static bool str_ok(struct x86 *c, const struct insn *i, u32 r, u32 reg, bool write)
 {
 	if (LIKELY(c->mode_key & KEY_CS64) || r < REG_ES || r > REG_GS)
 		return true;
@@ -85,24 +85,24 @@ static bool str_ok(struct cpu *c, const struct insn *i, u32 r, u32 reg, bool wri
 }
 
 /* The linear address of an element; 32 bits outside of 64-bit mode. */
-static u64 str_lin(const struct cpu *c, const struct insn *i, u64 base, u32 reg)
+static u64 str_lin(const struct x86 *c, const struct insn *i, u64 base, u32 reg)
 {
 	u64 va = reg_masked(c, reg, i) + base;
 
 	return c->mode_key & KEY_CS64 ? va : (u32)va;
 }
 
-static u64 es_base(const struct cpu *c)
+static u64 es_base(const struct x86 *c)
 {
 	return c->mode_key & KEY_CS64 ? 0 : c->r[REG_ES];
 }
 
 /* What to do after a chunk: true to go round again within this handler. */
-static bool again(struct cpu *c)
+static bool again(struct x86 *c)
 {
-	if (c->budget <= 0 || (c->ops->ending && c->ops->ending(c)))
+	if (c->cpu.budget <= 0 || (c->ops->ending && c->ops->ending(&c->cpu)))
 		return false;
-	c->budget--;
+	c->cpu.budget--;
 	return true;
 }
 
@@ -110,15 +110,15 @@ static bool again(struct cpu *c)
  * The same for what writes memory, which may be the instruction itself: then it is decoded again before the next chunk,
  * wherever that begins. A chunk goes on as it was, whatever of its block it overwrites, so that no block's extent shows.
  */
-static bool again_as_decoded(struct cpu *c, const struct insn *i, insn_fn self)
+static bool again_as_decoded(struct x86 *c, const struct insn *i, insn_fn self)
 {
 	return i->fn == self && i->ip + i->len <= PAGE_SIZE && again(c);
 }
 
 /* Leaves with the instruction to be executed again: this chunk counted as one. */
-static const struct insn *resume(struct cpu *c, const struct insn *i)
+static const struct insn *resume(struct x86 *c, const struct insn *i)
 {
-	c->budget += i->n - 1;
+	c->cpu.budget += i->n - 1;
 	/* What interrupts it between two rounds saves RF, SDM 3B 17.3.1.1. */
 	if (c->exact_now && c->native)
 		c->eflags |= FL_RF;
@@ -126,7 +126,7 @@ static const struct insn *resume(struct cpu *c, const struct insn *i)
 }
 
 /* Host pointers for n bytes at va when the page can be accessed directly; NULL otherwise. */
-static const u8 *read_run(struct cpu *c, u64 va, u32 n)
+static const u8 *read_run(struct x86 *c, u64 va, u32 n)
 {
 	const u8 *p = mmu_find_read(&c->mmu, va, n);
 	struct mmu_fault f;
@@ -137,7 +137,7 @@ static const u8 *read_run(struct cpu *c, u64 va, u32 n)
 	return p;
 }
 
-static u8 *write_run(struct cpu *c, u64 va, u32 n)
+static u8 *write_run(struct x86 *c, u64 va, u32 n)
 {
 	u8 *p = mmu_find_write(&c->mmu, va, n);
 	struct mmu_fault f;
@@ -151,7 +151,7 @@ static u8 *write_run(struct cpu *c, u64 va, u32 n)
 /* ---- MOVS -------------------------------------------------------------------------------------------------------- */
 
 /* One element by the slow way. */
-static bool movs_one(struct cpu *c, const struct insn *i)
+static bool movs_one(struct x86 *c, const struct insn *i)
 {
 	u64 si = str_lin(c, i, c->r[i->seg], RSI);
 	u64 di = str_lin(c, i, es_base(c), RDI);
@@ -228,7 +228,7 @@ static HANDLER(op_movs)
 
 /* ---- STOS -------------------------------------------------------------------------------------------------------- */
 
-static bool stos_one(struct cpu *c, const struct insn *i)
+static bool stos_one(struct x86 *c, const struct insn *i)
 {
 	if (!str_ok(c, i, REG_ES, RDI, true) || !slow_store(c, str_lin(c, i, es_base(c), RDI), i->aux, c->r[RAX]))
 		return false;
@@ -297,7 +297,7 @@ static HANDLER(op_stos)
 
 /* ---- LODS, SCAS, CMPS -------------------------------------------------------------------------------------------- */
 
-static void set_acc(struct cpu *c, u32 size, u64 v)
+static void set_acc(struct x86 *c, u32 size, u64 v)
 {
 	if (size == 1)
 		SET8(c, OFF8(RAX), v);
@@ -333,7 +333,7 @@ static HANDLER(op_lods)
 }
 
 /* Of what compare_one() left in c->tmp[2] and [3]. */
-static void compare_flags(struct cpu *c, u32 size)
+static void compare_flags(struct x86 *c, u32 size)
 {
 	c->cc_op = CC_SUB + size_log2(size);
 	c->cc_dst = c->tmp[2] - c->tmp[3];
@@ -341,7 +341,7 @@ static void compare_flags(struct cpu *c, u32 size)
 }
 
 /* SCAS (accumulator against ES:DI) and CMPS (DS:SI against ES:DI): dst tells. */
-static bool compare_one(struct cpu *c, const struct insn *i)
+static bool compare_one(struct x86 *c, const struct insn *i)
 {
 	u64 m = i->aux == 8 ? ~0ULL : BIT(i->aux * 8) - 1;
 	u64 a = c->r[RAX] & m;

@@ -9,7 +9,7 @@
 #include "cpu/x86/seg.h"
 #include "cpu/x86/xlat.h"
 
-int priv_ask(struct cpu *c, const struct insn *i, enum cpu_priv what, u32 reg, u64 v)
+int priv_ask(struct x86 *c, const struct insn *i, enum x86_priv what, u32 reg, u64 v)
 {
 	int rc;
 
@@ -72,8 +72,8 @@ bool x86_emit_hlt(struct xlat *x, const struct xi *dec)
 /* INT n, INT3, INTO, INT1: traps whose rip is behind the instruction. aux is the vector. */
 static HANDLER(op_int)
 {
-	c->budget += i->n - 1;
-	c->trap = (struct cpu_trap){ .vector = i->aux, .soft = true, .rip = NEXT_IP(c, i), .start = IP(c, i), .kind = i->src };
+	c->cpu.budget += i->n - 1;
+	c->trap = (struct x86_trap){ .vector = i->aux, .soft = true, .rip = NEXT_IP(c, i), .start = IP(c, i), .kind = i->src };
 	return leave(c, NEXT_IP(c, i), BX_TRAP);
 }
 
@@ -161,7 +161,7 @@ static HANDLER(op_rsm)
 {
 	if (!(c->sys.blocked & BLOCK_SMM))
 		RAISE(X86_UD, 0);
-	c->budget += i->n - 1;
+	c->cpu.budget += i->n - 1;
 	if (!smm_leave(c))
 		c->sys.blocked |= BLOCK_SHUTDOWN;
 	return leave(c, c->rip, BX_LOOKUP);

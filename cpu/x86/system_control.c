@@ -8,7 +8,7 @@
 #include "cpu/x86/seg.h"
 #include "cpu/x86/xlat.h"
 
-static u64 *control(struct cpu *c, u32 n)
+static u64 *control(struct x86 *c, u32 n)
 {
 	switch (n) {
 	case 0:
@@ -41,7 +41,7 @@ static HANDLER(op_mov_from_cr)
 #define CR0_KNOWN (0xe0000000ULL | CR0_AM | CR0_WP | CR0_NE | CR0_ET | CR0_TS | CR0_EM | CR0_MP | CR0_PE)
 
 /* SDM 3A 4.1.1, 4.1.2 and 9.8.5: long mode is entered and left by way of CR0.PG. */
-static bool set_cr0(struct cpu *c, u64 v)
+static bool set_cr0(struct x86 *c, u64 v)
 {
 	struct x86_state *s = &c->s;
 	u64 old = s->cr0;
@@ -72,12 +72,12 @@ static bool set_cr0(struct cpu *c, u64 v)
 	return true;
 }
 
-static bool set_cr4(struct cpu *c, u64 v)
+static bool set_cr4(struct x86 *c, u64 v)
 {
 	struct x86_state *s = &c->s;
 	u64 old = s->cr4, flips = v ^ s->cr4;
 
-	if (v & ~cpu_cr4_bits(c))
+	if (v & ~x86_cr4_bits(c))
 		return false;
 	if (long_mode(c) && (!(v & CR4_PAE) || (flips & CR4_LA57)))
 		return false;
@@ -92,7 +92,7 @@ static bool set_cr4(struct cpu *c, u64 v)
 }
 
 /* False: #GP(0), nothing has changed. */
-static bool set_control(struct cpu *c, u32 n, u64 v)
+static bool set_control(struct x86 *c, u32 n, u64 v)
 {
 	struct x86_state *s = &c->s;
 
@@ -125,7 +125,7 @@ static bool set_control(struct cpu *c, u32 n, u64 v)
 		s->cr8 = v;
 		break;
 	}
-	cpu_mode_changed(c);
+	x86_mode_changed(c);
 	return true;
 }
 
@@ -137,7 +137,7 @@ static HANDLER(op_mov_to_cr)
 		int rc = priv_ask(c, i, PRIV_MOV_TO_CR, i->aux, v);
 
 		if (UNLIKELY(rc == PRIV_AGAIN)) {
-			c->budget += i->n - 1; /* the attempt counts as one, but takes no single-step trap */
+			c->cpu.budget += i->n - 1; /* the attempt counts as one, but takes no single-step trap */
 			return leave(c, IP(c, i), BX_STOP);
 		}
 		if (rc >= 0)
@@ -149,7 +149,7 @@ static HANDLER(op_mov_to_cr)
 }
 
 /* What keeps a MOV of debug register n from being done at CPL 0: -1, or a vector. SDM 3B 17.2.2 and 17.2.4. */
-static int debug_guard(struct cpu *c, u32 n)
+static int debug_guard(struct x86 *c, u32 n)
 {
 	if ((n == 4 || n == 5) && (c->s.cr4 & CR4_DE))
 		return X86_UD;

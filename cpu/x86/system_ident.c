@@ -8,7 +8,7 @@
 #include "cpu/x86/seg.h"
 #include "cpu/x86/xlat.h"
 
-static NOINLINE void cpuid(struct cpu *c, const struct insn *i)
+static NOINLINE void cpuid(struct x86 *c, const struct insn *i)
 {
 	u32 out[4] = { 0, 0, 0, 0 };
 

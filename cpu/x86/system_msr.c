@@ -11,7 +11,7 @@ enum { MSR_TSC = 0x10, MSR_MTRRCAP = 0xfe, MSR_MCG_CAP = 0x179 };
 #define MSR_EFER 0xc0000080u
 
 /* ... of a processor with no hypervisor in its place: SDM 4 table 2-2. */
-static u64 *msr_sys(struct cpu *c, u32 msr)
+static u64 *msr_sys(struct x86 *c, u32 msr)
 {
 	static const u32 fixed[11] = { 0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f };
 	struct x86_sys *y = &c->sys;
@@ -43,7 +43,7 @@ static u64 *msr_sys(struct cpu *c, u32 msr)
 }
 
 /* MSRs of the processor itself at CPL 0. False: not ours. */
-static u64 *msr_plain(struct cpu *c, u32 msr)
+static u64 *msr_plain(struct x86 *c, u32 msr)
 {
 	struct x86_state *s = &c->s;
 
@@ -79,7 +79,7 @@ static u64 *msr_plain(struct cpu *c, u32 msr)
 	}
 }
 
-bool cpu_msr_there(struct cpu *c, u32 msr)
+bool x86_msr_there(struct x86 *c, u32 msr)
 {
 	return msr == MSR_EFER || msr == MSR_TSC || msr == MSR_MTRRCAP || msr == MSR_MCG_CAP || msr_plain(c, msr) || msr_sys(c, msr);
 }
@@ -114,7 +114,7 @@ static HANDLER(op_rdmsr)
 }
 
 /* Values that an MSR does not take. */
-static bool msr_ok(const struct cpu *c, u32 msr, u64 v)
+static bool msr_ok(const struct x86 *c, u32 msr, u64 v)
 {
 	u32 n;
 
@@ -153,16 +153,16 @@ static HANDLER(op_wrmsr)
 	if (!cpl0(c)) {
 		ASK(PRIV_WRMSR, msr, v);
 	} else if (msr == MSR_EFER) {
-		if ((v & ~cpu_efer_bits(c)) ||
+		if ((v & ~x86_efer_bits(c)) ||
 		    ((c->s.cr0 & CR0_PG) && ((v ^ c->s.efer) & EFER_LME)))
 			RAISE(X86_GP, 0);
 		c->s.efer = (v & ~(u64)EFER_LMA) | (c->s.efer & EFER_LMA);
-		cpu_mode_changed(c);
+		x86_mode_changed(c);
 	} else if ((p = msr_plain(c, msr))) {
 		if (!msr_ok(c, msr, v))
 			RAISE(X86_GP, 0);
 		*p = v;
-		cpu_mode_changed(c);
+		x86_mode_changed(c);
 	} else if (!c->ops->wrmsr || c->ops->wrmsr(c, msr, v)) {
 		RAISE(X86_GP, 0);
 	}

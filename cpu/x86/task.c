@@ -37,7 +37,7 @@ static void tss_set(u8 *b, const struct tss_layout *l, u32 at, u64 v)
 }
 
 /* Writes what the old task is into its TSS: the dynamic fields, SDM 3A 7.2.1. */
-static bool save_old(struct cpu *c, u64 ip, u64 flags)
+static bool save_old(struct x86 *c, u64 ip, u64 flags)
 {
 	const struct x86_seg *tr = &c->s.seg[SEG_TR];
 	const struct tss_layout *l = layout(tr->attr & SEGA_TYPE);
@@ -62,7 +62,7 @@ static bool save_old(struct cpu *c, u64 ip, u64 flags)
 }
 
 /* The new task's LDT; errors are #TS with its selector. */
-static bool load_ldt(struct cpu *c, u16 sel, u32 ext)
+static bool load_ldt(struct x86 *c, u16 sel, u32 ext)
 {
 	u32 err = (sel & ~3u) | ext;
 	struct x86_seg s;
@@ -82,7 +82,7 @@ static bool load_ldt(struct cpu *c, u16 sel, u32 ext)
 	return true;
 }
 
-static bool load_cs(struct cpu *c, u16 sel, u32 ext)
+static bool load_cs(struct x86 *c, u16 sel, u32 ext)
 {
 	u32 err = (sel & ~3u) | ext, rpl = sel & 3u;
 	struct x86_seg s;
@@ -102,7 +102,7 @@ static bool load_cs(struct cpu *c, u16 sel, u32 ext)
 	return code_put(c, &s, raw, rpl);
 }
 
-static bool load_data(struct cpu *c, enum x86_segreg sr, u16 sel, u32 ext)
+static bool load_data(struct x86 *c, enum x86_segreg sr, u16 sel, u32 ext)
 {
 	u32 err = (sel & ~3u) | ext, rpl = sel & 3u, cpl = c->s.cpl;
 	struct x86_seg s;
@@ -111,7 +111,7 @@ static bool load_data(struct cpu *c, enum x86_segreg sr, u16 sel, u32 ext)
 	if (!(sel & ~3u)) {
 		if (sr == SEG_SS)
 			return x86_fault(c, X86_TS, err);
-		cpu_set_seg(c, sr, sel, 0, 0, 0);
+		x86_set_seg(c, sr, sel, 0, 0, 0);
 		return true;
 	}
 	if (!desc_get(c, sel, &raw, X86_TS, ext))
@@ -138,7 +138,7 @@ static bool load_data(struct cpu *c, enum x86_segreg sr, u16 sel, u32 ext)
 }
 
 /* Segments of the new task: selectors first, so that a fault finds them in place, then their descriptors. */
-static bool load_segs(struct cpu *c, const u8 *b, const struct tss_layout *l, u32 ext, u64 ip)
+static bool load_segs(struct x86 *c, const u8 *b, const struct tss_layout *l, u32 ext, u64 ip)
 {
 	u16 sel[6] = { 0 };
 	u32 n;
@@ -154,7 +154,7 @@ static bool load_segs(struct cpu *c, const u8 *b, const struct tss_layout *l, u3
 		return load_ldt(c, ld16(b + l->ldt), ext);
 	}
 	for (n = 0; n < 6; n++)
-		cpu_set_seg(c, n, sel[n], n == SEG_CS ? c->s.seg[SEG_CS].base : 0, n == SEG_CS ? ~0u : 0,
+		x86_set_seg(c, n, sel[n], n == SEG_CS ? c->s.seg[SEG_CS].base : 0, n == SEG_CS ? ~0u : 0,
 			    n == SEG_CS ? c->s.seg[SEG_CS].attr : 0);
 	c->rip = rip_of(c, ip);
 	set_cpl(c, sel[SEG_CS] & 3u);
@@ -171,7 +171,7 @@ static bool load_segs(struct cpu *c, const u8 *b, const struct tss_layout *l, u3
 	return true;
 }
 
-bool task_switch(struct cpu *c, u16 sel, enum task_how how, u64 ip, u32 ext, bool *late)
+bool task_switch(struct x86 *c, u16 sel, enum task_how how, u64 ip, u32 ext, bool *late)
 {
 	u8 bad = how == TASK_IRET ? X86_TS : X86_GP;
 	u32 err = (sel & ~3u) | ext;
@@ -198,7 +198,7 @@ bool task_switch(struct cpu *c, u16 sel, enum task_how how, u64 ip, u32 ext, boo
 	for (n = 0; n < l->size; n += 4)
 		if (!sys_read(c, s.base + n, b + n, 4))
 			return false;
-	old_flags = cpu_rflags(c);
+	old_flags = x86_rflags(c);
 	if (how == TASK_IRET)
 		old_flags &= ~(u64)FL_NT;
 	if (!save_old(c, ip, old_flags))
@@ -223,7 +223,7 @@ bool task_switch(struct cpu *c, u16 sel, enum task_how how, u64 ip, u32 ext, boo
 		c->s.cr3 = ld32(b + l->cr3);
 		if (!pdptes_load(c, c->s.cr3))
 			return x86_fault(c, X86_GP, 0);
-		cpu_mode_changed(c);
+		x86_mode_changed(c);
 	}
 	flags = tss_get(b, l, l->flags) | FL_FIXED1;
 	if (l->word == 2)
@@ -232,16 +232,16 @@ bool task_switch(struct cpu *c, u16 sel, enum task_how how, u64 ip, u32 ext, boo
 		flags |= FL_NT;
 	for (n = 0; n < 8; n++)
 		c->r[n] = l->word == 4 ? tss_get(b, l, l->gpr + n * 4) : 0xffff0000 | tss_get(b, l, l->gpr + n * 2);
-	cpu_set_rflags(c, flags);
+	x86_set_rflags(c, flags);
 	if (!load_segs(c, b, l, ext, tss_get(b, l, l->ip)))
 		return false;
-	cpu_mode_changed(c);
+	x86_mode_changed(c);
 	if (l->word == 4 && (b[100] & 1))
 		c->sys.db_pending |= DR6_BT;
 	return true;
 }
 
-bool task_push(struct cpu *c, u32 err)
+bool task_push(struct x86 *c, u32 err)
 {
 	struct x86_stack k = stack_current(c);
 
@@ -251,7 +251,7 @@ bool task_push(struct cpu *c, u32 err)
 	return true;
 }
 
-bool task_return(struct cpu *c, u64 ip, bool *late)
+bool task_return(struct x86 *c, u64 ip, bool *late)
 {
 	const struct x86_seg *tr = &c->s.seg[SEG_TR];
 	u8 link[2];

@@ -144,7 +144,7 @@ static void emit_bad(struct xlat *x, struct xi *dec, u8 vector)
 }
 
 /* The bytes at c->rip where an instruction runs over the page end. False: c->trap. */
-static bool fetch_cross(struct cpu *c, u64 rip, const u8 *page, u8 *buf, u32 *n)
+static bool fetch_cross(struct x86 *c, u64 rip, const u8 *page, u8 *buf, u32 *n)
 {
 	u32 head = PAGE_SIZE - PAGE_OFFSET(rip);
 	struct mmu_fault f;
@@ -161,7 +161,7 @@ static bool fetch_cross(struct cpu *c, u64 rip, const u8 *page, u8 *buf, u32 *n)
 	return true;
 }
 
-static struct block *finish(struct cpu *c, struct xlat *x, struct frame *f, u64 mfn, u32 off, u32 bytes, bool keep,
+static struct block *finish(struct x86 *c, struct xlat *x, struct frame *f, u64 mfn, u32 off, u32 bytes, bool keep,
 			    bool cross, const u8 *buf)
 {
 	struct block *b = keep ? code_alloc(c->code, x->nrecs) : c->code->scratch;
@@ -192,7 +192,7 @@ static struct block *finish(struct cpu *c, struct xlat *x, struct frame *f, u64 
 }
 
 /* Decodes from c->rip on: at most limit instructions; keep: into the cache. */
-struct block *block_translate(struct cpu *c, struct frame *f, u64 mfn, u32 limit, bool keep)
+struct block *block_translate(struct x86 *c, struct frame *f, u64 mfn, u32 limit, bool keep)
 {
 	struct xlat x;
 	u32 start = PAGE_OFFSET(c->rip);

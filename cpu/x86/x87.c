@@ -6,7 +6,7 @@
 #include "cpu/x86/flags.h"
 #include "cpu/x86/x87.h"
 
-bool x87_note(struct cpu *c, const struct insn *i, struct fp_env *e)
+bool x87_note(struct x86 *c, const struct insn *i, struct fp_env *e)
 {
 	struct x86_fpu *f = &c->s.fpu;
 	u8 due = fp_settle(e);
@@ -19,7 +19,7 @@ bool x87_note(struct cpu *c, const struct insn *i, struct fp_env *e)
 	return !(due & FP_PRE);
 }
 
-bool x87_stack_fault(struct cpu *c, const struct insn *i, bool overflow)
+bool x87_stack_fault(struct x86 *c, const struct insn *i, bool overflow)
 {
 	struct x86_fpu *f = &c->s.fpu;
 
@@ -31,7 +31,7 @@ bool x87_stack_fault(struct cpu *c, const struct insn *i, bool overflow)
 	return false;
 }
 
-void x87_summarize(struct cpu *c)
+void x87_summarize(struct x86 *c)
 {
 	struct x86_fpu *f = &c->s.fpu;
 
@@ -57,7 +57,7 @@ struct insn *x87_emit(struct xlat *x, const struct xi *dec, insn_fn fn)
 typedef struct f80 (*x87_binary)(struct f80 a, struct f80 b, struct fp_env *e);
 
 /* ST(dst) = fn(a, b), or with its operands exchanged. */
-INLINE void finish_binary(struct cpu *c, const struct insn *i, x87_binary fn, unsigned dst, struct f80 a, struct f80 b,
+INLINE void finish_binary(struct x86 *c, const struct insn *i, x87_binary fn, unsigned dst, struct f80 a, struct f80 b,
 			  struct fp_env *e, bool pop)
 {
 	struct f80 r = fn(a, b, e);
@@ -69,7 +69,7 @@ INLINE void finish_binary(struct cpu *c, const struct insn *i, x87_binary fn, un
 	}
 }
 
-static COLD void underflow(struct cpu *c, const struct insn *i, unsigned dst, bool pop)
+static COLD void underflow(struct x86 *c, const struct insn *i, unsigned dst, bool pop)
 {
 	if (x87_stack_fault(c, i, false)) {
 		x87_set(c, dst, F80_DEFAULT_NAN);
@@ -79,7 +79,7 @@ static COLD void underflow(struct cpu *c, const struct insn *i, unsigned dst, bo
 }
 
 /* Between two registers: ST(dst) is the destination, the other one is n. */
-INLINE void binary_reg(struct cpu *c, const struct insn *i, x87_binary fn, unsigned dst, unsigned n, bool reverse,
+INLINE void binary_reg(struct x86 *c, const struct insn *i, x87_binary fn, unsigned dst, unsigned n, bool reverse,
 		       bool pop)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
@@ -110,7 +110,7 @@ INLINE struct f80 widen_operand(u64 v, enum operand kind, struct fp_env *e)
 	}
 }
 
-INLINE void binary_mem(struct cpu *c, const struct insn *i, x87_binary fn, u64 v, enum operand kind, bool reverse)
+INLINE void binary_mem(struct x86 *c, const struct insn *i, x87_binary fn, u64 v, enum operand kind, bool reverse)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 	struct f80 b = widen_operand(v, kind, &e);
@@ -124,7 +124,7 @@ INLINE void binary_mem(struct cpu *c, const struct insn *i, x87_binary fn, u64 v
 }
 
 #define X87_MEM_FORM(name, fn, reverse, kind, bits)                                                                  \
-	static NOINLINE void name##_##kind(struct cpu *c, const struct insn *i, u64 v)                               \
+	static NOINLINE void name##_##kind(struct x86 *c, const struct insn *i, u64 v)                               \
 	{                                                                                                            \
 		binary_mem(c, i, fn, v, kind, reverse);                                                              \
 	}                                                                                                            \
@@ -144,7 +144,7 @@ INLINE void binary_mem(struct cpu *c, const struct insn *i, x87_binary fn, u64 v
 	X87_MEM_FORM(name, fn, reverse, M64F, 64)                                                                    \
 	X87_MEM_FORM(name, fn, reverse, M16I, 16)                                                                    \
 	X87_MEM_FORM(name, fn, reverse, M32I, 32)                                                                    \
-	static NOINLINE void name##_reg(struct cpu *c, const struct insn *i, unsigned dst, unsigned n, bool pop)     \
+	static NOINLINE void name##_reg(struct x86 *c, const struct insn *i, unsigned dst, unsigned n, bool pop)     \
 	{                                                                                                            \
 		binary_reg(c, i, fn, dst, n, reverse, pop);                                                          \
 	}                                                                                                            \
@@ -189,14 +189,14 @@ X87_ARITH(divr, f80_div, true)
 
 /* ---- comparisons --------------------------------------------------------------------------------------------- */
 
-static void set_codes(struct cpu *c, enum fp_order o)
+static void set_codes(struct x86 *c, enum fp_order o)
 {
 	u16 codes = o == FP_UNORDERED ? SW_C3 | SW_C2 | SW_C0 : o == FP_EQUAL ? SW_C3 : o == FP_LESS ? SW_C0 : 0;
 	c->s.fpu.sw = (u16)((c->s.fpu.sw & ~(SW_C3 | SW_C2 | SW_C0)) | codes);
 }
 
 /* quiet: FUCOM. pops: registers to pop afterwards. */
-static void compare(struct cpu *c, const struct insn *i, struct f80 b, bool quiet, unsigned pops, struct fp_env *e)
+static void compare(struct x86 *c, const struct insn *i, struct f80 b, bool quiet, unsigned pops, struct fp_env *e)
 {
 	struct f80 a = x87_st(c, 0);
 	enum fp_order o = quiet ? f80_compare_quiet(a, b, e) : f80_compare(a, b, e);
@@ -208,7 +208,7 @@ static void compare(struct cpu *c, const struct insn *i, struct f80 b, bool quie
 		x87_pop(c);
 }
 
-static COLD void compare_empty(struct cpu *c, const struct insn *i, unsigned pops)
+static COLD void compare_empty(struct x86 *c, const struct insn *i, unsigned pops)
 {
 	if (!x87_stack_fault(c, i, false))
 		return;
@@ -217,7 +217,7 @@ static COLD void compare_empty(struct cpu *c, const struct insn *i, unsigned pop
 		x87_pop(c);
 }
 
-static NOINLINE void compare_reg(struct cpu *c, const struct insn *i, unsigned n, bool quiet, unsigned pops)
+static NOINLINE void compare_reg(struct x86 *c, const struct insn *i, unsigned n, bool quiet, unsigned pops)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 
@@ -227,7 +227,7 @@ static NOINLINE void compare_reg(struct cpu *c, const struct insn *i, unsigned n
 		compare(c, i, x87_st(c, n), quiet, pops, &e);
 }
 
-static NOINLINE void compare_mem(struct cpu *c, const struct insn *i, u64 v, enum operand kind, unsigned pops)
+static NOINLINE void compare_mem(struct x86 *c, const struct insn *i, u64 v, enum operand kind, unsigned pops)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 
@@ -240,7 +240,7 @@ static NOINLINE void compare_mem(struct cpu *c, const struct insn *i, u64 v, enu
 }
 
 /* FCOMI and FUCOMI: ZF, PF and CF instead of the condition codes. SDM 2A FCOMI. */
-static NOINLINE void compare_flags(struct cpu *c, const struct insn *i, bool quiet, bool pop)
+static NOINLINE void compare_flags(struct x86 *c, const struct insn *i, bool quiet, bool pop)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 	enum fp_order o = FP_UNORDERED;

@@ -7,7 +7,7 @@
 
 #include "cpu/x86/x87.h"
 
-void x87_init(struct cpu *c)
+void x87_init(struct x86 *c)
 {
 	struct x86_fpu *f = &c->s.fpu;
 
@@ -20,7 +20,7 @@ void x87_init(struct cpu *c)
 	f->fcs = f->fds = 0;
 }
 
-static void set_sw(struct cpu *c, u16 sw)
+static void set_sw(struct x86 *c, u16 sw)
 {
 	c->s.fpu.top = sw >> 11 & 7;
 	c->s.fpu.sw = sw & (u16)~SW_TOP;
@@ -28,7 +28,7 @@ static void set_sw(struct cpu *c, u16 sw)
 }
 
 /* The full tag word: two bits a register, 0 valid, 1 zero, 2 special, 3 empty. SDM 1 8.1.7. */
-static u16 full_tag(const struct cpu *c)
+static u16 full_tag(const struct x86 *c)
 {
 	u16 v = 0;
 
@@ -41,7 +41,7 @@ static u16 full_tag(const struct cpu *c)
 	return v;
 }
 
-static void set_full_tag(struct cpu *c, u16 v)
+static void set_full_tag(struct x86 *c, u16 v)
 {
 	c->s.fpu.tag = 0;
 	for (unsigned r = 0; r < 8; r++)
@@ -64,7 +64,7 @@ static u32 env_word(unsigned form)
 	return form & ENV_SHORT ? 2 : 4;
 }
 
-static void env_write(const struct cpu *c, u8 *p, unsigned form)
+static void env_write(const struct x86 *c, u8 *p, unsigned form)
 {
 	const struct x86_fpu *f = &c->s.fpu;
 	u32 ip = (u32)f->fip, dp = (u32)f->fdp;
@@ -100,7 +100,7 @@ static void env_write(const struct cpu *c, u8 *p, unsigned form)
 	}
 }
 
-static void env_read(struct cpu *c, const u8 *p, unsigned form)
+static void env_read(struct x86 *c, const u8 *p, unsigned form)
 {
 	struct x86_fpu *f = &c->s.fpu;
 	bool brief = form & ENV_SHORT;
@@ -131,7 +131,7 @@ static void env_read(struct cpu *c, const u8 *p, unsigned form)
 }
 
 /* All registers for FSAVE and FRSTOR, when regs. */
-static NOINLINE bool env_store(struct cpu *c, const struct insn *i, bool regs)
+static NOINLINE bool env_store(struct x86 *c, const struct insn *i, bool regs)
 {
 	u8 b[28 + 80];
 	u32 n = env_size(i->aux);
@@ -153,7 +153,7 @@ static NOINLINE bool env_store(struct cpu *c, const struct insn *i, bool regs)
 	return true;
 }
 
-static NOINLINE bool env_load(struct cpu *c, const struct insn *i, bool regs)
+static NOINLINE bool env_load(struct x86 *c, const struct insn *i, bool regs)
 {
 	u8 b[28 + 80];
 	u32 n = env_size(i->aux);
@@ -338,7 +338,7 @@ bool x86_emit_fwait(struct xlat *x, const struct xi *dec)
 
 #define MXCSR_MASK 0xffffu
 
-void x87_save_image(const struct cpu *c, u8 image[160], bool wide)
+void x87_save_image(const struct x86 *c, u8 image[160], bool wide)
 {
 	const struct x86_fpu *f = &c->s.fpu;
 
@@ -363,7 +363,7 @@ void x87_save_image(const struct cpu *c, u8 image[160], bool wide)
 	}
 }
 
-void x87_load_image(struct cpu *c, const u8 image[160], bool wide)
+void x87_load_image(struct x86 *c, const u8 image[160], bool wide)
 {
 	struct x86_fpu *f = &c->s.fpu;
 
@@ -390,7 +390,7 @@ void x87_load_image(struct cpu *c, const u8 image[160], bool wide)
 
 enum { FX_WIDE = 1, FX_XMM = 2, FX_XMM16 = 4 }; /* i->aux */
 
-static NOINLINE bool fxsave(struct cpu *c, const struct insn *i, u64 ea)
+static NOINLINE bool fxsave(struct x86 *c, const struct insn *i, u64 ea)
 {
 	u8 b[416];
 	unsigned n = !(i->aux & FX_XMM) ? 0 : i->aux & FX_XMM16 ? 16 : 8;
@@ -407,7 +407,7 @@ static NOINLINE bool fxsave(struct cpu *c, const struct insn *i, u64 ea)
 }
 
 /* -1: the memory faults; else a vector, or 0. */
-static NOINLINE int fxrstor(struct cpu *c, const struct insn *i, u64 ea)
+static NOINLINE int fxrstor(struct x86 *c, const struct insn *i, u64 ea)
 {
 	u8 b[512];
 	unsigned n = !(i->aux & FX_XMM) ? 0 : i->aux & FX_XMM16 ? 16 : 8;

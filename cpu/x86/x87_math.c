@@ -46,7 +46,7 @@ static HANDLER(op_fxam)
 }
 X87_ROW(fxam, op_fxam)
 
-static NOINLINE void test(struct cpu *c, const struct insn *i)
+static NOINLINE void test(struct x86 *c, const struct insn *i)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 	enum fp_order o = FP_UNORDERED;
@@ -68,7 +68,7 @@ static NOINLINE void test(struct cpu *c, const struct insn *i)
 enum math { SQRT, RNDINT, EXP2M1, SINE, COSINE, SCALE, PREM, PREM1, YL2X, YL2XP1, ATAN, XTRACT, TANGENT, SINCOS };
 
 /* ST0 = f(ST0) or f(ST0, ST1), nothing pushed or popped. */
-static void in_place(struct cpu *c, const struct insn *i, enum math what)
+static void in_place(struct x86 *c, const struct insn *i, enum math what)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 	struct f80 a = x87_st(c, 0), r = a;
@@ -121,7 +121,7 @@ static void in_place(struct cpu *c, const struct insn *i, enum math what)
 }
 
 /* ST1 = f(ST0, ST1), ST0 popped. */
-static void and_pop(struct cpu *c, const struct insn *i, enum math what)
+static void and_pop(struct x86 *c, const struct insn *i, enum math what)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 	struct f80 a = x87_st(c, 0), b = x87_st(c, 1), r;
@@ -140,7 +140,7 @@ static void and_pop(struct cpu *c, const struct insn *i, enum math what)
 }
 
 /* ST0 = first result, then the second is pushed. */
-static void and_push(struct cpu *c, const struct insn *i, enum math what)
+static void and_push(struct x86 *c, const struct insn *i, enum math what)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 	struct f80 a = x87_st(c, 0), under = a, top = a;
@@ -175,7 +175,7 @@ static void and_push(struct cpu *c, const struct insn *i, enum math what)
 	x87_push(c, top);
 }
 
-static NOINLINE void do_math(struct cpu *c, const struct insn *i)
+static NOINLINE void do_math(struct x86 *c, const struct insn *i)
 {
 	enum math what = (enum math)i->aux;
 

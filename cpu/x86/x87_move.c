@@ -8,7 +8,7 @@
 
 /* ---- loads --------------------------------------------------------------------------------------------------- */
 
-INLINE void load(struct cpu *c, const struct insn *i, struct f80 v)
+INLINE void load(struct x86 *c, const struct insn *i, struct f80 v)
 {
 	if (UNLIKELY(!x87_empty(c, 7))) {
 		if (!x87_stack_fault(c, i, true))
@@ -20,7 +20,7 @@ INLINE void load(struct cpu *c, const struct insn *i, struct f80 v)
 	x87_push(c, v);
 }
 
-static NOINLINE void load_m32(struct cpu *c, const struct insn *i, u32 v)
+static NOINLINE void load_m32(struct x86 *c, const struct insn *i, u32 v)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 	struct f80 r = f32_to_f80(v, &e);
@@ -30,7 +30,7 @@ static NOINLINE void load_m32(struct cpu *c, const struct insn *i, u32 v)
 		load(c, i, r);
 }
 
-static NOINLINE void load_m64(struct cpu *c, const struct insn *i, u64 v)
+static NOINLINE void load_m64(struct x86 *c, const struct insn *i, u64 v)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 	struct f80 r;
@@ -78,7 +78,7 @@ static HANDLER(op_fld80)
 	NEXT;
 }
 
-static NOINLINE bool load_bcd(struct cpu *c, const struct insn *i, u64 ea)
+static NOINLINE bool load_bcd(struct x86 *c, const struct insn *i, u64 ea)
 {
 	u8 b[10];
 
@@ -112,7 +112,7 @@ static HANDLER(op_fld_reg)
 	NEXT;
 }
 
-static NOINLINE void load_constant(struct cpu *c, const struct insn *i)
+static NOINLINE void load_constant(struct x86 *c, const struct insn *i)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 	load(c, i, f80_constant(i->src, &e));
@@ -150,7 +150,7 @@ bool x86_emit_fild(struct xlat *x, const struct xi *dec)
 enum store_kind { ST_F32, ST_F64, ST_I16, ST_I32, ST_I64, ST_T16, ST_T32, ST_T64 };
 
 /* ST0 in the store's form, in c->tmp[0]. False: an unmasked exception stops the store. */
-static bool convert_store(struct cpu *c, enum store_kind kind, struct fp_env *e)
+static bool convert_store(struct x86 *c, enum store_kind kind, struct fp_env *e)
 {
 	struct f80 a = x87_empty(c, 0) ? F80_DEFAULT_NAN : x87_st(c, 0);
 
@@ -187,7 +187,7 @@ static bool convert_store(struct cpu *c, enum store_kind kind, struct fp_env *e)
  * Converts ST0 into c->tmp[0], notes for finish_store() in c->tmp[1]. False: an unmasked exception is noted, and memory is
  * not looked at: on Intel's that comes before all faults of the operand.
  */
-static NOINLINE bool prepare_store(struct cpu *c, const struct insn *i, enum store_kind kind)
+static NOINLINE bool prepare_store(struct x86 *c, const struct insn *i, enum store_kind kind)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 	bool empty = x87_empty(c, 0);
@@ -204,7 +204,7 @@ static NOINLINE bool prepare_store(struct cpu *c, const struct insn *i, enum sto
 	return true;
 }
 
-static NOINLINE void report_store(struct cpu *c, const struct insn *i, u64 note)
+static NOINLINE void report_store(struct x86 *c, const struct insn *i, u64 note)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 
@@ -215,7 +215,7 @@ static NOINLINE void report_store(struct cpu *c, const struct insn *i, u64 note)
 		x87_stack_fault(c, i, false);
 }
 
-INLINE void finish_store(struct cpu *c, const struct insn *i, u64 note)
+INLINE void finish_store(struct x86 *c, const struct insn *i, u64 note)
 {
 	if (UNLIKELY(note >> 9 || note & ~c->s.fpu.cw & FP_ALL))
 		report_store(c, i, note);
@@ -256,12 +256,12 @@ X87_STORE(fisttp64, ST_T64, 64, true)
  * Ten bytes that may run into the next page, as Intel's stores them: 8, then 2, so the first part stays in memory when the
  * second faults.
  */
-static NOINLINE bool store_ten(struct cpu *c, u64 ea, const u8 *b)
+static NOINLINE bool store_ten(struct x86 *c, u64 ea, const u8 *b)
 {
 	return aligned(c, ea, 8) && store_bytes(c, ea, b, 8) && store_bytes(c, code64(c) ? ea + 8 : (u32)(ea + 8), b + 8, 2);
 }
 
-static NOINLINE bool store_m80(struct cpu *c, u64 ea, struct f80 v)
+static NOINLINE bool store_m80(struct x86 *c, u64 ea, struct f80 v)
 {
 	u8 b[10];
 
@@ -302,7 +302,7 @@ static HANDLER(op_fstp80)
 }
 
 /* 0: a memory fault. */
-static NOINLINE int store_bcd(struct cpu *c, const struct insn *i, u64 ea)
+static NOINLINE int store_bcd(struct x86 *c, const struct insn *i, u64 ea)
 {
 	struct fp_env e = fp_env_x87(c->s.fpu.cw);
 	bool empty = x87_empty(c, 0);
@@ -332,7 +332,7 @@ static HANDLER(op_fbstp)
 }
 X87_ROW(fbstp, op_fbstp)
 
-INLINE void store_reg(struct cpu *c, const struct insn *i, bool pop)
+INLINE void store_reg(struct x86 *c, const struct insn *i, bool pop)
 {
 	struct f80 v = x87_st(c, 0);
 
@@ -375,7 +375,7 @@ static HANDLER(op_fstp_alias)
 	NEXT;
 }
 
-bool x87_store_stops(struct cpu *c, const struct insn *i)
+bool x87_store_stops(struct x86 *c, const struct insn *i)
 {
 	static const struct {
 		insn_fn fn;

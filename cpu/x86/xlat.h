@@ -17,7 +17,7 @@ enum {
 };
 
 struct xlat {
-	struct cpu *c;
+	struct x86 *c;
 	u32 key;
 	u32 nrecs, ninsns;
 	bool end; /* the block ends after this instruction */

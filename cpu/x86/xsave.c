@@ -17,7 +17,7 @@
 /* The upper halves of YMM registers come right behind it, in both formats. */
 #define AVX_AREA (AREA + XSAVE_AVX_BYTES)
 
-u64 xsave_components(const struct cpu *c)
+u64 xsave_components(const struct x86 *c)
 {
 	return X_X87 | X_SSE | (c->features & BIT(F_AVX) ? X_AVX : 0) | (c->features & BIT(F_PKU) ? X_PKRU : 0);
 }
@@ -34,14 +34,14 @@ u32 xsave_size(u64 components, bool compact)
 	return components & X_AVX ? AVX_AREA : AREA;
 }
 
-static void set_pkru(struct cpu *c, u32 v)
+static void set_pkru(struct x86 *c, u32 v)
 {
 	c->s.pkru = v;
-	cpu_mode_changed(c);
+	x86_mode_changed(c);
 }
 
 /* Components that are not in their initial state. */
-static u64 in_use(const struct cpu *c)
+static u64 in_use(const struct x86 *c)
 {
 	u64 lo = 0, hi = 0;
 	u32 n;
@@ -56,7 +56,7 @@ static u64 in_use(const struct cpu *c)
 enum { FORM_XSAVE, FORM_OPT, FORM_COMPACT };
 
 /* aux: 1 for REX.W, 2 in 64-bit mode (all sixteen registers), bits 2-3 the form. SDM 1 13.7, 13.9, 13.10. */
-static NOINLINE bool xsave(struct cpu *c, const struct insn *i, u64 ea)
+static NOINLINE bool xsave(struct x86 *c, const struct insn *i, u64 ea)
 {
 	u32 form = i->aux >> 2;
 	u64 rfbm = (c->r[RDX] << 32 | (u32)c->r[RAX]) & c->s.xcr0;
@@ -107,7 +107,7 @@ static NOINLINE bool xsave(struct cpu *c, const struct insn *i, u64 ea)
 }
 
 /* SDM 1 13.8. -1: the memory faults; else a vector, or 0. */
-static NOINLINE int xrstor(struct cpu *c, const struct insn *i, u64 ea)
+static NOINLINE int xrstor(struct x86 *c, const struct insn *i, u64 ea)
 {
 	u64 rfbm = (c->r[RDX] << 32 | (u32)c->r[RAX]) & c->s.xcr0;
 	u32 n, nvec = i->aux & 2 ? 16 : 8;
@@ -186,7 +186,7 @@ static HANDLER(op_xrstor)
 		return raise_fault(c, i);
 	if (v)
 		RAISE((u8)v, 0);
-	if (c->mmu.keys)
+	if (c->paging.keys)
 		return leave_after(c, i, BX_LOOKUP); /* keys may have changed under the table of jumps */
 	NEXT;
 }
@@ -217,7 +217,7 @@ bool x86_emit_xrstor(struct xlat *x, const struct xi *dec)
 	return emit_x(x, dec, op_xrstor, 0);
 }
 
-bool cpu_xcr0_valid(const struct cpu *c, u64 v)
+bool x86_xcr0_valid(const struct x86 *c, u64 v)
 {
 	return !(v & ~xsave_components(c)) && (v & X_X87) && (v & X_SSE || !(v & X_AVX));
 }
@@ -260,10 +260,10 @@ static HANDLER(op_xsetbv)
 			RAISE((u8)rc, 0);
 		return leave_after(c, i, BX_LOOKUP);
 	}
-	if ((u32)c->r[RCX] || !cpu_xcr0_valid(c, v))
+	if ((u32)c->r[RCX] || !x86_xcr0_valid(c, v))
 		RAISE(X86_GP, 0);
 	c->s.xcr0 = v;
-	cpu_mode_changed(c);
+	x86_mode_changed(c);
 	return leave_after(c, i, BX_LOOKUP);
 }
 

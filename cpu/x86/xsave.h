@@ -5,7 +5,7 @@
 #ifndef CPU_X86_XSAVE_H
 #define CPU_X86_XSAVE_H
 
-#include "cpu/cpu.h"
+#include "cpu/x86/x86.h"
 
 enum { X_X87 = 1, X_SSE = 2, X_AVX = 4, X_PKRU = 1 << 9 };
 
@@ -16,7 +16,7 @@ enum { X_X87 = 1, X_SSE = 2, X_AVX = 4, X_PKRU = 1 << 9 };
 #define XSAVE_PKRU_BYTES 8u
 
 /* Components this CPU has. */
-u64 xsave_components(const struct cpu *c);
+u64 xsave_components(const struct x86 *c);
 /* Where PKRU's component begins: in the standard format, or in a compacted one of these components. */
 u32 xsave_pkru_at(u64 components, bool compact);
 /* Bytes of an area with these components. */

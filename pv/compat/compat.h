@@ -53,8 +53,8 @@ struct bounce;
 bool compat_bounce(struct vcpu *v, const struct bounce *b);
 i64 compat_iret(struct hc *h);
 
-/* pv/compat/gate.c: struct cpu_ops.gate. */
-bool compat_gate(struct cpu *c, u16 sel, u64 raw, bool call, u64 next);
+/* pv/compat/gate.c: struct x86_ops.gate. */
+bool compat_gate(struct x86 *c, u16 sel, u64 raw, bool call, u64 next);
 
 /* pv/compat/callback.c */
 i64 compat_set_callbacks(struct hc *h);

@@ -22,13 +22,13 @@ u64 compat_features(u64 features)
 
 void compat_cpu_init(struct vcpu *v)
 {
-	struct cpu *c = &v->cpu;
+	struct x86 *c = x86_of(v);
 	u32 i;
 
 	c->s.cpl = 1;
 	for (i = SEG_ES; i <= SEG_GS; i++)
-		cpu_set_seg(c, (enum x86_segreg)i, COMPAT_KERNEL_SS, 0, 0xffffffff, DATA_ATTR);
-	cpu_set_seg(c, SEG_CS, COMPAT_KERNEL_CS, 0, 0xffffffff, CODE_ATTR);
+		x86_set_seg(c, (enum x86_segreg)i, COMPAT_KERNEL_SS, 0, 0xffffffff, DATA_ATTR);
+	x86_set_seg(c, SEG_CS, COMPAT_KERNEL_CS, 0, 0xffffffff, CODE_ATTR);
 }
 
 u64 compat_stretch(u64 desc)

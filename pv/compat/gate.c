@@ -13,7 +13,7 @@ struct gate {
 };
 
 /* The code segment behind the gate, for control that is at level cpl. */
-static bool gate_code(struct cpu *c, const struct gate *g, bool call, struct x86_seg *s, u64 *raw)
+static bool gate_code(struct x86 *c, const struct gate *g, bool call, struct x86_seg *s, u64 *raw)
 {
 	u32 err = g->sel & ~3u;
 	bool above;
@@ -32,9 +32,9 @@ static bool gate_code(struct cpu *c, const struct gate *g, bool call, struct x86
 }
 
 /* The kernel's stack with the outer one's address and its parameters. */
-static bool gate_stack(struct cpu *c, const struct gate *g, struct x86_stack *k)
+static bool gate_stack(struct x86 *c, const struct gate *g, struct x86_stack *k)
 {
-	const struct pv_vcpu_state *s = &pv_of(cpu_vcpu(c))->s;
+	const struct pv_vcpu_state *s = &pv_of(x86_vcpu(c))->s;
 	u16 ss = (u16)s->kernel_ss;
 	u64 word[31], raw;
 	u32 i;
@@ -60,7 +60,7 @@ static bool gate_stack(struct cpu *c, const struct gate *g, struct x86_stack *k)
 	return true;
 }
 
-bool compat_gate(struct cpu *c, u16 sel, u64 raw, bool call, u64 next)
+bool compat_gate(struct x86 *c, u16 sel, u64 raw, bool call, u64 next)
 {
 	struct gate g = { .dpl = raw >> 16 & 3, .count = raw >> 32 & 31, .sel = (u16)(raw >> 16) };
 	struct x86_stack k = stack_current(c);

@@ -14,7 +14,7 @@
 /* The stack that a frame goes to: the kernel's own, from where it was or from its top. False: it names no segment. */
 static bool bounce_stack(struct vcpu *v, bool user, u16 sel, u64 sp, struct x86_stack *k)
 {
-	struct cpu *c = &v->cpu;
+	struct x86 *c = x86_of(v);
 	u64 raw;
 
 	*k = stack_current(c);
@@ -27,7 +27,7 @@ static bool bounce_stack(struct vcpu *v, bool user, u16 sel, u64 sp, struct x86_
 	return (k->ss.attr & (SEGA_P | SEGA_S | SEGA_CODE | SEGA_RW)) == (SEGA_P | SEGA_S | SEGA_RW);
 }
 
-static bool push_all(struct cpu *c, struct x86_stack *k, const u32 *word, u32 n)
+static bool push_all(struct x86 *c, struct x86_stack *k, const u32 *word, u32 n)
 {
 	u32 i;
 
@@ -44,8 +44,8 @@ static bool push_all(struct cpu *c, struct x86_stack *k, const u32 *word, u32 n)
 static u32 frame_words(struct vcpu *v, const struct bounce *b, bool user, u8 mask, u32 *word)
 {
 	const struct pv_vcpu_state *s = &pv_of(v)->s;
-	struct cpu *c = &v->cpu;
-	u32 n = 0, fl = (u32)(cpu_rflags(c) & ~(u64)(FL_IF | FL_IOPL)) | (mask ? 0 : FL_IF);
+	struct x86 *c = x86_of(v);
+	u32 n = 0, fl = (u32)(x86_rflags(c) & ~(u64)(FL_IF | FL_IOPL)) | (mask ? 0 : FL_IF);
 
 	if (pv_dom(v->d)->s.vm_assist & VMASST_ARCH_IOPL)
 		fl |= (s->iopl & 3) << 12;
@@ -70,7 +70,7 @@ static u32 frame_words(struct vcpu *v, const struct bounce *b, bool user, u8 mas
 bool compat_bounce(struct vcpu *v, const struct bounce *b)
 {
 	struct pv_vcpu_state *s = &pv_of(v)->s;
-	struct cpu *c = &v->cpu;
+	struct x86 *c = x86_of(v);
 	bool user = !pv_kernel_mode(v);
 	u8 mask = xen_info_u8(v, VI_MASK);
 	unsigned long long at = c->rip;
@@ -90,7 +90,7 @@ bool compat_bounce(struct vcpu *v, const struct bounce *b)
 	}
 	if (b->flags & BOUNCE_MASK)
 		xen_info_set_u8(v, VI_MASK, 1);
-	cpu_set_rflags(c, (cpu_rflags(c) & ~TRAP_CLEARS) | FL_IF);
+	x86_set_rflags(c, (x86_rflags(c) & ~TRAP_CLEARS) | FL_IF);
 	c->r[RSP] = (u32)k.sp;
 	if (pv_load_code_stack(v, b->cs, k.ss.sel, &err) >= 0) {
 		domain_crash(v->d, v, "%s %u came at %llx, but its handler's segments %x and %x cannot be loaded.", b->what,
@@ -106,7 +106,7 @@ i64 compat_iret(struct hc *h)
 {
 	struct vcpu *v = h->v;
 	struct pv_vcpu_state *s = &pv_of(v)->s;
-	struct cpu *c = &v->cpu;
+	struct x86 *c = x86_of(v);
 	u32 sp = (u32)c->r[RSP], ring, fl, err = 0;
 	u16 cs, ss = c->s.seg[SEG_SS].sel;
 	u8 raw[24];
@@ -142,7 +142,7 @@ i64 compat_iret(struct hc *h)
 	c->r[RAX] = ld32(raw);
 	fl = (fl & ~(u32)FL_IOPL) | FL_IF | FL_FIXED1;
 	/* RF matters, and is taken back, only where there are breakpoints. */
-	cpu_set_rflags(c, c->breakpoints_armed ? fl : fl & ~(u32)FL_RF);
+	x86_set_rflags(c, c->breakpoints_armed ? fl : fl & ~(u32)FL_RF);
 	/* A selector that does not load faults as in the guest's new place: its own IRET would have. */
 	vector = pv_load_code_stack(v, cs, ss, &err);
 	c->rip = rip_of(c, ld32(raw + 4));

@@ -45,10 +45,10 @@ enum { VGCF_I387_VALID = 1 << 0, VGCF_FAILSAFE_DISABLES_EVENTS = 1 << 3, VGCF_ON
 static void load_registers(struct vcpu *v, const u8 *g)
 {
 	static const u8 order[7] = { RBX, RCX, RDX, RSI, RDI, RBP, RAX };
-	struct x86_state *s = &v->cpu.s;
+	struct x86_state *s = &x86_of(v)->s;
 	u32 fl = ld32(g + GC_EFLAGS), i;
 
-	cpu_sync(&v->cpu);
+	x86_sync(x86_of(v));
 	memset(s->gpr, 0, sizeof s->gpr);
 	for (i = 0; i < ARRAY_SIZE(order); i++)
 		s->gpr[order[i]] = ld32(g + GC_REGS + i * 4);
@@ -57,7 +57,7 @@ static void load_registers(struct vcpu *v, const u8 *g)
 	s->rflags = (fl & ~(u32)(FL_IOPL | FL_VM | FL_VIF | FL_VIP)) | FL_IF | FL_FIXED1;
 	if (ld32(g + GC_FLAGS) & VGCF_I387_VALID)
 		pv_load_fxsave(s, g + GC_FPU, false);
-	cpu_load(&v->cpu);
+	x86_load(x86_of(v));
 }
 
 static void load_host_state(struct vcpu *v, const u8 *g)
@@ -77,8 +77,8 @@ static void load_host_state(struct vcpu *v, const u8 *g)
 	s->failsafe_ip = ld32(g + GC_FAILSAFE_IP);
 	pv_set_ts(v, ld32(g + GC_CTRLREG) & CR0_TS);
 	s->ctrlreg[2] = ld32(g + GC_CTRLREG + 8);
-	s->ctrlreg[4] = pv_guest_cr4(&v->cpu, ld32(g + GC_CTRLREG + 16));
-	v->cpu.s.cr4 = pv_real_cr4(&v->cpu, s->ctrlreg[4]);
+	s->ctrlreg[4] = pv_guest_cr4(x86_of(v), ld32(g + GC_CTRLREG + 16));
+	x86_of(v)->s.cr4 = pv_real_cr4(x86_of(v), s->ctrlreg[4]);
 	for (i = 0; i < 256; i++) {
 		const u8 *t = g + GC_TRAPS + i * 8;
 
@@ -97,7 +97,7 @@ static void load_segments(struct vcpu *v, const u8 *g)
 	if (pv_load_code_stack(v, cs, ss, &err) >= 0)
 		pv_load_code_stack(v, COMPAT_KERNEL_CS, COMPAT_KERNEL_SS, &err);
 	bad = pv_start_data(v, sel);
-	v->cpu.rip = (u32)(ld32(g + GC_EIP) + v->cpu.s.seg[SEG_CS].base);
+	x86_of(v)->rip = (u32)(ld32(g + GC_EIP) + x86_of(v)->s.seg[SEG_CS].base);
 	pv_start_end(v, bad);
 }
 

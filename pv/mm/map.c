@@ -190,14 +190,14 @@ static const struct mmu_hooks pv_mmu_hooks = { .ro_store = ro_store };
 void pv_mm_vcpu_init(struct vcpu *v)
 {
 	struct pv_domain *p = pv_dom(v->d);
-	struct mmu *m = &v->cpu.mmu;
+	struct mmu *m = &x86_of(v)->mmu;
 
 	m->window.start = p->mm->is32 ? COMPAT_HYPER_START : PV_M2P_START;
 	m->window.end = m->window.start + (p->m2p.limit << PAGE_SHIFT);
 	m->window.mem = &p->m2p;
 	m->hooks = &pv_mmu_hooks;
 	m->opaque = v;
-	m->pv = true;
-	m->top3 = p->mm->is32;
-	m->no_us = !p->mm->is32;
+	x86_of(v)->paging.pv = true;
+	x86_of(v)->paging.top3 = p->mm->is32;
+	x86_of(v)->paging.no_us = !p->mm->is32;
 }

@@ -161,7 +161,7 @@ bool pv_check_descriptor(const struct pv_domain *p, u64 *desc);
 int pv_mm_set_gdt(struct vcpu *v, const u64 *frames, u32 entries);
 /* MMUEXT_SET_LDT. What it points to is looked at when a selector is used. */
 int pv_mm_set_ldt(struct vcpu *v, u64 base, u32 entries);
-/* The descriptor a selector names, the host's own segments included: for struct cpu_ops. False: none. */
+/* The descriptor a selector names, the host's own segments included: for struct x86_ops. False: none. */
 bool pv_mm_descriptor(struct vcpu *v, u16 sel, u64 *raw);
 
 /* ---- for tests and for debugging ------------------------------------------------------------------------------- */

@@ -22,7 +22,7 @@ static void show(struct am *a, const char *what)
 	u32 i;
 
 	fprintf(stderr, "  %-6s why %d traps %u icount %llu memory %016llx log %016llx\n", what, (int)a->why, a->traps,
-		(unsigned long long)cpu_icount(&a->cpu), (unsigned long long)mem_hash(&a->mem, 0),
+		(unsigned long long)x86_icount(&a->cpu), (unsigned long long)mem_hash(&a->mem, 0),
 		(unsigned long long)a->trap_hash);
 	fprintf(stderr, "         cs %04x:%llx flags %x cr0 %x cr2 %llx cpl %u key %x\n         ", s->seg[SEG_CS].sel,
 		(unsigned long long)s->rip, (u32)s->rflags, (u32)s->cr0, (unsigned long long)s->cr2, s->cpl, a->cpu.mode_key);
@@ -34,7 +34,7 @@ static void show_code(struct am *a)
 {
 	u64 at = a->cpu.s.rip;
 	u8 b[15];
-	u32 i, n = cpu_fetch_bytes(&a->cpu, at, b);
+	u32 i, n = x86_fetch_bytes(&a->cpu, at, b);
 
 	fprintf(stderr, "  code at %llx:", (unsigned long long)at);
 	for (i = 0; i < n; i++)

@@ -12,6 +12,7 @@
 #include "pv/hypercall.h"
 #include "pv/mm/mm.h"
 #include "pv/traps.h"
+#include "vm/x86.h"
 #include "xen/console.h"
 #include "xen/evtchn.h"
 #include "xen/grant.h"
@@ -64,7 +65,7 @@ static struct fz *fz_new(struct bytes *b)
 	struct fz *z = calloc(1, sizeof *z);
 	u32 i, n;
 
-	if (!z || host_init(&z->host, 0))
+	if (!z || host_init(&z->host, &x86_arch, 0))
 		die("no host");
 	z->d = domain_create(&z->host, "fuzz", pv_mm_limit(FRAMES), VCPUS, 0);
 	if (!z->d)
@@ -76,7 +77,7 @@ static struct fz *fz_new(struct bytes *b)
 		die("no memory");
 	z->pv.xen.s.shared_info = pv_mm_special(&z->pv);
 	for (i = 0; i < VCPUS; i++) {
-		struct cpu *c = &z->d->vcpus[i]->cpu;
+		struct x86 *c = x86_of(z->d->vcpus[i]);
 
 		z->d->vcpus[i]->machine = &z->vcpu[i];
 		z->vcpu[i].xen.v = z->d->vcpus[i];
@@ -86,9 +87,9 @@ static struct fz *fz_new(struct bytes *b)
 		c->s.cr0 |= CR0_PE;
 		c->s.efer = EFER_LME | EFER_LMA;
 		c->s.cpl = 3;
-		cpu_set_seg(c, SEG_CS, FLAT_KERNEL_CS64, 0, 0xffffffff, 0xa0fb);
-		cpu_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
-		cpu_mode_changed(c);
+		x86_set_seg(c, SEG_CS, FLAT_KERNEL_CS64, 0, 0xffffffff, 0xa0fb);
+		x86_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
+		x86_mode_changed(c);
 	}
 	if (evtchn_init(&z->pv.xen) || grants_init(&z->pv.xen) || xen_time_init(&z->pv.xen) || xs_domain_init(&z->pv.xen) ||
 	    xen_console_init(&z->pv.xen, swallow, NULL))
@@ -172,7 +173,7 @@ static void one_call(struct fz *z, struct bytes *b)
 {
 	static const u8 order[6] = { RDI, RSI, RDX, R10, R8, R9 };
 	struct vcpu *v = z->d->vcpus[0];
-	struct cpu *c = &v->cpu;
+	struct x86 *c = x86_of(v);
 	u32 i, n = take(b, 1) % 8;
 
 	while (n--)

@@ -9,6 +9,7 @@
 #include "base/endian.h"
 #include "pv/mm/mm.h"
 #include "ui/monitor_impl.h"
+#include "vm/x86.h"
 #include "xen/backend/xenbus.h"
 #include "xen/control.h"
 #include "xen/evtchn.h"
@@ -50,7 +51,7 @@ static struct world *build(void)
 	struct monitors_env env = { .quit = on_quit, .restart = on_restart, .opaque = w };
 	u32 i;
 
-	if (!w || host_init(&w->host, 0))
+	if (!w || host_init(&w->host, &x86_arch, 0))
 		abort();
 	w->d = domain_create(&w->host, "fuzz", pv_mm_limit(FRAMES), VCPUS, 0);
 	domain_become(w->d, DOMAIN_PV, &w->pv, NULL);

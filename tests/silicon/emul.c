@@ -16,7 +16,7 @@ struct emul {
 	struct mem mem;
 	struct log log;
 	struct code_cache *code;
-	struct cpu cpu;
+	struct x86 cpu;
 	const struct sil_case *k;
 	struct sil_result *out;
 	u32 segments;
@@ -27,7 +27,7 @@ static u64 page_va(u32 n)
 	return n < 2 ? CODE_VA + n * PAGE_SIZE : n < 5 ? DATA_VA + (n - 1) * PAGE_SIZE : STACK_VA + (n - 4) * PAGE_SIZE;
 }
 
-static bool on_trap(struct cpu *c, const struct cpu_trap *t)
+static bool on_trap(struct x86 *c, const struct x86_trap *t)
 {
 	struct emul *e = container_of(c, struct emul, cpu);
 
@@ -46,7 +46,7 @@ static bool on_trap(struct cpu *c, const struct cpu_trap *t)
 }
 
 /* The segments Linux gives its programs, as far as this one has them. */
-static bool on_descriptor(struct cpu *c, u16 sel, u64 *raw)
+static bool on_descriptor(struct x86 *c, u16 sel, u64 *raw)
 {
 	if (sel >> 3 > 31 || !(container_of(c, struct emul, cpu)->segments >> (sel >> 3) & 1))
 		return false;
@@ -70,7 +70,7 @@ static bool on_descriptor(struct cpu *c, u16 sel, u64 *raw)
 	return false;
 }
 
-static const struct cpu_ops ops = { .trap = on_trap, .descriptor = on_descriptor };
+static const struct x86_ops ops = { .trap = on_trap, .descriptor = on_descriptor };
 
 static void on_code_written(void *opaque, struct frame *f, u32 off, u32 len)
 {
@@ -79,7 +79,7 @@ static void on_code_written(void *opaque, struct frame *f, u32 off, u32 len)
 
 static void on_code_unmapped(void *opaque)
 {
-	cpu_code_unmapped(&((struct emul *)opaque)->cpu);
+	x86_code_unmapped(&((struct emul *)opaque)->cpu);
 }
 
 static const struct mem_hooks hooks = { on_code_written, on_code_unmapped };
@@ -109,7 +109,7 @@ struct emul *emul_open(const struct sil_window *pattern)
 		if (mem_add(&e->mem, i))
 			goto fail;
 	e->code = code_cache_new(0);
-	if (!e->code || cpu_init(&e->cpu, &e->mem, e->code, &e->log))
+	if (!e->code || x86_init(&e->cpu, &e->mem, e->code, &e->log))
 		goto fail;
 	e->pool.code_dropped = code_drop_frame;
 	e->pool.opaque = e->code;
@@ -123,7 +123,7 @@ struct emul *emul_open(const struct sil_window *pattern)
 	emul_poke(e, STACK_VA + PAGE_SIZE, pattern->stack, STACK_BYTES);
 	e->cpu.ops = &ops;
 	e->segments = SEGMENTS_ALL;
-	e->cpu.uncached = true;
+	e->cpu.cpu.uncached = true;
 	/* Whatever model is the default: every row of the tables. */
 	e->cpu.features = ~0ULL;
 	s = &e->cpu.s;
@@ -141,7 +141,7 @@ fail:
 
 void emul_close(struct emul *e)
 {
-	cpu_exit(&e->cpu);
+	x86_exit(&e->cpu);
 	code_cache_free(e->code);
 	mem_free(&e->mem);
 	frame_pool_free(&e->pool);
@@ -177,7 +177,7 @@ void emul_segments(struct emul *e, u32 have)
 	e->segments = have;
 }
 
-static void load(struct cpu *c, const struct sil_case *k)
+static void load(struct x86 *c, const struct sil_case *k)
 {
 	const struct sil_state *in = &k->in;
 	struct x86_fpu *f = &c->s.fpu;
@@ -217,15 +217,15 @@ static void load(struct cpu *c, const struct sil_case *k)
 		c->s.vec[i].q[3] = ld64(in->ymm[i] + 24);
 	}
 	c->s.shadow = 0;
-	cpu_load(c);
+	x86_load(c);
 }
 
-static void store(struct cpu *c, struct sil_state *out)
+static void store(struct x86 *c, struct sil_state *out)
 {
 	const struct x86_fpu *f = &c->s.fpu;
 	u32 i;
 
-	cpu_sync(c);
+	x86_sync(c);
 	memcpy(out->gpr, c->s.gpr, sizeof out->gpr);
 	out->rip = c->s.rip;
 	out->rflags = c->s.rflags;
@@ -260,25 +260,25 @@ static void run_sequence(struct emul *e, const struct sil_case *k, struct sil_re
 {
 	static const u8 ud2[7] = { 0x0f, 0x0b, 0xcc, 0xcc, 0xcc, 0x0f, 0x0b };
 	u64 end = k->at + k->seq.len;
-	struct cpu *c = &e->cpu;
+	struct x86 *c = &e->cpu;
 	u8 nothing[SEQ_BYTES + 8];
 
-	c->uncached = false;
+	c->cpu.uncached = false;
 	emul_poke(e, k->at, k->seq.bytes, k->seq.len);
 	emul_poke(e, end, ud2, sizeof ud2);
 	load(c, k);
-	cpu_run(c, 1000);
+	x86_run(c, 1000);
 	store(c, &out->s);
 	if (out->vector == X86_UD && (c->rip == end || (k->seq.jcc && c->rip == end + 5)))
 		out->vector = NO_TRAP;
 	memset(nothing, 0xcc, sizeof nothing);
 	emul_poke(e, k->at, nothing, k->seq.len + sizeof ud2);
-	c->uncached = true;
+	c->cpu.uncached = true;
 }
 
 void emul_run(struct emul *e, const struct sil_case *k, struct sil_result *out)
 {
-	struct cpu *c = &e->cpu;
+	struct x86 *c = &e->cpu;
 	u8 nothing[16];
 	u32 turns = 0;
 
@@ -295,7 +295,7 @@ void emul_run(struct emul *e, const struct sil_case *k, struct sil_result *out)
 	emul_poke(e, k->at, k->bytes, k->put);
 	load(c, k);
 	do
-		cpu_run(c, 1);
+		x86_run(c, 1);
 	while (k->rep && out->vector == NO_TRAP && c->rip == k->at && ++turns < 1000);
 	store(c, &out->s);
 	emul_poke(e, k->at, nothing, k->put);

@@ -8,9 +8,9 @@
 
 #include <stdio.h>
 
-#include "cpu/cpu.h"
 #include "cpu/x86/block.h"
 #include "cpu/x86/opcodes.h"
+#include "cpu/x86/x86.h"
 #include "cpu/x86/xlat.h"
 
 /* Both sides have these pages at these addresses; what lies between is not mapped. */

@@ -34,7 +34,7 @@ struct regs {
 
 struct env {
 	struct guest guest;
-	struct cpu *c; /* the guest's */
+	struct x86 *c; /* the guest's */
 	u8 *exec; /* a page of the host's, or NULL */
 	u8 *data; /* what the host's instruction works on */
 	u64 host; /* BIT(enum x86_feature) of what the host has */
@@ -102,7 +102,7 @@ static inline void env_close(struct env *g)
 /* The instruction of len bytes in the guest. -1, or the vector of its exception. */
 static inline int env_guest(struct env *g, u32 len, struct regs *o)
 {
-	struct cpu *c = g->c;
+	struct x86 *c = g->c;
 	u8 *p = mem_rw(&g->guest.mem, DATA, 0, MEM_BYTES);
 
 	memcpy(c->s.vec, o->ymm, sizeof o->ymm);
@@ -111,15 +111,15 @@ static inline int env_guest(struct env *g, u32 len, struct regs *o)
 	memcpy(c->r, o->gpr, sizeof o->gpr);
 	c->r[BASE_REG] = VA(DATA) + MEM_BASE;
 	c->s.fpu.mxcsr = (u32)o->mxcsr;
-	cpu_set_rflags(c, o->flags);
+	x86_set_rflags(c, o->flags);
 	c->rip = VA(CODE);
-	if (cpu_run(c, 2) != CPU_STOPPED)
+	if (x86_run(c, 2) != CPU_STOPPED)
 		ck_abort_msg("no exception behind the instruction");
 	memcpy(o->ymm, c->s.vec, sizeof o->ymm);
 	memcpy(o->gpr, c->r, sizeof o->gpr);
 	o->gpr[BASE_REG] = 0;
 	o->mxcsr = c->s.fpu.mxcsr;
-	o->flags = cpu_rflags(c) & FL_ARITH;
+	o->flags = x86_rflags(c) & FL_ARITH;
 	p = mem_rw(&g->guest.mem, DATA, 0, MEM_BYTES);
 	for (u32 k = 0; k < MEM_BYTES / 8; k++)
 		o->mem[k] = ld64(p + 8 * k);

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/cpu.h"
 #include "cpu/x86/block.h"
+#include "cpu/x86/x86.h"
 #include "tests/unit/quick.h"
 
 #define BARE_FRAMES 1024u
@@ -19,17 +19,17 @@
 #define BARE_TABLES 0x200u /* frame of the top-level table */
 
 struct bare {
-	struct cpu cpu; /* first */
+	struct x86 cpu; /* first */
 	struct frame_pool pool;
 	struct mem mem;
 	struct code_cache *cc;
 	struct log log;
-	struct cpu_trap trap;
+	struct x86_trap trap;
 	u32 traps;
 	u64 next_table;
 };
 
-static inline bool bare_trap(struct cpu *c, const struct cpu_trap *t)
+static inline bool bare_trap(struct x86 *c, const struct x86_trap *t)
 {
 	struct bare *b = (struct bare *)(void *)c;
 
@@ -38,12 +38,12 @@ static inline bool bare_trap(struct cpu *c, const struct cpu_trap *t)
 	return false;
 }
 
-static inline u64 bare_tsc(struct cpu *c)
+static inline u64 bare_tsc(struct x86 *c)
 {
-	return cpu_icount(c);
+	return x86_icount(c);
 }
 
-static const struct cpu_ops bare_ops = { .trap = bare_trap, .tsc = bare_tsc };
+static const struct x86_ops bare_ops = { .trap = bare_trap, .tsc = bare_tsc };
 
 static inline void bare_code_written(void *opaque, struct frame *f, u32 off, u32 len)
 {
@@ -56,7 +56,7 @@ static inline void bare_code_unmapped(void *opaque)
 {
 	struct bare *b = opaque;
 
-	cpu_code_unmapped(&b->cpu);
+	x86_code_unmapped(&b->cpu);
 }
 
 static const struct mem_hooks bare_hooks = { bare_code_written, bare_code_unmapped };
@@ -78,7 +78,7 @@ static inline struct bare *bare_new(size_t cache)
 	ck_assert_ptr_nonnull(b->cc);
 	b->pool.code_dropped = code_drop_frame;
 	b->pool.opaque = b->cc;
-	ck_assert_int_eq(cpu_init(&b->cpu, &b->mem, b->cc, &b->log), 0);
+	ck_assert_int_eq(x86_init(&b->cpu, &b->mem, b->cc, &b->log), 0);
 	b->cpu.ops = &bare_ops;
 	b->cpu.s.cr0 |= CR0_PE;
 	b->cpu.s.cr4 = CR4_OSFXSR | CR4_PAE;
@@ -89,13 +89,13 @@ static inline struct bare *bare_new(size_t cache)
 	b->cpu.s.seg[SEG_CS].attr = SEGA_P | SEGA_S | SEGA_CODE | SEGA_RW | SEGA_L | SEGA_G;
 	b->cpu.s.rip = BARE_CODE;
 	b->cpu.s.gpr[RSP] = BARE_STACK;
-	cpu_load(&b->cpu);
+	x86_load(&b->cpu);
 	return b;
 }
 
 static inline void bare_free(struct bare *b)
 {
-	cpu_exit(&b->cpu);
+	x86_exit(&b->cpu);
 	mem_free(&b->mem);
 	code_cache_free(b->cc);
 	frame_pool_free(&b->pool);
@@ -147,10 +147,10 @@ static inline u64 bare_pte(struct bare *b, u64 va)
 
 static inline void bare_paging(struct bare *b)
 {
-	cpu_sync(&b->cpu);
+	x86_sync(&b->cpu);
 	b->cpu.s.cr0 |= CR0_PG | CR0_WP;
 	b->cpu.s.cr3 = (u64)BARE_TABLES << 12;
-	cpu_load(&b->cpu);
+	x86_load(&b->cpu);
 }
 
 /* Runs until a trap or HLT; at most limit instructions, in slices. Returns how it ended. */
@@ -158,8 +158,8 @@ static inline enum cpu_exit bare_run(struct bare *b, u64 limit, u64 slice)
 {
 	enum cpu_exit e = CPU_BUDGET;
 
-	while (e == CPU_BUDGET && cpu_icount(&b->cpu) < limit)
-		e = cpu_run(&b->cpu, slice);
+	while (e == CPU_BUDGET && x86_icount(&b->cpu) < limit)
+		e = x86_run(&b->cpu, slice);
 	return e;
 }
 

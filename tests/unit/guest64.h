@@ -25,14 +25,14 @@ struct guest {
 	struct frame_pool pool;
 	struct mem mem;
 	struct code_cache *cache;
-	struct cpu *c;
+	struct x86 *c;
 };
 
-static inline bool guest_trap(struct cpu *c, const struct cpu_trap *t)
+static inline bool guest_trap(struct x86 *c, const struct x86_trap *t)
 {
 	return false;
 }
-static const struct cpu_ops guest_ops = { .trap = guest_trap };
+static const struct x86_ops guest_ops = { .trap = guest_trap };
 
 static inline void guest_code_written(void *opaque, struct frame *f, u32 off, u32 len)
 {
@@ -42,8 +42,8 @@ static inline void guest_code_unmapped(void *opaque)
 {
 	struct code_cache *cc = opaque;
 
-	for (struct cpu *c = cc->cpus; c; c = c->next_in_cache)
-		cpu_code_unmapped(c);
+	for (struct x86 *c = cc->cpus; c; c = c->next_in_cache)
+		x86_code_unmapped(c);
 }
 static const struct mem_hooks guest_hooks = { .code_written = guest_code_written, .code_unmapped = guest_code_unmapped };
 
@@ -71,7 +71,7 @@ static inline void guest_open(struct guest *g, bool hole)
 	g->c = calloc(1, sizeof *g->c);
 	ck_assert_ptr_nonnull(g->cache);
 	ck_assert_ptr_nonnull(g->c);
-	ck_assert_int_eq(cpu_init(g->c, &g->mem, g->cache, NULL), 0);
+	ck_assert_int_eq(x86_init(g->c, &g->mem, g->cache, NULL), 0);
 	g->c->ops = &guest_ops;
 	g->mem.hooks = &guest_hooks;
 	g->mem.opaque = g->pool.opaque = g->cache;
@@ -88,12 +88,12 @@ static inline void guest_open(struct guest *g, bool hole)
 	s->seg[SEG_CS].attr |= SEGA_CODE | SEGA_L;
 	s->rip = VA(CODE);
 	s->fpu.mxcsr = 0x1f80;
-	cpu_load(g->c);
+	x86_load(g->c);
 }
 
 static inline void guest_close(struct guest *g)
 {
-	cpu_exit(g->c);
+	x86_exit(g->c);
 	free(g->c);
 	mem_free(&g->mem);
 	frame_pool_free(&g->pool);
@@ -114,7 +114,7 @@ static inline void guest_code(struct guest *g, const u8 *code, u32 n)
 static inline int guest_run(struct guest *g, u32 len)
 {
 	g->c->rip = VA(CODE);
-	if (cpu_run(g->c, 32) != CPU_STOPPED)
+	if (x86_run(g->c, 32) != CPU_STOPPED)
 		ck_abort_msg("no exception behind the instruction");
 	return g->c->trap.rip == VA(CODE) + len ? -1 : g->c->trap.vector;
 }

@@ -13,6 +13,7 @@
 #include "pv/mm/impl.h"
 #include "tests/suites.h"
 #include "tests/unit/quick.h"
+#include "vm/x86.h"
 
 #ifndef FRAMES
 #define FRAMES 64u
@@ -71,7 +72,7 @@ static inline struct env *env_make(bool is32)
 	u32 i;
 
 	ck_assert_ptr_nonnull(e);
-	ck_assert_int_eq(host_init(&e->host, 0), 0);
+	ck_assert_int_eq(host_init(&e->host, &x86_arch, 0), 0);
 	e->d = domain_create(&e->host, "test", pv_mm_limit(MAX_PAGES), 2, 0);
 	ck_assert_ptr_nonnull(e->d);
 	e->d->id = 7;
@@ -192,7 +193,7 @@ static inline i64 ext(struct env *e, u32 cmd, u64 arg1, u64 arg2)
 
 static inline bool store(struct env *e, u64 va, u64 mfn, u32 size, u64 value)
 {
-	struct mmu *m = &e->v->cpu.mmu;
+	struct mmu *m = &x86_of(e->v)->mmu;
 
 	return m->hooks->ro_store(m->opaque, m, va, mfn, size, value);
 }

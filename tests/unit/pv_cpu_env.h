@@ -7,6 +7,7 @@
 
 #include "pv/traps.h"
 #include "tests/unit/pv_env.h"
+#include "vm/x86.h"
 
 #define CE_STACK ENV_VA(3)  /* ends here: the frame below is frame 2 */
 #define CE_GDT ENV_MFN(4)
@@ -19,23 +20,23 @@
 static inline struct env *ce_new(void)
 {
 	struct env *e = env_new();
-	struct cpu *c = &e->d->vcpus[0]->cpu;
+	struct x86 *c = x86_of(e->d->vcpus[0]);
 	struct pv_vcpu_state *s = &e->vcpu[0].s;
 
 	c->ops = &pv_cpu_ops;
-	c->mmu.pv = c->mmu.no_us = true;
+	c->paging.pv = c->paging.no_us = true;
 	c->s.cr0 |= CR0_PE;
 	c->s.cpl = 3;
 	c->s.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
 	c->s.cr4 = pv_real_cr4(c, 0);
-	cpu_set_seg(c, SEG_CS, FLAT_KERNEL_CS64, 0, 0xffffffff, 0xa0fb);
-	cpu_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
-	cpu_set_seg(c, SEG_GS, 0, 0, 0, 0);
-	cpu_set_seg(c, SEG_FS, 0, 0, 0, 0);
-	cpu_set_seg(c, SEG_DS, 0, 0, 0, 0);
-	cpu_set_seg(c, SEG_ES, 0, 0, 0, 0);
-	cpu_mode_changed(c);
-	cpu_set_rflags(c, FL_IF);
+	x86_set_seg(c, SEG_CS, FLAT_KERNEL_CS64, 0, 0xffffffff, 0xa0fb);
+	x86_set_seg(c, SEG_SS, FLAT_KERNEL_SS, 0, 0xffffffff, 0xc0f3);
+	x86_set_seg(c, SEG_GS, 0, 0, 0, 0);
+	x86_set_seg(c, SEG_FS, 0, 0, 0, 0);
+	x86_set_seg(c, SEG_DS, 0, 0, 0, 0);
+	x86_set_seg(c, SEG_ES, 0, 0, 0, 0);
+	x86_mode_changed(c);
+	x86_set_rflags(c, FL_IF);
 	s->kernel_ss = FLAT_KERNEL_SS;
 	s->kernel_sp = CE_STACK;
 	s->kernel_root = ENV_MFN(5);
@@ -66,8 +67,8 @@ static inline void ce_user(struct env *e)
 
 	pv_set_mode(v, false);
 	ck_assert_int_eq(pv_load_code_stack(v, CE_USER_CS, CE_USER_SS, &err), -1);
-	v->cpu.rip = CE_USER_IP;
-	v->cpu.r[RSP] = CE_USER_SP;
+	x86_of(v)->rip = CE_USER_IP;
+	x86_of(v)->r[RSP] = CE_USER_SP;
 }
 
 /* A handler for a vector. */
@@ -78,15 +79,15 @@ static inline void ce_handler(struct env *e, u32 vector, u8 flags)
 
 static inline bool ce_trap(struct env *e, u8 vector, bool has_error, u32 error)
 {
-	struct cpu_trap t = { .vector = vector, .has_error = has_error, .error = error, .rip = ce_vcpu(e)->cpu.rip };
+	struct x86_trap t = { .vector = vector, .has_error = has_error, .error = error, .rip = x86_of(ce_vcpu(e))->rip };
 
-	return pv_cpu_ops.trap(&ce_vcpu(e)->cpu, &t);
+	return pv_cpu_ops.trap(x86_of(ce_vcpu(e)), &t);
 }
 
 /* The machine executes a hypercall with these arguments; SYSCALL has been fetched. */
 static inline u64 ce_call(struct env *e, u64 nr, u64 a0, u64 a1, u64 a2)
 {
-	struct cpu *c = &ce_vcpu(e)->cpu;
+	struct x86 *c = x86_of(ce_vcpu(e));
 
 	c->r[RAX] = nr;
 	c->r[RDI] = a0;
@@ -100,7 +101,7 @@ static inline u64 ce_call(struct env *e, u64 nr, u64 a0, u64 a1, u64 a2)
 /* What lies on the stack from rsp up. */
 static inline void ce_check_frame(struct env *e, const u64 *want, u32 n)
 {
-	u64 sp = ce_vcpu(e)->cpu.r[RSP];
+	u64 sp = x86_of(ce_vcpu(e))->r[RSP];
 	u32 i;
 
 	for (i = 0; i < n; i++)

@@ -23,6 +23,7 @@
 #include "base/endian.h"
 #include "pv/hypercall.h"
 #include "pv/mm/mm.h"
+#include "vm/x86.h"
 #include "xen/evtchn.h"
 #include "xen/info.h"
 #include "xen/sched.h"
@@ -49,7 +50,7 @@ static inline struct env *env_new(void)
 	u32 i;
 
 	ck_assert_ptr_nonnull(e);
-	ck_assert_int_eq(host_init(&e->host, 0), 0);
+	ck_assert_int_eq(host_init(&e->host, &x86_arch, 0), 0);
 	e->d = domain_create(&e->host, "test", pv_mm_limit(ENV_FRAMES), ENV_VCPUS, 0);
 	ck_assert_ptr_nonnull(e->d);
 	e->d->id = 7;

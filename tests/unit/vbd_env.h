@@ -15,6 +15,7 @@
 #include "hw/host/block/filter.h"
 #include "pv/hypercall.h"
 #include "pv/mm/mm.h"
+#include "vm/x86.h"
 #include "xen/backend/vbd.h"
 #include "xen/backend/xenbus.h"
 #include "xen/evtchn.h"
@@ -176,7 +177,7 @@ static inline struct ve *ve_new(const struct block_options *o, bool readonly, bo
 	u32 i, k;
 	int fd;
 
-	VE_NEED(w && !host_init(&w->host, 0));
+	VE_NEED(w && !host_init(&w->host, &x86_arch, 0));
 	w->d = domain_create(&w->host, "test", pv_mm_limit(VE_FRAMES), 1, 0);
 	VE_NEED(w->d);
 	w->d->id = VE_ME;

@@ -9,6 +9,7 @@
 #include "pv/create.h"
 #include "tests/vectors/vectors.h"
 #include "vm/run.h"
+#include "vm/x86.h"
 
 /* The bytes outlive what is loaded from them. */
 static int load(struct xen_kernel *k, const char *path, u8 **bytes)
@@ -44,7 +45,7 @@ int vectors_boot(const char *kernel, u64 n, u32 vcpus, vec_line line, void *opaq
 	if (load(&k, kernel, &bytes))
 		return 1;
 	in.kernel = &k;
-	if (host_init(&h, 0)) {
+	if (host_init(&h, &x86_arch, 0)) {
 		fprintf(stderr, "vectors: no memory for a host\n");
 	} else {
 		if (pv_create(&h, &in, &d, &e)) {

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "cpu/cpu.h"
 #include "cpu/x86/block.h"
 #include "cpu/x86/opcodes.h"
+#include "cpu/x86/x86.h"
 
 #define AM_FRAMES 40u
 #define AM_GDT 0x1000u
@@ -37,7 +37,7 @@ enum am_mode {
 enum am_way { AM_PLAIN, AM_STEP, AM_SLICES };
 
 struct am {
-	struct cpu cpu; /* first */
+	struct x86 cpu; /* first */
 	struct frame_pool pool;
 	struct mem mem;
 	struct code_cache *cc;
@@ -451,7 +451,7 @@ static inline void am_fpu(struct am *a)
 			a->start.vec[i].q[n] = am_below(a, 3) ? am_next(a) : 0x3f8000003f800000ULL + am_below(a, 9);
 }
 
-static inline bool am_trap(struct cpu *c, const struct cpu_trap *t)
+static inline bool am_trap(struct x86 *c, const struct x86_trap *t)
 {
 	struct am *a = (struct am *)(void *)c;
 	u64 h = a->trap_hash;
@@ -460,12 +460,12 @@ static inline bool am_trap(struct cpu *c, const struct cpu_trap *t)
 	h = hash_u64(h, t->has_error ? t->error : 0);
 	h = hash_u64(h, t->rip);
 	h = hash_u64(h, t->vector == X86_PF ? t->cr2 : t->vector == X86_DB ? t->dr6 : 0);
-	h = hash_u64(h, cpu_icount(c));
+	h = hash_u64(h, x86_icount(c));
 	a->trap_hash = h;
 	if (++a->traps == AM_TRAPS)
 		return false;
 	/* On, elsewhere; now and then as it was at the start, else the modes that were reached would be left for good. */
-	cpu_sync(c);
+	x86_sync(c);
 	if (a->traps % 3 == 0) {
 		struct x86_state s = a->start;
 
@@ -477,16 +477,16 @@ static inline bool am_trap(struct cpu *c, const struct cpu_trap *t)
 	}
 	am_registers(a, c->s.gpr);
 	c->s.rip = am_entry(am_below(a, 0x3800));
-	cpu_load(c);
+	x86_load(c);
 	return true;
 }
 
-static inline u64 am_tsc(struct cpu *c)
+static inline u64 am_tsc(struct x86 *c)
 {
-	return cpu_icount(c) * 3;
+	return x86_icount(c) * 3;
 }
 
-static inline void am_cpuid(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4])
+static inline void am_cpuid(struct x86 *c, u32 leaf, u32 subleaf, u32 out[4])
 {
 	out[0] = leaf;
 	out[1] = subleaf;
@@ -494,19 +494,19 @@ static inline void am_cpuid(struct cpu *c, u32 leaf, u32 subleaf, u32 out[4])
 	out[3] = ~leaf;
 }
 
-static inline u32 am_in(struct cpu *c, u16 port, u32 size)
+static inline u32 am_in(struct x86 *c, u16 port, u32 size)
 {
 	return port * 0x9e3779b1u >> (32 - 8 * size);
 }
 
-static inline void am_out(struct cpu *c, u16 port, u32 size, u32 v)
+static inline void am_out(struct x86 *c, u16 port, u32 size, u32 v)
 {
 	struct am *a = (struct am *)(void *)c;
 
 	a->trap_hash = hash_u64(a->trap_hash, port | (u64)size << 16 | (u64)v << 32);
 }
 
-static inline int am_priv(struct cpu *c, enum cpu_priv what, u32 reg, u64 *val)
+static inline int am_priv(struct x86 *c, enum x86_priv what, u32 reg, u64 *val)
 {
 	struct am *a = (struct am *)(void *)c;
 
@@ -519,7 +519,7 @@ static inline int am_priv(struct cpu *c, enum cpu_priv what, u32 reg, u64 *val)
 }
 
 /* head.how bit 0: exceptions go through the machine's own tables; bit 1: privileged instructions to am_priv(). */
-static const struct cpu_ops am_ops[4] = {
+static const struct x86_ops am_ops[4] = {
 	{ .trap = am_trap, .tsc = am_tsc, .cpuid = am_cpuid, .in = am_in, .out = am_out },
 	{ .tsc = am_tsc, .cpuid = am_cpuid, .in = am_in, .out = am_out },
 	{ .trap = am_trap, .tsc = am_tsc, .cpuid = am_cpuid, .in = am_in, .out = am_out, .priv = am_priv },
@@ -537,7 +537,7 @@ static inline void am_code_unmapped(void *opaque)
 {
 	struct am *a = opaque;
 
-	cpu_code_unmapped(&a->cpu);
+	x86_code_unmapped(&a->cpu);
 }
 
 static const struct mem_hooks am_hooks = { am_code_written, am_code_unmapped };
@@ -572,11 +572,11 @@ static inline struct am *am_new(const u8 *bytes, size_t n, enum am_way way)
 	a->cc = code_cache_new(way == AM_PLAIN ? 512 << 10 : 0x10000);
 	a->pool.code_dropped = code_drop_frame;
 	a->pool.opaque = a->cc;
-	if (!a->cc || cpu_init(&a->cpu, &a->mem, a->cc, &a->log))
+	if (!a->cc || x86_init(&a->cpu, &a->mem, a->cc, &a->log))
 		abort();
 	am_head_read(a, bytes, n);
 	a->cpu.ops = &am_ops[a->head.how & 3];
-	a->cpu.uncached = way == AM_STEP;
+	a->cpu.cpu.uncached = way == AM_STEP;
 	a->trap_hash = HASH_SEED;
 	a->start = a->cpu.s;
 	s = &a->start;
@@ -605,13 +605,13 @@ static inline struct am *am_new(const u8 *bytes, size_t n, enum am_way way)
 		s->dr[7] = 0x4ff | (u64)(u32)am_next(a) << 16;
 	}
 	a->cpu.s = *s;
-	cpu_load(&a->cpu);
+	x86_load(&a->cpu);
 	return a;
 }
 
 static inline void am_free(struct am *a)
 {
-	cpu_exit(&a->cpu);
+	x86_exit(&a->cpu);
 	mem_free(&a->mem);
 	code_cache_free(a->cc);
 	frame_pool_free(&a->pool);
@@ -625,17 +625,17 @@ static inline void am_run(struct am *a, u64 n, enum am_way way)
 	u32 idle = 0;
 
 	a->why = CPU_BUDGET;
-	while ((done = cpu_icount(&a->cpu)) < n && a->why == CPU_BUDGET && idle < 1000) {
+	while ((done = x86_icount(&a->cpu)) < n && a->why == CPU_BUDGET && idle < 1000) {
 		u64 slice = n - done;
 
 		if (way != AM_PLAIN) {
 			r = r * 6364136223846793005ULL + 1442695040888963407ULL;
 			slice = MIN(slice, 1 + (r >> 33) % (way == AM_STEP ? 5 : 60));
 		}
-		a->why = cpu_run(&a->cpu, slice);
-		idle = cpu_icount(&a->cpu) == done ? idle + 1 : 0;
+		a->why = x86_run(&a->cpu, slice);
+		idle = x86_icount(&a->cpu) == done ? idle + 1 : 0;
 	}
-	cpu_sync(&a->cpu);
+	x86_sync(&a->cpu);
 }
 
 /* All that the guest can observe. */
@@ -648,7 +648,7 @@ static inline u64 am_hash(struct am *a)
 	h = hash_u64(h, a->trap_hash);
 	h = hash_u64(h, a->traps);
 	h = hash_u64(h, (u64)a->why);
-	return hash_u64(h, cpu_icount(&a->cpu));
+	return hash_u64(h, x86_icount(&a->cpu));
 }
 
 #endif

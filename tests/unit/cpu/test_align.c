@@ -29,14 +29,14 @@ static struct bare *machine(u8 cpl)
 static void go(struct bare *b, const u8 *code, size_t n, u64 addr, u64 flags)
 {
 	bare_put(b, BARE_CODE, code, n);
-	cpu_sync(&b->cpu);
+	x86_sync(&b->cpu);
 	b->cpu.s.rip = BARE_CODE;
 	b->cpu.s.rflags = FL_FIXED1 | flags;
 	b->cpu.s.gpr[RBX] = addr;
 	b->cpu.s.gpr[RSP] = BARE_STACK;
 	b->traps = 0;
-	cpu_load(&b->cpu);
-	cpu_run(&b->cpu, 40);
+	x86_load(&b->cpu);
+	x86_run(&b->cpu, 40);
 	ck_assert_uint_eq(b->traps, 1);
 }
 #define EXPECT(b, vec, err, addr, flags, ...)                                                                         \
@@ -95,9 +95,9 @@ START_TEST(only_users_with_am)
 	EXPECT(b, X86_UD, 0, DATA + 1, FL_AC, LOAD, STORE);
 	bare_free(b);
 	b = machine(3);
-	cpu_sync(&b->cpu);
+	x86_sync(&b->cpu);
 	b->cpu.s.cr0 &= ~(u64)CR0_AM;
-	cpu_load(&b->cpu);
+	x86_load(&b->cpu);
 	EXPECT(b, X86_UD, 0, DATA + 1, FL_AC, LOAD, STORE);
 	b->cpu.s.cr0 |= CR0_AM;
 	EXPECT(b, X86_AC, 0, DATA + 1, FL_AC, LOAD, STORE);

@@ -281,15 +281,15 @@ START_TEST(availability)
 	ck_assert_int_eq(RUN(&g, 0xc5, 0xf9, 0xfc, 0xc1), -1);
 	ck_assert_int_eq(RUN(&g, 0xc5, 0xfc, 0x58, 0xc1), -1);
 	g.c->s.xcr0 = 3;
-	cpu_mode_changed(g.c);
+	x86_mode_changed(g.c);
 	ck_assert_int_eq(RUN(&g, 0xc5, 0xfc, 0x58, 0xc1), X86_UD);
 	g.c->s.xcr0 = 7;
 	g.c->s.cr4 &= ~(u64)CR4_OSXSAVE;
-	cpu_mode_changed(g.c);
+	x86_mode_changed(g.c);
 	ck_assert_int_eq(RUN(&g, 0xc5, 0xfc, 0x58, 0xc1), X86_UD);
 	g.c->s.cr4 |= CR4_OSXSAVE;
 	g.c->s.cr0 |= CR0_TS;
-	cpu_mode_changed(g.c);
+	x86_mode_changed(g.c);
 	ck_assert_int_eq(RUN(&g, 0xc5, 0xfc, 0x58, 0xc1), X86_NM);
 	ck_assert_int_eq(RUN(&g, 0xc4, 0xe2, 0x78, 0xf2, 0xc1), -1); /* andn needs none of it */
 	ck_assert_int_eq(RUN(&g, 0x0f, 0xae, 0x27), X86_NM);         /* xsave [rdi] */
@@ -443,10 +443,10 @@ START_TEST(xsave_forms)
 		ck_assert_int_eq(env_guest(&g, 3, &o), -1);
 		ck_assert_uint_eq(o.gpr[RAX], 3);
 	}
-	ck_assert(cpu_xcr0_valid(g.c, 7));
-	ck_assert(!cpu_xcr0_valid(g.c, 5));
-	ck_assert(!cpu_xcr0_valid(g.c, 6));
-	ck_assert(!cpu_xcr0_valid(g.c, 15));
+	ck_assert(x86_xcr0_valid(g.c, 7));
+	ck_assert(!x86_xcr0_valid(g.c, 5));
+	ck_assert(!x86_xcr0_valid(g.c, 6));
+	ck_assert(!x86_xcr0_valid(g.c, 15));
 	env_close(&g);
 }
 END_TEST

@@ -120,23 +120,23 @@ START_TEST(without_the_feature)
 	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
 	ck_assert_uint_eq(o.gpr[RAX], 0x1234567);
 	f = g.c->features;
-	ck_assert_int_eq(cpu_features_parse("x86-64-v2", &f, NULL), 0);
+	ck_assert_int_eq(x86_features_parse("x86-64-v2", &f, NULL), 0);
 	/* Code decoded for one set of features does not run under another: the bytes stay where they are. */
 	guest_code(&g.guest, lzcnt, 4);
 	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
 	ck_assert_uint_eq(o.gpr[RAX], 19);
-	cpu_set_features(g.c, f, NULL);
+	x86_set_features(g.c, f, NULL);
 	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
 	ck_assert_uint_eq(o.gpr[RAX], 12);
-	cpu_set_features(g.c, cpu_features_implemented(), NULL);
+	x86_set_features(g.c, x86_features_implemented(), NULL);
 	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
 	ck_assert_uint_eq(o.gpr[RAX], 19);
 	/* More sets than a cache has numbers for. */
 	for (i = 0; i < 3 * CODE_SETS; i++)
-		cpu_set_features(g.c, f ^ (u64)i << F_AES, NULL);
+		x86_set_features(g.c, f ^ (u64)i << F_AES, NULL);
 	ck_assert_uint_lt(g.c->feature_set, CODE_SETS);
-	ck_assert(!g.c->uncached);
-	cpu_set_features(g.c, f, NULL);
+	ck_assert(!g.c->cpu.uncached);
+	x86_set_features(g.c, f, NULL);
 	ck_assert_int_eq(env_guest(&g, 4, &o), -1);
 	ck_assert_uint_eq(o.gpr[RAX], 12);
 	guest_code(&g.guest, andn, 5);
@@ -150,49 +150,49 @@ END_TEST
 START_TEST(models)
 {
 	struct error e;
-	u64 f = 0, all = cpu_features_implemented();
+	u64 f = 0, all = x86_features_implemented();
 
-	for (const struct cpu_model *m = cpu_model_list(); m->name; m++) {
-		ck_assert_int_eq(cpu_features_parse(m->name, &f, &e), 0);
+	for (const struct x86_model *m = x86_model_list(); m->name; m++) {
+		ck_assert_int_eq(x86_features_parse(m->name, &f, &e), 0);
 		ck_assert(f & BIT(F_BASE));
 		ck_assert_uint_eq(f, m->features & all);
 		/* What a feature needs is there. */
 		ck_assert(!(f & BIT(F_AVX2)) || f & BIT(F_AVX));
 		ck_assert(!(f & BIT(F_AVX)) || f & BIT(F_XSAVE));
 	}
-	ck_assert_int_eq(cpu_features_parse("max", &f, &e), 0);
+	ck_assert_int_eq(x86_features_parse("max", &f, &e), 0);
 	ck_assert_uint_eq(f, all);
-	ck_assert_int_eq(cpu_features_parse("x86-64-v1,+avx2,-fma", &f, &e), 0);
+	ck_assert_int_eq(x86_features_parse("x86-64-v1,+avx2,-fma", &f, &e), 0);
 	ck_assert(f & BIT(F_AVX) && f & BIT(F_XSAVE) && f & BIT(F_SSE42) && !(f & BIT(F_FMA)));
-	ck_assert_int_eq(cpu_features_parse("-sse4.2", &f, &e), 0);
+	ck_assert_int_eq(x86_features_parse("-sse4.2", &f, &e), 0);
 	ck_assert(!(f & BIT(F_AVX2)) && !(f & BIT(F_AVX)) && f & BIT(F_SSE41));
-	ck_assert_int_eq(cpu_features_parse("haswell,aes=off,adx=on", &f, &e), 0);
+	ck_assert_int_eq(x86_features_parse("haswell,aes=off,adx=on", &f, &e), 0);
 	ck_assert(!(f & BIT(F_AES)) && f & BIT(F_ADX));
 	all = f;
 	/* Letters of either case; '-' and '_' alike. */
-	ck_assert_int_eq(cpu_features_parse("Haswell,-LAHF-lm", &f, &e), 0);
+	ck_assert_int_eq(x86_features_parse("Haswell,-LAHF-lm", &f, &e), 0);
 	ck_assert(!(f & BIT(F_LAHF)) && f & BIT(F_LM));
 	f = all;
 	/* Long mode needs its baseline, and brings it. */
-	ck_assert_int_eq(cpu_features_parse("max,-sse2", &f, &e), 0);
+	ck_assert_int_eq(x86_features_parse("max,-sse2", &f, &e), 0);
 	ck_assert(!(f & (BIT(F_LM) | BIT(F_AVX) | BIT(F_PCID))) && f & BIT(F_SSE));
-	ck_assert_int_eq(cpu_features_parse("pentium3,+lm", &f, &e), 0);
+	ck_assert_int_eq(x86_features_parse("pentium3,+lm", &f, &e), 0);
 	ck_assert(f & BIT(F_SYSCALL) && f & BIT(F_SSE2) && f & BIT(F_NX));
 	f = all;
-	ck_assert_ptr_eq(cpu_model_named("Haswell,-aes"), cpu_model_named("haswell"));
-	ck_assert_str_eq(cpu_model_named("+aes")->name, "max");
-	ck_assert_int_eq(cpu_features_parse("haswel", &f, &e), -EINVAL);
+	ck_assert_ptr_eq(x86_model_named("Haswell,-aes"), x86_model_named("haswell"));
+	ck_assert_str_eq(x86_model_named("+aes")->name, "max");
+	ck_assert_int_eq(x86_features_parse("haswel", &f, &e), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(e.text, "'haswell'"));
-	ck_assert_int_eq(cpu_features_parse("max,+bmi3", &f, &e), -EINVAL);
+	ck_assert_int_eq(x86_features_parse("max,+bmi3", &f, &e), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(e.text, "'bmi1'"));
-	ck_assert_int_eq(cpu_features_parse("max,+avx512f", &f, &e), -ENOTSUP);
+	ck_assert_int_eq(x86_features_parse("max,+avx512f", &f, &e), -ENOTSUP);
 	ck_assert_ptr_nonnull(strstr(e.text, "not implemented"));
-	ck_assert_int_eq(cpu_features_parse("max,-avx512f", &f, &e), 0);
+	ck_assert_int_eq(x86_features_parse("max,-avx512f", &f, &e), 0);
 	f = all;
-	ck_assert_int_eq(cpu_features_parse("x86-64-v4", &f, &e), -ENOTSUP);
-	ck_assert_int_eq(cpu_features_parse("", &f, &e), -EINVAL);
-	ck_assert_int_eq(cpu_features_parse("max,", &f, &e), -EINVAL);
-	ck_assert_int_eq(cpu_features_parse("max,avx=maybe", &f, &e), -EINVAL);
+	ck_assert_int_eq(x86_features_parse("x86-64-v4", &f, &e), -ENOTSUP);
+	ck_assert_int_eq(x86_features_parse("", &f, &e), -EINVAL);
+	ck_assert_int_eq(x86_features_parse("max,", &f, &e), -EINVAL);
+	ck_assert_int_eq(x86_features_parse("max,avx=maybe", &f, &e), -EINVAL);
 	ck_assert_uint_eq(f, all);
 }
 END_TEST
@@ -219,24 +219,24 @@ START_TEST(cpuid_by_model)
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		u64 f = 0;
 
-		ck_assert_int_eq(cpu_features_parse(t[i].spec, &f, NULL), 0);
-		cpu_set_features(g.c, f, cpu_model_named(t[i].spec));
-		cpu_cpuid(g.c, 0, 0, o);
+		ck_assert_int_eq(x86_features_parse(t[i].spec, &f, NULL), 0);
+		x86_set_features(g.c, f, x86_model_named(t[i].spec));
+		x86_cpuid(g.c, 0, 0, o);
 		ck_assert_msg(o[0] == t[i].last, "%s: %x", t[i].spec, o[0]);
-		cpu_cpuid(g.c, 1, 0, o);
+		x86_cpuid(g.c, 1, 0, o);
 		ck_assert_msg(o[0] == t[i].signature, "%s: %x", t[i].spec, o[0]);
 		ck_assert_msg((o[3] & t[i].edx) == t[i].edx && !(o[3] & t[i].not_edx), "%s: edx %x", t[i].spec, o[3]);
 		ck_assert_msg((o[2] & t[i].ecx) == t[i].ecx && !(o[2] & t[i].not_ecx & ~(1u << 27)), "%s: ecx %x", t[i].spec,
 			      o[2]);
-		cpu_cpuid(g.c, 0x80000000, 0, o);
+		x86_cpuid(g.c, 0x80000000, 0, o);
 		/* A processor without these leaves answers as for its last. */
 		ck_assert_msg(t[i].extended ? o[0] == t[i].extended : o[0] < 0x80000000, "%s: %x", t[i].spec, o[0]);
-		cpu_reset(g.c);
+		x86_reset(g.c);
 		ck_assert_uint_eq(g.c->r[RDX], t[i].signature);
 		/* CR4 and EFER have what the features allow. */
-		ck_assert_int_eq(!(cpu_efer_bits(g.c) & EFER_LME), !(f & BIT(F_LM)));
-		ck_assert_int_eq(!(cpu_cr4_bits(g.c) & CR4_PAE), !(f & BIT(F_PAE)));
-		ck_assert_int_eq(!(cpu_cr4_bits(g.c) & CR4_OSXSAVE), !(f & BIT(F_XSAVE)));
+		ck_assert_int_eq(!(x86_efer_bits(g.c) & EFER_LME), !(f & BIT(F_LM)));
+		ck_assert_int_eq(!(x86_cr4_bits(g.c) & CR4_PAE), !(f & BIT(F_PAE)));
+		ck_assert_int_eq(!(x86_cr4_bits(g.c) & CR4_OSXSAVE), !(f & BIT(F_XSAVE)));
 	}
 	env_close(&g);
 }

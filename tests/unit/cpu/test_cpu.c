@@ -87,16 +87,16 @@ START_TEST(counts_do_not_depend_on_slices)
 	put_loop(b);
 	ck_assert_int_eq(bare_run(b, 1000000, 1000000), CPU_HALTED);
 	rax = b->cpu.r[RAX];
-	count = cpu_icount(&b->cpu);
+	count = x86_icount(&b->cpu);
 	ck_assert_uint_eq(count, 1 + 1000 * 6 + 250 + 1);
 	bare_free(b);
 	for (slice = 1; slice < 30; slice++) {
 		b = bare_new(slice % 3 ? 0 : 64 << 10);
-		b->cpu.uncached = slice % 5 == 0;
+		b->cpu.cpu.uncached = slice % 5 == 0;
 		put_loop(b);
 		ck_assert_int_eq(bare_run(b, 1000000, slice), CPU_HALTED);
 		ck_assert_uint_eq(b->cpu.r[RAX], rax);
-		ck_assert_uint_eq(cpu_icount(&b->cpu), count);
+		ck_assert_uint_eq(x86_icount(&b->cpu), count);
 		bare_free(b);
 	}
 }
@@ -108,14 +108,14 @@ START_TEST(budgets_are_exact)
 	struct bare *b = bare_new(0);
 
 	put_loop(b);
-	ck_assert_int_eq(cpu_run(&b->cpu, 1), CPU_BUDGET);
+	ck_assert_int_eq(x86_run(&b->cpu, 1), CPU_BUDGET);
 	ck_assert_uint_eq(b->cpu.rip, BARE_CODE + 5);
-	ck_assert_int_eq(cpu_run(&b->cpu, 3), CPU_BUDGET);
+	ck_assert_int_eq(x86_run(&b->cpu, 3), CPU_BUDGET);
 	ck_assert_uint_eq(b->cpu.rip, BARE_CODE + 15); /* at jne: 1000 & 3 == 0 */
-	ck_assert(cpu_rflags(&b->cpu) & FL_ZF);
-	ck_assert_int_eq(cpu_run(&b->cpu, 2), CPU_BUDGET);
+	ck_assert(x86_rflags(&b->cpu) & FL_ZF);
+	ck_assert_int_eq(x86_run(&b->cpu, 2), CPU_BUDGET);
 	ck_assert_uint_eq(b->cpu.rip, BARE_CODE + 20);
-	ck_assert_uint_eq(cpu_icount(&b->cpu), 6);
+	ck_assert_uint_eq(x86_icount(&b->cpu), 6);
 	bare_free(b);
 }
 END_TEST
@@ -129,11 +129,11 @@ START_TEST(self_modifying_code)
 		struct bare *b = bare_new(0);
 
 		/* mov byte [rip+1], 7 ; mov eax, 1 (its immediate is patched); hlt */
-		b->cpu.uncached = step;
+		b->cpu.cpu.uncached = step;
 		BARE_CODE_AT(b, BARE_CODE, 0xc6, 5, 1, 0, 0, 0, 7, 0xb8, 1, 0, 0, 0, 0xf4);
 		ck_assert_int_eq(bare_run(b, 100, 100), CPU_HALTED);
 		ck_assert_uint_eq(b->cpu.r[RAX], 7);
-		ck_assert_uint_eq(cpu_icount(&b->cpu), 3);
+		ck_assert_uint_eq(x86_icount(&b->cpu), 3);
 		bare_free(b);
 	}
 }
@@ -207,19 +207,19 @@ START_TEST(faults_leave_nothing_half_done)
 	b->cpu.rip = 0x400000;
 	b->cpu.r[RBX] = 0x500ffc;
 	b->cpu.r[RAX] = ~0ULL;
-	before = cpu_icount(&b->cpu);
+	before = x86_icount(&b->cpu);
 	ck_assert_int_eq(bare_run(b, ~0ULL, 10), CPU_STOPPED);
 	ck_assert_uint_eq(b->trap.vector, X86_PF);
 	ck_assert_uint_eq(b->trap.error, PF_W);
 	ck_assert_uint_eq(b->trap.cr2, 0x501000);
 	ck_assert_uint_eq(mem_read_u64(&b->mem, 0x20ff8), 0x1122334455667788ULL);
-	ck_assert_uint_eq(cpu_icount(&b->cpu), before + 1); /* a fault counts, so that time goes on */
+	ck_assert_uint_eq(x86_icount(&b->cpu), before + 1); /* a fault counts, so that time goes on */
 	bare_free(b);
 }
 END_TEST
 
 /* A handler that cannot be fetched faults for ever: its slot ends all the same, at the same count each time. */
-static bool trap_goes_on(struct cpu *c, const struct cpu_trap *t)
+static bool trap_goes_on(struct x86 *c, const struct x86_trap *t)
 {
 	c->rip = 0x7777000;
 	return true;
@@ -227,14 +227,14 @@ static bool trap_goes_on(struct cpu *c, const struct cpu_trap *t)
 
 START_TEST(endless_faults_end_a_slot)
 {
-	static const struct cpu_ops ops = { .trap = trap_goes_on };
+	static const struct x86_ops ops = { .trap = trap_goes_on };
 	struct bare *b = bare_new(0);
 
 	bare_paging(b);
 	b->cpu.ops = &ops;
 	b->cpu.rip = 0x7777000;
-	ck_assert_int_eq(cpu_run(&b->cpu, 1000), CPU_BUDGET);
-	ck_assert_uint_eq(cpu_icount(&b->cpu), 1000);
+	ck_assert_int_eq(x86_run(&b->cpu, 1000), CPU_BUDGET);
+	ck_assert_uint_eq(x86_icount(&b->cpu), 1000);
 	bare_free(b);
 }
 END_TEST
@@ -247,14 +247,14 @@ static bool stop_now(struct cpu *c)
 
 START_TEST(long_repeats_can_be_stopped)
 {
-	static const struct cpu_ops ops = { .ending = stop_now };
+	static const struct x86_ops ops = { .ending = stop_now };
 	struct bare *b = bare_new(0);
 
 	b->cpu.ops = &ops;
 	BARE_CODE_AT(b, BARE_CODE, 0xf3, 0xaa, 0xf4);
 	b->cpu.r[RDI] = 0x20000;
 	b->cpu.r[RCX] = 0x4000;
-	ck_assert_int_eq(cpu_run(&b->cpu, 1000000), CPU_STOPPED);
+	ck_assert_int_eq(x86_run(&b->cpu, 1000000), CPU_STOPPED);
 	ck_assert_uint_eq(b->cpu.r[RCX], 0x3000);
 	ck_assert_uint_eq(b->cpu.rip, BARE_CODE);
 	bare_free(b);
@@ -400,13 +400,13 @@ START_TEST(counting_loops_are_exact)
 		}
 		bare_put(fast, BARE_CODE, code, len);
 		bare_put(slow, BARE_CODE, code, len);
-		slow->cpu.uncached = true;
+		slow->cpu.cpu.uncached = true;
 		for (l = 0; l < ARRAY_SIZE(limits); l++) {
-			bare_run(fast, limits[l], limits[l] - cpu_icount(&fast->cpu));
-			bare_run(slow, limits[l], limits[l] - cpu_icount(&slow->cpu));
-			quick_eq(cpu_icount(&fast->cpu), cpu_icount(&slow->cpu));
+			bare_run(fast, limits[l], limits[l] - x86_icount(&fast->cpu));
+			bare_run(slow, limits[l], limits[l] - x86_icount(&slow->cpu));
+			quick_eq(x86_icount(&fast->cpu), x86_icount(&slow->cpu));
 			quick_eq(fast->cpu.rip, slow->cpu.rip);
-			quick_eq(cpu_rflags(&fast->cpu), cpu_rflags(&slow->cpu));
+			quick_eq(x86_rflags(&fast->cpu), x86_rflags(&slow->cpu));
 			quick(!memcmp(fast->cpu.r, slow->cpu.r, 16 * sizeof(u64)));
 		}
 		bare_free(fast);
@@ -425,7 +425,7 @@ START_TEST(counting_loops_are_skipped)
 	b->cpu.r[RCX] = 1ULL << 40;
 	ck_assert_int_eq(bare_run(b, ~0ULL, 1ULL << 50), CPU_HALTED);
 	ck_assert_uint_eq(b->cpu.r[RAX], 1ULL << 40);
-	ck_assert_uint_eq(cpu_icount(&b->cpu), 3 * (1ULL << 40) + 1);
+	ck_assert_uint_eq(x86_icount(&b->cpu), 3 * (1ULL << 40) + 1);
 	bare_free(b);
 }
 END_TEST
@@ -433,7 +433,7 @@ END_TEST
 /* The lazily made flags of every kind equal those of a plain computation, for 8 bits exhaustively. */
 START_TEST(flags_of_bytes)
 {
-	struct cpu *c = calloc(1, sizeof *c);
+	struct x86 *c = calloc(1, sizeof *c);
 	u32 a, b2, k;
 
 	for (a = 0; a < 256; a++)
@@ -493,12 +493,12 @@ START_TEST(state_round_trip)
 
 	put_loop(a);
 	put_loop(b);
-	cpu_run(&a->cpu, 333);
-	cpu_sync(&a->cpu);
+	x86_run(&a->cpu, 333);
+	x86_sync(&a->cpu);
 	state_save(&x86_state_desc, &a->cpu.s, &out);
 	reader_init(&in, out.p, out.len);
 	ck_assert_int_eq(state_load(&x86_state_desc, &b->cpu.s, &in), 0);
-	cpu_load(&b->cpu);
+	x86_load(&b->cpu);
 	bare_run(a, ~0ULL, 1000);
 	bare_run(b, ~0ULL, 7);
 	ck_assert_uint_eq(a->cpu.r[RAX], b->cpu.r[RAX]);
@@ -511,7 +511,7 @@ END_TEST
 /* A processor with tables of its own: #DB goes to a HLT. Runs code with these flags; gives rip as the handler's frame has it, or 0. */
 static u64 stepped(const u8 *code, size_t n, u64 rflags, u64 sfmask)
 {
-	static const struct cpu_ops ops = { .tsc = bare_tsc };
+	static const struct x86_ops ops = { .tsc = bare_tsc };
 	struct bare *b = bare_new(65536);
 	struct x86_state *s = &b->cpu.s;
 	u64 rip = 0;
@@ -535,8 +535,8 @@ static u64 stepped(const u8 *code, size_t n, u64 rflags, u64 sfmask)
 	s->rflags = rflags | FL_FIXED1;
 	s->gpr[RCX] = 0x31000;
 	s->gpr[R11] = FL_TF | FL_FIXED1;
-	cpu_load(&b->cpu);
-	cpu_run(&b->cpu, 20);
+	x86_load(&b->cpu);
+	x86_run(&b->cpu, 20);
 	if (b->cpu.rip == 0x30001) {
 		ck_assert_uint_eq(s->dr[6] & 0xe00f, DR6_BS);
 		ck_assert_int_eq(mem_read(&b->mem, b->cpu.r[RSP], word, 8), 0);

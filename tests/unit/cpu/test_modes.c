@@ -16,6 +16,7 @@
 #include "tests/guests/bare/blobs.h"
 #include "tests/suites.h"
 #include "vm/run.h"
+#include "vm/x86.h"
 
 #define IMAGE 0x10000u
 #define LIMIT 3000000u
@@ -50,9 +51,9 @@ static u8 *unpack(const u16 *blob)
 
 /* slice: instructions a run of the CPU, 0: as the scheduler does; single: no decoded code kept. */
 /* False when it is at its end. */
-static bool ran_slice(struct cpu *c, u64 slice)
+static bool ran_slice(struct x86 *c, u64 slice)
 {
-	enum cpu_exit why = cpu_run(c, slice);
+	enum cpu_exit why = x86_run(c, slice);
 
 	return why == CPU_BUDGET || why == CPU_YIELD;
 }
@@ -65,19 +66,19 @@ static void run_guest(struct run *r, const u8 *image, size_t len, enum bare_boot
 	struct domain *d;
 
 	memset(r, 0, sizeof *r);
-	ck_assert_int_eq(host_init(&h, 0), 0);
+	ck_assert_int_eq(host_init(&h, &x86_arch, 0), 0);
 	h.singlestep = single;
 	d = bare_create(&h, "bare", &cfg, &e);
 	ck_assert_ptr_nonnull(d);
-	while (cpu_icount(&d->vcpus[0]->cpu) < LIMIT && (slice ? ran_slice(&d->vcpus[0]->cpu, slice) : domain_run(d, LIMIT)))
+	while (x86_icount(x86_of(d->vcpus[0])) < LIMIT && (slice ? ran_slice(x86_of(d->vcpus[0]), slice) : domain_run(d, LIMIT)))
 		;
 	r->code = bare_exit_code(d);
 	r->hash = domain_hash(d);
-	r->icount = cpu_icount(&d->vcpus[0]->cpu);
-	r->shutdown = d->vcpus[0]->cpu.sys.blocked & BLOCK_SHUTDOWN;
+	r->icount = x86_icount(x86_of(d->vcpus[0]));
+	r->shutdown = x86_of(d->vcpus[0])->sys.blocked & BLOCK_SHUTDOWN;
 	if (getenv("MODES_VERBOSE"))
 		printf("%s-- exit %d, %llu instructions, rip %llx cs %x\n", r->out, r->code, (unsigned long long)r->icount,
-		       (unsigned long long)d->vcpus[0]->cpu.rip, d->vcpus[0]->cpu.s.seg[SEG_CS].sel), fflush(stdout);
+		       (unsigned long long)x86_of(d->vcpus[0])->rip, x86_of(d->vcpus[0])->s.seg[SEG_CS].sel), fflush(stdout);
 	host_exit(&h);
 }
 
@@ -158,7 +159,7 @@ START_TEST(bad_images_are_named)
 	struct error e = { 0 };
 	struct host h;
 
-	ck_assert_int_eq(host_init(&h, 0), 0);
+	ck_assert_int_eq(host_init(&h, &x86_arch, 0), 0);
 	ck_assert_ptr_null(bare_create(&h, "bare", &cfg, &e));
 	cfg.len = 1 << 20;
 	ck_assert_ptr_null(bare_create(&h, "bare", &cfg, &e));

@@ -250,8 +250,8 @@ static void prepare(struct bare *b, const u8 *code, u32 n, u64 seed)
 	mem_write(&b->mem, AWAY, "\xf4", 1);
 	b->cpu.s.rip = BARE_CODE;
 	b->traps = 0;
-	b->trap = (struct cpu_trap){ .vector = 0 };
-	cpu_load(&b->cpu);
+	b->trap = (struct x86_trap){ .vector = 0 };
+	x86_load(&b->cpu);
 	bare_paging(b);
 }
 
@@ -260,8 +260,8 @@ static const char *difference(struct bare *a, struct bare *b)
 {
 	u64 k;
 
-	cpu_sync(&a->cpu);
-	cpu_sync(&b->cpu);
+	x86_sync(&a->cpu);
+	x86_sync(&b->cpu);
 	if (memcmp(a->cpu.s.gpr, b->cpu.s.gpr, sizeof a->cpu.s.gpr) != 0)
 		return "registers";
 	if (a->cpu.s.rip != b->cpu.s.rip || a->cpu.s.rflags != b->cpu.s.rflags)
@@ -269,7 +269,7 @@ static const char *difference(struct bare *a, struct bare *b)
 	if (a->traps != b->traps || a->trap.vector != b->trap.vector || a->trap.rip != b->trap.rip ||
 	    a->trap.cr2 != b->trap.cr2 || a->trap.error != b->trap.error)
 		return "the trap";
-	if (cpu_icount(&a->cpu) != cpu_icount(&b->cpu))
+	if (x86_icount(&a->cpu) != x86_icount(&b->cpu))
 		return "the instruction count";
 	for (k = 0; k < 2 * PAGE_SIZE; k += 8)
 		if (mem_read_u64(&a->mem, DATA + k) != mem_read_u64(&b->mem, DATA + k))
@@ -299,8 +299,8 @@ static void try_pair(struct bare *a, struct bare *b, u32 which)
 		len += 2;
 		prepare(a, code, len, seed);
 		prepare(b, code, len, seed);
-		cpu_run(&a->cpu, 8);
-		cpu_run(&b->cpu, 8);
+		x86_run(&a->cpu, 8);
+		x86_run(&b->cpu, 8);
 		what = difference(a, b);
 		if (what)
 			ck_abort_msg("%s, seed %llu: not the same %s as one by one", all[which].name, (unsigned long long)seed, what);
@@ -319,7 +319,7 @@ START_TEST(pairs_are_both)
 	struct bare *a = bare_new(65536), *b = bare_new(65536);
 	u32 which;
 
-	b->cpu.uncached = true;
+	b->cpu.cpu.uncached = true;
 	for (which = (u32)_i; which < ARRAY_SIZE(all); which += GROUPS)
 		try_pair(a, b, which);
 	bare_free(a);
@@ -334,7 +334,7 @@ START_TEST(runs_are_each)
 	u64 s = 0x2545f4914f6cdd1dULL;
 	u32 n, k;
 
-	b->cpu.uncached = true;
+	b->cpu.cpu.uncached = true;
 	for (n = 0; n < 20000; n++) {
 		u64 seed = rnd(&s);
 		u32 len = 0, count = 2 + (u32)(rnd(&s) % 9);
@@ -354,8 +354,8 @@ START_TEST(runs_are_each)
 		prepare(a, code, len, seed);
 		prepare(b, code, len, seed);
 		k = 1 + (u32)(rnd(&s) % 12); /* also to the middle of a run */
-		cpu_run(&a->cpu, k);
-		cpu_run(&b->cpu, k);
+		x86_run(&a->cpu, k);
+		x86_run(&b->cpu, k);
 		what = difference(a, b);
 		if (what)
 			ck_abort_msg("seed %llu, %u of %u: not the same %s as one by one", (unsigned long long)seed, k, count, what);

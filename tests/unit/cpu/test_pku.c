@@ -34,15 +34,15 @@ static struct bare *machine(u8 cpl)
 static void go(struct bare *b, const u8 *code, size_t n, u64 addr, u64 rax)
 {
 	bare_put(b, BARE_CODE, code, n);
-	cpu_sync(&b->cpu);
+	x86_sync(&b->cpu);
 	b->cpu.s.rip = BARE_CODE;
 	b->cpu.s.gpr[RBX] = addr;
 	b->cpu.s.gpr[RAX] = rax;
 	b->cpu.s.gpr[RCX] = b->cpu.s.gpr[RDX] = 0;
 	b->traps = 0;
-	b->trap = (struct cpu_trap){ .vector = 0 };
-	cpu_load(&b->cpu);
-	cpu_run(&b->cpu, 20);
+	b->trap = (struct x86_trap){ .vector = 0 };
+	x86_load(&b->cpu);
+	x86_run(&b->cpu, 20);
 }
 #define RUN(b, addr, rax, ...)                                                                                        \
 	do {                                                                                                         \
@@ -101,17 +101,17 @@ START_TEST(supervisor_accesses)
 	/* Write protection binds the supervisor only with CR0.WP. */
 	RUN(b, PAGE_3, WD(3), WRPKRU, STORE);
 	faults(b, PAGE_3, PF_P | PF_W | PF_PK);
-	cpu_sync(&b->cpu);
+	x86_sync(&b->cpu);
 	b->cpu.s.cr0 &= ~(u64)CR0_WP;
-	cpu_load(&b->cpu);
+	x86_load(&b->cpu);
 	RUN(b, PAGE_3, WD(3), STORE);
 	passes(b);
 	RUN(b, PAGE_3, AD(3), WRPKRU, STORE);
 	faults(b, PAGE_3, PF_P | PF_W | PF_PK);
 	/* Without CR4.PKE keys are nothing. */
-	cpu_sync(&b->cpu);
+	x86_sync(&b->cpu);
 	b->cpu.s.cr4 &= ~(u64)CR4_PKE;
-	cpu_load(&b->cpu);
+	x86_load(&b->cpu);
 	RUN(b, PAGE_3, 0, LOAD, STORE);
 	passes(b);
 	bare_free(b);
@@ -149,9 +149,9 @@ START_TEST(instructions)
 	RUN(b, 0, 0, 0xff, 0xc2, WRPKRU); /* INC EDX */
 	ck_assert_uint_eq(b->trap.vector, X86_GP);
 	ck_assert_uint_eq(b->cpu.s.pkru, 0x12345678);
-	cpu_sync(&b->cpu);
+	x86_sync(&b->cpu);
 	b->cpu.s.cr4 &= ~(u64)CR4_PKE;
-	cpu_load(&b->cpu);
+	x86_load(&b->cpu);
 	RUN(b, 0, 0, RDPKRU);
 	ck_assert_uint_eq(b->trap.vector, X86_UD);
 	ck_assert_uint_eq(b->trap.rip, BARE_CODE);
@@ -167,13 +167,13 @@ START_TEST(saved_and_restored)
 	struct bare *b = machine(0);
 	u32 out[4];
 
-	cpu_cpuid(&b->cpu, 0xd, 9, out);
+	x86_cpuid(&b->cpu, 0xd, 9, out);
 	ck_assert_uint_eq(out[0], XSAVE_PKRU_BYTES);
 	ck_assert_uint_eq(out[1], XSAVE_PKRU);
-	cpu_cpuid(&b->cpu, 0xd, 0, out);
+	x86_cpuid(&b->cpu, 0xd, 0, out);
 	ck_assert_uint_eq(out[0] & X_PKRU, X_PKRU);
 	ck_assert_uint_eq(out[1], XSAVE_PKRU + XSAVE_PKRU_BYTES);
-	cpu_cpuid(&b->cpu, 7, 0, out);
+	x86_cpuid(&b->cpu, 7, 0, out);
 	ck_assert_uint_eq(out[2] & 0x18, 0x18);
 	b->cpu.s.pkru = 0x55550000;
 	RUN(b, PAGE_S, X_PKRU, 0x0f, 0xae, 0x23); /* XSAVE [RBX] */

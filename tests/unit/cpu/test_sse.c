@@ -149,7 +149,7 @@ static void fill(struct operands *o, struct rng *r)
 
 static void run_guest(struct guest *g, struct operands *o, u32 len, const char *what)
 {
-	struct cpu *c = g->c;
+	struct x86 *c = g->c;
 	int v;
 
 	memset(c->r, 0, 16 * sizeof c->r[0]);
@@ -166,7 +166,7 @@ static void run_guest(struct guest *g, struct operands *o, u32 len, const char *
 	c->r[R10] = o->r10;
 	c->r[RSI] = c->r[RDI] = VA(DATA);
 	c->s.fpu.mxcsr = (u32)o->mxcsr;
-	cpu_set_rflags(c, o->flags | FL_FIXED1);
+	x86_set_rflags(c, o->flags | FL_FIXED1);
 	for (u32 k = 0; k < 4; k++)
 		mem_write_u64(&g->mem, VA(DATA) + 8 * k, o->mem[k]);
 	v = guest_run(g, len);
@@ -186,7 +186,7 @@ static void run_guest(struct guest *g, struct operands *o, u32 len, const char *
 	o->r9 = c->r[R9];
 	o->r10 = c->r[R10];
 	o->mxcsr = c->s.fpu.mxcsr;
-	o->flags = cpu_rflags(c) & FL_ARITH;
+	o->flags = x86_rflags(c) & FL_ARITH;
 }
 
 /* ---- the host's own unit ---------------------------------------------------------------------------------------- */

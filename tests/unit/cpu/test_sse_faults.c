@@ -82,7 +82,7 @@ END_TEST
 START_TEST(test_exceptions)
 {
 	struct guest g;
-	struct cpu *c;
+	struct x86 *c;
 
 	guest_open(&g, false);
 	c = g.c;
@@ -132,12 +132,12 @@ START_TEST(test_exceptions)
 	/* A comparison of unordered numbers, invalid unmasked: flags kept */
 	c->s.vec[1].q[0] = 0x7ff8000000000000ull;
 	c->s.fpu.mxcsr = 0x1f80 & ~(FP_IE << 7);
-	cpu_set_rflags(c, FL_FIXED1 | FL_SF);
+	x86_set_rflags(c, FL_FIXED1 | FL_SF);
 	ck_assert_int_eq(AT(0, 0x66, 0x0f, 0x2f, 0xca), X86_XM); /* comisd */
-	ck_assert_uint_eq(cpu_rflags(c) & FL_ARITH, FL_SF);
+	ck_assert_uint_eq(x86_rflags(c) & FL_ARITH, FL_SF);
 	c->s.fpu.mxcsr = 0x1f80 & ~(FP_IE << 7);
 	ck_assert_int_eq(AT(0, 0x66, 0x0f, 0x2e, 0xca), -1); /* ucomisd of a quiet NaN */
-	ck_assert_uint_eq(cpu_rflags(c) & FL_ARITH, FL_ZF | FL_PF | FL_CF);
+	ck_assert_uint_eq(x86_rflags(c) & FL_ARITH, FL_ZF | FL_PF | FL_CF);
 	guest_close(&g);
 }
 END_TEST
@@ -145,7 +145,7 @@ END_TEST
 START_TEST(test_control)
 {
 	struct guest g;
-	struct cpu *c;
+	struct x86 *c;
 
 	guest_open(&g, false);
 	c = g.c;
@@ -166,15 +166,15 @@ START_TEST(test_control)
 	ck_assert_int_eq(AT(0, 0xf2, 0x0f, 0x54, 0xca), X86_UD);
 	/* CR0.TS, CR0.EM, CR4.OSFXSR */
 	c->s.cr0 |= CR0_TS;
-	cpu_mode_changed(c);
+	x86_mode_changed(c);
 	ck_assert_int_eq(AT(0, 0x0f, 0x28, 0xca), X86_NM);
 	ck_assert_int_eq(AT(VA(DATA), 0x0f, 0xc3, 0x0e), -1); /* movnti is no vector instruction */
 	c->s.cr0 |= CR0_EM;
-	cpu_mode_changed(c);
+	x86_mode_changed(c);
 	ck_assert_int_eq(AT(0, 0x0f, 0x28, 0xca), X86_UD);
 	c->s.cr0 &= ~(u64)(CR0_TS | CR0_EM);
 	c->s.cr4 &= ~(u64)CR4_OSFXSR;
-	cpu_mode_changed(c);
+	x86_mode_changed(c);
 	ck_assert_int_eq(AT(0, 0x66, 0x0f, 0xfe, 0xca), X86_UD);
 	guest_close(&g);
 }
@@ -184,7 +184,7 @@ END_TEST
 START_TEST(test_known)
 {
 	struct guest g;
-	struct cpu *c;
+	struct x86 *c;
 
 	guest_open(&g, false);
 	c = g.c;
@@ -200,7 +200,7 @@ START_TEST(test_known)
 	c->s.vec[2] = (union x86_vec){ .q = { 0x7878646362617878, 0 } };
 	ck_assert_int_eq(AT(0, 0x66, 0x0f, 0x3a, 0x63, 0xca, 0x0c), -1); /* pcmpistri, equal ordered */
 	ck_assert_uint_eq(c->r[RCX], 2);
-	ck_assert_uint_eq(cpu_rflags(c) & FL_ARITH, FL_CF | FL_ZF | FL_SF);
+	ck_assert_uint_eq(x86_rflags(c) & FL_ARITH, FL_CF | FL_ZF | FL_SF);
 	/* CRC-32C of "123456789" is e3069283 */
 	c->r[RCX] = 0xffffffff;
 	c->r[RDX] = 0x3837363534333231;

@@ -163,7 +163,7 @@ static void run_host(u8 *page, const u8 *code, u32 n, struct operands *o)
 
 static void run_guest(struct guest *g, const u8 *code, u32 n, struct operands *o)
 {
-	struct cpu *c = g->c;
+	struct x86 *c = g->c;
 	u32 k;
 
 	memcpy(guest_mem(g, sizeof o->mem), o->mem, sizeof o->mem);
@@ -173,12 +173,12 @@ static void run_guest(struct guest *g, const u8 *code, u32 n, struct operands *o
 		c->s.vec[k].q[0] = ld64(o->image + 160 + 16 * k);
 		c->s.vec[k].q[1] = ld64(o->image + 168 + 16 * k);
 	}
-	cpu_set_rflags(c, o->flags);
+	x86_set_rflags(c, o->flags);
 	c->r[RAX] = o->rax;
 	c->r[RSI] = OPERAND;
 	quick_eq(guest_run(g, n), -1);
 	o->rax = c->r[RAX];
-	o->flags = cpu_rflags(c);
+	o->flags = x86_rflags(c);
 	x87_save_image(c, o->image, true);
 	st32(o->image + 24, c->s.fpu.mxcsr);
 	for (k = 0; k < 16; k++) {
@@ -428,7 +428,7 @@ START_TEST(test_not_available)
 	fpu_open(&g);
 	for (u32 k = 0; k < ARRAY_SIZE(t); k++) {
 		g.c->s.cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_WP | CR0_PG | t[k].cr0;
-		cpu_mode_changed(g.c);
+		x86_mode_changed(g.c);
 		ck_assert_int_eq(EXEC(&g, 0xd9, 0xe8), t[k].fld1);
 		ck_assert_int_eq(EXEC(&g, 0x9b), t[k].fwait);
 		ck_assert_int_eq(EXEC(&g, 0x0f, 0xfc, 0xc0), t[k].paddb);

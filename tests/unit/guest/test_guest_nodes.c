@@ -14,6 +14,7 @@
 #include "tests/suites.h"
 #include "tests/unit/mkkernel.h"
 #include "vm/run.h"
+#include "vm/x86.h"
 #include "xen/backend/vbd.h"
 #include "xen/backend/xenbus.h"
 
@@ -256,7 +257,7 @@ static void rig_init(struct rig *r)
 	for (i = 0; i < 2; i++)
 		a_file(r->disk[i], "", 0, 1 << 20);
 	a_file(r->console, "", 0, 0);
-	ck_assert_int_eq(host_init(&r->host, 0), 0);
+	ck_assert_int_eq(host_init(&r->host, &x86_arch, 0), 0);
 }
 
 static void rig_end(struct rig *r)

@@ -155,7 +155,7 @@ START_TEST(by_another_cpu)
 	struct mmu *m = calloc(1, sizeof *m); /* with translation off */
 
 	ck_assert_ptr_nonnull(m);
-	ck_assert_int_eq(mmu_init(m, &b->mem), 0);
+	ck_assert_int_eq(mmu_init(m, &b->mem, &mmu_flat, NULL), 0);
 	store(&b->cpu.mmu, VA + 0x2000);
 	store(m, (PIC + 2) << 12);
 	see(&l, PIC, PICS);
@@ -213,32 +213,32 @@ START_TEST(by_instructions)
 
 		mem_write(&b->mem, (PIC + 7) << 12, draws, sizeof draws);
 		see(&l, PIC, PICS);
-		cpu_sync(&b->cpu);
+		x86_sync(&b->cpu);
 		b->cpu.s.rip = VA + 0x7000;
 		b->cpu.s.gpr[RBX] = VA + 0xff8;
 		b->cpu.s.gpr[RCX] = 0x1010;
 		b->cpu.s.gpr[RAX] = 0x77;
-		cpu_load(&b->cpu);
-		start = cpu_icount(&b->cpu);
+		x86_load(&b->cpu);
+		start = x86_icount(&b->cpu);
 		limit = start + 100000;
-		while (cpu_icount(&b->cpu) < limit && cpu_run(&b->cpu, 50) == CPU_BUDGET) {
+		while (x86_icount(&b->cpu) < limit && x86_run(&b->cpu, 50) == CPU_BUDGET) {
 			seen |= news(&l);
 			if (looking)
 				see(&l, PIC, PICS);
 		}
 		seen |= news(&l);
 		ck_assert_uint_eq(seen, 7);
-		end_count[looking] = cpu_icount(&b->cpu) - start;
+		end_count[looking] = x86_icount(&b->cpu) - start;
 	}
 	ck_assert_uint_eq(end_count[0], end_count[1]);
 	/* It draws over itself. */
 	see(&l, PIC, PICS);
-	cpu_sync(&b->cpu);
+	x86_sync(&b->cpu);
 	b->cpu.s.rip = VA + 0x7000;
 	b->cpu.s.gpr[RBX] = VA + 0x7800;
 	b->cpu.s.gpr[RCX] = 2;
-	cpu_load(&b->cpu);
-	cpu_run(&b->cpu, 20);
+	x86_load(&b->cpu);
+	x86_run(&b->cpu, 20);
 	ck_assert_uint_eq(news(&l), 0x80);
 	end(b, &l);
 }
@@ -426,7 +426,7 @@ START_TEST(nothing_is_missed)
 		u64 was[PICS + 1] = { 0 };
 
 		ck_assert_ptr_nonnull(second);
-		ck_assert_int_eq(mmu_init(second, &b->mem), 0);
+		ck_assert_int_eq(mmu_init(second, &b->mem, &mmu_flat, NULL), 0);
 		for (i = 0; i < PICS; i++)
 			bare_map(b, VA + i * 0x1000, PIC + i, PTE_P | PTE_W);
 		bare_paging(b);

@@ -53,7 +53,7 @@ START_TEST(error_codes)
 	ck_assert_uint_eq(fault_of(b, 0x404000, MMU_READ), 0x100 + MMU_NO_MEMORY);
 	/* CPL 3 sees user pages only. */
 	b->cpu.s.cpl = 3;
-	cpu_mode_changed(&b->cpu);
+	x86_mode_changed(&b->cpu);
 	ck_assert_uint_eq(fault_of(b, 0x400000, MMU_READ), PF_P | PF_U);
 	ck_assert_uint_eq(fault_of(b, 0x402000, MMU_WRITE), ~0u);
 	ck_assert_uint_eq(fault_of(b, 0x403000, MMU_READ), PF_U);
@@ -223,7 +223,7 @@ static void shake(struct bare *b, u64 *seed, const u64 *va)
 		break;
 	case 5: /* the other root, with other pages */
 		b->cpu.s.cr3 ^= (u64)(BARE_TABLES ^ (BARE_TABLES + 0x40)) << 12;
-		cpu_mode_changed(&b->cpu);
+		x86_mode_changed(&b->cpu);
 		break;
 	case 6: { /* memory is shared with a fork and parts again */
 		struct mem other;
@@ -319,7 +319,7 @@ START_TEST(legacy_formats)
 	struct mmu_fault f;
 	u64 mfn;
 
-	cpu_sync(&b->cpu);
+	x86_sync(&b->cpu);
 	b->cpu.s.efer = 0;
 	b->cpu.s.cr4 = CR4_PSE;
 	b->cpu.s.cr0 |= CR0_PG | CR0_WP;
@@ -327,8 +327,8 @@ START_TEST(legacy_formats)
 	mem_write_u32(&b->mem, 0x100000, 0x101000 | PTE_P | PTE_W);
 	mem_write_u32(&b->mem, 0x100004, PTE_P | PTE_W | PTE_PSE);
 	mem_write_u32(&b->mem, 0x101000 + 5 * 4, 0x77000 | PTE_P);
-	cpu_load(&b->cpu);
-	ck_assert_int_eq(m->mode, MMU_LEGACY32);
+	x86_load(&b->cpu);
+	ck_assert_int_eq(x86_paging_of(m)->mode, MMU_LEGACY32);
 	ck_assert_int_eq(mmu_translate(m, 0x5123, MMU_READ, &mfn, &f), 0);
 	ck_assert_uint_eq(mfn, 0x77);
 	ck_assert_int_eq(mmu_translate(m, 0x6123, MMU_READ, &mfn, &f), -EFAULT);
@@ -339,8 +339,8 @@ START_TEST(legacy_formats)
 	mem_write_u64(&b->mem, 0x102000, 0x103000 | PTE_P | PTE_W);
 	mem_write_u64(&b->mem, 0x102008, 0x200000 | PTE_P | PTE_W | PTE_PSE);
 	mem_write_u64(&b->mem, 0x103000 + 7 * 8, 0x66000 | PTE_P | PTE_W);
-	cpu_mode_changed(&b->cpu);
-	ck_assert_int_eq(m->mode, MMU_PAE);
+	x86_mode_changed(&b->cpu);
+	ck_assert_int_eq(x86_paging_of(m)->mode, MMU_PAE);
 	ck_assert_int_eq(mmu_translate(m, 0x7fff, MMU_WRITE, &mfn, &f), 0);
 	ck_assert_uint_eq(mfn, 0x66);
 	ck_assert_int_eq(mmu_translate(m, 0x2ff000, MMU_READ, &mfn, &f), 0);
@@ -357,7 +357,7 @@ START_TEST(giant_pages)
 	struct mmu_fault f;
 	u64 mfn;
 
-	cpu_sync(&b->cpu);
+	x86_sync(&b->cpu);
 	b->cpu.s.cr0 |= CR0_PG | CR0_PE | CR0_WP;
 	b->cpu.s.cr4 |= CR4_PAE;
 	b->cpu.s.efer = EFER_LME | EFER_LMA;
@@ -365,13 +365,13 @@ START_TEST(giant_pages)
 	mem_write_u64(&b->mem, 0x100000, 0x101000 | PTE_P | PTE_W);
 	mem_write_u64(&b->mem, 0x101008, PTE_P | PTE_W | PTE_PSE);
 	mem_write_u64(&b->mem, 0x101010, 0x2000 | PTE_P | PTE_W | PTE_PSE);
-	cpu_load(&b->cpu);
+	x86_load(&b->cpu);
 	ck_assert_int_eq(mmu_translate(m, 0x40123456, MMU_WRITE, &mfn, &f), 0);
 	ck_assert_uint_eq(mfn, 0x123);
 	ck_assert_uint_eq(mem_read_u64(&b->mem, 0x101008), PTE_P | PTE_W | PTE_PSE | PTE_A | PTE_D);
 	ck_assert_int_eq(mmu_translate(m, 0x80123456, MMU_READ, &mfn, &f), -EFAULT);
 	ck_assert_uint_eq(f.code, PF_P | PF_RSVD);
-	cpu_set_features(&b->cpu, b->cpu.features & ~BIT(F_PDPE1GB), b->cpu.model);
+	x86_set_features(&b->cpu, b->cpu.features & ~BIT(F_PDPE1GB), b->cpu.model);
 	ck_assert_int_eq(mmu_translate(m, 0x40123456, MMU_READ, &mfn, &f), -EFAULT);
 	ck_assert_uint_eq(f.code, PF_P | PF_RSVD);
 	bare_free(b);

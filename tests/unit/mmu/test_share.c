@@ -11,6 +11,7 @@
 #include "mmu/look.h"
 #include "tests/suites.h"
 #include "tests/unit/bare.h"
+#include "vm/x86.h"
 
 #define LIMIT (2 * LEAF_FRAMES)
 #define AT(mfn) ((u64)(mfn) << PAGE_SHIFT)
@@ -27,7 +28,7 @@ static struct mmu *mmu_new(struct mem *m)
 	struct mmu *u = malloc(sizeof *u);
 
 	ck_assert_ptr_nonnull(u);
-	ck_assert_int_eq(mmu_init(u, m), 0);
+	ck_assert_int_eq(mmu_init(u, m, &mmu_flat, NULL), 0);
 	return u;
 }
 
@@ -295,7 +296,7 @@ static struct domain *machine(struct host *h, const void *code, size_t n)
 
 static u32 al(struct domain *d)
 {
-	return d->vcpus[0]->cpu.r[RAX] & 0xff;
+	return x86_of(d->vcpus[0])->r[RAX] & 0xff;
 }
 
 /* A block that one machine decoded in a shared frame dies when the other stores to it, and both run what is there now. */
@@ -306,7 +307,7 @@ START_TEST(code)
 	struct domain *a, *b, *c;
 	struct host h;
 
-	ck_assert_int_eq(host_init(&h, 0), 0);
+	ck_assert_int_eq(host_init(&h, &x86_arch, 0), 0);
 	a = machine(&h, caller, sizeof caller);
 	b = machine(&h, writer, sizeof writer);
 	c = machine(&h, caller, sizeof caller);
@@ -315,33 +316,33 @@ START_TEST(code)
 	mem_remove(&c->mem, 0x20);
 	ck_assert_int_eq(mem_share(&b->mem, 0x20, &a->mem, 0x20), 0);
 	ck_assert_int_eq(mem_share(&c->mem, 0x20, &b->mem, 0x20), 0);
-	cpu_run(&a->vcpus[0]->cpu, 40);
-	cpu_run(&c->vcpus[0]->cpu, 40);
+	x86_run(x86_of(a->vcpus[0]), 40);
+	x86_run(x86_of(c->vcpus[0]), 40);
 	ck_assert_uint_eq(al(a), 0x11);
 	ck_assert_uint_eq(al(c), 0x11);
 	ck_assert_ptr_nonnull(mem_frame(&a->mem, 0x20)->code);
-	cpu_run(&b->vcpus[0]->cpu, 4);
-	cpu_run(&a->vcpus[0]->cpu, 4);
-	cpu_run(&c->vcpus[0]->cpu, 4);
+	x86_run(x86_of(b->vcpus[0]), 4);
+	x86_run(x86_of(a->vcpus[0]), 4);
+	x86_run(x86_of(c->vcpus[0]), 4);
 	ck_assert_uint_eq(al(a), 0x22);
 	ck_assert_uint_eq(al(c), 0x22);
 	/* The host writes for one of them. */
 	ck_assert_int_eq(mem_write(&c->mem, 0x20001, "\x33", 1), 0);
-	cpu_run(&a->vcpus[0]->cpu, 4);
+	x86_run(x86_of(a->vcpus[0]), 4);
 	ck_assert_uint_eq(al(a), 0x33);
 	/* ... and again by a CPU whose memory decoded nothing. */
-	cpu_run(&b->vcpus[0]->cpu, 8);
-	cpu_run(&a->vcpus[0]->cpu, 4);
-	cpu_run(&c->vcpus[0]->cpu, 4);
+	x86_run(x86_of(b->vcpus[0]), 8);
+	x86_run(x86_of(a->vcpus[0]), 4);
+	x86_run(x86_of(c->vcpus[0]), 4);
 	ck_assert_uint_eq(al(a), 0x22);
 	ck_assert_uint_eq(al(c), 0x22);
 	domain_destroy(a);
-	cpu_run(&c->vcpus[0]->cpu, 4);
+	x86_run(x86_of(c->vcpus[0]), 4);
 	ck_assert_uint_eq(al(c), 0x22);
 	domain_destroy(b);
 	/* Alone, it is a frame like others. */
 	ck_assert_int_eq(mem_write(&c->mem, 0x20001, "\x44", 1), 0);
-	cpu_run(&c->vcpus[0]->cpu, 4);
+	x86_run(x86_of(c->vcpus[0]), 4);
 	ck_assert_uint_eq(al(c), 0x44);
 	host_exit(&h);
 }
@@ -356,11 +357,11 @@ START_TEST(code_of_another)
 	ck_assert_int_eq(mem_init(&b, &a->pool, LIMIT), 0);
 	ck_assert_int_eq(mem_share(&b, 5, &a->mem, BARE_CODE >> 12), 0);
 	BARE_CODE_AT(a, BARE_CODE, 0xb0, 0x11, 0xeb, 0xfc); /* MOV AL, 11; JMP to it */
-	cpu_run(&a->cpu, 10);
+	x86_run(&a->cpu, 10);
 	ck_assert_uint_eq(a->cpu.r[RAX] & 0xff, 0x11);
 	ck_assert_ptr_nonnull(mem_frame(&a->mem, BARE_CODE >> 12)->code);
 	ck_assert_int_eq(mem_write(&b, AT(5) + 1, "\x22", 1), 0);
-	cpu_run(&a->cpu, 2);
+	x86_run(&a->cpu, 2);
 	ck_assert_uint_eq(a->cpu.r[RAX] & 0xff, 0x22);
 	mem_free(&b);
 	bare_free(a);

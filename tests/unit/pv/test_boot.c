@@ -16,6 +16,7 @@
 #include "pv/mm/mm.h"
 #include "tests/suites.h"
 #include "vm/run.h"
+#include "vm/x86.h"
 #include "xen/load/bzimage.h"
 #include "xen/load/decompress.h"
 
@@ -62,7 +63,7 @@ static struct life live(const struct xen_kernel *k, u32 vcpus, u64 n, enum twist
 	u64 *mfns = NULL, written = 0, f;
 	u32 i;
 
-	ck_assert_int_eq(host_init(&h, how == TINY_CACHE ? 100000 : 0), 0);
+	ck_assert_int_eq(host_init(&h, &x86_arch, how == TINY_CACHE ? 100000 : 0), 0);
 	h.singlestep = how == SINGLESTEP;
 	ck_assert_msg(!pv_create(&h, &in, &d, &e), "%s", e.text);
 	/* The host writes to the rings: they must not become page tables. */
@@ -76,7 +77,7 @@ static struct life live(const struct xen_kernel *k, u32 vcpus, u64 n, enum twist
 	}
 	while (d->s.retired < n && domain_run(d, MIN(step, n - d->s.retired))) {
 		for (i = 0; how == FLUSHED && i < vcpus; i++)
-			mmu_flush(&d->vcpus[i]->cpu.mmu);
+			mmu_flush(&x86_of(d->vcpus[i])->mmu);
 		for (f = 0; mfns && f < d->mem.limit; f++)
 			written += mem_look_new(&look, f);
 		if (mfns)

@@ -11,6 +11,7 @@
 #include "tests/unit/mkkernel.h"
 #include "tests/unit/pv_env.h"
 #include "tests/unit/quick.h"
+#include "vm/x86.h"
 #include "xen/load/elf.h"
 
 /* ---- the builder ------------------------------------------------------------------------------------------------- */
@@ -196,20 +197,20 @@ static struct env *c_new(void)
 
 	e->pv.xen.s.is32 = 1;
 	s->flags = 0;
-	v->cpu.ops = &pv_cpu_ops;
-	v->cpu.s.cr0 |= CR0_PE;
-	v->cpu.s.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+	x86_of(v)->ops = &pv_cpu_ops;
+	x86_of(v)->s.cr0 |= CR0_PE;
+	x86_of(v)->s.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
 	compat_cpu_init(v);
-	cpu_mode_changed(&v->cpu);
-	cpu_set_rflags(&v->cpu, FL_IF | FL_TF);
+	x86_mode_changed(x86_of(v));
+	x86_set_rflags(x86_of(v), FL_IF | FL_TF);
 	s->kernel_ss = COMPAT_KERNEL_SS;
 	s->kernel_sp = STACK;
 	s->gdt_frames[0] = GDT_MFN;
 	s->gdt_entries = 512;
 	xen_info_set_u8(v, VI_MASK, 0);
 	xen_info_set_u8(v, VI_PENDING, 0);
-	v->cpu.rip = 0x1234;
-	v->cpu.r[RSP] = STACK - 0x100;
+	x86_of(v)->rip = 0x1234;
+	x86_of(v)->r[RSP] = STACK - 0x100;
 	return e;
 }
 
@@ -238,29 +239,29 @@ START_TEST(frames)
 	struct bounce b = handler(BOUNCE_ERROR);
 
 	ck_assert(compat_bounce(v, &b));
-	ck_assert_uint_eq(v->cpu.r[RSP], STACK - 0x100 - 16);
+	ck_assert_uint_eq(x86_of(v)->r[RSP], STACK - 0x100 - 16);
 	ck_assert_uint_eq(at(e, STACK - 0x110), 0x77);
 	ck_assert_uint_eq(at(e, STACK - 0x10c), 0x1234);
 	ck_assert_uint_eq(at(e, STACK - 0x108), COMPAT_KERNEL_CS);
 	ck_assert_uint_eq(at(e, STACK - 0x104), FL_IF | FL_TF | FL_FIXED1);
-	ck_assert_uint_eq(v->cpu.rip, ENTRY_IP);
-	ck_assert_uint_eq(cpu_rflags(&v->cpu) & (FL_TF | FL_IF), FL_IF);
-	ck_assert_uint_eq(v->cpu.s.cpl, 1);
+	ck_assert_uint_eq(x86_of(v)->rip, ENTRY_IP);
+	ck_assert_uint_eq(x86_rflags(x86_of(v)) & (FL_TF | FL_IF), FL_IF);
+	ck_assert_uint_eq(x86_of(v)->s.cpl, 1);
 	/* From ring 3, masked, to the stack's top. */
 	user_mode(e);
 	xen_info_set_u8(v, VI_MASK, 1);
-	v->cpu.r[RSP] = 0xfffffff0;
-	v->cpu.rip = 0x5678;
+	x86_of(v)->r[RSP] = 0xfffffff0;
+	x86_of(v)->rip = 0x5678;
 	b = handler(BOUNCE_FAILSAFE | BOUNCE_MASK);
 	ck_assert(compat_bounce(v, &b));
-	ck_assert_uint_eq(v->cpu.r[RSP], STACK - 36);
+	ck_assert_uint_eq(x86_of(v)->r[RSP], STACK - 36);
 	ck_assert_uint_eq(at(e, STACK - 36), 0); /* DS of ring 1 was dropped on the way to ring 3 */
 	ck_assert_uint_eq(at(e, STACK - 20), 0x5678);
 	ck_assert_uint_eq(at(e, STACK - 16), COMPAT_USER_CS | 1u << 16);
 	ck_assert_uint_eq(at(e, STACK - 12) & FL_IF, 0);
 	ck_assert_uint_eq(at(e, STACK - 8), 0xfffffff0);
 	ck_assert_uint_eq(at(e, STACK - 4), COMPAT_USER_SS);
-	ck_assert_uint_eq(v->cpu.s.seg[SEG_SS].sel, COMPAT_KERNEL_SS);
+	ck_assert_uint_eq(x86_of(v)->s.seg[SEG_SS].sel, COMPAT_KERNEL_SS);
 	env_free(e);
 }
 END_TEST
@@ -310,7 +311,7 @@ static void iret_frame(struct env *e, u32 cs, u32 fl, u32 ss)
 	const u32 w[6] = { 0xaaaa, 0x4321, cs, fl, 0x9999, ss };
 	u32 i;
 
-	v->cpu.r[RSP] = STACK - 0x200;
+	x86_of(v)->r[RSP] = STACK - 0x200;
 	for (i = 0; i < 6; i++)
 		mem_write_u32(&e->d->mem, STACK - 0x200 + i * 4, w[i]);
 }
@@ -326,14 +327,14 @@ static void iret(struct env *e)
 START_TEST(iret_ways)
 {
 	struct env *e = c_new();
-	struct cpu *c = &e->d->vcpus[0]->cpu;
+	struct x86 *c = x86_of(e->d->vcpus[0]);
 
 	iret_frame(e, COMPAT_KERNEL_CS | 0xff0000, FL_IOPL, 0);
 	iret(e);
 	ck_assert_uint_eq(c->r[RSP], STACK - 0x200 + 16);
 	ck_assert_uint_eq(c->rip, 0x4321);
 	ck_assert_uint_eq(c->r[RAX], 0xaaaa);
-	ck_assert_uint_eq(cpu_rflags(c) & (FL_IF | FL_IOPL), FL_IF);
+	ck_assert_uint_eq(x86_rflags(c) & (FL_IF | FL_IOPL), FL_IF);
 	ck_assert_uint_eq(xen_info_u8(e->d->vcpus[0], VI_MASK), 1);
 	iret_frame(e, COMPAT_USER_CS, FL_IF, COMPAT_USER_SS);
 	iret(e);
@@ -344,7 +345,7 @@ START_TEST(iret_ways)
 	env_free(e);
 	/* Selectors that do not load are a fault in the place the guest went to. */
 	e = c_new();
-	c = &e->d->vcpus[0]->cpu;
+	c = x86_of(e->d->vcpus[0]);
 	e->vcpu[0].s.traps[X86_GP] = (struct pv_trap_entry){ .address = ENTRY_IP, .cs = COMPAT_KERNEL_CS };
 	iret_frame(e, COMPAT_USER_CS, FL_IF, COMPAT_KERNEL_SS);
 	iret(e);
@@ -371,7 +372,7 @@ START_TEST(iret_refused)
 	ck_assert_ptr_nonnull(strstr(e->d->crash, "virtual-8086"));
 	env_free(e);
 	e = c_new();
-	e->d->vcpus[0]->cpu.r[RSP] = 0x1000;
+	x86_of(e->d->vcpus[0])->r[RSP] = 0x1000;
 	iret(e);
 	ck_assert_ptr_nonnull(strstr(e->d->crash, "cannot be read"));
 	env_free(e);

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "tests/unit/mm_env.h"
+#include "vm/x86.h"
 
 START_TEST(frame_numbers)
 {
@@ -373,7 +374,7 @@ END_TEST
 START_TEST(linear_view)
 {
 	struct env *e = env_running();
-	struct mmu *m = &e->v->cpu.mmu;
+	struct mmu *m = &x86_of(e->v)->mmu;
 	u64 slot = 9, self = PTE_P | PTE_U;
 	u64 l1 = slot << 39 | (MA(0) >> 9 & ((1ULL << 39) - 1));     /* the entries for MA(0) and up */
 	u64 l2 = slot << 39 | slot << 30 | (MA(0) >> 18 & ((1ULL << 30) - 1));
@@ -383,8 +384,8 @@ START_TEST(linear_view)
 
 	e->pv.s.vm_assist = 1u << 2;
 	ck_assert_int_eq(upd(e, PTE_AT(2, slot), MA(2) | self), 0);
-	m->mode = MMU_LONG4;
-	m->nxe = m->wp = true;
+	x86_paging_of(m)->mode = MMU_LONG4;
+	x86_paging_of(m)->nxe = x86_paging_of(m)->wp = true;
 	m->root = MA(2);
 	mmu_update(m);
 	ck_assert_int_eq(mmu_read(m, l4 + slot * 8, b, 8, &f), 0);
@@ -559,15 +560,15 @@ END_TEST
 START_TEST(window)
 {
 	struct env *e = env_running();
-	struct mmu *m = &e->v->cpu.mmu;
+	struct mmu *m = &x86_of(e->v)->mmu;
 	struct mmu_fault f;
 	struct mem copy;
 	u8 b[8];
 
-	m->mode = MMU_LONG4;
-	m->nxe = true;
+	x86_paging_of(m)->mode = MMU_LONG4;
+	x86_paging_of(m)->nxe = true;
 	m->root = MA(2);
-	m->pv = true;
+	x86_paging_of(m)->pv = true;
 	mmu_update(m);
 	put(e, MA(6), 0x6666);
 	ck_assert_int_eq(mmu_read(m, MA(6), b, 8, &f), 0);
@@ -590,7 +591,7 @@ START_TEST(window)
 	ck_assert_int_ne(mmu_write(m, PV_M2P_START + MFN(12) * 8, b, 8, &f), 0);
 	ck_assert_int_ne(mmu_read(m, PV_M2P_START, b, 8, &f), 0);
 	ck_assert_int_ne(mmu_read(m, PV_M2P_START + (1ULL << 38), b, 8, &f), 0);
-	m->mode = MMU_OFF;
+	x86_paging_of(m)->mode = MMU_OFF;
 	m->root = 0;
 	mmu_update(m);
 	env_free(e);
@@ -605,7 +606,7 @@ START_TEST(builder_tables)
 	u64 base = 0xffffffff80000000, i, tables = 0;
 
 	ck_assert_ptr_nonnull(e);
-	ck_assert_int_eq(host_init(&e->host, 0), 0);
+	ck_assert_int_eq(host_init(&e->host, &x86_arch, 0), 0);
 	e->d = domain_create(&e->host, "test", pv_mm_limit(1200), 2, 0);
 	ck_assert_ptr_nonnull(e->d);
 	domain_become(e->d, DOMAIN_PV, &e->pv, NULL);
@@ -648,7 +649,7 @@ START_TEST(lazy)
 	u64 hash[2], mfn, live;
 	u32 i;
 
-	ck_assert_int_eq(host_init(&host, 0), 0);
+	ck_assert_int_eq(host_init(&host, &x86_arch, 0), 0);
 	for (i = 0; i < 2; i++) {
 		d[i] = domain_create(&host, "test", pv_mm_limit(PAGES), 1, 0);
 		ck_assert_ptr_nonnull(d[i]);

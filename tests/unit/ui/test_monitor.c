@@ -15,6 +15,7 @@
 #include "tests/unit/control_env.h"
 #include "ui/expr.h"
 #include "ui/monitor_impl.h"
+#include "vm/x86.h"
 
 /* ---- a guest with a monitor -------------------------------------------------------------------------------------- */
 
@@ -250,10 +251,10 @@ START_TEST(prints)
 	tells(r, "p 1 2", "more than an expression");
 	tells(r, "p /x", "ends too early");
 	says(r, "p", "usage: print /FMT EXPR\n");
-	r->c->e->d->vcpus[0]->cpu.s.gpr[RAX] = 0x123456789abcdef0ULL;
-	r->c->e->d->vcpus[0]->cpu.s.gpr[R15] = 15;
-	r->c->e->d->vcpus[0]->cpu.s.gpr[R8] = 8;
-	cpu_load(&r->c->e->d->vcpus[0]->cpu);
+	x86_of(r->c->e->d->vcpus[0])->s.gpr[RAX] = 0x123456789abcdef0ULL;
+	x86_of(r->c->e->d->vcpus[0])->s.gpr[R15] = 15;
+	x86_of(r->c->e->d->vcpus[0])->s.gpr[R8] = 8;
+	x86_load(x86_of(r->c->e->d->vcpus[0]));
 	says(r, "p $rax", "0x123456789abcdef0\n");
 	says(r, "p $eax", "0x9abcdef0\n");
 	says(r, "p $r15+$r8", "0x17\n");
@@ -312,7 +313,7 @@ START_TEST(memory)
 	says(r, "p /s 17", "0x11\n");
 	says(r, "xm /xw 0x40005010", "0000000040005010: 0x00656e6f\n");
 	mem_write(&d->mem, ENV_VA(6), code, sizeof code);
-	d->vcpus[0]->cpu.s.seg[SEG_CS].attr |= SEGA_L;
+	x86_of(d->vcpus[0])->s.seg[SEG_CS].attr |= SEGA_L;
 	tells(r, "xm /3i 0x40006000", "0x0000000040006000:  90 ");
 #if HAVE_ZYDIS
 	tells(r, "xm /3i 0x40006000", "0x0000000040006001:  48 89 e5                          mov rbp, rsp\n0x0000000040006004:  c3");

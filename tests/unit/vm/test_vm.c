@@ -5,6 +5,7 @@
 #include "tests/suites.h"
 #include "tests/unit/pv_env.h"
 #include "vm/run.h"
+#include "vm/x86.h"
 
 /* ---- time ---------------------------------------------------------------------------------------------------------- */
 
@@ -216,7 +217,7 @@ START_TEST(domains_by_number)
 	struct host h;
 	int machine;
 
-	ck_assert_int_eq(host_init(&h, 0), 0);
+	ck_assert_int_eq(host_init(&h, &x86_arch, 0), 0);
 	ck_assert_ptr_null(host_domain(&h, 1));
 	a = domain_create(&h, "a", 512, 1, 0);
 	b = domain_create(&h, "b", 512, 1, 0);
@@ -279,7 +280,7 @@ START_TEST(domain_state_round_trip)
 	struct buf out = { 0 };
 	struct reader in;
 
-	a->d->vcpus[1]->cpu.s.gpr[3] = 12345;
+	x86_of(a->d->vcpus[1])->s.gpr[3] = 12345;
 	timeline_advance(&a->d->time, 999);
 	state_list_save(&a->d->states, &out);
 	ck_assert_uint_ne(state_list_hash(&a->d->states, 1), state_list_hash(&b->d->states, 1));

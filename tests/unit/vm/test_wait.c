@@ -9,11 +9,12 @@
 #include "hw/bare.h"
 #include "tests/suites.h"
 #include "vm/run.h"
+#include "vm/x86.h"
 
 struct machine {
 	struct host h;
 	struct domain *d;
-	struct cpu *c;
+	struct x86 *c;
 };
 
 /* Real-mode code at 0000:7C00; every vector leads to an IRET at 0600. */
@@ -23,10 +24,10 @@ static void machine_start(struct machine *m, const u8 *code, size_t n)
 	struct error e = { 0 };
 	u32 k;
 
-	ck_assert_int_eq(host_init(&m->h, 0), 0);
+	ck_assert_int_eq(host_init(&m->h, &x86_arch, 0), 0);
 	m->d = bare_create(&m->h, "wait", &cfg, &e);
 	ck_assert_ptr_nonnull(m->d);
-	m->c = &m->d->vcpus[0]->cpu;
+	m->c = x86_of(m->d->vcpus[0]);
 	for (k = 0; k < 256; k++)
 		mem_write_u32(&m->d->mem, k * 4, 0x600);
 	mem_write(&m->d->mem, 0x600, "\xfe\xc4\xcf", 3); /* INC AH; IRET */
@@ -40,8 +41,8 @@ static void machine_start(struct machine *m, const u8 *code, size_t n)
 /* Runs until the CPU waits. AL and AH: what the code and the handlers counted. */
 static void waits(struct machine *m, enum cpu_exit why, u32 ax)
 {
-	ck_assert_int_eq(cpu_run(m->c, 1000), why);
-	ck_assert(!cpu_has_work(m->c));
+	ck_assert_int_eq(x86_run(m->c, 1000), why);
+	ck_assert(!x86_has_work(m->c));
 	ck_assert_uint_eq(m->c->r[RAX] & 0xffff, ax);
 }
 
@@ -62,25 +63,25 @@ START_TEST(hlt)
 
 	START(&m, AX_0, 0xfa, HLT, INC_AL, HLT, INC_AL, 0xfb, HLT, INC_AL, HLT);
 	waits(&m, CPU_HALTED, 0);
-	cpu_set_intr(m.c, true); /* masked */
+	x86_set_intr(m.c, true); /* masked */
 	waits(&m, CPU_HALTED, 0);
-	cpu_set_intr(m.c, false);
-	cpu_nmi(m.c);
-	ck_assert(cpu_has_work(m.c));
+	x86_set_intr(m.c, false);
+	x86_nmi(m.c);
+	ck_assert(x86_has_work(m.c));
 	waits(&m, CPU_HALTED, 0x101);
 	/* An SMI returns into HLT. */
 	mem_write(&m.d->mem, 0x38000, "\x2e\xfe\x06\x00\x00\x0f\xaa", 7); /* INC CS:[0]; RSM */
-	cpu_smi(m.c);
+	x86_smi(m.c);
 	waits(&m, CPU_HALTED, 0x101);
 	ck_assert_uint_eq(mem_read_u32(&m.d->mem, 0x30000) & 0xff, 1);
 	/* ... unless its handler clears the auto-halt bit: AND BYTE CS:[FF02], FE */
 	mem_write(&m.d->mem, 0x38000, "\x2e\x80\x26\x02\xff\xfe\x0f\xaa", 8);
-	cpu_smi(m.c);
+	x86_smi(m.c);
 	waits(&m, CPU_HALTED, 0x102);
-	cpu_set_intr(m.c, true);
-	ck_assert(cpu_has_work(m.c));
-	cpu_run(m.c, 2);
-	cpu_set_intr(m.c, false);
+	x86_set_intr(m.c, true);
+	ck_assert(x86_has_work(m.c));
+	x86_run(m.c, 2);
+	x86_set_intr(m.c, false);
 	waits(&m, CPU_HALTED, 0x203);
 	end(&m);
 }
@@ -98,16 +99,16 @@ START_TEST(mwait)
 	mem_write_u32(&m.d->mem, 0x840, 1);
 	ck_assert_uint_eq(mem_read_u32(&m.d->mem, 0x800), 0);
 	waits(&m, CPU_HALTED, 0);
-	cpu_set_intr(m.c, true); /* masked, and ECX was 0 */
+	x86_set_intr(m.c, true); /* masked, and ECX was 0 */
 	waits(&m, CPU_HALTED, 0);
-	cpu_set_intr(m.c, false);
+	x86_set_intr(m.c, false);
 	/* A store of what is there already is a store. */
 	mem_write_u32(&m.d->mem, 0x83c, 0);
-	ck_assert(cpu_has_work(m.c));
+	ck_assert(x86_has_work(m.c));
 	waits(&m, CPU_HALTED, 1);
 	/* The second wait: an SMI ends it. */
 	mem_write(&m.d->mem, 0x38000, "\x0f\xaa", 2);
-	cpu_smi(m.c);
+	x86_smi(m.c);
 	waits(&m, CPU_HALTED, 2);
 	ck_assert_uint_eq(m.d->mem.monitors, 0);
 	end(&m);
@@ -123,14 +124,14 @@ START_TEST(mwait_saved)
 
 	START(&m, 0x31, 0xc9, 0x31, 0xd2, 0xfa, 0xb8, 0x00, 0x08, MONITOR, AX_0, MWAIT, INC_AL, HLT);
 	waits(&m, CPU_HALTED, 0);
-	cpu_sync(m.c);
+	x86_sync(m.c);
 	s = m.c->s;
 	y = m.c->sys;
 	mem_write_u32(&m.d->mem, 0x800, 1);
 	waits(&m, CPU_HALTED, 1);
 	m.c->s = s;
 	m.c->sys = y;
-	cpu_load(m.c);
+	x86_load(m.c);
 	waits(&m, CPU_HALTED, 0);
 	ck_assert_uint_eq(m.d->mem.monitors, 1);
 	mem_write_u32(&m.d->mem, 0x800, 2);
@@ -146,24 +147,24 @@ START_TEST(shutdown_is_left)
 	/* LIDT of no vectors; INT3; JMP */
 	START(&m, AX_0, 0x2e, 0x0f, 0x01, 0x1e, 0x12, 0x7c, 0xcc, INC_AL, INC_AL, INC_AL, HLT, [0x12] = 0, 0, 0, 0, 0, 0);
 	waits(&m, CPU_SHUTDOWN, 0);
-	cpu_set_intr(m.c, true);
+	x86_set_intr(m.c, true);
 	m.c->eflags |= FL_IF;
 	waits(&m, CPU_SHUTDOWN, 0);
-	cpu_set_intr(m.c, false);
+	x86_set_intr(m.c, false);
 	m.c->s.idt.limit = 0x3ff;
-	cpu_nmi(m.c);
-	ck_assert(cpu_has_work(m.c));
-	ck_assert_int_ne(cpu_run(m.c, 2), CPU_SHUTDOWN);
+	x86_nmi(m.c);
+	ck_assert(x86_has_work(m.c));
+	ck_assert_int_ne(x86_run(m.c, 2), CPU_SHUTDOWN);
 	ck_assert_uint_eq(m.c->r[RAX] & 0xff00, 0x100);
 	end(&m);
 	/* An NMI handler that shuts down is left by INIT only. */
 	START(&m, AX_0, 0x2e, 0x0f, 0x01, 0x1e, 0x12, 0x7c, 0xcc, INC_AL, INC_AL, INC_AL, HLT, [0x12] = 0, 0, 0, 0, 0, 0);
 	waits(&m, CPU_SHUTDOWN, 0);
-	cpu_nmi(m.c);
+	x86_nmi(m.c);
 	waits(&m, CPU_SHUTDOWN, 0);
-	cpu_nmi(m.c);
+	x86_nmi(m.c);
 	waits(&m, CPU_SHUTDOWN, 0);
-	cpu_signal_init(m.c, true);
+	x86_signal_init(m.c, true);
 	waits(&m, CPU_HALTED, 0);
 	ck_assert_uint_eq(m.c->rip, 0xfffffff0);
 	end(&m);
@@ -175,22 +176,22 @@ START_TEST(sipi)
 	struct machine m;
 
 	START(&m, AX_0, INC_AL, 0xfa, HLT);
-	cpu_signal_sipi(m.c, 9); /* nobody waits for it */
+	x86_signal_sipi(m.c, 9); /* nobody waits for it */
 	waits(&m, CPU_HALTED, 1);
-	cpu_signal_init(m.c, true);
+	x86_signal_init(m.c, true);
 	waits(&m, CPU_HALTED, 0);
 	/* Only a SIPI ends this wait, SDM 3A 10.4: others stay pending, but for INIT. */
-	cpu_nmi(m.c);
-	cpu_smi(m.c);
-	cpu_set_intr(m.c, true);
+	x86_nmi(m.c);
+	x86_smi(m.c);
+	x86_set_intr(m.c, true);
 	waits(&m, CPU_HALTED, 0);
 	m.c->sys.events = 0;
 	mem_write(&m.d->mem, 0x12000, "\x8c\xc8\xfa\xf4", 4); /* MOV AX, CS; CLI; HLT */
-	cpu_signal_sipi(m.c, 0x12);
-	ck_assert(cpu_has_work(m.c));
+	x86_signal_sipi(m.c, 0x12);
+	ck_assert(x86_has_work(m.c));
 	waits(&m, CPU_HALTED, 0x1200);
 	ck_assert_uint_eq(m.c->rip, 0x12004);
-	cpu_signal_sipi(m.c, 0x12); /* once */
+	x86_signal_sipi(m.c, 0x12); /* once */
 	waits(&m, CPU_HALTED, 0x1200);
 	ck_assert_uint_eq(m.c->rip, 0x12004);
 	end(&m);
@@ -205,9 +206,9 @@ START_TEST(init_in_smm)
 	START(&m, AX_0, 0xfa, HLT);
 	waits(&m, CPU_HALTED, 0);
 	mem_write(&m.d->mem, 0x38000, "\x90\x90\xb0\x05\xa2\x00\x09\x0f\xaa", 9); /* MOV [900], 5; RSM */
-	cpu_smi(m.c);
-	cpu_run(m.c, 1);
-	cpu_signal_init(m.c, true);
+	x86_smi(m.c);
+	x86_run(m.c, 1);
+	x86_signal_init(m.c, true);
 	waits(&m, CPU_HALTED, 0);
 	ck_assert_uint_eq(mem_read_u32(&m.d->mem, 0x900) & 0xff, 5);
 	ck_assert_uint_eq(m.c->rip, 0xfffffff0);

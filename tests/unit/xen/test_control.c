@@ -6,6 +6,7 @@
 #include "tests/suites.h"
 #include "tests/unit/control_env.h"
 #include "vm/run.h"
+#include "vm/x86.h"
 
 static void post(struct control_env *c, enum xen_control_op op, u64 value)
 {
@@ -223,7 +224,7 @@ START_TEST(a_stopped_domain_stands_still)
 	struct freeze f = { .d = NULL };
 	struct host h;
 
-	ck_assert_int_eq(host_init(&h, 0), 0);
+	ck_assert_int_eq(host_init(&h, &x86_arch, 0), 0);
 	f.d = bare_create(&h, "loop", &cfg, &e);
 	ck_assert_msg(f.d != NULL, "%s", e.text);
 	h.tick = on_tick;

@@ -4,6 +4,7 @@
 #include "cpu/x86/model.h"
 #include "tests/suites.h"
 #include "tests/unit/pv_cpu_env.h"
+#include "vm/x86.h"
 
 #define MC ENV_VA(7) /* the multicall list */
 #define ERR(x) ((u64) - (i64)(x))
@@ -21,11 +22,11 @@ static void mc_entry(struct env *e, u32 i, u64 op, u64 a0, u64 a1)
 START_TEST(registers)
 {
 	struct env *e = ce_new();
-	struct cpu *c = &ce_vcpu(e)->cpu;
+	struct x86 *c = x86_of(ce_vcpu(e));
 	u64 rip = c->rip;
 	u32 port;
 
-	cpu_set_rflags(c, FL_IF | FL_CF);
+	x86_set_rflags(c, FL_IF | FL_CF);
 	ck_assert_uint_eq(ce_call(e, 3, 0xe02b, 0x1230, 0), 0);
 	ck_assert_uint_eq(e->vcpu[0].s.kernel_sp, 0x1230);
 	ck_assert_uint_eq(c->rip, rip + 2);
@@ -188,7 +189,7 @@ END_TEST
 START_TEST(multicall_gives_way_to_events)
 {
 	struct env *e = ce_new();
-	struct cpu *c = &ce_vcpu(e)->cpu;
+	struct x86 *c = x86_of(ce_vcpu(e));
 	u64 rip = c->rip;
 
 	mc_entry(e, 0, 3, 0xe02b, 0x5550);
@@ -209,7 +210,7 @@ END_TEST
 START_TEST(multicall_stops_at_iret)
 {
 	struct env *e = ce_new();
-	struct cpu *c = &ce_vcpu(e)->cpu;
+	struct x86 *c = x86_of(ce_vcpu(e));
 	u64 frame[] = { 0x77, 1, 2, 0, CE_USER_IP, CE_USER_CS, FL_IF, CE_USER_SP, CE_USER_SS };
 	u32 i;
 
@@ -241,7 +242,7 @@ static void long_trap_table(struct env *e)
 START_TEST(continuation)
 {
 	struct env *e = ce_new();
-	struct cpu *c = &ce_vcpu(e)->cpu;
+	struct x86 *c = x86_of(ce_vcpu(e));
 	u64 rip = c->rip;
 	u32 last = (ENTRIES - 1) & 255;
 
@@ -318,7 +319,7 @@ END_TEST
 START_TEST(segment_bases)
 {
 	struct env *e = ce_new();
-	struct cpu *c = &ce_vcpu(e)->cpu;
+	struct x86 *c = x86_of(ce_vcpu(e));
 
 	ck_assert_uint_eq(ce_call(e, 25, 0, 0x7f0000001000ULL, 0), 0);
 	ck_assert_uint_eq(c->s.seg[SEG_FS].base, 0x7f0000001000ULL);
@@ -340,9 +341,9 @@ START_TEST(segment_bases)
 }
 END_TEST
 
-static int priv(struct env *e, enum cpu_priv what, u32 reg, u64 *val)
+static int priv(struct env *e, enum x86_priv what, u32 reg, u64 *val)
 {
-	return pv_cpu_ops.priv(&ce_vcpu(e)->cpu, what, reg, val);
+	return pv_cpu_ops.priv(x86_of(ce_vcpu(e)), what, reg, val);
 }
 
 START_TEST(msrs)
@@ -351,7 +352,7 @@ START_TEST(msrs)
 	u64 val = 0xffff888000002000ULL;
 
 	ck_assert_int_eq(priv(e, PRIV_WRMSR, 0xc0000101, &val), -1);
-	ck_assert_uint_eq(ce_vcpu(e)->cpu.s.seg[SEG_GS].base, val);
+	ck_assert_uint_eq(x86_of(ce_vcpu(e))->s.seg[SEG_GS].base, val);
 	val = 1ULL << 62;
 	ck_assert_int_eq(priv(e, PRIV_WRMSR, 0xc0000100, &val), X86_GP);
 	ck_assert_int_eq(priv(e, PRIV_RDMSR, 0xc0000080, &val), -1);
@@ -378,7 +379,7 @@ END_TEST
 START_TEST(control_and_debug_registers)
 {
 	struct env *e = ce_new();
-	struct cpu *c = &ce_vcpu(e)->cpu;
+	struct x86 *c = x86_of(ce_vcpu(e));
 	u64 val, cr0;
 
 	ck_assert_int_eq(priv(e, PRIV_MOV_FROM_CR, 0, &cr0), -1);
@@ -417,7 +418,7 @@ START_TEST(control_and_debug_registers)
 	val = 7;
 	ck_assert_int_eq(priv(e, PRIV_XSETBV, 0, &val), -1);
 	for (u32 n = 0; n < e->d->nvcpus; n++)
-		cpu_features_parse("x86-64-v2,+xsave", &e->d->vcpus[n]->cpu.features, NULL);
+		x86_features_parse("x86-64-v2,+xsave", &x86_of(e->d->vcpus[n])->features, NULL);
 	ck_assert_int_eq(priv(e, PRIV_XSETBV, 0, &val), X86_GP);
 	val = 2;
 	ck_assert_int_eq(priv(e, PRIV_XSETBV, 0, &val), X86_GP);
@@ -463,12 +464,12 @@ START_TEST(ports)
 	val = 1;
 	ck_assert_int_eq(priv(e, PRIV_IN, 0x3f, &val), -1);
 	ck_assert_uint_eq(val, 0xff);
-	ck_assert_uint_eq(v->cpu.mmu.root, ENV_VA(6));
+	ck_assert_uint_eq(x86_of(v)->mmu.root, ENV_VA(6));
 	val = 2;
 	ck_assert_int_eq(priv(e, PRIV_IN, 0x3f, &val), X86_GP);
-	ck_assert(pv_port_ok(&v->cpu, 0x3e, 2));
-	ck_assert(!pv_port_ok(&v->cpu, 0x40, 1));
-	ck_assert(!pv_port_ok(&v->cpu, 0xffff, 4));
+	ck_assert(pv_port_ok(x86_of(v), 0x3e, 2));
+	ck_assert(!pv_port_ok(x86_of(v), 0x40, 1));
+	ck_assert(!pv_port_ok(x86_of(v), 0xffff, 4));
 	env_free(e);
 }
 END_TEST
@@ -477,7 +478,7 @@ END_TEST
 START_TEST(cr4_by_features)
 {
 	struct env *e = ce_new();
-	struct cpu *c = &ce_vcpu(e)->cpu;
+	struct x86 *c = x86_of(ce_vcpu(e));
 	const u64 all = CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE, seen = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 	u64 val = all;
 	u32 o[4];
@@ -485,7 +486,7 @@ START_TEST(cr4_by_features)
 	ck_assert_int_eq(priv(e, PRIV_MOV_TO_CR, 4, &val), -1);
 	ck_assert_int_eq(priv(e, PRIV_MOV_FROM_CR, 4, &val), -1);
 	ck_assert_uint_eq(val, all | seen);
-	ck_assert_int_eq(cpu_features_parse("x86-64-v2,-de,-fsgsbase,-xsave", &c->features, NULL), 0);
+	ck_assert_int_eq(x86_features_parse("x86-64-v2,-de,-fsgsbase,-xsave", &c->features, NULL), 0);
 	c->features = pv_features(c->features);
 	val = all;
 	ck_assert_int_eq(priv(e, PRIV_MOV_TO_CR, 4, &val), -1);
@@ -505,10 +506,10 @@ END_TEST
 START_TEST(cpuid_filter)
 {
 	struct env *e = ce_new();
-	struct cpu *c = &e->d->vcpus[1]->cpu;
+	struct x86 *c = x86_of(e->d->vcpus[1]);
 	u32 o[4];
 
-	ck_assert_int_eq(cpu_features_parse("x86-64-v2,+xsave,+fsgsbase,+rdtscp,+smap,+pcid", &c->features, NULL), 0);
+	ck_assert_int_eq(x86_features_parse("x86-64-v2,+xsave,+fsgsbase,+rdtscp,+smap,+pcid", &c->features, NULL), 0);
 	c->features = pv_features(c->features);
 	pv_cpuid(c, 1, 0, o);
 	/* VME PSE PGE MTRR PSE36; MONITOR VMX PCID x2APIC TSC_DEADLINE AVX */
@@ -535,7 +536,7 @@ START_TEST(cpuid_filter)
 	pv_cpuid(c, 0x80000001, 0, o);
 	ck_assert_uint_eq(o[3], 1u << 11 | 1u << 20 | 1u << 27 | 1u << 29);
 	/* More features, where they are asked for. */
-	ck_assert_int_eq(cpu_features_parse("max", &c->features, NULL), 0);
+	ck_assert_int_eq(x86_features_parse("max", &c->features, NULL), 0);
 	c->features = pv_features(c->features);
 	pv_cpuid(c, 1, 0, o);
 	ck_assert_uint_eq(o[2] & (1u << 12 | 1u << 22 | 1u << 28 | 1u << 29), 1u << 12 | 1u << 22 | 1u << 28 | 1u << 29);
@@ -573,12 +574,12 @@ END_TEST
 START_TEST(slot_work)
 {
 	struct env *e = ce_new();
-	struct cpu *c = &ce_vcpu(e)->cpu;
+	struct x86 *c = x86_of(ce_vcpu(e));
 	u32 n;
 
-	c->stop = false;
+	c->cpu.stop = false;
 	e->pv.xen.slot_work = 0;
-	for (n = 0; !c->stop; n++) {
+	for (n = 0; !c->cpu.stop; n++) {
 		xen_work_begin(ce_vcpu(e));
 		ck_assert_uint_eq(e->pv.xen.work, 0);
 		e->pv.xen.work = SLOT_WORK / 4;
@@ -586,14 +587,14 @@ START_TEST(slot_work)
 	}
 	ck_assert_uint_eq(n, 4);
 	/* A hypercall counts from 0, too. */
-	c->stop = false;
+	c->cpu.stop = false;
 	e->pv.xen.slot_work = 0;
 	ce_call(e, 17, 0, 0, 0);
-	ck_assert(!c->stop);
+	ck_assert(!c->cpu.stop);
 	ck_assert_uint_lt(e->pv.xen.work, SLOT_WORK / 4);
 	e->pv.xen.slot_work = SLOT_WORK;
 	ce_call(e, 17, 0, 0, 0);
-	ck_assert(c->stop);
+	ck_assert(c->cpu.stop);
 	env_free(e);
 }
 END_TEST

@@ -2,6 +2,7 @@
 /* Time, scheduling and vCPU operations of a PV guest: clocks as Linux computes them, timers at the exact ns. */
 #include "tests/suites.h"
 #include "tests/unit/pv_env.h"
+#include "vm/x86.h"
 
 enum {
 	INITIALISE, UP, DOWN, IS_UP, GET_RUNSTATE, REGISTER_RUNSTATE, SET_PERIODIC, STOP_PERIODIC, SET_SINGLE, STOP_SINGLE,
@@ -577,8 +578,8 @@ START_TEST(initialise)
 	ck_assert_int_eq(vcpu_op(e, 0, INITIALISE, 1, g), 0);
 	ck_assert_int_eq(vcpu_op(e, 0, INITIALISE, 1, g), -XEN_EEXIST);
 	ck_assert_uint_eq(e->d->vcpus[1]->s.run, VCPU_OFFLINE);
-	cpu_sync(&e->d->vcpus[1]->cpu);
-	x = &e->d->vcpus[1]->cpu.s;
+	x86_sync(x86_of(e->d->vcpus[1]));
+	x = &x86_of(e->d->vcpus[1])->s;
 	ck_assert_uint_eq(x->gpr[R15], 100);
 	ck_assert_uint_eq(x->gpr[RBP], 104);
 	ck_assert_uint_eq(x->gpr[RAX], 110);

@@ -3,6 +3,7 @@
 #include "pv/traps.h"
 #include "tests/suites.h"
 #include "tests/unit/pv_env.h"
+#include "vm/x86.h"
 #include "xen/sched.h"
 #include "xen/spin.h"
 
@@ -19,11 +20,11 @@ static u32 slots(struct env *e, enum what what, u32 period)
 
 	for (i = 0; i < MANY && v->s.run == VCPU_RUNNABLE; i++) {
 		xen_spin_enter(v);
-		e->d->slot_start_icount = cpu_icount(&v->cpu);
-		v->cpu.r[3] = what == CIRCLES || what == CALLS ? i % period : i;
-		v->cpu.retired += 500000;
+		e->d->slot_start_icount = x86_icount(x86_of(v));
+		x86_of(v)->r[3] = what == CIRCLES || what == CALLS ? i % period : i;
+		v->cpu->retired += 500000;
 		if (what == READS || what == READS_RARELY)
-			pv_tsc(&v->cpu);
+			pv_tsc(x86_of(v));
 		if (what == READS)
 			e->vcpu[0].xen.s.spin_reads += 100;
 		if (what == CALLS && i % 30 == 29)

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "tests/suites.h"
 #include "tests/unit/screen_env.h"
+#include "vm/x86.h"
 
 static u32 seen(struct screen_world *w, u32 x, u32 y)
 {
@@ -336,7 +337,7 @@ static void cpu_store(struct screen_world *w, u32 vcpu, u32 frame, u32 off, u32 
 	u8 b[4];
 
 	st32(b, v);
-	ck_assert_int_eq(mmu_write(&w->e->d->vcpus[vcpu]->cpu.mmu, ENV_VA(frame) + off, b, 4, &f), 0);
+	ck_assert_int_eq(mmu_write(&x86_of(w->e->d->vcpus[vcpu])->mmu, ENV_VA(frame) + off, b, 4, &f), 0);
 }
 
 /* A frame of 4 KiB is 16 lines of 256 bytes: just those are compared, and none when nothing was written. */
@@ -541,7 +542,7 @@ START_TEST(idle)
 	sw_wait(w);
 	ck_assert_uint_eq(vfb_compared(w->fb), lines);
 	ck_assert_uint_eq(w->updates, 0);
-	ck_assert_ptr_nonnull(mmu_hit_write(&w->e->d->vcpus[0]->cpu.mmu, ENV_VA(FB_LIST), 4));
+	ck_assert_ptr_nonnull(mmu_hit_write(&x86_of(w->e->d->vcpus[0])->mmu, ENV_VA(FB_LIST), 4));
 	cpu_store(w, 2, FB_FIRST + 2, 0, 1);
 	sw_wait(w);
 	ck_assert_uint_eq(vfb_compared(w->fb), lines + 16);
