@@ -330,18 +330,23 @@ static void leaf_table_drop(struct mem *mem, const struct mmu_arch *arch, u64 mf
 		mem->hooks->code_unmapped(mem->opaque);
 }
 
-/* Bytes of the entries of mem's tables: the smallest of its CPUs' where they disagree, which sets *mixed. */
-static u32 entry_size_of(const struct mem *mem, bool *mixed)
+/*
+ * Whose tables are in mem, and bytes of their entries: the smallest where CPUs disagree, which sets *mixed. CPUs of one memory
+ * that have tables are of one architecture.
+ */
+static u32 entry_size_of(const struct mem *mem, const struct mmu_arch **arch, bool *mixed)
 {
 	const struct mmu *m;
 	u32 size = 0;
 
+	*arch = &mmu_flat;
 	*mixed = false;
 	for (m = mem->mmus; m; m = m->next) {
 		u32 n = m->arch->entry_size(m);
 
 		if (!n || n == size)
 			continue;
+		*arch = m->arch;
 		*mixed |= size != 0;
 		size = size ? MIN(size, n) : n;
 	}
@@ -352,9 +357,9 @@ void mmu_frame_written(struct mem *mem, u64 mfn, u32 off, u32 len)
 {
 	u8 *watch = mem_watch(mem, mfn);
 	const u8 *p = mem_frame(mem, mfn)->data;
-	const struct mmu_arch *arch = mem->mmus ? mem->mmus->arch : &mmu_flat;
+	const struct mmu_arch *arch;
 	bool mixed;
-	u32 size = entry_size_of(mem, &mixed);
+	u32 size = entry_size_of(mem, &arch, &mixed);
 	u32 first = off & ~(size - 1);
 	u32 last = (off + len + size - 1) & ~(size - 1);
 	u32 i;
