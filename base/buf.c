@@ -91,6 +91,7 @@ void reader_init(struct reader *r, const void *p, size_t n)
 	r->p = p;
 	r->left = n;
 	r->failed = false;
+	r->schema = NULL;
 }
 
 const u8 *reader_get(struct reader *r, size_t n)

@@ -7,16 +7,20 @@
 
 #include "base/types.h"
 
+struct state_schema; /* base/state.h */
+
 struct buf {
 	u8 *p;
 	size_t len, cap;
 	bool failed; /* an allocation failed; contents are incomplete */
+	struct state_schema *schema; /* state_save() names tables there; NULL: each time in full */
 };
 
 struct reader {
 	const u8 *p;
 	size_t left;
 	bool failed; /* someone read past the end; all later reads give zeros */
+	struct state_schema *schema; /* what state_load() finds tables by; NULL: each is named in full */
 };
 
 void buf_free(struct buf *b);

@@ -27,35 +27,45 @@ struct state_field {
 	u32 count;  /* elements */
 	enum state_kind kind;
 	const struct state_desc *sub; /* for STATE_KIND_STRUCT */
+	bool optional; /* a build that does not know the field can do without what is in it */
 };
 
 struct state_desc {
 	const char *name;
-	u32 version; /* raised when the fields change */
+	u32 version; /* raised when a field means something else; that there are more or fewer needs no other version */
 	u32 size;    /* sizeof the struct */
 	u32 nfields;
 	const struct state_field *fields;
+	u32 oldest;  /* the oldest version whose fields mean the same; 0: this one alone */
 };
 
 #define STATE_MEMBER_SIZE(s, m) sizeof(((s *)0)->m)
-/* One integer member. */
-#define STATE_INT(s, m) { #m, offsetof(s, m), STATE_MEMBER_SIZE(s, m), 1, STATE_KIND_INT, NULL }
+/* One integer member, and one that is optional. */
+#define STATE_INT(s, m) { #m, offsetof(s, m), STATE_MEMBER_SIZE(s, m), 1, STATE_KIND_INT, NULL, false }
+#define STATE_INT_OPTIONAL(s, m) { #m, offsetof(s, m), STATE_MEMBER_SIZE(s, m), 1, STATE_KIND_INT, NULL, true }
 /* An array of integers. */
 #define STATE_INTS(s, m)                                                                                             \
 	{ #m, offsetof(s, m), STATE_MEMBER_SIZE(s, m[0]), STATE_MEMBER_SIZE(s, m) / STATE_MEMBER_SIZE(s, m[0]),       \
-	  STATE_KIND_INT, NULL }
+	  STATE_KIND_INT, NULL, false }
 /* Bytes with no order of their own (strings, pages). */
-#define STATE_BYTES(s, m) { #m, offsetof(s, m), STATE_MEMBER_SIZE(s, m), 1, STATE_KIND_BYTES, NULL }
+#define STATE_BYTES(s, m) { #m, offsetof(s, m), STATE_MEMBER_SIZE(s, m), 1, STATE_KIND_BYTES, NULL, false }
 /* One struct member, and an array of them, described by another table. */
-#define STATE_SUB(s, m, d) { #m, offsetof(s, m), STATE_MEMBER_SIZE(s, m), 1, STATE_KIND_STRUCT, d }
+#define STATE_SUB(s, m, d) { #m, offsetof(s, m), STATE_MEMBER_SIZE(s, m), 1, STATE_KIND_STRUCT, d, false }
 #define STATE_SUBS(s, m, d)                                                                                          \
 	{ #m, offsetof(s, m), STATE_MEMBER_SIZE(s, m[0]), STATE_MEMBER_SIZE(s, m) / STATE_MEMBER_SIZE(s, m[0]),       \
-	  STATE_KIND_STRUCT, d }
+	  STATE_KIND_STRUCT, d, false }
 #define STATE_DESC(sym, nm, ver, s, f)                                                                               \
-	const struct state_desc sym = { nm, ver, sizeof(s), ARRAY_SIZE(f), f }
+	const struct state_desc sym = { nm, ver, sizeof(s), ARRAY_SIZE(f), f, 0 }
 
+/*
+ * One struct. Where out has a schema the table is written into that once, else its name, version and size come before its
+ * fields.
+ */
 void state_save(const struct state_desc *d, const void *obj, struct buf *out);
-/* 0, or -EINVAL when the reader runs out or the table's name, version or size differ. */
+/*
+ * With a schema: by the names of fields. One that the file does not have stays as it is in obj. 0, or -EINVAL with a sentence
+ * in the schema. Without: 0, or -EINVAL when the reader runs out or the table's name, version or size differ.
+ */
 int state_load(const struct state_desc *d, void *obj, struct reader *in);
 u64 state_hash(const struct state_desc *d, const void *obj, u64 h);
 /* NULL when equal, else the name of the first field that differs (of the outermost struct). */
@@ -63,6 +73,9 @@ const char *state_differs(const struct state_desc *d, const void *a, const void 
 void state_print(const struct state_desc *d, const void *obj, FILE *out, int indent);
 /* True when the fields cover every byte of the struct exactly once. */
 bool state_check(const struct state_desc *d);
+/* An integer of 1, 2, 4 or 8 bytes in the host's order. */
+u64 state_int_get(const void *p, u32 size);
+void state_int_set(void *p, u32 size, u64 v);
 
 /*
  * The list of everything a domain's state consists of. Modules add their structs (or arrays of them) when a domain is
@@ -104,8 +117,17 @@ int state_add_loaded(struct state_list *l, int (*fn)(void *opaque, struct error 
 void state_remove(struct state_list *l, const void *p);
 void state_list_free(struct state_list *l);
 u64 state_list_hash(const struct state_list *l, u64 h);
+/*
+ * Saves all: first the schema, which has the names, versions and fields of all tables that are used, then the items by their
+ * names. docs/snapshot-format.md has the bytes. out->failed: no memory.
+ */
 void state_list_save(const struct state_list *l, struct buf *out);
-int state_list_load(const struct state_list *l, struct reader *in);
+/*
+ * Loads all items of l, in l's order; the file may have them in another one. The objects are those of a domain that was just
+ * made: what a table has and the file does not stays as it is. 0, or -EINVAL or -ENOMEM with a sentence that names what does
+ * not fit: then the domain is of no use any more.
+ */
+int state_list_load(const struct state_list *l, struct reader *in, struct error *e);
 /*
  * After state_list_load(), when memory has been loaded too: every module makes anew what it derives from its state
  * (timers, frames that domains share), in the order in which they were added. 0, or -errno with a sentence: the domain

@@ -40,7 +40,7 @@ static const struct state_field vkbd_fields[] = {
 	STATE_INT(struct vkbd_state, page),  STATE_INT(struct vkbd_state, absolute), STATE_INT(struct vkbd_state, head),
 	STATE_INT(struct vkbd_state, count), STATE_INT(struct vkbd_state, pad),	     STATE_BYTES(struct vkbd_state, queue),
 };
-static const struct state_desc vkbd_state_desc = { "vkbd", 1, sizeof(struct vkbd_state), ARRAY_SIZE(vkbd_fields), vkbd_fields };
+static const struct state_desc vkbd_state_desc = { "vkbd", 1, sizeof(struct vkbd_state), ARRAY_SIZE(vkbd_fields), vkbd_fields, 0 };
 
 struct vkbd {
 	struct xenbus_device *dev; /* NULL once it is gone */

@@ -536,7 +536,7 @@ START_TEST(state)
 	ck_assert_int_eq(pv_mm_pin(&e->pv, MFN(40), PG_L1), 0);
 	ck_assert_uint_ne(pv_mm_special(&e->pv), 0);
 	reader_init(&r, a.p, a.len);
-	ck_assert_int_eq(state_list_load(&e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&e->d->states, &r, NULL), 0);
 	state_list_save(&e->d->states, &b);
 	ck_assert_uint_eq(a.len, b.len);
 	ck_assert(!memcmp(a.p, b.p, a.len));
@@ -688,14 +688,14 @@ START_TEST(lazy)
 	ck_assert_uint_ne(domain_hash(d[0]), hash[0]);
 	state_list_save(&d[0]->states, &b[2]);
 	reader_init(&r, b[2].p, b[2].len);
-	ck_assert_int_eq(state_list_load(&d[1]->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&d[1]->states, &r, NULL), 0);
 	ck_assert_uint_eq(pv_m2p_get(&pv[1], MFN(600000)), 0x77777);
 	ck_assert_uint_eq(pv_m2p_get(&pv[1], MFN(1234)), ~0ULL);
 	ck_assert_uint_eq(pv_m2p_get(&pv[1], MFN(PAGES + 5)), 99);
 	ck_assert_uint_eq(pv_m2p_get(&pv[1], MFN(PAGES + 6)), ~0ULL);
 	ck_assert_uint_eq(pv_mm_page(&pv[1], MFN(1234))->refs, 0);
 	reader_init(&r, b[1].p, b[1].len);
-	ck_assert_int_eq(state_list_load(&d[0]->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&d[0]->states, &r, NULL), 0);
 	ck_assert_uint_eq(pv_m2p_get(&pv[0], MFN(600000)), 600000);
 	ck_assert_uint_eq(pv_m2p_get(&pv[0], MFN(1234)), 1234);
 	ck_assert_uint_eq(pv_m2p_get(&pv[0], MFN(PAGES + 5)), ~0ULL);

@@ -363,7 +363,7 @@ START_TEST(saved_halfway)
 		buf_free(&saved);
 		state_list_save(&e->d->states, &saved);
 		reader_init(&in, saved.p, saved.len);
-		ck_assert_int_eq(state_list_load(&f->d->states, &in), 0);
+		ck_assert_int_eq(state_list_load(&f->d->states, &in, NULL), 0);
 		for (i = 0; i < FRAMES; i++)
 			memcpy(mem_rw(&f->d->mem, MFN(i), 0, PAGE_SIZE), mem_ro(&e->d->mem, MFN(i)), PAGE_SIZE);
 		f->vcpu[0].s = e->vcpu[0].s;

@@ -285,11 +285,11 @@ START_TEST(domain_state_round_trip)
 	state_list_save(&a->d->states, &out);
 	ck_assert_uint_ne(state_list_hash(&a->d->states, 1), state_list_hash(&b->d->states, 1));
 	reader_init(&in, out.p, out.len);
-	ck_assert_int_eq(state_list_load(&b->d->states, &in), 0);
+	ck_assert_int_eq(state_list_load(&b->d->states, &in, NULL), 0);
 	ck_assert_uint_eq(state_list_hash(&a->d->states, 1), state_list_hash(&b->d->states, 1));
 	/* Any byte missing is an error, not a guess. */
 	reader_init(&in, out.p, out.len - 1);
-	ck_assert_int_ne(state_list_load(&b->d->states, &in), 0);
+	ck_assert_int_ne(state_list_load(&b->d->states, &in, NULL), 0);
 	buf_free(&out);
 	env_free(a);
 	env_free(b);

@@ -619,7 +619,7 @@ START_TEST(state_survives)
 	for (i = 0; i < ENV_FRAMES; i++)
 		ck_assert_int_eq(mem_write(&b->d->mem, ENV_VA(i), mem_ro(&a->d->mem, ENV_MFN(i)), PAGE_SIZE), 0);
 	reader_init(&in, out.p, out.len);
-	ck_assert_int_eq(state_list_load(&b->d->states, &in), 0);
+	ck_assert_int_eq(state_list_load(&b->d->states, &in, NULL), 0);
 	ck_assert_uint_eq(state_list_hash(&b->d->states, 1), h);
 	ck_assert_int_eq(evtchn_attach_host(&b->pv.xen, port, count, &calls), 0);
 	env_evtchn(b, SEND, port, 0, 0);
@@ -630,7 +630,7 @@ START_TEST(state_survives)
 	ck_assert_uint_eq(take(&g, 1, &prio), 79);
 	/* Cut short, it is refused. */
 	reader_init(&in, out.p, out.len - 8);
-	ck_assert_int_lt(state_list_load(&b->d->states, &in), 0);
+	ck_assert_int_lt(state_list_load(&b->d->states, &in, NULL), 0);
 	buf_free(&out);
 	env_free(a);
 	env_free(b);

@@ -478,7 +478,7 @@ START_TEST(state)
 	memset(g->maps, 0x5a, g->nmaps * sizeof *g->maps);
 	g->s.version = 2;
 	reader_init(&r, b.p, b.len);
-	ck_assert_int_eq(state_list_load(&e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&e->d->states, &r, NULL), 0);
 	state_list_save(&e->d->states, &c);
 	ck_assert(b.len == c.len && !memcmp(b.p, c.p, b.len));
 	ck_assert_int_eq(unmap(e, 1, h, SLOT(3), 0), 0);
@@ -624,7 +624,7 @@ static int reload(struct env *e, const struct buf *b, struct error *why)
 	struct reader r;
 
 	reader_init(&r, b->p, b->len);
-	ck_assert_int_eq(state_list_load(&e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&e->d->states, &r, NULL), 0);
 	return state_list_loaded(&e->d->states, why);
 }
 

@@ -213,7 +213,7 @@ static void reload(struct ve *w)
 
 	state_list_save(&w->d->states, &b);
 	reader_init(&r, b.p, b.len);
-	ck_assert_int_eq(state_list_load(&w->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&w->d->states, &r, NULL), 0);
 	ck_assert_int_eq(xenbus_attach(&w->pv.xen), 0);
 	buf_free(&b);
 }
@@ -717,11 +717,11 @@ START_TEST(bad_states)
 	state_list_save(&w->d->states, &b);
 	for (i = 0; i < b.len; i += 1 + (u32)b.len / 400) {
 		reader_init(&r, b.p, i);
-		loaded += !state_list_load(&w->d->states, &r);
+		loaded += !state_list_load(&w->d->states, &r, NULL);
 	}
 	ck_assert_uint_eq(loaded, 0);
 	reader_init(&r, b.p, b.len);
-	ck_assert_int_eq(state_list_load(&w->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&w->d->states, &r, NULL), 0);
 	ck_assert_int_eq(xenbus_attach(&w->pv.xen), 0);
 	ve_time(w, TIME_NEVER);
 	ck_assert_uint_eq(ve_u32(w, VE_VA(VE_RING) + 8), 4);

@@ -290,18 +290,18 @@ START_TEST(saved)
 	state_list_save(&w->e->d->states, &b);
 	sw_fb_event(w, 3, 32, 20, 128, 32, 0);
 	reader_init(&r, b.p, b.len);
-	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&w->e->d->states, &r, NULL), 0);
 	ck_assert_int_eq(xenbus_attach(&w->e->pv.xen), 0);
 	ck_assert_uint_eq(w->width, FB_WIDTH);
 	ck_assert_uint_eq(seen(w, 9, 9), 0x99);
 	/* A file that was cut short or changed is refused or loaded, never worse. */
 	for (i = 0; i < b.len; i += 1 + b.len / 300) {
 		reader_init(&r, b.p, i);
-		bad += state_list_load(&w->e->d->states, &r) == 0;
+		bad += state_list_load(&w->e->d->states, &r, NULL) == 0;
 	}
 	ck_assert_uint_eq(bad, 0);
 	reader_init(&r, b.p, b.len);
-	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&w->e->d->states, &r, NULL), 0);
 	/* Frames where there is no memory: black, in a surface that showed something else. */
 	ck_assert_uint_eq(seen(w, 9, 9), 0x99);
 	for (i = 0; i + FB_FRAMES * 8 <= b.len; i++)
@@ -311,7 +311,7 @@ START_TEST(saved)
 	ck_assert_uint_lt(i, b.len - FB_FRAMES * 8);
 	st64(b.p + i, ~0ull);
 	reader_init(&r, b.p, b.len);
-	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&w->e->d->states, &r, NULL), 0);
 	ck_assert_uint_eq(seen(w, 9, 9), 0);
 	buf_free(&b);
 	sw_free(w);

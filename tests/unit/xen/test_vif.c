@@ -716,7 +716,7 @@ static int restore(struct vworld *w, const struct buf *b)
 	int rc;
 
 	reader_init(&r, b->p, b->len);
-	rc = state_list_load(&w->e->d->states, &r);
+	rc = state_list_load(&w->e->d->states, &r, NULL);
 	if (!rc)
 		rc = xs_domain_attach(&w->e->pv.xen) || xenbus_attach(&w->e->pv.xen);
 	return rc;
