@@ -41,6 +41,11 @@ int os_close(int fd);
 ssize_t os_read(int fd, void *p, size_t n);
 ssize_t os_write(int fd, const void *p, size_t n);
 int os_unlink(const char *path);
+/*
+ * rename(): what has the new name already is replaced at once, so that there is one or the other at each moment. On Windows
+ * not while somebody has that file open.
+ */
+int os_rename(const char *from, const char *to);
 
 enum os_kind { OS_FILE, OS_DIRECTORY, OS_DISK, OS_STREAM, OS_SOCKET, OS_OTHER }; /* a stream: a pipe or FIFO */
 
@@ -63,6 +68,14 @@ ssize_t os_transfer(int fd, bool write, const struct iovec *v, int n, u64 off);
 /* Waits until everything written is on the medium. */
 int os_sync(int fd);
 int os_truncate(int fd, u64 size);
+/* Waits until the names in the directory of this path are on the medium, where the host has a call for that. */
+int os_sync_names(const char *path);
+/*
+ * The first n bytes of a file in memory, for reading, or NULL with errno. Who reads there what somebody has cut off meanwhile is
+ * killed: for files that nobody else writes.
+ */
+const void *os_map(int fd, size_t n);
+void os_unmap(const void *p, size_t n);
 i64 os_length(int fd);
 /* The size of a sector of a disk of the host, bytes. */
 u32 os_sector_size(int fd);

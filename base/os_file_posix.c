@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #if defined(__linux__) && __has_include(<linux/fs.h>)
@@ -82,6 +83,11 @@ ssize_t os_write(int fd, const void *p, size_t n)
 int os_unlink(const char *path)
 {
 	return unlink(path);
+}
+
+int os_rename(const char *from, const char *to)
+{
+	return rename(from, to);
 }
 
 static enum os_kind kind_of(mode_t mode)
@@ -161,6 +167,37 @@ int os_sync(int fd)
 int os_truncate(int fd, u64 size)
 {
 	return ftruncate(fd, (off_t)size) ? -errno : 0;
+}
+
+int os_sync_names(const char *path)
+{
+	size_t n = (size_t)(os_path_last(path) - path);
+	char *dir = malloc(n + 2);
+	int fd, rc;
+
+	if (!dir)
+		return -ENOMEM;
+	memcpy(dir, n ? path : ".", n + !n);
+	dir[n + !n] = 0;
+	fd = os_open(dir, O_RDONLY | O_DIRECTORY, 0);
+	rc = fd < 0 ? -errno : fsync(fd) ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	free(dir);
+	/* A directory that may be written and not read, and file systems that cannot do it. */
+	return rc == -EACCES || rc == -EINVAL || rc == -ENOTSUP || rc == -EBADF ? 0 : rc;
+}
+
+const void *os_map(int fd, size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void os_unmap(const void *p, size_t n)
+{
+	munmap((void *)(uintptr_t)p, n);
 }
 
 i64 os_length(int fd)

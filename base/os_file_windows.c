@@ -130,6 +130,18 @@ int os_unlink(const char *path)
 	return rc;
 }
 
+int os_rename(const char *from, const char *to)
+{
+	wchar_t *a = os_wide(from), *b = a ? os_wide(to) : NULL;
+	int rc = -1;
+
+	if (b)
+		rc = MoveFileExW(a, b, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) ? 0 : os_fail(GetLastError());
+	free(a);
+	free(b);
+	return rc;
+}
+
 int os_fstat(int fd, struct os_stat *st)
 {
 	HANDLE h = os_handle_of(fd);
@@ -230,6 +242,34 @@ int os_truncate(int fd, u64 size)
 	if (h == INVALID_HANDLE_VALUE)
 		return -EBADF;
 	return SetFileInformationByHandle(h, FileEndOfFileInfo, &end, sizeof end) ? 0 : -os_errno_of(GetLastError());
+}
+
+/* os_rename() has waited. */
+int os_sync_names(const char *path)
+{
+	return 0;
+}
+
+const void *os_map(int fd, size_t n)
+{
+	HANDLE h = os_handle_of(fd), map;
+	const void *p;
+
+	if (h == INVALID_HANDLE_VALUE)
+		return NULL;
+	map = CreateFileMappingW(h, NULL, PAGE_READONLY, (DWORD)((u64)n >> 32), (DWORD)n, NULL);
+	p = map ? MapViewOfFile(map, FILE_MAP_READ, 0, 0, n) : NULL;
+	if (!p)
+		os_fail(GetLastError());
+	/* The view keeps what it needs. */
+	if (map)
+		CloseHandle(map);
+	return p;
+}
+
+void os_unmap(const void *p, size_t n)
+{
+	UnmapViewOfFile(p);
 }
 
 i64 os_length(int fd)
