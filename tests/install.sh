@@ -56,6 +56,7 @@ cat >"$dir/wanted" <<END
 ./usr/share/doc/paravane/manual.md
 ./usr/share/doc/paravane/porting.md
 ./usr/share/doc/paravane/security.md
+./usr/share/doc/paravane/snapshot-format.md
 ./usr/share/man/man1/paravane.1
 END
 installed 'prefix /usr' "$dir/wanted" prefix=/usr
