@@ -3,7 +3,7 @@
  * The snapshot file: named chunks of bytes, and memories as pages, of which some may be as in a parent, another such file.
  * docs/snapshot-format.md has its layout. What the chunks mean is known above.
  *
- * A writer and a reader are each for one thread at a time; different ones share nothing. Errors are 0 or -errno, with a sentence
+ * A writer and a reader are each for one thread at a time, and a writer looks into its parent_image; else they share nothing. Errors are 0 or -errno, with a sentence
  * that names the file.
  */
 #ifndef SNAPSHOT_IMAGE_H
@@ -34,7 +34,7 @@ enum { IMAGE_MANDATORY = 1 }; /* a chunk that must be understood, or the file be
  * it fails, what path has been stays whole. Only its owner may read it, for a guest's memory has secrets.
  */
 int image_write_begin(const char *path, const struct image_options *o, struct image_writer **out, struct error *e);
-/* The same to an open descriptor, front to back without seeking; it stays open. Name is for sentences. */
+/* The same to an open descriptor that may block, front to back without seeking; it stays open. Name is for sentences. */
 int image_write_fd(int fd, const char *name, const struct image_options *o, struct image_writer **out, struct error *e);
 /*
  * After an error all calls but the last two do nothing and return it again; image_write_end() has its sentence. A chunk's type and

@@ -318,15 +318,13 @@ static int open_parents(struct image *img, const struct image_finder *f, struct 
 	return 0;
 }
 
-int image_open_fd(int fd, const char *name, const struct image_finder *finder, struct image **out, struct error *e)
+/* Goes on where a file was opened, or was not. */
+static int with_parents(int rc, struct image *img, const struct image_finder *f, struct image **out, struct error *e)
 {
-	struct image *img;
-	int rc = open_one(fd, name, &img, e);
-
 	*out = NULL;
 	if (rc)
 		return rc;
-	rc = open_parents(img, finder, e);
+	rc = open_parents(img, f, e);
 	if (rc)
 		image_close(img);
 	else
@@ -334,14 +332,20 @@ int image_open_fd(int fd, const char *name, const struct image_finder *finder, s
 	return rc;
 }
 
+int image_open_fd(int fd, const char *name, const struct image_finder *finder, struct image **out, struct error *e)
+{
+	struct image *img;
+	int rc = open_one(fd, name, &img, e);
+
+	return with_parents(rc, img, finder, out, e);
+}
+
 int image_open(const char *path, const struct image_finder *finder, struct image **out, struct error *e)
 {
-	int fd = os_open_some(path);
+	struct image *img;
+	int rc = open_path(path, &img, e);
 
-	*out = NULL;
-	if (fd < 0)
-		return error_set(e, -errno, "%.200s: cannot be opened (%s): give the name of a snapshot", path, os_open_error(errno));
-	return image_open_fd(fd, path, finder, out, e);
+	return with_parents(rc, img, finder, out, e);
 }
 
 int image_map(struct image *img)

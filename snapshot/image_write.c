@@ -141,13 +141,12 @@ static void put_zeros(struct image_writer *w, u64 n)
 
 /* ---- records ---- */
 
-static void hash(u8 *out, const void *a, size_t an, const void *b, size_t bn)
+static void hash(u8 *out, const void *p, size_t n)
 {
 	struct blake2b h;
 
 	blake2b_init(&h, IMAGE_DIGEST);
-	blake2b_add(&h, a, an);
-	blake2b_add(&h, b, bn);
+	blake2b_add(&h, p, n);
 	blake2b_end(&h, out);
 }
 
@@ -170,7 +169,8 @@ static bool index_add(struct image_writer *w, const void *p, size_t n)
 		w->index = grown;
 		w->index_room = room;
 	}
-	memcpy(w->index + w->index_len, p, n);
+	if (n)
+		memcpy(w->index + w->index_len, p, n);
 	w->index_len += n;
 	return true;
 }
@@ -186,7 +186,7 @@ static int put_record(struct image_writer *w, struct record *r, const void *tabl
 	r->offset = record_offset(r, w->at);
 	if (r->kind != RECORD_INDEX) {
 		r->sum = record_aligned(r) ? 0 : crc32c(0, stored, (size_t)r->stored);
-		hash(r->hash, stored, (size_t)r->stored, NULL, 0);
+		hash(r->hash, stored, (size_t)r->stored);
 	}
 	record_encode(r, head, tables);
 	if (r->kind != RECORD_INDEX) {
@@ -456,19 +456,22 @@ int image_write_fd(int fd, const char *name, const struct image_options *o, stru
 /* Where the file is to be: a symbolic link is followed, and only a file is replaced. */
 static int find_place(struct image_writer *w, const char *path, struct error *e)
 {
+	const char *wrong = NULL;
 	struct os_stat st;
 
 	if (os_stat(path, &st)) {
-		w->path = strdup(path);
+		w->path = strdup(path); /* nothing is there */
+	} else if (st.kind == OS_OTHER) {
+		w->path = os_path_real(path);
+		wrong = !w->path ? "a link that leads nowhere" : NULL;
 	} else {
-		w->path = st.kind == OS_OTHER ? os_path_real(path) : strdup(path);
-		if (w->path && st.kind == OS_OTHER && os_stat(w->path, &st))
-			st.kind = OS_OTHER;
-		if (!w->path || st.kind == OS_DIRECTORY || st.kind != OS_FILE)
-			return error_set(e, st.kind == OS_DIRECTORY ? -EISDIR : -EINVAL,
-					 "%.200s: is %s, where a snapshot needs a file: choose another name", path,
-					 st.kind == OS_DIRECTORY ? "a directory" : !w->path ? "a link that leads nowhere" : "no plain file");
+		w->path = strdup(path);
 	}
+	if (w->path && !os_stat(w->path, &st) && st.kind != OS_FILE)
+		wrong = st.kind == OS_DIRECTORY ? "a directory" : "no plain file";
+	if (wrong)
+		return error_set(e, st.kind == OS_DIRECTORY ? -EISDIR : -EINVAL, "%.200s is %s: choose another name for the snapshot", path,
+				 wrong);
 	w->aside = w->path ? malloc(strlen(w->path) + 16) : NULL;
 	return w->aside ? 0 : error_set(e, -ENOMEM, "%.200s: the host is out of memory; no snapshot was written", path);
 }

@@ -964,7 +964,7 @@ START_TEST(left_over)
 	ck_assert_int_eq(image_write_begin(in_dir("no/folder"), &o, w, &e), -ENOENT);
 	says("choose another place");
 	ck_assert_int_lt(image_write_begin(dir, &o, w, &e), 0);
-	says("is a directory");
+	says("is a directory: choose");
 }
 END_TEST
 
