@@ -56,6 +56,21 @@ static void init_cpu(struct vcpu *v, u64 features, const struct x86_model *model
 	x86_load(c);
 }
 
+/* Page tables are where the vCPU had them: CR3 is not the guest's, so the processor does not go by it. */
+static int loaded(void *opaque, struct error *e)
+{
+	struct domain *d = opaque;
+	u32 i;
+
+	for (i = 0; i < d->nvcpus; i++) {
+		struct x86 *c = x86_of(d->vcpus[i]);
+
+		c->mmu.root = c->s.cr3;
+		mmu_update(&c->mmu);
+	}
+	return 0;
+}
+
 static int add_vcpus(struct pv_domain *p, u64 features, const struct x86_model *model)
 {
 	struct domain *d = p->xen.d;
@@ -73,6 +88,8 @@ static int add_vcpus(struct pv_domain *p, u64 features, const struct x86_model *
 		if (state_add(&d->states, "pv-vcpu", i, &pv_vcpu_state_desc, &pv->s, 1))
 			return -ENOMEM;
 	}
+	if (state_add_loaded(&d->states, loaded, d))
+		return -ENOMEM;
 	return state_add(&d->states, "pv-domain", 0, &pv_domain_state_desc, &p->s, 1);
 }
 

@@ -25,6 +25,25 @@ static const struct state_field domain_fields[] = {
 };
 STATE_DESC(domain_state_desc, "domain", 1, struct domain_state, domain_fields);
 
+/* What no guest sees, and what decides how things go on. */
+struct domain_outside {
+	u32 end; /* enum domain_end */
+	u8 suspended;
+	u8 owed;  /* struct timeline's */
+	u8 culprit; /* 1: crash_vcpu is the number of struct domain's */
+	u8 crash_vcpu;
+	u8 crash[CRASH_REASON];
+};
+static const struct state_field outside_fields[] = {
+	STATE_INT(struct domain_outside, end),     STATE_INT(struct domain_outside, suspended),
+	STATE_INT(struct domain_outside, owed),    STATE_INT(struct domain_outside, culprit),
+	STATE_INT(struct domain_outside, crash_vcpu), STATE_BYTES(struct domain_outside, crash),
+};
+STATE_DESC(domain_outside_desc, "outside", 1, struct domain_outside, outside_fields);
+
+#define SHIFT_MAX 32u /* an instruction of some seconds */
+#define OUTSIDE_ITEMS 2u /* the first items of a domain are of what no guest sees: they are not hashed */
+
 #define DEFAULT_QUANTUM 20000
 
 /* Items about code are wanted now. Decoded blocks were made without them, so all are decoded anew. */
@@ -120,10 +139,78 @@ static struct vcpu *vcpu_create(struct domain *d, u32 id)
 	return v;
 }
 
+/* ---- state ----------------------------------------------------------------------------------------------------- */
+
+static void outside_save(void *opaque, struct buf *out)
+{
+	const struct domain *d = opaque;
+	struct domain_outside o = { .end = d->end, .suspended = d->suspended, .owed = d->time.owed };
+
+	if (d->crash_vcpu) {
+		o.culprit = 1;
+		o.crash_vcpu = (u8)d->crash_vcpu->id;
+	}
+	memcpy(o.crash, d->crash, sizeof o.crash);
+	state_save(&domain_outside_desc, &o, out);
+}
+
+static int outside_load(void *opaque, struct reader *in)
+{
+	struct domain *d = opaque;
+	struct domain_outside o;
+	int rc = state_load(&domain_outside_desc, &o, in);
+
+	if (rc || (o.end > END_SOFT_RESET && (o.end < END_RUNNING || o.end > END_KILLED)) ||
+	    (o.culprit && o.crash_vcpu >= d->nvcpus))
+		return -EINVAL;
+	d->end = (enum domain_end)o.end;
+	d->suspended = o.suspended;
+	d->time.owed = o.owed;
+	d->crash_vcpu = o.culprit ? d->vcpus[o.crash_vcpu] : NULL;
+	memcpy(d->crash, o.crash, sizeof d->crash);
+	d->crash[sizeof d->crash - 1] = 0;
+	return 0;
+}
+
+/* The scheduler and the clock go by these without a further look. */
+static bool sensible(const struct domain *d)
+{
+	u32 i;
+
+	for (i = 0; i < d->nvcpus; i++)
+		if (d->vcpus[i]->s.run > VCPU_BLOCKED)
+			return false;
+	return !(d->nvcpus < 64 && d->s.round >> d->nvcpus) && d->time.s.div && d->time.s.div <= MAX_VCPUS &&
+	       d->time.s.frac < d->time.s.div && d->time.s.shift <= SHIFT_MAX;
+}
+
+/* Processors work with their registers, not with the state they came from, and have caches of another memory. */
+static int loaded(void *opaque, struct error *e)
+{
+	struct domain *d = opaque;
+	u32 i;
+
+	if (!sensible(d))
+		return error_set(e, -EINVAL, "The state of guest %s is damaged, or of a guest with more processors.", d->name);
+	for (i = 0; i < d->nvcpus; i++) {
+		struct cpu *c = d->vcpus[i]->cpu;
+
+		c->retired = d->vcpus[i]->s.retired;
+		cpu_load(c);
+		cpu_code_unmapped(c);
+		mmu_flush(c->mmu);
+	}
+	return 0;
+}
+
 static int add_state(struct domain *d)
 {
 	u32 i;
 
+	if (state_add_custom(&d->states, "outside", 0, outside_save, outside_load, d) ||
+	    state_add_custom(&d->states, "door", 0, door_save, door_load, &d->door) ||
+	    state_add_loaded(&d->states, loaded, d))
+		return -ENOMEM;
 	if (state_add(&d->states, "timeline", 0, &timeline_state_desc, &d->time.s, 1) ||
 	    state_add(&d->states, "domain", 0, &domain_state_desc, &d->s, 1))
 		return -ENOMEM;
@@ -283,7 +370,7 @@ void vcpu_block(struct vcpu *v)
 	cpu_stop(v->cpu);
 }
 
-u64 domain_hash(struct domain *d)
+void domain_sync(struct domain *d)
 {
 	u32 i;
 
@@ -291,5 +378,14 @@ u64 domain_hash(struct domain *d)
 		cpu_sync(d->vcpus[i]->cpu);
 		d->vcpus[i]->s.retired = cpu_icount(d->vcpus[i]->cpu);
 	}
-	return state_list_hash(&d->states, mem_hash(&d->mem, HASH_SEED));
+}
+
+u64 domain_hash(struct domain *d)
+{
+	struct state_list seen = d->states;
+
+	domain_sync(d);
+	seen.items += OUTSIDE_ITEMS;
+	seen.n -= OUTSIDE_ITEMS;
+	return state_list_hash(&seen, mem_hash(&d->mem, HASH_SEED));
 }

@@ -75,6 +75,7 @@ struct domain_state {
 	u64 retired; /* instructions of all vCPUs up to the last slot's end */
 };
 extern const struct state_desc domain_state_desc;
+extern const struct state_desc domain_outside_desc;
 
 struct domain {
 	struct host *host;
@@ -167,6 +168,8 @@ void vcpu_wake(struct vcpu *v);
 /* Blocks a vCPU. The one that runs stops at this boundary. */
 void vcpu_block(struct vcpu *v);
 
+/* Brings the described state up to what the processors work with: before it is saved. */
+void domain_sync(struct domain *d);
 /* A hash of the whole guest-visible state: memory, vCPUs, time and everything registered. */
 u64 domain_hash(struct domain *d);
 

@@ -15,14 +15,20 @@ void door_init(struct door *d)
 	d->tail = &d->head;
 }
 
-void door_free(struct door *d)
+static void drop(struct door *d)
 {
-	struct door_input *in, *next;
+	struct door_input *in;
 
-	for (in = d->head; in; in = next) {
-		next = in->next;
+	while ((in = d->head)) {
+		d->head = in->next;
 		free(in);
 	}
+	d->tail = &d->head;
+}
+
+void door_free(struct door *d)
+{
+	drop(d);
 	free(d->handlers);
 	door_init(d);
 }
@@ -63,6 +69,52 @@ int door_post(struct door *d, u32 kind, u32 target, const void *data, u32 len)
 	*d->tail = in;
 	d->tail = &in->next;
 	return 0;
+}
+
+u32 door_count(const struct door *d, u32 kind, u32 target, u64 *bytes)
+{
+	const struct door_input *in;
+	u32 n = 0;
+
+	for (in = d->head; in; in = in->next)
+		if (in->kind == kind && in->target == target) {
+			n++;
+			*bytes += in->len;
+		}
+	return n;
+}
+
+void door_save(void *opaque, struct buf *out)
+{
+	const struct door *d = opaque;
+	const struct door_input *in;
+	u32 n = 0;
+
+	for (in = d->head; in; in = in->next)
+		n++;
+	buf_put_u32(out, n);
+	for (in = d->head; in; in = in->next) {
+		buf_put_u32(out, in->kind);
+		buf_put_u32(out, in->target);
+		buf_put_u32(out, in->len);
+		buf_put(out, in->data, in->len);
+	}
+}
+
+int door_load(void *opaque, struct reader *in)
+{
+	struct door *d = opaque;
+	u32 n = reader_u32(in);
+
+	drop(d);
+	for (; n && !in->failed; n--) {
+		u32 kind = reader_u32(in), target = reader_u32(in), len = reader_u32(in);
+		const u8 *p = reader_get(in, len);
+
+		if (p && door_post(d, kind, target, p, len))
+			return -ENOMEM;
+	}
+	return in->failed ? -EINVAL : 0;
 }
 
 /* Shows it to the recorder, then to whoever takes it. */

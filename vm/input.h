@@ -15,6 +15,7 @@
 #ifndef VM_INPUT_H
 #define VM_INPUT_H
 
+#include "base/buf.h"
 #include "base/types.h"
 
 enum door_kind {
@@ -70,6 +71,14 @@ bool door_open(struct door *d, u64 icount, u64 now);
  * is never lost.
  */
 void door_enter(struct door *d, u32 kind, u32 target, const void *data, u32 len, u64 icount, u64 now);
+/*
+ * A state item's functions: what was posted and not delivered yet goes on waiting after a load. What waited there before is
+ * dropped. opaque: the door.
+ */
+void door_save(void *opaque, struct buf *out);
+int door_load(void *opaque, struct reader *in);
+/* How many inputs of a kind wait for a target; their bytes are added to *bytes. */
+u32 door_count(const struct door *d, u32 kind, u32 target, u64 *bytes);
 INLINE bool door_waiting(const struct door *d)
 {
 	return d->head != NULL;

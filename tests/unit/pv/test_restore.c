@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * State that is loaded into a fresh domain: the guest goes on bit for bit as if nothing had been. Bare machines, small 64-bit and
+ * 32-bit guests (tests/guests, where make has built them) and the first hundreds of millions of instructions of Debian's
+ * kernel, with one vCPU and four, are saved at random instants.
+ */
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "hw/bare.h"
+#include "pv/create.h"
+#include "tests/guests/bare/blobs.h"
+#include "tests/suites.h"
+#include "tests/unit/restore_env.h"
+#include "vm/run.h"
+#include "vm/x86.h"
+#include "xen/load/bzimage.h"
+
+#define POINTS 10u
+#define IMAGE 0x10000u
+#define BARE_LIMIT 3000000u
+/* Debian's kernel: its first steps; and where it has a console, and then its other processors, with the way there left out. */
+#define EARLY 30000000ULL
+#define LATE 1390000000ULL
+#define LATE_FOR 250000000ULL
+
+/* What is run: a bare machine's image, or a kernel. */
+struct subject {
+	const char *name;
+	const u8 *image;
+	const struct xen_kernel *kernel;
+	u32 vcpus;
+	u64 memory;
+	u64 limit; /* instructions */
+	bool longer; /* it does not end before that */
+	u64 skip;    /* so many are only run once */
+	struct restore *from; /* ... then it stands so */
+};
+
+/* One life of it, in a host of its own. */
+struct life {
+	const struct subject *s;
+	struct host h;
+	struct domain *d;
+	struct vtimer stop;
+	bool stopped;
+};
+
+static void no_console(void *opaque, const u8 *p, size_t n)
+{
+}
+
+static void on_stop(void *opaque, u64 now)
+{
+	((struct life *)opaque)->stopped = true;
+}
+
+static void life_begin(struct life *l, const struct subject *s)
+{
+	struct error e = { "" };
+
+	*l = (struct life){ .s = s };
+	ck_assert_int_eq(host_init(&l->h, &x86_arch, 16 << 20), 0);
+	if (s->kernel) {
+		struct pv_create_in in = { .name = s->name, .vcpus = s->vcpus,
+					   .memory = s->memory, .maxvcpus = s->vcpus, .kernel = s->kernel, .cmdline = "console=hvc0 nokaslr",
+					   .console_out = no_console };
+
+		ck_assert_msg(!pv_create(&l->h, &in, &l->d, &e), "%s", e.text);
+	} else {
+		struct bare_config cfg = { .image = s->image, .len = IMAGE, .boot = BARE_ROM, .memory = 8 << 20 };
+
+		l->d = bare_create(&l->h, s->name, &cfg, &e);
+		ck_assert_msg(l->d != NULL, "%s", e.text);
+	}
+	vtimer_init(&l->stop, UINT32_MAX, on_stop, l); /* behind all others */
+	if (s->from)
+		restore_put(l->d, s->from);
+}
+
+static void life_end(struct life *l)
+{
+	vtimer_cancel(&l->d->time, &l->stop);
+	host_exit(&l->h);
+}
+
+static bool life_goes_on(const struct life *l)
+{
+	return l->d->end == END_RUNNING && l->d->s.retired < l->s->limit;
+}
+
+/* Runs to an instant of guest time, or to its end. The slot under way ends there. */
+static void life_run(struct life *l, u64 until)
+{
+	l->stopped = false;
+	ck_assert_int_eq(domain_arm(l->d, &l->stop, until), 0);
+	while (!l->stopped && life_goes_on(l))
+		domain_run(l->d, 1);
+	vtimer_cancel(&l->d->time, &l->stop);
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Instants at which it has done so many instructions, more or less: spread over its life, and the same each time. */
+static void pick_points(const struct subject *s, u64 at[POINTS])
+{
+	u64 x = 88172645463325252ULL, icount[POINTS], total, done = 0, now = 0; /* at the last slot's start */
+	struct life l;
+	u32 i;
+
+	life_begin(&l, s);
+	if (!s->longer)
+		domain_run(l.d, s->limit);
+	total = s->longer ? s->limit : l.d->s.retired;
+	life_end(&l);
+	for (i = 0; i < POINTS; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		icount[i] = s->skip + x % (total - s->skip);
+	}
+	qsort(icount, POINTS, sizeof *icount, compare_u64);
+	life_begin(&l, s);
+	for (i = 0; i < POINTS; i++) {
+		while (life_goes_on(&l) && l.d->s.retired <= icount[i]) {
+			done = l.d->s.retired;
+			now = l.d->time.s.now;
+			domain_run(l.d, 1);
+		}
+		at[i] = now + (icount[i] > done ? icount[i] - done : 0) / l.d->time.s.div;
+		at[i] = MAX(at[i], i ? at[i - 1] + 1 : 1);
+	}
+	life_end(&l);
+}
+
+/*
+ * One life in one go, but for the ends of slots, and one that at each of the points is saved, ends, and goes on in another
+ * domain: both have the same state at each.
+ */
+static void check_subject(struct subject *s)
+{
+	u64 at[POINTS], hash[POINTS + 1];
+	struct restore *whole[POINTS + 1], *r;
+	struct life l;
+	u32 i;
+
+	life_begin(&l, s);
+	if (s->skip) {
+		domain_run(l.d, s->skip);
+		s->from = restore_take(l.d);
+	}
+	pick_points(s, at);
+	for (i = 0; i <= POINTS; i++) {
+		life_run(&l, i < POINTS ? at[i] : TIME_NEVER);
+		hash[i] = domain_hash(l.d);
+		whole[i] = restore_take(l.d);
+	}
+	life_end(&l);
+	life_begin(&l, s);
+	life_run(&l, at[0]);
+	for (i = 0; i < POINTS; i++) {
+		r = restore_take(l.d);
+		life_end(&l);
+		life_begin(&l, s);
+		restore_put(l.d, r);
+		ck_assert_msg(domain_hash(l.d) == hash[i], "%s, save %u: as loaded, %s differs", s->name, i,
+			      restore_differs(whole[i], r));
+		restore_free(r);
+		life_run(&l, i + 1 < POINTS ? at[i + 1] : TIME_NEVER);
+		r = restore_take(l.d);
+		ck_assert_msg(!restore_differs(whole[i + 1], r), "%s, save %u of %u: %s differs afterwards", s->name, i, POINTS,
+			      restore_differs(whole[i + 1], r));
+		restore_free(r);
+		ck_assert_uint_eq(domain_hash(l.d), hash[i + 1]);
+	}
+	life_end(&l);
+	for (i = 0; i <= POINTS; i++)
+		restore_free(whole[i]);
+	if (s->from)
+		restore_free(s->from);
+}
+
+/* ---- bare machines ----------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	const u16 *blob;
+} bare_guests[] = { { "real", blob_real }, { "prot", blob_prot },   { "debug", blob_debug },
+		    { "paging", blob_paging }, { "gates", blob_gates }, { "events", blob_events } };
+
+START_TEST(bare_machine)
+{
+	struct subject s = { .name = bare_guests[_i].name, .vcpus = 1, .limit = BARE_LIMIT };
+	const u16 *blob = bare_guests[_i].blob;
+	u8 *image = calloc(1, IMAGE);
+	u32 k;
+
+	ck_assert_ptr_nonnull(image);
+	for (; blob[1]; blob += 2 + blob[1])
+		for (k = 0; k < blob[1]; k++)
+			image[blob[0] + k] = (u8)blob[2 + k];
+	s.image = image;
+	check_subject(&s);
+	free(image);
+}
+END_TEST
+
+/* ---- small guests -------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	u32 vcpus;
+} small_guests[] = {
+	{ "timers", 1 }, { "events", 1 }, { "fifo", 1 },   { "grants", 1 },	      { "memory", 1 },	     { "mmu", 1 },
+	{ "traps", 1 },	 { "iret", 1 },	  { "debug", 1 },  { "privileged", 1 },    { "multicall", 1 },    { "console", 1 },
+	{ "smp", 4 },	 { "preempt", 1 }, { "compat/mmu32", 1 }, { "compat/segs32", 1 }, { "compat/traps32", 1 }, { "compat/calls32", 1 },
+	{ "compat/smp32", 4 },
+};
+
+START_TEST(small_guest)
+{
+	struct subject s = { .name = small_guests[_i].name, .vcpus = small_guests[_i].vcpus, .memory = 32 << 20,
+			     .limit = 20000000 };
+	struct error e = { "" };
+	struct xen_kernel k;
+	char path[64];
+	FILE *f;
+	u8 *bytes;
+	size_t len;
+
+	snprintf(path, sizeof path, "tests/guests/%s.elf", s.name);
+	f = fopen(path, "rb");
+	if (!f) {
+		printf("skip  restore: make has not built %s\n", path);
+		return;
+	}
+	fclose(f);
+	ck_assert_msg(!xen_file_read(path, "kernel", XEN_KERNEL_MAX, NULL, &bytes, &len, &e), "%s", e.text);
+	ck_assert_msg(!xen_kernel_load(&k, bytes, len, path, XEN_KERNEL_MAX, NULL, &e), "%s", e.text);
+	s.kernel = &k;
+	check_subject(&s);
+	xen_kernel_free(&k);
+	free(bytes);
+}
+END_TEST
+
+/* ---- Debian's kernel ----------------------------------------------------------------------------------------------- */
+
+static bool find_kernel(char *path, size_t n)
+{
+	const char *env = getenv("PARAVANE_TEST_KERNEL");
+	glob_t g;
+	bool ok;
+
+	if (env) {
+		snprintf(path, n, "%s", env);
+		return true;
+	}
+	ok = !glob("/boot/vmlinuz-*-amd64", 0, NULL, &g) && g.gl_pathc > 0;
+	if (ok)
+		snprintf(path, n, "%s", g.gl_pathv[0]);
+	globfree(&g);
+	return ok;
+}
+
+START_TEST(debian_kernel)
+{
+	struct subject s = { .name = "Debian", .vcpus = _i ? 4 : 1, .memory = 128 << 20, .limit = EARLY, .longer = true };
+	struct error e = { "" };
+	struct xen_kernel k;
+	char path[512];
+	u8 *bytes;
+	size_t len;
+
+	if (!find_kernel(path, sizeof path)) {
+		printf("skip  restore: no kernel at /boot/vmlinuz-*-amd64; set PARAVANE_TEST_KERNEL\n");
+		return;
+	}
+	ck_assert_msg(!xen_file_read(path, "kernel", XEN_KERNEL_MAX, NULL, &bytes, &len, &e), "%s", e.text);
+	if (xen_kernel_load(&k, bytes, len, path, XEN_KERNEL_MAX, NULL, &e)) {
+		printf("skip  restore: %s\n", e.text);
+		free(bytes);
+		return;
+	}
+	s.kernel = &k;
+	if (_i) {
+		s.skip = LATE;
+		s.limit = LATE + LATE_FOR;
+	}
+	check_subject(&s);
+	xen_kernel_free(&k);
+	free(bytes);
+}
+END_TEST
+
+/* ---- beside what the guest sees ------------------------------------------------------------------------------------- */
+
+static void note_input(void *opaque, const struct door_input *in)
+{
+	char *text = opaque;
+
+	snprintf(text + strlen(text), 32, "%u/%u:%.*s ", in->kind, in->target, (int)in->len, (const char *)in->data);
+}
+
+/* Inputs before the door, how the domain ended, a suspend and timers that are owed are kept, and are in no hash. */
+START_TEST(outside)
+{
+	char text[100] = "";
+	struct host h;
+	struct domain *a, *b;
+	struct restore *r;
+	u64 hash, bytes = 0;
+
+	ck_assert_int_eq(host_init(&h, &x86_arch, 0), 0);
+	a = domain_create(&h, "a", 512, 3, 0);
+	b = domain_create(&h, "b", 512, 3, 0);
+	hash = domain_hash(a);
+	ck_assert_int_eq(door_post(&a->door, DOOR_CHAR, 0, "one", 3), 0);
+	ck_assert_int_eq(door_post(&a->door, DOOR_NET, 5, "second", 6), 0);
+	ck_assert_int_eq(door_post(&a->door, DOOR_CHAR, 0, "", 0), 0);
+	ck_assert_int_eq(door_post(&b->door, DOOR_CHAR, 0, "other", 5), 0);
+	a->suspended = a->time.owed = true;
+	domain_crash(a, a->vcpus[2], "it had %d reasons", 7);
+	ck_assert_uint_eq(domain_hash(a), hash);
+	r = restore_take(a);
+	restore_put(b, r);
+	restore_free(r);
+	ck_assert_uint_eq(door_count(&b->door, DOOR_CHAR, 0, &bytes), 2);
+	ck_assert_uint_eq(bytes, 3);
+	ck_assert_int_eq(door_handle(&b->door, DOOR_CHAR, 0, note_input, text), 0);
+	ck_assert_int_eq(door_handle(&b->door, DOOR_NET, 5, note_input, text), 0);
+	door_open(&b->door, 0, 0);
+	ck_assert_str_eq(text, "0/0:one 5/5:second 0/0: ");
+	ck_assert(b->suspended && b->time.owed && b->crash_vcpu == b->vcpus[2]);
+	ck_assert_int_eq(b->end, END_CRASH);
+	ck_assert_str_eq(b->crash, "it had 7 reasons");
+	host_exit(&h);
+}
+END_TEST
+
+/* What a state says is not believed where the scheduler or the clock would go astray. */
+START_TEST(damaged)
+{
+	struct error e = { "" };
+	struct host h;
+	struct domain *d;
+
+	ck_assert_int_eq(host_init(&h, &x86_arch, 0), 0);
+	d = domain_create(&h, "d", 512, 3, 0);
+	ck_assert_int_eq(state_list_loaded(&d->states, &e), 0);
+	d->s.round = 8;
+	ck_assert_int_eq(state_list_loaded(&d->states, &e), -EINVAL);
+	d->s.round = 7;
+	d->time.s.div = 0;
+	ck_assert_int_eq(state_list_loaded(&d->states, &e), -EINVAL);
+	d->time.s.div = 2;
+	d->time.s.frac = 2;
+	ck_assert_int_eq(state_list_loaded(&d->states, &e), -EINVAL);
+	d->time.s.frac = 1;
+	d->time.s.shift = 64;
+	ck_assert_int_eq(state_list_loaded(&d->states, &e), -EINVAL);
+	d->time.s.shift = 0;
+	d->vcpus[1]->s.run = 3;
+	ck_assert_int_eq(state_list_loaded(&d->states, &e), -EINVAL);
+	d->vcpus[1]->s.run = VCPU_BLOCKED;
+	ck_assert_int_eq(state_list_loaded(&d->states, &e), 0);
+	host_exit(&h);
+}
+END_TEST
+
+Suite *restore_suite(void)
+{
+	Suite *s = suite_create("restore");
+	TCase *t = tcase_create("goes on");
+
+	tcase_add_test(t, outside);
+	tcase_add_test(t, damaged);
+	tcase_set_timeout(t, 300);
+	tcase_add_loop_test(t, bare_machine, 0, ARRAY_SIZE(bare_guests));
+	tcase_add_loop_test(t, small_guest, 0, ARRAY_SIZE(small_guests));
+	tcase_add_loop_test(t, debian_kernel, 0, 2);
+	suite_add_tcase(s, t);
+	return s;
+}
