@@ -133,6 +133,18 @@ static void console_typed(void *opaque, const struct door_input *in)
 	}
 }
 
+/* The event channel calls us again, unless the guest had closed it. What was typed may wait before the door. */
+static int loaded(void *opaque, struct error *e)
+{
+	struct xen_console *c = opaque;
+	u64 bytes = 0;
+
+	door_count(&c->d->d->door, DOOR_CHAR, XEN_CONSOLE_TARGET, &bytes);
+	c->posted = (size_t)bytes;
+	evtchn_attach_first(c->d, c->d->s.console_port, console_event, c);
+	return 0;
+}
+
 int xen_console_init(struct xen_domain *d, void (*out)(void *opaque, const u8 *p, size_t n), void *opaque)
 {
 	struct xen_console *c = calloc(1, sizeof *c);
@@ -149,6 +161,8 @@ int xen_console_init(struct xen_domain *d, void (*out)(void *opaque, const u8 *p
 		rc = door_handle(&d->d->door, DOOR_CHAR, XEN_CONSOLE_TARGET, console_typed, c);
 	if (!rc)
 		rc = state_add(&d->d->states, "pv-console", 0, &xen_console_state_desc, &c->s, 1);
+	if (!rc)
+		rc = state_add_loaded(&d->d->states, loaded, c);
 	if (rc)
 		xen_console_free(d);
 	return rc;
@@ -159,6 +173,7 @@ void xen_console_free(struct xen_domain *d)
 	if (!d->console)
 		return;
 	state_remove(&d->d->states, &d->console->s);
+	state_remove(&d->d->states, d->console);
 	free(d->console);
 	d->console = NULL;
 }
@@ -218,11 +233,6 @@ void xen_console_raw(struct xen_domain *d, const u8 *p, size_t n)
 	}
 	if (c && !c->s.used)
 		console_emit(c, p + from, n - from);
-}
-
-int xen_console_attach(struct xen_domain *d)
-{
-	return evtchn_attach_host(d, d->s.console_port, console_event, d->console);
 }
 
 void xen_console_reset(struct xen_domain *d)

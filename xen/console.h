@@ -25,8 +25,6 @@ extern const struct state_desc xen_console_state_desc;
  */
 int xen_console_init(struct xen_domain *d, void (*out)(void *opaque, const u8 *p, size_t n), void *opaque);
 void xen_console_free(struct xen_domain *d);
-/* After a load of state: the event channel calls us again. 0 or -errno. */
-int xen_console_attach(struct xen_domain *d);
 /* The guest was resumed with a fresh ring page: a broken ring is forgiven. */
 void xen_console_reset(struct xen_domain *d);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "xen/info.h"
 #include "xen/sched.h"
@@ -338,6 +339,12 @@ int evtchn_attach_host(struct xen_domain *p, u32 port, evtchn_notify_fn *notify,
 	return 0;
 }
 
+void evtchn_attach_first(struct xen_domain *p, u32 port, evtchn_notify_fn *notify, void *opaque)
+{
+	if (host_bound(p->evtchn, port) && !evtchn_port_host(p->evtchn, port)->notify)
+		evtchn_attach_host(p, port, notify, opaque);
+}
+
 int evtchn_listen_host(struct xen_domain *p, u32 *remote_port, evtchn_notify_fn *notify, void *opaque)
 {
 	struct evtchn *e = p->evtchn;
@@ -394,6 +401,8 @@ static int ports_load(void *opaque, struct reader *in)
 			return -ENOMEM;
 	e->hint = 1;
 	for (i = 0; i < n / EVTCHN_BUCKET; i++) {
+		/* Those who were called so far may have other ports in this state: their hooks say so. */
+		memset(e->host[i], 0, EVTCHN_BUCKET * sizeof *e->host[i]);
 		if (state_load(&evtchn_bucket_desc, e->bucket[i], in))
 			return -EINVAL;
 		for (k = 0; k < EVTCHN_BUCKET; k++) {

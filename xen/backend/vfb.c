@@ -34,7 +34,7 @@ static const struct state_field vfb_fields[] = {
 	STATE_INT(struct vfb_state, stride), STATE_INT(struct vfb_state, offset),  STATE_INT(struct vfb_state, bytes),
 	STATE_INT(struct vfb_state, depth),  STATE_INT(struct vfb_state, updates), STATE_INT(struct vfb_state, nframes),
 };
-static const struct state_desc vfb_state_desc = { "vfb", 1, sizeof(struct vfb_state), ARRAY_SIZE(vfb_fields), vfb_fields, 0 };
+STATE_DESC(vfb_state_desc, "vfb", 1, struct vfb_state, vfb_fields);
 
 /* ---- the display ------------------------------------------------------------------------------------------------ */
 

@@ -20,6 +20,8 @@ struct vfb_state {
 	u32 nframes;
 };
 
+extern const struct state_desc vfb_state_desc;
+
 struct vfb {
 	struct xenbus_device *dev; /* NULL once it is gone */
 	struct xen_domain *p;

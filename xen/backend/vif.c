@@ -204,6 +204,7 @@ static void removed(void *service)
 		netdev_set_client(v->net, NULL, NULL);
 	vif_rx_drop(v);
 	door_unhandle(&v->d->d->door, DOOR_NET, v->id);
+	state_remove(&v->d->d->states, v);
 	free(v);
 }
 
@@ -280,6 +281,18 @@ static int load(struct xenbus_device *dev, struct reader *in)
 	return rc;
 }
 
+/* Counts the frames that wait before the door. What the network of now holds back may come when there is room. */
+static int loaded(void *opaque, struct error *e)
+{
+	struct vif *v = opaque;
+	u64 bytes = 0;
+
+	v->posted_frames = door_count(&v->d->d->door, DOOR_NET, v->id, &bytes);
+	v->posted_bytes = (u32)bytes;
+	vif_rx_accept(v);
+	return 0;
+}
+
 static const struct xenbus_ops vif_ops = {
 	.name = "vif",
 	.ready = XENBUS_CONNECTED,
@@ -324,7 +337,7 @@ int vif_add(struct xen_domain *d, u32 id, struct netdev *n, const u8 mac[6], str
 		free(v);
 		return rc;
 	}
-	if (door_handle(&d->d->door, DOOR_NET, id, input, v)) {
+	if (door_handle(&d->d->door, DOOR_NET, id, input, v) || state_add_loaded(&d->d->states, loaded, v)) {
 		vif_remove(d, id, true);
 		return error_set(e, -ENOMEM, "vif %u: the host is out of memory", id);
 	}

@@ -32,23 +32,41 @@ struct vkbd_state {
 	u64 page; /* the shared page's frame; 0: not connected */
 	u32 absolute; /* 0: moves; 1: positions in pixels of VFB_WIDTH x VFB_HEIGHT; 2: from 0 to RAW_MAX */
 	u32 head, count; /* of queue */
-	u32 pad;
+	u32 buttons; /* BUTTON_* that the guest has been told are held */
 	u8 queue[VKBD_QUEUE * MESSAGE];
 };
 
 static const struct state_field vkbd_fields[] = {
 	STATE_INT(struct vkbd_state, page),  STATE_INT(struct vkbd_state, absolute), STATE_INT(struct vkbd_state, head),
-	STATE_INT(struct vkbd_state, count), STATE_INT(struct vkbd_state, pad),	     STATE_BYTES(struct vkbd_state, queue),
+	STATE_INT(struct vkbd_state, count), STATE_INT(struct vkbd_state, buttons),  STATE_BYTES(struct vkbd_state, queue),
 };
-static const struct state_desc vkbd_state_desc = { "vkbd", 1, sizeof(struct vkbd_state), ARRAY_SIZE(vkbd_fields), vkbd_fields, 0 };
+STATE_DESC(vkbd_state_desc, "vkbd", 2, struct vkbd_state, vkbd_fields);
 
 struct vkbd {
 	struct xenbus_device *dev; /* NULL once it is gone */
 	struct xen_domain *p;
 	struct vkbd_state s;
 	u32 posted;  /* before the door; the host's own bookkeeping */
-	u32 buttons; /* as told last */
+	u32 buttons; /* as told last: state, and what waits before the door */
 };
+
+static const struct {
+	u32 button, code;
+} buttons[] = {
+	{ BUTTON_LEFT, KEY_BTN_LEFT }, { BUTTON_MIDDLE, KEY_BTN_MIDDLE }, { BUTTON_RIGHT, KEY_BTN_RIGHT },
+	{ BUTTON_SIDE, KEY_BTN_SIDE }, { BUTTON_EXTRA, KEY_BTN_EXTRA },
+};
+
+/* The buttons that are held after an event, of those that were. */
+static u32 buttons_after(u32 held, const u8 *m)
+{
+	u32 i;
+
+	for (i = 0; m[0] == EVENT_KEY && i < ARRAY_SIZE(buttons); i++)
+		if (buttons[i].code == ld32(m + 4))
+			held = m[1] ? held | buttons[i].button : held & ~buttons[i].button;
+	return held;
+}
 
 /* ---- to the guest ---------------------------------------------------------------------------------------------- */
 
@@ -100,6 +118,7 @@ static void let_in(void *opaque, const struct door_input *in)
 	k->posted -= MIN(k->posted, 1);
 	if (!k->dev || !k->s.page || in->len != MESSAGE)
 		return;
+	k->s.buttons = buttons_after(k->s.buttons, in->data);
 	if (k->s.count == VKBD_QUEUE) {
 		log_line(&k->p->d->host->log, LOG_GUEST_ERRORS, "vkbd: an event is lost, the guest does not read");
 		return;
@@ -136,12 +155,6 @@ static u32 scale(i32 v, u32 size, u32 to)
 
 static void on_pointer(void *opaque, const struct pointer_event *ev, u32 width, u32 height)
 {
-	static const struct {
-		u32 button, code;
-	} buttons[] = {
-		{ BUTTON_LEFT, KEY_BTN_LEFT },	 { BUTTON_MIDDLE, KEY_BTN_MIDDLE }, { BUTTON_RIGHT, KEY_BTN_RIGHT },
-		{ BUTTON_SIDE, KEY_BTN_SIDE }, { BUTTON_EXTRA, KEY_BTN_EXTRA },
-	};
 	struct vkbd *k = opaque;
 	u32 wheel = (u32)-ev->wheel, changed = k->buttons ^ ev->buttons, i; /* towards the person is positive in the ring */
 
@@ -193,7 +206,7 @@ static int vkbd_connect(struct xenbus_device *dev, struct error *e)
 			: xenbus_read_or(dev, XENBUS_WHOLE, "request-abs-pointer", 0) ? 1
 										      : 0;
 	k->s.head = k->s.count = 0;
-	k->buttons = 0;
+	k->s.buttons = k->buttons = 0;
 	return 0;
 }
 
@@ -215,6 +228,7 @@ static void vkbd_removed(void *service)
 
 	k->dev = NULL;
 	memset(&k->s, 0, sizeof k->s);
+	state_remove(&k->p->d->states, k);
 }
 
 static void vkbd_save(struct xenbus_device *dev, struct buf *out)
@@ -232,7 +246,23 @@ static int vkbd_load(struct xenbus_device *dev, struct reader *in)
 	if (state_load(&vkbd_state_desc, &s, in) || s.absolute > 2 || s.head >= VKBD_QUEUE || s.count > VKBD_QUEUE)
 		return -EINVAL;
 	k->s = s;
-	k->buttons = 0;
+	return 0;
+}
+
+/* Buttons that the guest knows to be held are let go by the next event that a pointer sends. */
+static int vkbd_loaded(void *opaque, struct error *e)
+{
+	struct vkbd *k = opaque;
+	const struct door_input *in;
+
+	k->posted = 0;
+	k->buttons = k->s.buttons;
+	for (in = k->p->d->door.head; in; in = in->next)
+		if (in->kind == DOOR_INPUT && in->target == VKBD_TARGET) {
+			k->posted++;
+			if (in->len == MESSAGE)
+				k->buttons = buttons_after(k->buttons, in->data);
+		}
 	return 0;
 }
 
@@ -253,7 +283,9 @@ int vkbd_add(struct xen_domain *p, struct vfb *fb, struct vkbd **out, struct err
 	struct vkbd *k = calloc(1, sizeof *k);
 	int rc;
 
-	if (!k || door_handle(&p->d->door, DOOR_INPUT, VKBD_TARGET, let_in, k)) {
+	if (!k || state_add_loaded(&p->d->states, vkbd_loaded, k) ||
+	    door_handle(&p->d->door, DOOR_INPUT, VKBD_TARGET, let_in, k)) {
+		state_remove(&p->d->states, k);
 		free(k);
 		return error_set(e, -ENOMEM, "the host is out of memory");
 	}

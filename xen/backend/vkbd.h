@@ -15,6 +15,7 @@ struct vkbd;
 struct vfb;
 
 extern const struct xenbus_ops vkbd_ops;
+extern const struct state_desc vkbd_state_desc;
 
 /* Gives the guest keys and a pointer, fed by the console of fb. 0, or -errno with a sentence. */
 int vkbd_add(struct xen_domain *p, struct vfb *fb, struct vkbd **out, struct error *e);

@@ -425,13 +425,26 @@ static int bus_load(void *opaque, struct reader *in)
 	return n ? -EINVAL : 0;
 }
 
+/* Channels call us again. */
+static int bus_loaded(void *opaque, struct error *e)
+{
+	struct xenbus *bus = opaque;
+	struct xenbus_device *dev;
+
+	for (dev = bus->devices; dev; dev = dev->next)
+		xenbus_resources_attach(dev);
+	return 0;
+}
+
 int xenbus_init(struct xen_domain *d)
 {
 	d->xenbus = calloc(1, sizeof *d->xenbus);
 	if (!d->xenbus)
 		return -ENOMEM;
 	d->xenbus->d = d;
-	if (state_add_custom(&d->d->states, "xenbus", 0, bus_save, bus_load, d->xenbus)) {
+	if (state_add_custom(&d->d->states, "xenbus", 0, bus_save, bus_load, d->xenbus) ||
+	    state_add_loaded(&d->d->states, bus_loaded, d->xenbus)) {
+		state_remove(&d->d->states, d->xenbus);
 		free(d->xenbus);
 		d->xenbus = NULL;
 		return -ENOMEM;
@@ -456,14 +469,4 @@ void xenbus_free(struct xen_domain *d)
 	}
 	free(d->xenbus);
 	d->xenbus = NULL;
-}
-
-int xenbus_attach(struct xen_domain *d)
-{
-	struct xenbus_device *dev;
-	int rc = 0;
-
-	for (dev = d->xenbus->devices; dev && !rc; dev = dev->next)
-		rc = xenbus_resources_attach(dev);
-	return rc;
 }

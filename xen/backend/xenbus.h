@@ -57,8 +57,6 @@ struct xenbus_ops {
 int xenbus_init(struct xen_domain *d);
 /* Disconnects every back end; the xenstore is left as it is. */
 void xenbus_free(struct xen_domain *d);
-/* After a load of state: channels call us again. 0 or -errno. */
-int xenbus_attach(struct xen_domain *d);
 
 /*
  * Gives the guest a device: both directories appear at once. id: its number among those of its kind. service goes to the

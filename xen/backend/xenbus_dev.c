@@ -320,7 +320,7 @@ static void on_event(void *opaque)
 }
 
 /* The guest may have closed the port, and got its number again for something else. */
-static bool still_ours(struct xenbus_channel *ch)
+static bool still_ours(const struct xenbus_channel *ch)
 {
 	struct evtchn *e = ch->dev->d->evtchn;
 
@@ -384,7 +384,7 @@ void xenbus_resources_save(const struct xenbus_device *dev, struct buf *out)
 	}
 	buf_put_u32(out, dev->nchannels);
 	for (i = 0; i < dev->nchannels; i++)
-		buf_put_u32(out, dev->channels[i].port);
+		buf_put_u32(out, still_ours(&dev->channels[i]) ? dev->channels[i].port : 0);
 }
 
 int xenbus_resources_load(struct xenbus_device *dev, struct reader *in)
@@ -421,14 +421,12 @@ int xenbus_resources_load(struct xenbus_device *dev, struct reader *in)
 	return in->failed ? -EINVAL : 0;
 }
 
-int xenbus_resources_attach(struct xenbus_device *dev)
+void xenbus_resources_attach(struct xenbus_device *dev)
 {
 	u32 i;
 
-	/* One that the guest had closed before stays without. */
 	for (i = 0; i < dev->nchannels; i++)
 		if (dev->channels[i].port &&
 		    evtchn_attach_host(dev->d, dev->channels[i].port, on_event, &dev->channels[i]))
 			dev->channels[i].port = 0;
-	return 0;
 }

@@ -49,7 +49,7 @@ void xenbus_release(struct xenbus_device *dev);
 void xenbus_resources_save(const struct xenbus_device *dev, struct buf *out);
 /* What the device held is forgotten, not released. 0, -EINVAL or -ENOMEM. */
 int xenbus_resources_load(struct xenbus_device *dev, struct reader *in);
-/* Channels call us again. 0 or -EINVAL. */
-int xenbus_resources_attach(struct xenbus_device *dev);
+/* Channels call us again. */
+void xenbus_resources_attach(struct xenbus_device *dev);
 
 #endif

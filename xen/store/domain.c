@@ -52,6 +52,15 @@ static void store_input(void *opaque, const struct door_input *in)
 		xs_client_input(d->store, in->data, in->len);
 }
 
+/* The event channel calls us again, unless the guest had closed it. */
+static int loaded(void *opaque, struct error *e)
+{
+	struct xen_domain *d = opaque;
+
+	evtchn_attach_first(d, d->s.store_port, store_event, d);
+	return 0;
+}
+
 struct xs_conn *xs_domain_conn(struct xen_domain *d)
 {
 	return d->store ? xs_guest(d->store, d->d->id) : NULL;
@@ -68,6 +77,8 @@ int xs_domain_init(struct xen_domain *d)
 		rc = door_handle(&d->d->door, DOOR_STORE, XS_DOOR_TARGET, store_input, d);
 	if (!rc)
 		rc = state_add_custom(&d->d->states, "xenstore", 0, store_save, store_load, d->store);
+	if (!rc)
+		rc = state_add_loaded(&d->d->states, loaded, d);
 	if (rc) {
 		xenstore_free(d->store);
 		d->store = NULL;
@@ -75,16 +86,12 @@ int xs_domain_init(struct xen_domain *d)
 	return rc;
 }
 
-int xs_domain_attach(struct xen_domain *d)
-{
-	return evtchn_attach_host(d, d->s.store_port, store_event, d);
-}
-
 void xs_domain_free(struct xen_domain *d)
 {
 	if (!d->store)
 		return;
 	state_remove(&d->d->states, d->store);
+	state_remove(&d->d->states, d);
 	xenstore_free(d->store);
 	d->store = NULL;
 }

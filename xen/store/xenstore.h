@@ -130,8 +130,6 @@ int xs_domain_init(struct xen_domain *d);
 /* Writes the guest's initial tree and introduces it; call when d->s.store_mfn and console_mfn are known. 0 or -errno. */
 int xs_domain_start(struct xen_domain *d, const struct xenstore_config *cfg);
 void xs_domain_free(struct xen_domain *d);
-/* After a load of state: the event channel calls us again. 0 or -errno. */
-int xs_domain_attach(struct xen_domain *d);
 /* The connection of the guest itself. */
 struct xs_conn *xs_domain_conn(struct xen_domain *d);
 

@@ -602,7 +602,7 @@ START_TEST(state_survives)
 	struct guest g = { .e = b };
 	struct buf out = { 0 };
 	struct reader in;
-	u32 i, prio, calls = 0, port;
+	u32 i, prio, calls = 0, others = 0, port;
 	u64 h;
 
 	ck_assert(state_check(&evtchn_state_desc));
@@ -624,6 +624,19 @@ START_TEST(state_survives)
 	ck_assert_int_eq(evtchn_attach_host(&b->pv.xen, port, count, &calls), 0);
 	env_evtchn(b, SEND, port, 0, 0);
 	ck_assert_uint_eq(calls, 1);
+	/* Nobody is called by what the state of before said; and who had a port from the start leaves it to who has it now. */
+	reader_init(&in, out.p, out.len);
+	ck_assert_int_eq(state_list_load(&b->d->states, &in), 0);
+	env_evtchn(b, SEND, port, 0, 0);
+	ck_assert_uint_eq(calls, 1);
+	evtchn_attach_first(&b->pv.xen, port, count, &others);
+	env_evtchn(b, SEND, port, 0, 0);
+	ck_assert_uint_eq(others, 1);
+	evtchn_attach_host(&b->pv.xen, port, count, &calls);
+	evtchn_attach_first(&b->pv.xen, port, count, &others);
+	env_evtchn(b, SEND, port, 0, 0);
+	ck_assert_uint_eq(calls, 2);
+	ck_assert_uint_eq(others, 1);
 	env_evtchn(b, SEND, 79, 0, 0);
 	ck_assert_uint_eq(take(&g, 1, &prio), 80);
 	ck_assert_uint_eq(take(&g, 1, &prio), 81);

@@ -718,7 +718,7 @@ static int restore(struct vworld *w, const struct buf *b)
 	reader_init(&r, b->p, b->len);
 	rc = state_list_load(&w->e->d->states, &r, NULL);
 	if (!rc)
-		rc = xs_domain_attach(&w->e->pv.xen) || xenbus_attach(&w->e->pv.xen);
+		rc = state_list_loaded(&w->e->d->states, NULL);
 	return rc;
 }
 
@@ -737,7 +737,12 @@ START_TEST(saved_and_loaded)
 	vdoor(w);
 	vsend(w, 1, VREF(0), 0, 0, 1, 60);
 	vsend_push(w, 1);
+	peer_sends(w, p, 700); /* waits before the door */
+	peer_sends(w, p, 800);
 	save(w, &a);
+	ck_assert_uint_eq(w->v->posted_frames, 2);
+	vdoor(w);
+	ck_assert_uint_eq(w->v->posted_frames, 0);
 	/* It goes on; then all of that is undone. */
 	buffers(w, 0, 10);
 	vset(w, "state", "%u", XENBUS_CLOSED);
@@ -751,6 +756,8 @@ START_TEST(saved_and_loaded)
 	ck_assert_uint_eq(a.len, b.len);
 	ck_assert(!memcmp(a.p, b.p, a.len));
 	ck_assert_uint_eq(w->v->waiting_frames, 5);
+	ck_assert_uint_eq(w->v->posted_frames, 2);
+	ck_assert_uint_eq(w->v->posted_bytes, 700 + 800 + 2 * VIF_DOOR_HEADER);
 	buffers(w, 0, 10);
 	ck_assert_uint_eq(vanswered(w, ENV_VA(VRX(0))), 5);
 	ck_assert_uint_eq(vresponse(w, 0, 4).status, 1400);

@@ -142,8 +142,8 @@ START_TEST(a_slow_guest)
 	sw_door(w);
 	sw_put(w, KBD_PAGE, 0, 0);
 	reader_init(&r, b.p, b.len);
-	ck_assert_int_eq(state_list_load(&w->e->d->states, &r, NULL), 0);
-	ck_assert_int_eq(xenbus_attach(&w->e->pv.xen), 0);
+	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_loaded(&w->e->d->states, NULL), 0);
 	for (i = 0; i < 100; i++) {
 		struct seen_event ev = next(w);
 
@@ -155,6 +155,42 @@ START_TEST(a_slow_guest)
 		n++;
 	}
 	ck_assert_uint_eq(wrong, 0);
+	buf_free(&b);
+	sw_free(w);
+}
+END_TEST
+
+/* Buttons that the guest knows to be held, or will when the door opens, are let go by whoever moves the pointer next. */
+START_TEST(buttons_are_kept)
+{
+	struct screen_world *w = start(false);
+	struct buf b = { 0 };
+	struct reader r;
+	u32 n;
+
+	display_mouse_button(w->d, BUTTON_LEFT | BUTTON_MIDDLE);
+	display_mouse_button(w->d, BUTTON_LEFT);
+	sw_door(w);
+	display_mouse_button(w->d, BUTTON_LEFT | BUTTON_RIGHT); /* waits before the door */
+	state_list_save(&w->e->d->states, &b);
+	display_mouse_button(w->d, 0);
+	sw_door(w);
+	while (next(w).kind)
+		;
+	reader_init(&r, b.p, b.len);
+	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_loaded(&w->e->d->states, NULL), 0);
+	display_mouse_move(w->d, 3, 4, 0);
+	sw_door(w);
+	ck_assert(is(next(w), 3, 1, KEY_BTN_RIGHT, 0, 0));
+	ck_assert(is(next(w), 1, 0, 3, 4, 0));
+	ck_assert(is(next(w), 3, 0, KEY_BTN_LEFT, 0, 0));
+	ck_assert(is(next(w), 3, 0, KEY_BTN_RIGHT, 0, 0));
+	ck_assert(!next(w).kind);
+	/* As many as before the save find room. */
+	for (n = 0; n < 2 * VKBD_QUEUE; n++)
+		display_send_key(w->d, KEY_X, !(n & 1));
+	ck_assert_uint_eq(door_count(&w->e->d->door, DOOR_INPUT, VKBD_TARGET, &(u64){ 0 }), VKBD_QUEUE);
 	buf_free(&b);
 	sw_free(w);
 }
@@ -210,6 +246,7 @@ Suite *vkbd_suite(void)
 	tcase_add_test(t, moves);
 	tcase_add_test(t, places);
 	tcase_add_test(t, a_slow_guest);
+	tcase_add_test(t, buttons_are_kept);
 	tcase_add_test(t, hostile);
 	suite_add_tcase(s, t);
 	return s;
