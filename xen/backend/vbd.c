@@ -12,7 +12,6 @@
 #include "xen/backend/vbd_impl.h"
 #include "xen/time.h"
 
-#define VBD_STATE_VERSION 3u
 #define XVD_MAJOR 202u
 enum { VDISK_CDROM = 1, VDISK_REMOVABLE = 2, VDISK_READONLY = 4 };
 
@@ -156,25 +155,48 @@ static void removed(void *service)
 
 /* ---- state ----------------------------------------------------------------------------------------------------- */
 
+static const struct state_field queue_fields[] = {
+	STATE_INT(struct vbd_queue, map),    STATE_INT(struct vbd_queue, channel), STATE_INT(struct vbd_queue, entries),
+	STATE_INT(struct vbd_queue, cons),   STATE_INT(struct vbd_queue, rsp),     STATE_INT(struct vbd_queue, pushed),
+	STATE_INT(struct vbd_queue, stalled),
+};
+static STATE_DESC(queue_desc, "vbd-queue", 1, struct vbd_queue, queue_fields);
+
+static const struct state_field vbd_fields[] = {
+	STATE_INT(struct vbd_state, end),      STATE_INT(struct vbd_state, bus_free), STATE_INT(struct vbd_state, drain_at),
+	STATE_INT(struct vbd_state, nqueues),  STATE_INT(struct vbd_state, requests), STATE_INT(struct vbd_state, kept),
+	STATE_INT(struct vbd_state, keeping),  STATE_INT(struct vbd_state, wide),     STATE_INT(struct vbd_state, through),
+	STATE_INT(struct vbd_state, draining), STATE_SUBS(struct vbd_state, q, &queue_desc),
+};
+STATE_DESC(vbd_state_desc, "vbd", 4, struct vbd_state, vbd_fields);
+
+static const struct state_field kept_fields[] = {
+	STATE_INT(struct vbd_kept_state, mfn), STATE_INT(struct vbd_kept_state, ref), STATE_INT(struct vbd_kept_state, pad),
+};
+STATE_DESC(vbd_kept_state_desc, "vbd-kept", 1, struct vbd_kept_state, kept_fields);
+
+static const struct state_field req_fields[] = {
+	STATE_INT(struct vbd_req_state, id),   STATE_INT(struct vbd_req_state, due),   STATE_INT(struct vbd_req_state, offset),
+	STATE_INT(struct vbd_req_state, len),  STATE_INT(struct vbd_req_state, nseg),  STATE_INT(struct vbd_req_state, op),
+	STATE_INT(struct vbd_req_state, queue), STATE_INT(struct vbd_req_state, ok),   STATE_INT(struct vbd_req_state, pad),
+};
+STATE_DESC(vbd_req_state_desc, "vbd-req", 1, struct vbd_req_state, req_fields);
+
+static const struct state_field seg_fields[] = {
+	STATE_INT(struct vbd_seg, mfn),  STATE_INT(struct vbd_seg, ref),    STATE_INT(struct vbd_seg, first),
+	STATE_INT(struct vbd_seg, last), STATE_INT(struct vbd_seg, pinned), STATE_INT(struct vbd_seg, pad),
+};
+STATE_DESC(vbd_seg_desc, "vbd-seg", 1, struct vbd_seg, seg_fields);
+
 static void save_req(struct buf *out, const struct vbd_req *r)
 {
+	const struct vbd_req_state s = { .id = r->id, .due = r->due, .offset = r->offset, .len = r->len, .nseg = r->nseg,
+					 .op = r->op, .queue = r->queue, .ok = r->ok };
 	u32 i;
 
-	buf_put_u8(out, r->op);
-	buf_put_u8(out, r->queue);
-	buf_put_u8(out, r->ok);
-	buf_put_u64(out, r->id);
-	buf_put_u64(out, r->due);
-	buf_put_u64(out, r->offset);
-	buf_put_u64(out, r->len);
-	buf_put_u32(out, r->nseg);
-	for (i = 0; i < r->nseg; i++) {
-		buf_put_u64(out, r->seg[i].mfn);
-		buf_put_u32(out, r->seg[i].ref);
-		buf_put_u8(out, r->seg[i].first);
-		buf_put_u8(out, r->seg[i].last);
-		buf_put_u8(out, r->seg[i].pinned);
-	}
+	state_save(&vbd_req_state_desc, &s, out);
+	for (i = 0; i < r->nseg; i++)
+		state_save(&vbd_seg_desc, &r->seg[i], out);
 	if (r->op == VBD_READ && r->ok)
 		buf_put(out, r->data, (size_t)r->len);
 }
@@ -183,141 +205,131 @@ static void save_req(struct buf *out, const struct vbd_req *r)
 static void save(struct xenbus_device *dev, struct buf *out)
 {
 	struct vbd *v = xenbus_service(dev);
+	struct vbd_state s = { .end = v->end };
 	const struct vbd_req *r;
 	u32 i;
 
 	vbd_settle(v);
-	buf_put_u32(out, VBD_STATE_VERSION);
-	buf_put_u64(out, v->end);
-	buf_put_u32(out, v->nqueues);
-	if (!v->nqueues)
-		return;
-	buf_put_u8(out, (u8)(v->wide | v->through << 1 | v->draining << 2));
-	buf_put_u64(out, v->draining ? v->drain_at : 0);
-	buf_put_u64(out, v->bus_free);
-	for (i = 0; i < v->nqueues; i++) {
-		buf_put_u32(out, (u32)v->q[i].map);
-		buf_put_u32(out, (u32)v->q[i].channel);
-		buf_put_u32(out, v->q[i].entries);
-		buf_put_u32(out, v->q[i].cons);
-		buf_put_u32(out, v->q[i].rsp);
-		buf_put_u32(out, v->q[i].pushed);
-		buf_put_u8(out, v->q[i].stalled);
+	if (v->nqueues) {
+		s.bus_free = v->bus_free;
+		s.drain_at = v->draining ? v->drain_at : 0;
+		s.nqueues = v->nqueues;
+		s.requests = v->under_way;
+		s.kept = v->kept ? v->kept->n : 0;
+		s.keeping = v->kept != NULL;
+		s.wide = v->wide;
+		s.through = v->through;
+		s.draining = v->draining;
+		memcpy(s.q, v->q, v->nqueues * sizeof *s.q);
 	}
-	buf_put_u32(out, v->kept ? v->kept->n : UINT32_MAX);
-	for (i = 0; v->kept && i < v->kept->n; i++) {
-		buf_put_u32(out, v->kept->ref[i]);
-		buf_put_u64(out, v->kept->mfn[i]);
+	state_save(&vbd_state_desc, &s, out);
+	for (i = 0; i < s.kept; i++) {
+		const struct vbd_kept_state k = { .mfn = v->kept->mfn[i], .ref = v->kept->ref[i] };
+
+		state_save(&vbd_kept_state_desc, &k, out);
 	}
-	buf_put_u32(out, v->under_way);
 	for (r = v->first; r; r = r->next)
 		save_req(out, r);
 }
 
 static int load_req(struct vbd *v, struct reader *in)
 {
-	u32 op = reader_u8(in), queue = reader_u8(in), ok = reader_u8(in), nseg, i;
-	u64 id = reader_u64(in), due = reader_u64(in), offset = reader_u64(in), len = reader_u64(in), bytes = 0;
+	struct vbd_req_state s;
 	struct vbd_req *r;
-	bool data = op == VBD_READ || (op != VBD_DISCARD && len);
+	bool data;
+	u64 bytes = 0;
 	const u8 *p;
+	u32 i;
 
-	nseg = reader_u32(in);
-	if (in->failed || op > VBD_DISCARD || queue >= v->nqueues || nseg > VBD_INDIRECT || (op != VBD_READ && nseg) ||
-	    (data && len > VBD_INDIRECT * PAGE_SIZE))
+	if (state_load(&vbd_req_state_desc, &s, in))
 		return -EINVAL;
-	r = vbd_req_new(v, nseg, data ? len : 0);
+	data = s.op == VBD_READ || (s.op != VBD_DISCARD && s.len);
+	if (s.op > VBD_DISCARD || s.queue >= v->nqueues || s.nseg > VBD_INDIRECT || (s.op != VBD_READ && s.nseg) ||
+	    (data && s.len > VBD_INDIRECT * PAGE_SIZE))
+		return -EINVAL;
+	r = vbd_req_new(v, s.nseg, data ? s.len : 0);
 	if (!r)
 		return -ENOMEM;
-	r->op = (u8)op;
-	r->queue = (u8)queue;
-	r->ok = ok != 0;
+	r->op = s.op;
+	r->queue = s.queue;
+	r->ok = s.ok != 0;
 	r->done = true;
-	r->id = id;
-	r->due = due;
-	r->offset = offset;
-	r->len = len;
+	r->id = s.id;
+	r->due = s.due;
+	r->offset = s.offset;
+	r->len = s.len;
 	vbd_req_queue(v, r);
-	for (i = 0; i < nseg; i++) {
-		struct vbd_seg s = { .mfn = reader_u64(in), .ref = reader_u32(in) };
+	for (i = 0; i < s.nseg; i++) {
+		struct vbd_seg g;
 
-		s.first = reader_u8(in);
-		s.last = reader_u8(in);
-		s.pinned = reader_u8(in);
-		if (s.first > s.last || s.last >= VBD_PAGE_SECTORS || !xen_owned(v->d, s.mfn))
+		if (state_load(&vbd_seg_desc, &g, in) || g.first > g.last || g.last >= VBD_PAGE_SECTORS || !xen_owned(v->d, g.mfn))
 			return -EINVAL;
-		r->seg[i] = s;
-		bytes += (s.last - s.first + 1u) * VBD_SECTOR;
+		r->seg[i] = g;
+		bytes += (g.last - g.first + 1u) * VBD_SECTOR;
 	}
-	if (op == VBD_READ && bytes != len)
+	if (s.op == VBD_READ && bytes != s.len)
 		return -EINVAL;
-	p = op == VBD_READ && r->ok ? reader_get(in, (size_t)len) : NULL;
+	p = s.op == VBD_READ && r->ok ? reader_get(in, (size_t)s.len) : NULL;
 	if (p)
-		memcpy(r->data, p, (size_t)len);
+		memcpy(r->data, p, (size_t)s.len);
 	return in->failed ? -EINVAL : 0;
 }
 
-static int load_rings(struct vbd *v, u32 n, struct reader *in)
+static int load_kept(struct vbd *v, u32 n, struct reader *in)
 {
-	u32 i, k, ref, flags;
+	struct vbd_kept_state k;
 
-	flags = reader_u8(in);
-	v->wide = flags & 1;
-	v->through = flags & 2;
-	v->draining = flags & 4;
-	v->drain_at = reader_u64(in);
-	v->entry = v->wide ? 112 : 108;
-	v->bus_free = reader_u64(in);
-	for (i = 0; i < n; i++) {
-		struct vbd_queue *q = &v->q[i];
-
-		q->map = (int)reader_u32(in);
-		q->channel = (int)reader_u32(in);
-		q->entries = reader_u32(in);
-		q->cons = reader_u32(in);
-		q->rsp = reader_u32(in);
-		q->pushed = reader_u32(in);
-		q->stalled = reader_u8(in) != 0;
-		if (!q->entries || (q->entries & (q->entries - 1)) ||
-		    (u64)q->entries * v->entry + 64 > xenbus_map_size(v->dev, q->map))
-			return -EINVAL;
-	}
-	v->nqueues = n;
-	k = reader_u32(in);
-	if (k == UINT32_MAX)
-		return 0;
 	v->kept = calloc(1, sizeof *v->kept);
 	if (!v->kept)
 		return -ENOMEM;
-	while (k-- && !in->failed) {
-		ref = reader_u32(in);
-		if (!vbd_keep(v->kept, ref, reader_u64(in)) || !xen_owned(v->d, v->kept->mfn[v->kept->n - 1]))
+	while (n--)
+		if (state_load(&vbd_kept_state_desc, &k, in) || !xen_owned(v->d, k.mfn) || !vbd_keep(v->kept, k.ref, k.mfn))
 			return -EINVAL;
-	}
 	return 0;
+}
+
+static int load_rings(struct vbd *v, const struct vbd_state *s, struct reader *in)
+{
+	u32 i;
+	int rc = 0;
+
+	v->wide = s->wide;
+	v->through = s->through;
+	v->draining = s->draining;
+	v->drain_at = s->drain_at;
+	v->entry = v->wide ? 112 : 108;
+	v->bus_free = s->bus_free;
+	for (i = 0; i < s->nqueues; i++) {
+		const struct vbd_queue *q = &s->q[i];
+
+		if (!q->entries || (q->entries & (q->entries - 1)) ||
+		    (u64)q->entries * v->entry + 64 > xenbus_map_size(v->dev, q->map))
+			return -EINVAL;
+		v->q[i] = *q;
+	}
+	v->nqueues = s->nqueues;
+	if (s->keeping)
+		rc = load_kept(v, s->kept, in);
+	for (i = 0; i < s->requests && !rc; i++)
+		rc = load_req(v, in);
+	return rc;
 }
 
 static int load(struct xenbus_device *dev, struct reader *in)
 {
 	struct vbd *v = xenbus_service(dev);
-	u32 version = reader_u32(in), n;
-	u64 end = reader_u64(in);
-	int rc = 0;
+	struct vbd_state s;
+	int rc;
 
-	n = reader_u32(in);
-	if (in->failed || version != VBD_STATE_VERSION || n > VBD_QUEUES)
+	if (state_load(&vbd_state_desc, &s, in) || s.nqueues > VBD_QUEUES || (!s.nqueues && (s.requests || s.kept)) ||
+	    (!s.keeping && s.kept))
 		return -EINVAL;
-	v->end = end;
+	v->end = s.end;
 	vbd_settle(v);
 	vbd_drop(v, false);
-	if (!n)
+	if (!s.nqueues)
 		return 0;
-	rc = load_rings(v, n, in);
-	if (!rc)
-		for (n = reader_u32(in); n && !rc; n--)
-			rc = load_req(v, in);
-	if (!rc && in->failed)
-		rc = -EINVAL;
+	rc = load_rings(v, &s, in);
 	if (rc)
 		vbd_drop(v, false);
 	vbd_arm(v);

@@ -69,13 +69,14 @@ struct vbd_req {
 	struct vbd_seg seg[]; /* of READ: where data goes */
 };
 
+/* Described: see struct vbd_state. */
 struct vbd_queue {
-	int map, channel;
+	i32 map, channel;
 	u32 entries;
 	u32 cons;   /* the next request to take */
 	u32 rsp;    /* the next response to write */
 	u32 pushed; /* responses the guest has been told of */
-	bool stalled; /* requests were left for lack of room */
+	u32 stalled; /* requests were left for lack of room */
 };
 
 /* Grants that are kept while the front end is connected. */
@@ -85,6 +86,31 @@ struct vbd_grants {
 	u64 mfn[VBD_PERSISTENT];
 	u16 hash[VBD_PERSISTENT_HASH]; /* index + 1; 0: empty */
 };
+
+/*
+ * A disk as it is saved, the host's part being finished: this, then grants that are kept, then requests in their order, each with its
+ * segments and what was read. A disk that is not connected has zeros but for end.
+ */
+struct vbd_state {
+	u64 end, bus_free, drain_at;
+	u32 nqueues, requests, kept;
+	u8 keeping; /* the front end has grants kept */
+	u8 wide, through, draining;
+	struct vbd_queue q[VBD_QUEUES];
+};
+
+struct vbd_kept_state {
+	u64 mfn;
+	u32 ref, pad;
+};
+
+struct vbd_req_state {
+	u64 id, due, offset, len;
+	u32 nseg;
+	u8 op, queue, ok, pad;
+};
+
+extern const struct state_desc vbd_state_desc, vbd_kept_state_desc, vbd_req_state_desc, vbd_seg_desc;
 
 struct vbd {
 	struct vbd_config c;

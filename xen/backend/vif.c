@@ -210,69 +210,90 @@ static void removed(void *service)
 
 /* ---- state ------------------------------------------------------------------------------------------------------- */
 
+static const struct state_field queue_fields[] = {
+	STATE_INT(struct vif_queue_state, tx_map),     STATE_INT(struct vif_queue_state, rx_map),
+	STATE_INT(struct vif_queue_state, tx_channel), STATE_INT(struct vif_queue_state, rx_channel),
+	STATE_INT(struct vif_queue_state, tx_cons),    STATE_INT(struct vif_queue_state, rx_cons),
+	STATE_INT(struct vif_queue_state, nframes),
+};
+static STATE_DESC(queue_desc, "vif-queue", 1, struct vif_queue_state, queue_fields);
+
+static const struct state_field vif_fields[] = {
+	STATE_INT(struct vif_state, deadline),   STATE_INT(struct vif_state, nqueues),  STATE_INT(struct vif_state, nmcast),
+	STATE_INT(struct vif_state, link),       STATE_INT(struct vif_state, can_sg),   STATE_INT(struct vif_state, can_tso4),
+	STATE_INT(struct vif_state, can_tso6),   STATE_INT(struct vif_state, can_csum), STATE_INT(struct vif_state, can_csum6),
+	STATE_INT(struct vif_state, rx_notify),  STATE_INT(struct vif_state, mcast_filter),
+	STATE_BYTES(struct vif_state, mcast),    STATE_SUBS(struct vif_state, q, &queue_desc),
+};
+STATE_DESC(vif_state_desc, "vif", 1, struct vif_state, vif_fields);
+
 static void save(struct xenbus_device *dev, struct buf *out)
 {
 	const struct vif *v = xenbus_service(dev);
+	struct vif_state s = { .deadline = v->timer.deadline, .nqueues = v->nqueues, .nmcast = v->nmcast, .link = v->link };
 	u32 i;
 
-	buf_put_u8(out, v->link);
-	buf_put_u8(out, (u8)v->nqueues);
-	buf_put_u8(out, (u8)(v->can_sg | v->can_tso4 << 1 | v->can_tso6 << 2 | v->can_csum << 3 | v->can_csum6 << 4 |
-			     v->rx_notify << 5 | v->mcast_filter << 6));
 	for (i = 0; i < v->nqueues; i++) {
 		const struct vif_queue *q = &v->q[i];
 
-		buf_put_u32(out, (u32)q->tx_map);
-		buf_put_u32(out, (u32)q->rx_map);
-		buf_put_u32(out, (u32)q->tx_channel);
-		buf_put_u32(out, (u32)q->rx_channel);
-		buf_put_u32(out, q->tx_cons);
-		buf_put_u32(out, q->rx_cons);
+		s.q[i] = (struct vif_queue_state){ q->tx_map, q->rx_map, q->tx_channel, q->rx_channel, q->tx_cons, q->rx_cons,
+						   q->nframes };
 	}
-	buf_put_u32(out, v->nmcast);
-	buf_put(out, v->mcast, v->nmcast * sizeof v->mcast[0]);
+	if (v->nqueues) {
+		s.can_sg = v->can_sg;
+		s.can_tso4 = v->can_tso4;
+		s.can_tso6 = v->can_tso6;
+		s.can_csum = v->can_csum;
+		s.can_csum6 = v->can_csum6;
+		s.rx_notify = v->rx_notify;
+		s.mcast_filter = v->mcast_filter;
+	}
+	memcpy(s.mcast, v->mcast, v->nmcast * sizeof v->mcast[0]);
+	state_save(&vif_state_desc, &s, out);
 	vif_rx_save(v, out);
+}
+
+static void take_state(struct vif *v, const struct vif_state *s)
+{
+	u32 i;
+
+	v->nqueues = s->nqueues;
+	v->nmcast = s->nmcast;
+	v->link = s->link;
+	v->can_sg = s->can_sg;
+	v->can_tso4 = s->can_tso4;
+	v->can_tso6 = s->can_tso6;
+	v->can_csum = s->can_csum;
+	v->can_csum6 = s->can_csum6;
+	v->rx_notify = s->rx_notify;
+	v->mcast_filter = s->mcast_filter;
+	memcpy(v->mcast, s->mcast, sizeof v->mcast);
+	for (i = 0; i < v->nqueues; i++) {
+		struct vif_queue *q = &v->q[i];
+
+		q->tx_map = s->q[i].tx_map;
+		q->rx_map = s->q[i].rx_map;
+		q->tx_channel = s->q[i].tx_channel;
+		q->rx_channel = s->q[i].rx_channel;
+		q->tx_cons = s->q[i].tx_cons;
+		q->rx_cons = s->q[i].rx_cons;
+	}
 }
 
 static int load(struct xenbus_device *dev, struct reader *in)
 {
 	struct vif *v = xenbus_service(dev);
-	u32 i, n, flags;
-	const u8 *p;
+	struct vif_state s;
 	int rc;
 
 	vif_rx_drop(v);
 	v->nqueues = 0;
-	v->link = reader_u8(in);
-	n = reader_u8(in);
-	flags = reader_u8(in);
-	if (n > VIF_QUEUES)
+	if (state_load(&vif_state_desc, &s, in) || s.nqueues > VIF_QUEUES || s.nmcast > VIF_MCAST_MAX)
 		return -EINVAL;
-	v->can_sg = flags & 1;
-	v->can_tso4 = flags & 2;
-	v->can_tso6 = flags & 4;
-	v->can_csum = flags & 8;
-	v->can_csum6 = flags & 16;
-	v->rx_notify = flags & 32;
-	v->mcast_filter = flags & 64;
-	for (i = 0; i < n; i++) {
-		struct vif_queue *q = &v->q[i];
-
-		q->tx_map = (int)reader_u32(in);
-		q->rx_map = (int)reader_u32(in);
-		q->tx_channel = (int)reader_u32(in);
-		q->rx_channel = (int)reader_u32(in);
-		q->tx_cons = reader_u32(in);
-		q->rx_cons = reader_u32(in);
-	}
-	v->nmcast = reader_u32(in);
-	v->nmcast = MIN(v->nmcast, VIF_MCAST_MAX);
-	p = reader_get(in, v->nmcast * sizeof v->mcast[0]);
-	if (!p)
-		return -EINVAL;
-	memcpy(v->mcast, p, v->nmcast * sizeof v->mcast[0]);
-	v->nqueues = n;
-	rc = vif_rx_load(v, in);
+	take_state(v, &s);
+	rc = vif_rx_load(v, &s, in);
+	if (!rc)
+		rc = vtimer_arm(&v->d->d->time, &v->timer, s.deadline);
 	if (rc) {
 		vif_rx_drop(v);
 		v->nqueues = 0;

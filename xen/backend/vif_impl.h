@@ -69,6 +69,30 @@ struct vif_queue {
 	u32 nframes;
 };
 
+/* A card as it is saved: this, and then the frames that wait, queue by queue, each with its bytes behind it. */
+struct vif_queue_state {
+	i32 tx_map, rx_map, tx_channel, rx_channel;
+	u32 tx_cons, rx_cons, nframes;
+};
+
+struct vif_state {
+	u64 deadline; /* of the timer */
+	u32 nqueues, nmcast;
+	u8 link, can_sg, can_tso4, can_tso6, can_csum, can_csum6, rx_notify, mcast_filter;
+	u8 mcast[VIF_MCAST_MAX][6];
+	struct vif_queue_state q[VIF_QUEUES];
+};
+
+struct vif_frame_state {
+	u64 since;
+	u32 len;
+	u16 gso_size;
+	u8 gso, flags, closed;
+	u8 pad[7];
+};
+
+extern const struct state_desc vif_state_desc, vif_frame_state_desc;
+
 struct vif {
 	struct xen_domain *d;
 	struct xenbus_device *dev;
@@ -129,9 +153,9 @@ void vif_rx_drop(struct vif *v);
 bool vif_rx_room(const struct vif *v);
 /* Asks the network for what it holds back, when there is room again. */
 void vif_rx_accept(struct vif *v);
-/* The part of the state that waits; load() arms the timer. */
+/* The part of the state that waits, which follows *s. */
 void vif_rx_save(const struct vif *v, struct buf *out);
-int vif_rx_load(struct vif *v, struct reader *in);
+int vif_rx_load(struct vif *v, const struct vif_state *s, struct reader *in);
 
 /* ---- vif_merge.c -------------------------------------------------------------------------------------------------- */
 

@@ -287,58 +287,58 @@ void vif_rx_expire(struct vif *v, u64 now)
 
 /* ---- state ------------------------------------------------------------------------------------------------------- */
 
+static const struct state_field frame_fields[] = {
+	STATE_INT(struct vif_frame_state, since), STATE_INT(struct vif_frame_state, len),
+	STATE_INT(struct vif_frame_state, gso_size), STATE_INT(struct vif_frame_state, gso),
+	STATE_INT(struct vif_frame_state, flags), STATE_INT(struct vif_frame_state, closed),
+	STATE_INTS(struct vif_frame_state, pad),
+};
+STATE_DESC(vif_frame_state_desc, "vif-frame", 1, struct vif_frame_state, frame_fields);
+
 void vif_rx_save(const struct vif *v, struct buf *out)
 {
 	const struct vif_frame *f;
 	u32 i;
 
-	buf_put_u64(out, v->timer.deadline);
-	for (i = 0; i < v->nqueues; i++) {
-		buf_put_u32(out, v->q[i].nframes);
+	for (i = 0; i < v->nqueues; i++)
 		for (f = v->q[i].head; f; f = f->next) {
-			buf_put_u64(out, f->since);
-			buf_put_u32(out, f->len);
-			buf_put_u8(out, f->gso);
-			buf_put_u16(out, f->gso_size);
-			buf_put_u8(out, f->flags);
-			buf_put_u8(out, f->closed);
+			const struct vif_frame_state s = { .since = f->since, .len = f->len, .gso_size = f->gso_size,
+							   .gso = f->gso, .flags = f->flags, .closed = f->closed };
+
+			state_save(&vif_frame_state_desc, &s, out);
 			buf_put(out, f->data, f->len);
 		}
-	}
 }
 
 static int load_frame(struct vif *v, struct vif_queue *q, struct reader *in)
 {
-	u64 since = reader_u64(in);
-	u32 len = reader_u32(in), gso = reader_u8(in), gso_size = reader_u16(in), flags = reader_u8(in), closed = reader_u8(in);
-	const u8 *p = len <= NET_FRAME_MAX ? reader_get(in, len) : NULL;
+	struct vif_frame_state s;
+	int rc = state_load(&vif_frame_state_desc, &s, in);
+	const u8 *p = !rc && s.len <= NET_FRAME_MAX ? reader_get(in, s.len) : NULL;
 	struct vif_frame *f;
 
-	if (!p || len < VIF_ETH_HEADER || gso > NET_GSO_TCP6 || !gso != !gso_size || v->waiting_frames >= VIF_WAIT_FRAMES)
+	if (!p || s.len < VIF_ETH_HEADER || s.gso > NET_GSO_TCP6 || !s.gso != !s.gso_size || v->waiting_frames >= VIF_WAIT_FRAMES)
 		return -EINVAL;
-	f = frame_new(len);
+	f = frame_new(s.len);
 	if (!f)
 		return -ENOMEM;
-	f->since = since;
-	f->gso = (u8)gso;
-	f->gso_size = (u16)gso_size;
-	f->flags = (u8)(flags & (VIF_CSUM_BLANK | VIF_CSUM_GOOD));
-	f->closed = closed;
-	memcpy(f->data, p, len);
+	f->since = s.since;
+	f->gso = s.gso;
+	f->gso_size = s.gso_size;
+	f->flags = s.flags & (VIF_CSUM_BLANK | VIF_CSUM_GOOD);
+	f->closed = s.closed;
+	memcpy(f->data, p, s.len);
 	append(v, q, f);
 	return 0;
 }
 
-int vif_rx_load(struct vif *v, struct reader *in)
+int vif_rx_load(struct vif *v, const struct vif_state *s, struct reader *in)
 {
-	u64 deadline = reader_u64(in);
 	u32 i, n;
 	int rc = 0;
 
-	for (i = 0; i < v->nqueues; i++)
-		for (n = reader_u32(in); n && !rc; n--)
+	for (i = 0; i < s->nqueues; i++)
+		for (n = s->q[i].nframes; n && !rc; n--)
 			rc = load_frame(v, &v->q[i], in);
-	if (!rc)
-		rc = vtimer_arm(&v->d->d->time, &v->timer, deadline);
-	return rc ? rc : in->failed ? -EINVAL : 0;
+	return rc;
 }
