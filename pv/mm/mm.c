@@ -22,13 +22,13 @@ static const struct state_field page_fields[] = {
 	STATE_INT(struct pv_page, refs), STATE_INT(struct pv_page, types), STATE_INT(struct pv_page, holds),
 	STATE_INT(struct pv_page, type), STATE_INT(struct pv_page, flags), STATE_INT(struct pv_page, linear)
 };
-const struct state_desc pv_page_desc = { "pv-page", 1, sizeof(struct pv_page), ARRAY_SIZE(page_fields), page_fields, 0 };
+STATE_DESC(pv_page_desc, "pv-page", 1, struct pv_page, page_fields);
 
 static const struct state_field mm_fields[] = {
 	STATE_INT(struct pv_mm_state, total), STATE_INT(struct pv_mm_state, free_from),
 	STATE_INT(struct pv_mm_state, nspecial), STATE_INT(struct pv_mm_state, alias_from)
 };
-const struct state_desc pv_mm_state_desc = { "pv-mm", 1, sizeof(struct pv_mm_state), ARRAY_SIZE(mm_fields), mm_fields, 0 };
+STATE_DESC(pv_mm_state_desc, "pv-mm", 1, struct pv_mm_state, mm_fields);
 
 void mm_refused(const struct pv_mm *mm, const char *fmt, ...)
 {
