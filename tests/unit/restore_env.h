@@ -102,25 +102,25 @@ static inline bool restore_item(struct reader *in, u32 *left, char name[256], co
 	p = reader_get(in, n);
 	ck_assert_ptr_nonnull(p);
 	memcpy(name, p, n);
-	sprintf(name + n, " %u", reader_u32(in));
+	snprintf(name + n, 256 - n, " %u", reader_u32(in));
 	*len = reader_u64(in);
 	*body = reader_get(in, *len);
 	ck_assert_ptr_nonnull(*body);
 	return true;
 }
 
-/* NULL when two are the same, else the name of the first item that differs (valid until the next call), or "memory". */
-static inline const char *restore_differs(const struct restore *a, const struct restore *b)
+/* The name of the first item that differs between two saved lists (valid until the next call), or "memory". */
+static inline const char *restore_differs(const struct buf *a, const struct buf *b)
 {
 	static char name[256];
 	char other[256];
 	struct reader ra, rb;
 	const u8 *pa, *pb;
-	u64 na, nb, i;
 	u32 left_a, left_b;
+	u64 na, nb;
 
-	reader_init(&ra, a->states.p, a->states.len);
-	reader_init(&rb, b->states.p, b->states.len);
+	reader_init(&ra, a->p, a->len);
+	reader_init(&rb, b->p, b->len);
 	left_a = reader_u32(&ra);
 	left_b = reader_u32(&rb);
 	while (restore_item(&ra, &left_a, name, &pa, &na)) {
@@ -129,14 +129,7 @@ static inline const char *restore_differs(const struct restore *a, const struct 
 		if (na != nb || memcmp(pa, pb, na))
 			return name;
 	}
-	if (a->nmfns != b->nmfns || memcmp(a->mfns, b->mfns, a->nmfns * sizeof *a->mfns))
-		return "the frames there are";
-	for (i = 0; i < a->npages && i < b->npages; i++)
-		if (a->pages[i].mfn != b->pages[i].mfn || memcmp(a->pages[i].data, b->pages[i].data, PAGE_SIZE)) {
-			sprintf(name, "memory, frame %llx", (unsigned long long)a->pages[i].mfn);
-			return name;
-		}
-	return a->npages != b->npages ? "memory" : NULL;
+	return "memory";
 }
 
 static inline void restore_free(struct restore *r)
