@@ -60,11 +60,19 @@ static void init_cpu(struct vcpu *v, u64 features, const struct x86_model *model
 static int loaded(void *opaque, struct error *e)
 {
 	struct domain *d = opaque;
+	struct pv_domain *p = pv_dom(d);
 	u32 i;
 
 	for (i = 0; i < d->nvcpus; i++) {
 		struct x86 *c = x86_of(d->vcpus[i]);
+		u32 old = pv_of(d->vcpus[i])->s.old_table;
 
+		if (p->xen.s.is32 != c->paging.top3)
+			return error_set(e, -EINVAL, "The state is of a %d-bit guest, and guest %s is none.", p->xen.s.is32 ? 32 : 64,
+					 d->name);
+		if (old && (!pv_mm_page(p, old) || !pv_mm_page(p, old)->refs))
+			return error_set(e, -EINVAL, "The state of guest %s is damaged: vCPU %u lets go of a table that is none.", d->name,
+					 i);
 		c->mmu.root = c->s.cr3;
 		mmu_update(&c->mmu);
 	}

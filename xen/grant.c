@@ -372,7 +372,7 @@ static int grants_load(void *opaque, struct reader *in)
 
 	/* The described part came before. */
 	if ((g->s.version != 1 && g->s.version != 2) || !g->s.nframes || g->s.nframes > GRANT_MAX_FRAMES ||
-	    (g->s.version == 2 && g->s.nstatus != DIV_UP(g->s.nframes * V2_PER_FRAME, STATUS_PER_FRAME)))
+	    g->s.nstatus != (g->s.version == 2 ? DIV_UP(g->s.nframes * V2_PER_FRAME, STATUS_PER_FRAME) : 0))
 		return -EINVAL;
 	acts = calloc((size_t)g->s.nframes * V1_PER_FRAME, sizeof *acts);
 	if (!acts)

@@ -302,6 +302,10 @@ static int loaded(void *opaque, struct error *e)
 	u32 i;
 	int rc = 0;
 
+	/* All of it lies in one frame: nobody looks again. */
+	for (i = 0; i < d->nvcpus; i++)
+		if (PAGE_OFFSET(xen_of(d->vcpus[i])->s.vcpu_info) > PAGE_SIZE - VCPU_INFO_SIZE)
+			return error_set(e, -EINVAL, "The state of guest %s is damaged: vCPU %u has no vcpu_info.", d->name, i);
 	for (i = 0; i < XEN_WATCHDOGS; i++)
 		rc |= domain_arm(d, &t->watchdog[i].timer, t->s.watchdog[i]);
 	for (i = 0; i < d->nvcpus; i++) {

@@ -248,28 +248,65 @@ static const struct {
 	{ "compat/smp32", 4 },
 };
 
-START_TEST(small_guest)
+/* The bytes of a small guest, which outlive what is loaded from them. NULL: make has not built it. */
+static u8 *load_small(const char *name, struct xen_kernel *k)
 {
-	struct subject s = { .name = small_guests[_i].name, .vcpus = small_guests[_i].vcpus, .memory = 32 << 20,
-			     .limit = 20000000 };
 	struct error e = { "" };
-	struct xen_kernel k;
 	char path[64];
 	FILE *f;
 	u8 *bytes;
 	size_t len;
 
-	snprintf(path, sizeof path, "tests/guests/%s.elf", s.name);
+	snprintf(path, sizeof path, "tests/guests/%s.elf", name);
 	f = fopen(path, "rb");
 	if (!f) {
 		printf("skip  restore: make has not built %s\n", path);
-		return;
+		return NULL;
 	}
 	fclose(f);
 	ck_assert_msg(!xen_file_read(path, "kernel", XEN_KERNEL_MAX, NULL, &bytes, &len, &e), "%s", e.text);
-	ck_assert_msg(!xen_kernel_load(&k, bytes, len, path, XEN_KERNEL_MAX, NULL, &e), "%s", e.text);
-	s.kernel = &k;
+	ck_assert_msg(!xen_kernel_load(k, bytes, len, path, XEN_KERNEL_MAX, NULL, &e), "%s", e.text);
+	return bytes;
+}
+
+START_TEST(small_guest)
+{
+	struct xen_kernel k;
+	struct subject s = { .name = small_guests[_i].name, .vcpus = small_guests[_i].vcpus, .memory = 32 << 20,
+			     .limit = 20000000, .kernel = &k };
+	u8 *bytes = load_small(s.name, &k);
+
+	if (!bytes)
+		return;
 	check_subject(&s);
+	xen_kernel_free(&k);
+	free(bytes);
+}
+END_TEST
+
+/* What a paravirtual guest's state cannot say. */
+START_TEST(damaged_guest)
+{
+	struct xen_kernel k;
+	struct subject s = { .name = "traps", .vcpus = 1, .memory = 32 << 20, .limit = 10000, .kernel = &k };
+	u8 *bytes = load_small(s.name, &k);
+	struct error e = { "" };
+	struct life l;
+
+	if (!bytes)
+		return;
+	life_begin(&l, &s);
+	domain_run(l.d, s.limit);
+	domain_sync(l.d);
+	ck_assert_int_eq(state_list_loaded(&l.d->states, &e), 0);
+	pv_of(l.d->vcpus[0])->s.old_table = 7;
+	ck_assert_int_eq(state_list_loaded(&l.d->states, &e), -EINVAL);
+	pv_of(l.d->vcpus[0])->s.old_table = 0;
+	xen_dom(l.d)->s.is32 = 1;
+	ck_assert_int_eq(state_list_loaded(&l.d->states, &e), -EINVAL);
+	ck_assert_str_eq(e.text, "The state is of a 32-bit guest, and guest traps is none.");
+	xen_dom(l.d)->s.is32 = 0;
+	life_end(&l);
 	xen_kernel_free(&k);
 	free(bytes);
 }
@@ -407,6 +444,7 @@ Suite *restore_suite(void)
 	tcase_add_test(t, outside);
 	tcase_add_test(t, damaged);
 	tcase_set_timeout(t, 300);
+	tcase_add_test(t, damaged_guest);
 	tcase_add_loop_test(t, bare_machine, 0, ARRAY_SIZE(bare_guests));
 	tcase_add_loop_test(t, small_guest, 0, ARRAY_SIZE(small_guests));
 	tcase_add_loop_test(t, debian_kernel, 0, KERNELS);

@@ -483,6 +483,14 @@ START_TEST(state)
 	ck_assert(b.len == c.len && !memcmp(b.p, c.p, b.len));
 	ck_assert_int_eq(unmap(e, 1, h, SLOT(3), 0), 0);
 	grant_release(&e->pv.xen, 0, true);
+	/* Version 1 has no status frames: what says so is refused. */
+	g->s.nstatus = GRANT_STATUS_FRAMES + 1;
+	buf_free(&c);
+	c = (struct buf){ 0 };
+	state_list_save(&e->d->states, &c);
+	reader_init(&r, c.p, c.len);
+	ck_assert_int_ne(state_list_load(&e->d->states, &r), 0);
+	g->s.nstatus = 0;
 	buf_free(&b);
 	buf_free(&c);
 	finish(e);

@@ -523,6 +523,9 @@ START_TEST(rearm)
 	ck_assert_uint_eq(timeline_next(&e->d->time), 4000);
 	env_skip(e, 4000);
 	ck_assert(took(e, port));
+	/* A vcpu_info that runs out of its frame is refused. */
+	e->vcpu[2].xen.s.vcpu_info = ENV_VA(1) + PAGE_SIZE - VCPU_INFO_SIZE + 1;
+	ck_assert_int_eq(state_list_loaded(&e->d->states, &why), -EINVAL);
 	env_free(e);
 }
 END_TEST
