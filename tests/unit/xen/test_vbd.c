@@ -9,6 +9,7 @@
 
 #include "hw/host/block/queue.h"
 #include "tests/suites.h"
+#include "tests/unit/restore_env.h"
 #include "tests/unit/vbd_env.h"
 #include "xen/backend/vbd_impl.h"
 
@@ -217,6 +218,52 @@ static void reload(struct ve *w)
 	ck_assert_int_eq(state_list_loaded(&w->d->states, NULL), 0);
 	buf_free(&b);
 }
+
+/* Saved with requests of all kinds under way, and loaded into a fresh domain with a like disk: both go on alike. */
+START_TEST(goes_on_elsewhere)
+{
+	struct ve *w = ve_new(NULL, false, false), *o;
+	struct ve_seg s = { VE_REF, 0, 7 };
+	struct ve_answer a, b;
+	struct restore *r;
+	u32 i, n = 0, bad = 0;
+
+	w->persistent = _i;
+	ve_connect(w);
+	ve_do(w, OP_READ, 0, &s, 1, 0); /* a grant that may be kept */
+	for (i = 0; i < 6; i++) {
+		s.ref = VE_REF + i;
+		ve_put(w, 0, i == 4 ? OP_FLUSH : OP_READ, i != 4, i, i * 8, &s, i != 4, NULL, 0);
+	}
+	ve_kick(w, 0);
+	r = restore_take(w->d);
+	o = ve_new(NULL, false, false);
+	restore_put(o->d, r);
+	restore_free(r);
+	o->entries = w->entries;
+	o->port[0] = w->port[0];
+	o->prod[0] = w->prod[0];
+	o->cons[0] = w->cons[0];
+	for (i = 0; i < 20; i++) {
+		ve_time(w, w->d->time.s.now + 5000);
+		ve_time(o, o->d->time.s.now + 5000);
+		bad += domain_hash(w->d) != domain_hash(o->d);
+	}
+	while (ve_take(w, 0, &a)) {
+		bad += !ve_take(o, 0, &b) || a.id != b.id || a.status != b.status || a.status != OKAY;
+		n++;
+	}
+	ck_assert_uint_eq(n, 6);
+	s.ref = VE_REF + 9;
+	ck_assert_int_eq(ve_do(w, OP_READ, 80, &s, 1, 0), OKAY);
+	ck_assert_int_eq(ve_do(o, OP_READ, 80, &s, 1, 0), OKAY);
+	ck_assert(ve_filled(o, 9, 0, 7, 80, 0));
+	bad += domain_hash(w->d) != domain_hash(o->d);
+	ck_assert_uint_eq(bad, 0);
+	finish(w);
+	finish(o);
+}
+END_TEST
 
 START_TEST(flush_barrier_discard)
 {
@@ -742,6 +789,7 @@ Suite *vbd_suite(void)
 	tcase_add_loop_test(tc, indirect_segments, 0, 4);
 	tcase_add_test(tc, kept_memory);
 	tcase_add_test(tc, several_queues);
+	tcase_add_loop_test(tc, goes_on_elsewhere, 0, 2);
 	tcase_add_loop_test(tc, flush_barrier_discard, 0, 2);
 	tcase_add_loop_test(tc, host_errors, 0, 2);
 	tcase_add_test(tc, read_only);

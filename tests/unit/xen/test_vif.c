@@ -4,6 +4,7 @@
  * and front ends that mean harm.
  */
 #include "tests/suites.h"
+#include "tests/unit/restore_env.h"
 #include "tests/unit/vif_env.h"
 
 static void fill(struct vworld *w, u32 page, u32 offset, u32 n, u32 seed)
@@ -722,6 +723,53 @@ static int restore(struct vworld *w, const struct buf *b)
 	return rc;
 }
 
+/* Saved with frames on all their ways, and loaded into a fresh domain with a network of its own: both go on alike. */
+START_TEST(goes_on_elsewhere)
+{
+	struct vworld *w = vworld_new(), *o;
+	struct restore *r;
+	static u8 p[1500];
+	u32 i, bad = 0;
+
+	vconnect(w, 2, true);
+	for (i = 0; i < 5; i++) {
+		p[30] = (u8)i;
+		peer_sends(w, p, 1400);
+	}
+	vdoor(w); /* these wait for room */
+	vsend(w, 0, VREF(0), 0, 0, 1, 60);
+	env_put32(w->e, ENV_VA(VTX(0)) + RING_REQ_PROD, w->tx_prod[0]);
+	env_evtchn(w->e, 4, w->port[0], 0, 0); /* this for the timer */
+	peer_sends(w, p, 700); /* and this before the door */
+	r = restore_take(w->e->d);
+	o = vworld_new();
+	restore_put(o->e->d, r);
+	restore_free(r);
+	memcpy(o->tx_prod, w->tx_prod, sizeof o->tx_prod);
+	memcpy(o->rx_prod, w->rx_prod, sizeof o->rx_prod);
+	memcpy(o->rx_seen, w->rx_seen, sizeof o->rx_seen);
+	memcpy(o->port, w->port, sizeof o->port);
+	bad += domain_hash(w->e->d) != domain_hash(o->e->d);
+	door_open(&w->e->d->door, 1, 1);
+	door_open(&o->e->d->door, 1, 1);
+	for (i = 0; i < 30; i++) {
+		if (i == 5) {
+			buffers(w, 0, 4);
+			buffers(o, 0, 4);
+		}
+		env_skip(w->e, w->e->d->time.s.now + 50000);
+		env_skip(o->e, o->e->d->time.s.now + 50000);
+		bad += domain_hash(w->e->d) != domain_hash(o->e->d);
+	}
+	ck_assert_uint_eq(bad, 0);
+	ck_assert_uint_eq(w->ncaught, 1);
+	ck_assert_uint_eq(o->ncaught, 1);
+	ck_assert_uint_eq(o->v->waiting_frames, 2);
+	vworld_free(w);
+	vworld_free(o);
+}
+END_TEST
+
 START_TEST(saved_and_loaded)
 {
 	struct vworld *w = vworld_new();
@@ -846,6 +894,7 @@ Suite *vif_suite(void)
 	tcase_add_test(tc, many_queues);
 	tcase_add_test(tc, groups);
 	tcase_add_test(tc, cable);
+	tcase_add_test(tc, goes_on_elsewhere);
 	tcase_add_test(tc, saved_and_loaded);
 	tcase_add_test(tc, anything);
 	suite_add_tcase(s, tc);
