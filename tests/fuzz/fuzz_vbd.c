@@ -53,7 +53,7 @@ static void reload(struct ve *w)
 
 	state_list_save(&w->d->states, &a);
 	reader_init(&r, a.p, a.len);
-	VE_NEED(!state_list_load(&w->d->states, &r) && !state_list_loaded(&w->d->states, NULL));
+	VE_NEED(!state_list_load(&w->d->states, &r, NULL) && !state_list_loaded(&w->d->states, NULL));
 	state_list_save(&w->d->states, &b);
 	VE_NEED(a.len == b.len && !memcmp(a.p, b.p, a.len));
 	buf_free(&a);

@@ -15,7 +15,7 @@ static void reload(struct vworld *w)
 
 	state_list_save(&w->e->d->states, &a);
 	reader_init(&r, a.p, a.len);
-	if (state_list_load(&w->e->d->states, &r) || state_list_loaded(&w->e->d->states, NULL))
+	if (state_list_load(&w->e->d->states, &r, NULL) || state_list_loaded(&w->e->d->states, NULL))
 		abort();
 	state_list_save(&w->e->d->states, &b);
 	if (a.len != b.len || memcmp(a.p, b.p, a.len))

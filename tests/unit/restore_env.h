@@ -86,7 +86,7 @@ static inline void restore_put(struct domain *d, const struct restore *r)
 		memcpy(p, data, PAGE_SIZE);
 	}
 	reader_init(&in, r->states.p, r->states.len);
-	ck_assert_int_eq(state_list_load(&d->states, &in), 0);
+	ck_assert_int_eq(state_list_load(&d->states, &in, NULL), 0);
 	ck_assert_msg(!state_list_loaded(&d->states, &e), "%s", e.text);
 }
 

@@ -237,7 +237,7 @@ START_TEST(state)
 	kick(e, e->pv.xen.s.console_port);
 	ck_assert_uint_eq(xen_console_room(&e->pv.xen), XEN_CONSOLE_QUEUE);
 	reader_init(&r, a.p, a.len);
-	ck_assert_int_eq(state_list_load(&e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&e->d->states, &r, NULL), 0);
 	ck_assert_int_eq(state_list_loaded(&e->d->states, NULL), 0);
 	ck_assert_uint_eq(xen_console_room(&e->pv.xen), XEN_CONSOLE_QUEUE - 100 - (2000 - 1024));
 	state_list_save(&e->d->states, &b);
@@ -313,7 +313,7 @@ START_TEST(store_of_a_domain)
 	state_list_save(&e->d->states, &a);
 	ck_assert_int_eq(xs_rm(e->pv.xen.store, "/local"), 0);
 	reader_init(&r, a.p, a.len);
-	ck_assert_int_eq(state_list_load(&e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&e->d->states, &r, NULL), 0);
 	ck_assert_int_eq(state_list_loaded(&e->d->states, NULL), 0);
 	state_list_save(&e->d->states, &b);
 	ck_assert(a.len == b.len && !memcmp(a.p, b.p, a.len));

@@ -626,7 +626,7 @@ START_TEST(state_survives)
 	ck_assert_uint_eq(calls, 1);
 	/* Nobody is called by what the state of before said; and who had a port from the start leaves it to who has it now. */
 	reader_init(&in, out.p, out.len);
-	ck_assert_int_eq(state_list_load(&b->d->states, &in), 0);
+	ck_assert_int_eq(state_list_load(&b->d->states, &in, NULL), 0);
 	env_evtchn(b, SEND, port, 0, 0);
 	ck_assert_uint_eq(calls, 1);
 	evtchn_attach_first(&b->pv.xen, port, count, &others);

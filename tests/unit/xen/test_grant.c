@@ -489,7 +489,7 @@ START_TEST(state)
 	c = (struct buf){ 0 };
 	state_list_save(&e->d->states, &c);
 	reader_init(&r, c.p, c.len);
-	ck_assert_int_ne(state_list_load(&e->d->states, &r), 0);
+	ck_assert_int_ne(state_list_load(&e->d->states, &r, NULL), 0);
 	g->s.nstatus = 0;
 	buf_free(&b);
 	buf_free(&c);

@@ -214,7 +214,7 @@ static void reload(struct ve *w)
 
 	state_list_save(&w->d->states, &b);
 	reader_init(&r, b.p, b.len);
-	ck_assert_int_eq(state_list_load(&w->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&w->d->states, &r, NULL), 0);
 	ck_assert_int_eq(state_list_loaded(&w->d->states, NULL), 0);
 	buf_free(&b);
 }
@@ -768,7 +768,7 @@ START_TEST(bad_states)
 	}
 	ck_assert_uint_eq(loaded, 0);
 	reader_init(&r, b.p, b.len);
-	ck_assert_int_eq(state_list_load(&w->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&w->d->states, &r, NULL), 0);
 	ck_assert_int_eq(state_list_loaded(&w->d->states, NULL), 0);
 	ve_time(w, TIME_NEVER);
 	ck_assert_uint_eq(ve_u32(w, VE_VA(VE_RING) + 8), 4);

@@ -290,7 +290,7 @@ START_TEST(saved)
 	state_list_save(&w->e->d->states, &b);
 	sw_fb_event(w, 3, 32, 20, 128, 32, 0);
 	reader_init(&r, b.p, b.len);
-	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&w->e->d->states, &r, NULL), 0);
 	ck_assert_int_eq(state_list_loaded(&w->e->d->states, NULL), 0);
 	ck_assert_uint_eq(w->width, FB_WIDTH);
 	ck_assert_uint_eq(seen(w, 9, 9), 0x99);

@@ -142,7 +142,7 @@ START_TEST(a_slow_guest)
 	sw_door(w);
 	sw_put(w, KBD_PAGE, 0, 0);
 	reader_init(&r, b.p, b.len);
-	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&w->e->d->states, &r, NULL), 0);
 	ck_assert_int_eq(state_list_loaded(&w->e->d->states, NULL), 0);
 	for (i = 0; i < 100; i++) {
 		struct seen_event ev = next(w);
@@ -178,7 +178,7 @@ START_TEST(buttons_are_kept)
 	while (next(w).kind)
 		;
 	reader_init(&r, b.p, b.len);
-	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&w->e->d->states, &r, NULL), 0);
 	ck_assert_int_eq(state_list_loaded(&w->e->d->states, NULL), 0);
 	display_mouse_move(w->d, 3, 4, 0);
 	sw_door(w);

@@ -720,7 +720,7 @@ START_TEST(saved_and_loaded)
 	ask(w, RING, port, 'a', 'A');
 	state_list_save(&w->e->d->states, &a);
 	reader_init(&r, a.p, a.len);
-	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&w->e->d->states, &r, NULL), 0);
 	ck_assert_int_eq(state_list_loaded(&w->e->d->states, NULL), 0);
 	w->echo.disconnects = 0; /* the old one was let go for the new */
 	state_list_save(&w->e->d->states, &b);
@@ -736,7 +736,7 @@ START_TEST(saved_and_loaded)
 		ck_assert_int_ne(state_list_load(&w->e->d->states, &r, NULL), 0);
 	}
 	reader_init(&r, b.p, b.len);
-	ck_assert_int_eq(state_list_load(&w->e->d->states, &r), 0);
+	ck_assert_int_eq(state_list_load(&w->e->d->states, &r, NULL), 0);
 	ck_assert_int_eq(state_list_loaded(&w->e->d->states, NULL), 0);
 	w->echo.connects = 1;
 	w->echo.disconnects = 0;
