@@ -36,6 +36,8 @@ const char *os_open_error(int err);
 int os_open_some(const char *path);
 /* What is there to be read of a file or a pipe, up to n bytes; after ns nanoseconds without any -1 with EAGAIN. 0 at the end. */
 ssize_t os_read_some(int fd, void *p, size_t n, u64 ns);
+/* mkdir() for everybody whom the umask lets. */
+int os_mkdir(const char *path);
 /* For files and sockets alike. */
 int os_close(int fd);
 ssize_t os_read(int fd, void *p, size_t n);
@@ -53,6 +55,7 @@ struct os_stat {
 	enum os_kind kind;
 	u64 size;
 	u64 dev, ino; /* two open files are the same one when both agree; 0: not known */
+	u64 modified; /* when its contents changed last, ns since 1970; some hosts know it to a second */
 };
 /* 0 or -1. os_stat() does not follow a symbolic link. */
 int os_fstat(int fd, struct os_stat *st);

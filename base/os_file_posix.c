@@ -80,6 +80,11 @@ ssize_t os_write(int fd, const void *p, size_t n)
 	return write(fd, p, n);
 }
 
+int os_mkdir(const char *path)
+{
+	return mkdir(path, 0777);
+}
+
 int os_unlink(const char *path)
 {
 	return unlink(path);
@@ -109,10 +114,17 @@ static enum os_kind kind_of(mode_t mode)
 	return OS_OTHER;
 }
 
+#ifdef __APPLE__
+#define MODIFIED(s) (s)->st_mtimespec
+#else
+#define MODIFIED(s) (s)->st_mtim
+#endif
+
 static int told(int rc, const struct stat *s, struct os_stat *st)
 {
 	if (!rc)
-		*st = (struct os_stat){ kind_of(s->st_mode), (u64)s->st_size, (u64)s->st_dev, (u64)s->st_ino };
+		*st = (struct os_stat){ kind_of(s->st_mode), (u64)s->st_size, (u64)s->st_dev, (u64)s->st_ino,
+				       (u64)MODIFIED(s).tv_sec * 1000000000 + (u64)MODIFIED(s).tv_nsec };
 	return rc;
 }
 

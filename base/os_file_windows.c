@@ -118,6 +118,21 @@ ssize_t os_write(int fd, const void *p, size_t n)
 	return os_socket_of(fd) == INVALID_SOCKET ? _write(fd, p, (unsigned)MIN(n, AT_ONCE)) : os_send(fd, p, n);
 }
 
+/* From 100 ns since 1601. */
+static u64 since_1970(FILETIME t)
+{
+	return ((u64)t.dwHighDateTime << 32 | t.dwLowDateTime) * 100 - 11644473600ull * 1000000000;
+}
+
+int os_mkdir(const char *path)
+{
+	wchar_t *wide = os_wide(path);
+	int rc = wide ? CreateDirectoryW(wide, NULL) ? 0 : os_fail(GetLastError()) : -1;
+
+	free(wide);
+	return rc;
+}
+
 int os_unlink(const char *path)
 {
 	wchar_t *wide = os_wide(path);
@@ -162,6 +177,7 @@ int os_fstat(int fd, struct os_stat *st)
 		st->size = (u64)i.nFileSizeHigh << 32 | i.nFileSizeLow;
 		st->dev = i.dwVolumeSerialNumber;
 		st->ino = (u64)i.nFileIndexHigh << 32 | i.nFileIndexLow;
+		st->modified = since_1970(i.ftLastWriteTime);
 		break;
 	}
 	return 0;

@@ -171,6 +171,8 @@ static int load_image(struct domain *d, const struct bare_config *cfg)
 	u64 rom = ALIGN_UP((u64)cfg->len, PAGE_SIZE);
 	int rc;
 
+	if (cfg->boot == BARE_EMPTY)
+		return 0;
 	if (cfg->boot != BARE_ROM)
 		return mem_write(&d->mem, cfg->boot == BARE_BOOT ? 0x7c00 : cfg->load, cfg->image, cfg->len);
 	rc = add_memory(d, ROM_TOP - rom, ROM_TOP);
@@ -193,7 +195,7 @@ static void start(struct vcpu *v, const struct bare_config *cfg, u64 features)
 	x86_reset(c);
 	/* Offsets, not linear addresses, are what the reset state has. */
 	c->rip = c->s.seg[SEG_CS].base + 0xfff0;
-	if (cfg->boot != BARE_ROM) {
+	if (cfg->boot == BARE_BOOT || cfg->boot == BARE_FLAT) {
 		u16 sel = cfg->boot == BARE_BOOT ? 0 : (u16)(at >> 4);
 
 		x86_set_seg(c, SEG_CS, sel, (u64)sel << 4, 0xffff, c->s.seg[SEG_CS].attr);
@@ -208,7 +210,7 @@ static int check(const struct bare_config *cfg, u64 *features, struct error *e)
 {
 	u64 room = cfg->boot == BARE_ROM ? BARE_ROM_MAX : cfg->boot == BARE_BOOT ? 0x100000 - 0x7c00 : ROM_LOW - cfg->load;
 
-	if (!cfg->len)
+	if (!cfg->len && cfg->boot != BARE_EMPTY)
 		return error_set(e, -EINVAL, "the image is empty: give a flat binary");
 	if (cfg->boot == BARE_FLAT && cfg->load >= ROM_LOW)
 		return error_set(e, -EINVAL, "load address 0x%llx: real mode starts below 0x100000",

@@ -24,6 +24,7 @@
 enum bare_boot {
 	BARE_ROM,  /* the image ends at 4 GiB and is also below 1 MiB; the processor starts at F000:FFF0 (base FFFF0000) */
 	BARE_BOOT, /* the image lies at 0000:7C00 and is entered there, in real mode */
+	BARE_EMPTY, /* no image: memory and state are loaded afterwards */
 	BARE_FLAT  /* the image lies at load and is entered there in real mode, CS:IP = load >> 4 : load & 15 */
 };
 

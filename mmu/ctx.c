@@ -123,6 +123,24 @@ void ctx_rename(struct mem *mem, bool low, bool high)
 		mem->hooks->code_unmapped(mem->opaque);
 }
 
+void ctx_forget(struct mem *mem)
+{
+	struct mmu *m = mem->mmus;
+
+	if (!m)
+		return;
+	memset(m->ctxs->halves, 0, sizeof m->ctxs->halves);
+	memset(m->ctxs->roots, 0, sizeof m->ctxs->roots);
+	m->ctxs->next_id = 1;
+	for (; m; m = m->next) {
+		mmu_flush(m);
+		m->ctx[0] = m->ctx[1] = TLB_INVALID - 1;
+		m->ctx_stale = true;
+	}
+	if (mem->hooks)
+		mem->hooks->code_unmapped(mem->opaque);
+}
+
 void ctx_root_written(struct mem *mem, u64 mfn)
 {
 	struct mmu *m = mem->mmus;

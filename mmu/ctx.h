@@ -42,6 +42,8 @@ void ctx_resolve(struct mmu *m, u32 id[2]);
  * Gives every context of the low or the high halves a new name, so that no TLB entry under the old name is found again.
  */
 void ctx_rename(struct mem *mem, bool low, bool high);
+/* Forgets everything: all of mem is another one now. */
+void ctx_forget(struct mem *mem);
 /*
  * The top-level table at mfn is about to change: contexts that were derived from it are looked up again at their next
  * use.

@@ -11,6 +11,7 @@
 
 #include "base/endian.h"
 #include "base/hash.h"
+#include "mmu/ctx.h"
 #include "mmu/look.h"
 #include "mmu/mmu.h"
 #include "mmu/share.h"
@@ -479,6 +480,22 @@ no_memory:
 	for (; i + 1; i--)
 		leaf_put(dst, i);
 	return -ENOMEM;
+}
+
+int mem_become(struct mem *dst, struct mem *src)
+{
+	u64 i;
+	int rc;
+
+	if (dst->limit != src->limit)
+		return -EINVAL;
+	mem_clear_dirty(dst);
+	for (i = 0; i < dst->limit / LEAF_FRAMES; i++)
+		leaf_put(dst, i);
+	dst->series = (struct mem_series){ 0 };
+	rc = mem_fork(dst, src);
+	ctx_forget(dst);
+	return rc;
 }
 
 void mem_clear_dirty(struct mem *m)

@@ -149,6 +149,11 @@ void mem_remove(struct mem *m, u64 mfn);
  * empty.
  */
 int mem_fork(struct mem *dst, struct mem *src);
+/*
+ * Makes dst, with whatever is in it, a copy of src as mem_fork() does: its own frames go, its dirty list is empty, its CPUs'
+ * caches forget it. 0, -EINVAL when their limits differ, or -ENOMEM; then dst is empty.
+ */
+int mem_become(struct mem *dst, struct mem *src);
 /* Empties the dirty list. Frames written from now on are put on it again. */
 void mem_clear_dirty(struct mem *m);
 

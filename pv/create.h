@@ -18,7 +18,8 @@ struct pv_create_in {
 	u32 shift;   /* an instruction takes 2^shift ns */
 	const char *cpu; /* model and features as -cpu has them (cpu/x86/model.h); NULL: "max" */
 	u64 wall_ns; /* the wall clock at start, ns since 1970; goes through the door */
-	const struct xen_kernel *kernel;
+	const struct xen_kernel *kernel; /* NULL: none, for a guest whose memory and state are loaded afterwards */
+	bool is32;                       /* then: whether it is a 32-bit guest */
 	const u8 *initrd; /* NULL: none */
 	size_t initrd_len;
 	const char *initrd_name, *cmdline;

@@ -183,6 +183,11 @@ static int start_vcpu0(struct pv_domain *p, const struct pv_build_out *out)
 	return 0;
 }
 
+static bool guest_is32(const struct pv_create_in *in)
+{
+	return in->kernel ? !in->kernel->elf64 : in->is32;
+}
+
 /* Whether there can be such a guest. Its processor's features in *features. 0, or -errno with a sentence. */
 static int check(const struct pv_create_in *in, u32 maxvcpus, u64 *features, struct error *e)
 {
@@ -194,16 +199,16 @@ static int check(const struct pv_create_in *in, u32 maxvcpus, u64 *features, str
 		return error_set(e, -EINVAL, "%u vCPUs cannot be given to guest %s; use 1 to %d.", maxvcpus, in->name, MAX_VCPUS);
 	if (!nr_pages)
 		return error_set(e, -EINVAL, "Guest %s has no memory; give it some with -m.", in->name);
-	if (!in->kernel->elf64 && nr_pages >> (20 - PAGE_SHIFT) > pv_build_max_mib32())
+	if (guest_is32(in) && nr_pages >> (20 - PAGE_SHIFT) > pv_build_max_mib32())
 		return error_set(e, -E2BIG,
 				 "%s is a 32-bit kernel, and such a guest can have at most %" PRIu64 " MiB of memory; "
 				 "use a smaller -m.",
-				 in->kernel->name, pv_build_max_mib32());
+				 in->kernel ? in->kernel->name : in->name, pv_build_max_mib32());
 	*features = x86_features_implemented();
 	rc = x86_features_parse(cpu, features, e);
 	if (rc)
 		return rc;
-	if (in->kernel->elf64 && !(*features & BIT(F_LM)))
+	if (!guest_is32(in) && !(*features & BIT(F_LM)))
 		return error_set(e, -EINVAL, "-cpu %.80s: a 64-bit Xen guest needs a processor with long mode (lm), and this is none: "
 				 "use x86-64-v1 or later, or leave -cpu out", cpu);
 	return 0;
@@ -226,7 +231,7 @@ static struct pv_domain *empty(struct host *h, const struct pv_create_in *in, u3
 	}
 	p->xen.d = d;
 	p->xen.ops = &pv_guest_ops;
-	p->xen.s.is32 = !in->kernel->elf64;
+	p->xen.s.is32 = guest_is32(in);
 	memcpy(p->xen.s.handle, in->uuid, sizeof p->xen.s.handle);
 	domain_become(d, DOMAIN_PV, p, &pv_domain_ops);
 	/* vCPUs have their own first: page types look at them. */
@@ -277,7 +282,7 @@ int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out
 	if (!p)
 		return error_set(e, -ENOMEM, "The host has no memory for guest %s with %" PRIu64 " MiB; use a smaller -m.", in->name,
 				 in->memory >> 20);
-	rc = fill(p, in, e);
+	rc = in->kernel ? fill(p, in, e) : 0;
 	if (rc) {
 		domain_destroy(p->xen.d);
 		return rc;

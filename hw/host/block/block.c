@@ -106,6 +106,11 @@ bool block_readonly(const struct block *b)
 	return b->node->readonly;
 }
 
+bool block_is_temporary(const struct block *b)
+{
+	return b->options.snapshot && !b->node->readonly;
+}
+
 bool block_remote(const struct block *b)
 {
 	return b->node->remote;

@@ -123,6 +123,8 @@ const char *block_format_find(const char *name);
 /* Whether a server answers for it, or does not: requests are never done on the caller's thread. */
 bool block_remote(const struct block *b);
 bool block_readonly(const struct block *b);
+/* Whether what is written to it goes to a file without a name, and is thrown away in the end. */
+bool block_is_temporary(const struct block *b);
 /* "raw", "qcow2", ... */
 const char *block_format(const struct block *b);
 /* One line for a monitor: file, format, backing file, cache mode. Always terminated. */
