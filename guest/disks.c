@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os_file.h"
 #include "guest/guest.h"
 #include "guest/nodes.h"
 #include "hw/host/block/block.h"
+#include "snapshot/snapshot.h"
 #include "xen/backend/vbd.h"
 #include "xen/time.h"
 
@@ -135,6 +137,46 @@ int guest_disks_open(struct guest *g, struct error *e)
 		rc = disk_open(g, n, NULL, &d, e);
 	if (rc)
 		guest_disks_close(g);
+	return rc;
+}
+
+static int note(const struct disk *d, struct snapshot_disk *out, struct error *e)
+{
+	const char *file = node_str(d->node, "file", "");
+	char *real = os_path_real(file);
+	bool plain;
+	struct os_stat st;
+	int rc = block_flush(d->block);
+
+	plain = real && !os_stat(real, &st) && st.kind == OS_FILE;
+	free(real);
+
+	if (rc)
+		return error_set(e, rc, "disk %s: %.200s cannot be flushed (%s)", d->node->name, file, strerror(-rc));
+	if (block_is_temporary(d->block))
+		return error_set(e, -ENOTSUP, "disk %s: what is written with snapshot=on is in no file, and cannot be saved: leave that out, "
+				 "or give readonly=on", d->node->name);
+	if (!plain)
+		return error_set(e, -ENOTSUP, "disk %s: %.200s is no file whose changes could be noticed: give the guest a file, or readonly=on",
+				 d->node->name, file);
+	memcpy(out->id, d->node->name, strlen(d->node->name));
+	out->size = st.size;
+	out->modified = st.modified;
+	return 0;
+}
+
+int guest_disks_note(struct guest *g, struct snapshot_disks *out, struct error *e)
+{
+	u32 i;
+	int rc = 0;
+
+	memset(out, 0, sizeof *out);
+	for (i = 0; g->disks && i < DISK_SLOTS && !rc; i++) {
+		const struct disk *d = g->disks->slot[i];
+
+		if (d && d->block && !block_readonly(d->block))
+			rc = note(d, &out->disk[out->n++], e);
+	}
 	return rc;
 }
 

@@ -35,6 +35,13 @@ void guest_disks_detach(struct guest *g);
 /* Flushes the images and closes them. */
 void guest_disks_close(struct guest *g);
 
+struct snapshot_disks;
+/*
+ * What a snapshot must remember of the images that the guest may write, flushed before: as their files are now. 0, or -errno with
+ * a sentence: an image is no file whose changes could be noticed, or cannot be flushed.
+ */
+int guest_disks_note(struct guest *g, struct snapshot_disks *out, struct error *e);
+
 /*
  * ---- while it runs: between two slots, where the door opens
  * ----------------------------------------------------------

@@ -13,8 +13,10 @@
 #include "guest/networks.h"
 #include "guest/nodes.h"
 #include "guest/screen.h"
+#include "guest/snapshot.h"
 #include "hw/bare.h"
 #include "pv/create.h"
+#include "snapshot/snapshot.h"
 #include "xen/store/socket.h"
 
 /* ---- who accompanies it ------------------------------------------------------------------------------------------ */
@@ -122,7 +124,7 @@ static int create_bare(struct guest *g, struct error *e)
 	struct bare_config cfg = {
 		.image = g->kernel_file,
 		.len = g->kernel_len,
-		.boot = BARE_ROM,
+		.boot = g->incoming ? BARE_EMPTY : BARE_ROM,
 		.memory = node_u64(g->node, "memory", 0),
 		.shift = (u32)node_u64(g->node, "icount-shift", 0),
 		.cpu = node_str(g->node, "cpu", NULL),
@@ -148,7 +150,8 @@ static int create_pv(struct guest *g, const struct xen_progress *progress, struc
 		.shift = (u32)node_u64(g->node, "icount-shift", 0),
 		.wall_ns = guest_wall_clock(g->node),
 		.cpu = node_str(g->node, "cpu", NULL),
-		.kernel = &g->kernel,
+		.kernel = g->incoming ? NULL : &g->kernel,
+		.is32 = g->incoming && g->incoming->about.is32,
 		.initrd = g->initrd,
 		.initrd_len = g->initrd_len,
 		.initrd_name = node_str(g->node, "initrd", NULL),
@@ -186,6 +189,17 @@ static int attach_all(struct guest *g, struct error *e)
 	return rc;
 }
 
+/* The domain has its devices, and nothing in it. */
+static int come_back(struct guest *g, struct error *e)
+{
+	struct error why = { "" };
+	int rc = guest_snapshot_fits(g, g->incoming, &why);
+
+	if (!rc)
+		rc = snapshot_restore(g->incoming, g->d, &why);
+	return rc ? error_set(e, rc, "the snapshot cannot be loaded: %.440s", why.text) : 0;
+}
+
 int guest_create(struct guest *g, const struct xen_progress *progress, struct error *e)
 {
 	int rc = g->bare ? create_bare(g, e) : create_pv(g, progress, e);
@@ -194,6 +208,8 @@ int guest_create(struct guest *g, const struct xen_progress *progress, struct er
 	if (rc)
 		return rc;
 	rc = attach_all(g, e);
+	if (!rc && g->incoming)
+		rc = come_back(g, e);
 	if (rc)
 		guest_destroy(g);
 	return rc;

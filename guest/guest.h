@@ -18,6 +18,7 @@
 struct guest_disks;
 struct guest_networks;
 struct guest_screen;
+struct snapshot; /* snapshot/snapshot.h */
 struct xs_socket;
 
 /*
@@ -58,6 +59,8 @@ struct guest {
 	struct guest_networks *nets; /* guest/networks.h */
 	struct guest_screen *screen; /* guest/screen.h; NULL: none */
 	bool output_lost;            /* the console's device could not be written */
+
+	struct snapshot *incoming; /* the next life begins with it, not with a kernel; NULL otherwise */
 
 	/* This life. */
 	struct domain *d; /* NULL while there is none */

@@ -81,15 +81,17 @@ int guest_load(struct guest *g, const struct xen_progress *progress, struct erro
 		return rc;
 	g->bare = !strcmp(node_str(g->node, "machine", ""), "none");
 	if (g->bare)
-		return load_bios(g, progress, e);
+		return g->incoming ? 0 : load_bios(g, progress, e);
 	g->by_loader = !kernel;
 	g->kernel_path = g->by_loader ? g->loader_path : kernel;
-	if (g->by_loader)
+	if (g->by_loader && !g->incoming)
 		rc = bootloader_find(g->node, guest_words(g), g->loader_path, sizeof g->loader_path, e);
 	if (!rc)
 		rc = guest_disks_open(g, e);
 	if (!rc)
 		rc = guest_networks_open(g, e);
+	if (!rc && g->incoming)
+		return 0;
 	if (!rc)
 		rc = xen_file_read(g->kernel_path, g->by_loader ? "boot loader" : "kernel", XEN_KERNEL_MAX, progress,
 				  &g->kernel_file, &g->kernel_len, e);
@@ -105,7 +107,7 @@ int guest_unpack(struct guest *g, const struct xen_progress *progress, struct er
 	const char *initrd = node_str(g->node, "initrd", NULL);
 	int rc;
 
-	if (g->bare)
+	if (g->bare || g->incoming)
 		return 0;
 	rc = xen_kernel_load(&g->kernel, g->kernel_file, g->kernel_len, g->kernel_path, XEN_KERNEL_MAX, progress, e);
 	g->loaded = !rc;

@@ -12,7 +12,9 @@
 #include "base/os_file.h"
 #include "guest/guest.h"
 #include "guest/screen.h"
+#include "guest/snapshot.h"
 #include "hw/host/signals.h"
+#include "snapshot/file.h"
 #include "ui/daemon.h"
 #include "ui/exposed.h"
 #include "ui/monitor.h"
@@ -20,6 +22,7 @@
 #include "ui/report.h"
 #include "ui/sandbox.h"
 #include "ui/screen.h"
+#include "ui/snapshots.h"
 #include "ui/trace.h"
 #include "vm/run.h"
 #include "vm/x86.h"
@@ -47,7 +50,11 @@ struct run {
 	bool said_stuck; /* that nobody is there to say cont */
 	bool reported;   /* the crash */
 	bool confined;   /* all that the options name is open, and -sandbox on has begun if it is given */
-	int quit_code;
+	int quit_code;	/* Snapshots. */
+	char snapshots[1024];     /* their folder */
+	struct snapshot incoming; /* what the next life begins with */
+	bool loads;               /* it is there, and the present life has ended for it */
+	enum domain_end ended;    /* what that life's end was before */
 };
 
 static void on_quit_key(void *opaque)
@@ -71,6 +78,19 @@ static void on_restart_word(void *opaque)
 
 	r->restart = true;
 	poll_wake(r->host.poll);
+}
+
+/* loadvm or restore: the present life ends, and the next one begins with s. */
+static void on_load_word(void *opaque, struct snapshot *s)
+{
+	struct run *r = opaque;
+
+	snapshot_free(&r->incoming);
+	r->incoming = *s;
+	r->loads = true;
+	r->ended = r->guest.d->end;
+	domain_end(r->guest.d, END_REBOOT);
+	on_restart_word(r);
 }
 
 static bool out_of_time(void *opaque)
@@ -169,6 +189,8 @@ static void say_loaded(const struct guest *g, struct report_loading *loading)
 {
 	char text[400];
 
+	if (g->incoming)
+		return;
 	if (g->bare) {
 		snprintf(text, sizeof text, "image %.200s: %zu bytes", node_str(g->node, "bios", ""), g->kernel_len);
 		report_loaded(loading, text);
@@ -187,11 +209,15 @@ static void say_loaded(const struct guest *g, struct report_loading *loading)
 /* Those of -monitor; the one behind the console comes with that. 0, or -errno with a sentence. */
 static int open_monitors(struct run *r, struct error *e)
 {
-	struct monitors_env env = { &r->host, &r->guest, r->signals, on_quit_word, on_restart_word, r };
+	struct monitors_env env = { &r->host, &r->guest, r->signals, on_quit_word, on_restart_word, on_load_word, r->snapshots, r };
 	const char *spec;
 	u32 i;
 	int rc = 0;
 
+	if (r->o.snapshot_dir)
+		snprintf(r->snapshots, sizeof r->snapshots, "%s", r->o.snapshot_dir);
+	else
+		snapshots_default_folder(r->o.guest->name, r->snapshots, sizeof r->snapshots);
 	r->monitors = monitors_new(&env);
 	if (!r->monitors)
 		return error_set(e, -ENOMEM, "the host is out of memory");
@@ -305,6 +331,68 @@ static int start_life(struct run *r, struct error *e)
 	return asked_to_end(r) ? -EINTR : rc;
 }
 
+/* -loadvm and -incoming: the first life begins with a snapshot. 0, or -errno with a sentence. */
+static int first_snapshot(struct run *r, struct error *e)
+{
+	const char *option = r->o.loadvm ? "-loadvm" : "-incoming";
+	char path[1200];
+	struct error why = { "" };
+	int rc = 0;
+
+	if (r->o.loadvm)
+		rc = snapshots_path(r->snapshots, r->o.loadvm, path, sizeof path, &why);
+	else if (r->o.incoming)
+		snprintf(path, sizeof path, "%s", r->o.incoming);
+	else
+		return 0;
+	if (!rc)
+		rc = snapshot_read(&r->incoming, &r->host.frames, path, &why);
+	if (rc)
+		return error_set(e, rc, "%s %.480s", option, why.text);
+	r->guest.incoming = &r->incoming;
+	return 0;
+}
+
+/* The life that a snapshot was for has begun, or cannot. */
+static void snapshot_used(struct run *r)
+{
+	r->guest.incoming = NULL;
+	snapshot_free(&r->incoming);
+}
+
+/*
+ * Goes on from r->incoming instead of the present life, to which it goes back when that cannot be done. 0, or -errno with a
+ * sentence: then there is no life.
+ */
+static int swap_lives(struct run *r, struct error *e)
+{
+	struct error why = { "" };
+	struct snapshot back;
+	int rc;
+
+	r->loads = false;
+	r->guest.d->end = r->ended;
+	rc = guest_snapshot_take(&r->guest, &back, &why);
+	if (rc) {
+		msg_error("%s", why.text);
+		snapshot_free(&r->incoming);
+		return 0;
+	}
+	guest_destroy(&r->guest);
+	r->guest.incoming = &r->incoming;
+	rc = start_life(r, &why);
+	snapshot_used(r);
+	if (rc && rc != -EINTR) {
+		monitors_hide(r->monitors);
+		msg_error("%s; the guest goes on as it was", why.text);
+		r->guest.incoming = &back;
+		rc = start_life(r, e);
+		r->guest.incoming = NULL;
+	}
+	snapshot_free(&back);
+	return rc;
+}
+
 /* True when the guest's end is a reboot that begins another life. */
 static bool reboots(const struct run *r)
 {
@@ -365,8 +453,12 @@ static bool stay(struct run *r)
 /* Lets the guest live until it ends for good. 0, or -errno with a sentence. */
 static int live(struct run *r, struct error *e)
 {
-	int rc = start_life(r, e);
+	int rc = first_snapshot(r, e);
 
+	if (!rc)
+		rc = start_life(r, e);
+	if (r->guest.incoming)
+		snapshot_used(r);
 	r->totals.start = host_now();
 	r->next_progress = r->totals.start + PROGRESS_EVERY;
 	while (!rc) {
@@ -376,10 +468,14 @@ static int live(struct run *r, struct error *e)
 			break;
 		}
 		host_run(&r->host);
-		if (!reboots(r)) {
+		if (!r->loads && !reboots(r)) {
 			guest_ended(&r->guest);
 			if (!stay(r))
 				break;
+		}
+		if (r->loads) {
+			rc = swap_lives(r, e);
+			continue;
 		}
 		r->totals.instructions += domain_icount(r->guest.d);
 		r->totals.guest_ns += domain_now(r->guest.d);
@@ -495,6 +591,7 @@ static int run_guest(struct run *r)
 	if (code == EXIT_OFF && r->guest.output_lost)
 		code = EXIT_ERROR;
 	guest_destroy(&r->guest);
+	snapshot_free(&r->incoming);
 	screen_close(r->screen);
 	guest_close(&r->guest);
 	daemon_end(&r->daemon);

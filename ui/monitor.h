@@ -15,6 +15,7 @@
 struct buf;
 struct guest;
 struct monitors;
+struct snapshot; /* snapshot/snapshot.h */
 
 /* What the monitors are about. Everything must outlive them. */
 struct monitors_env {
@@ -25,6 +26,9 @@ struct monitors_env {
 	void (*quit)(void *opaque, int code);
 	/* The guest, which has ended and been kept (-no-shutdown), is to begin anew. */
 	void (*restart)(void *opaque);
+	/* The guest is to go on from this snapshot, which fits it; s is the callee's from now on. */
+	void (*load)(void *opaque, struct snapshot *s);
+	const char *snapshots; /* the folder of snapshots */
 	void *opaque;
 };
 

@@ -173,6 +173,13 @@ MON_HANDLER(gva2gpa);
 MON_HANDLER(sum);
 MON_HANDLER(memsave);
 MON_HANDLER(pmemsave);
+
+MON_HANDLER(savevm);
+MON_HANDLER(loadvm);
+MON_HANDLER(delvm);
+MON_HANDLER(save);
+MON_HANDLER(restore);
+MON_HANDLER(info_snapshots);
 /* ui/monitor_screen.c */
 MON_HANDLER(screendump);
 MON_HANDLER(sendkey);

@@ -15,6 +15,7 @@
 #include "ui/disks_option.h"
 #include "ui/networks_option.h"
 #include "ui/optvalue.h"
+#include "ui/snapshots.h"
 #include "xen/store/socket.h"
 
 const struct guest_words options_words = {
@@ -213,6 +214,30 @@ static int opt_pidfile(struct options *o, const struct option_row *row, const ch
 	if (!*value)
 		return error_set(e, -EINVAL, "-pidfile '': the file name is empty: give a path, or leave -pidfile out");
 	return set_string(&o->pidfile, value);
+}
+
+static int opt_loadvm(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	char path[1024];
+	struct error why = { "" };
+
+	if (snapshots_path(".", value, path, sizeof path, &why))
+		return error_set(e, -EINVAL, "-loadvm %s", why.text);
+	return set_string(&o->loadvm, value);
+}
+
+static int opt_incoming(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	if (strncmp(value, "file:", 5) || !value[5])
+		return error_set(e, -EINVAL, "-incoming %.80s: only files can be read: write -incoming file:PATH", value);
+	return set_string(&o->incoming, value + 5);
+}
+
+static int opt_snapshot_dir(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	if (!*value)
+		return error_set(e, -EINVAL, "-snapshot-dir '': the name is empty: give a folder, or leave -snapshot-dir out");
+	return set_string(&o->snapshot_dir, value);
 }
 
 static int opt_rtc(struct options *o, const struct option_row *row, const char *value, struct error *e)
@@ -524,6 +549,9 @@ void options_free(struct options *o)
 	node_free(o->sandbox);
 	free(o->log_file);
 	free(o->pidfile);
+	free(o->loadvm);
+	free(o->incoming);
+	free(o->snapshot_dir);
 	free(o->name);
 	*o = (struct options){ 0 };
 }

@@ -27,6 +27,9 @@ struct options {
 	bool stopped;       /* -S */
 	bool daemonize;
 	char *pidfile;      /* NULL: none */
+	char *loadvm;       /* a tag; NULL: none */
+	char *incoming;     /* a file; NULL: none */
+	char *snapshot_dir; /* NULL: the default */
 	struct node *sandbox; /* -sandbox: flag on; path0, path1, ... with ro or rw (str), a file or folder. NULL: not given */
 	bool singlestep, stats, progress;
 	/* Only while parsing. */

@@ -29,7 +29,7 @@ static const struct missing qemus[] = {
 	{ " audiodev audio audio-help soundhw ", "there is no sound: leave it out" },
 	{ " parallel debugcon virtioconsole ", "a guest has one console: use -serial" },
 	{ " smbios acpitable no-acpi no-hpet no-fd-bootchk fw_cfg tpmdev option-rom L ", "a Xen PV guest has no firmware: leave it out" },
-	{ " loadvm incoming only-migratable snapshot-load ", "guests cannot be saved and loaded yet" },
+	{ " only-migratable snapshot-load ", "snapshots are loaded with -loadvm TAG or -incoming file:PATH" },
 	{ " mem-path mem-prealloc numa overcommit realtime mlock ", "memory is taken as the guest uses it: leave it out" },
 	{ " global set readconfig writeconfig compat ", "say it with the option itself, as in -drive file=FILE" },
 	{ " runas chroot ", "use setpriv, chroot or a container of the host around the program" },

@@ -327,7 +327,7 @@ END_TEST
 START_TEST(not_here)
 {
 	static const char *const options[] = { "gdb", "s", "qmp", "vga", "usb", "dtb", "enable-kvm", "boot", "nodefaults", "global", "virtfs",
-					       "loadvm", "mon", "curses", "watchdog", "runas", "fda" };
+					       "only-migratable", "mon", "curses", "watchdog", "runas", "fda" };
 	const struct option_row *r;
 	char line[60], said[60];
 	size_t i;

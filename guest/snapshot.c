@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Takes snapshots of guests, and sees whether one fits a guest.
+ */
+#include "guest/snapshot.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "guest/disks.h"
+#include "guest/guest.h"
+#include "snapshot/snapshot.h"
+
+int guest_snapshot_take(struct guest *g, struct snapshot *s, struct error *e)
+{
+	int rc = snapshot_take(g->d, s, e);
+
+	if (rc)
+		return rc;
+	rc = guest_disks_note(g, &s->disks, e);
+	if (rc)
+		snapshot_free(s);
+	return rc;
+}
+
+static int disks_fit(struct guest *g, const struct snapshot_disks *then, struct error *e)
+{
+	struct snapshot_disks now;
+	u32 i, k;
+	int rc = guest_disks_note(g, &now, e);
+
+	for (i = 0; i < then->n && !rc; i++) {
+		const struct snapshot_disk *t = &then->disk[i];
+
+		for (k = 0; k < now.n && strcmp((const char *)now.disk[k].id, (const char *)t->id); k++)
+			;
+		if (k == now.n)
+			rc = error_set(e, -EINVAL, "it was taken with a disk %s that could be written, and there is none now", t->id);
+		else if (now.disk[k].size != t->size || now.disk[k].modified != t->modified)
+			rc = error_set(e, -EINVAL,
+				       "the image of disk %s was written to since it was taken, and what the guest remembers of the disk would "
+				       "not agree with it: put back a copy of that time (cp -p), or give the disk readonly=on",
+				       t->id);
+	}
+	if (!rc && now.n > then->n)
+		rc = error_set(e, -EINVAL, "it was taken with %llu disks that could be written, and there are %llu now",
+			       (unsigned long long)then->n, (unsigned long long)now.n);
+	return rc;
+}
+
+int guest_snapshot_fits(struct guest *g, const struct snapshot *s, struct error *e)
+{
+	int rc = snapshot_fits(&s->about, g->d, e);
+
+	return rc ? rc : disks_fit(g, &s->disks, e);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A domain at one instant: its memory, forked, and its states as bytes. It is taken while the domain is between two slots,
+ * which costs what the states cost, and lives on its own: the domain may run on, or end. From it fresh domains are made, here
+ * or, by way of a file (snapshot/file.h), in another process and on another host.
+ *
+ * The law: restore is a constructor. Whoever makes guests makes a domain with the same devices and nothing in it, and
+ * snapshot_restore() gives it memory and states and lets each module make anew what it derives from them.
+ */
+#ifndef SNAPSHOT_SNAPSHOT_H
+#define SNAPSHOT_SNAPSHOT_H
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/state.h"
+#include "mmu/frames.h"
+#include "vm/domain.h"
+
+/* What a domain must be like to take the state, and what a person wants to know of a snapshot. */
+struct snapshot_about {
+	u8 name[64];     /* of the guest, with zeros behind it */
+	u64 kind;        /* enum domain_kind */
+	u64 is32;        /* a 32-bit guest */
+	u64 vcpus;       /* at most */
+	u64 frames;      /* numbers of frames, by which its memory is known */
+	u64 features;    /* of its processors, bits of enum x86_feature */
+	u64 shift;       /* an instruction takes 2^shift ns */
+	u64 instructions;
+	u64 now;         /* guest time, ns */
+	u64 date;        /* of the host, s since 1970; for people */
+};
+extern const struct state_desc snapshot_about_desc;
+
+/* Disks that the guest may write: their images must be as they were. */
+#define SNAPSHOT_DISKS 26u
+struct snapshot_disk {
+	u8 id[64];
+	u64 size;     /* of the file, bytes */
+	u64 modified; /* when, ns since 1970 */
+};
+struct snapshot_disks {
+	u64 n;
+	struct snapshot_disk disk[SNAPSHOT_DISKS];
+};
+extern const struct state_desc snapshot_disks_desc;
+
+struct snapshot {
+	struct snapshot_about about;
+	struct snapshot_disks disks;
+	struct mem mem;
+	struct buf state;
+};
+
+/* Takes one of a domain that is not in a slot. 0, or -errno with a sentence; then there is none. */
+int snapshot_take(struct domain *d, struct snapshot *s, struct error *e);
+/* Frees it. One that was never taken, and is all zeros, is allowed. */
+void snapshot_free(struct snapshot *s);
+/* Whether d, which was just made, is as the snapshot's domain was. 0, or -EINVAL with a sentence that says what differs. */
+int snapshot_fits(const struct snapshot_about *about, struct domain *d, struct error *e);
+/*
+ * Gives d, which was just made and has the same devices, the snapshot's memory and state. The snapshot can be used again. 0, or
+ * -errno with a sentence: then d must be destroyed.
+ */
+int snapshot_restore(struct snapshot *s, struct domain *d, struct error *e);
+
+#endif

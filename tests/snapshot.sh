@@ -1,0 +1,206 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# snapshot.sh PROGRAM KERNEL WORKDIR: a Debian kernel saved in the middle of its work and brought back: it ends as if nothing had
+# been, with several processors and with disks under way; what does not fit is refused, and the guest goes on. The kernel's modules
+# are looked for beside it; $BUSYBOX is a static busybox (/bin/busybox).
+[ $# = 3 ] || { echo "usage: $0 PROGRAM KERNEL WORKDIR" >&2; exit 1; }
+program=$1 kernel=$2 dir=$3 suite=snapshot
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/checks.sh"
+. "$here/../script/setup.sh"
+busybox=${BUSYBOX:-/bin/busybox}
+rm -rf "$dir"
+mkdir -p "$dir/tree/lib" "$dir/tree/mnt"
+dir=$(cd "$dir" && pwd)
+version=$(basename "$kernel" | sed 's/^vmlinuz-//')
+modules=$(cd "$(dirname "$kernel")/.." && pwd)/lib/modules/$version/kernel
+cp "$here/disk.d/init" "$dir/tree/"
+for m in lib/crc16 crypto/crc32c_generic fs/mbcache fs/jbd2/jbd2 fs/ext4/ext4 drivers/block/xen-blkfront; do
+	[ ! -f "$modules/$m.ko" ] || cp "$modules/$m.ko" "$dir/tree/lib/"
+done
+make_initrd "$busybox" "$dir/tree" "$dir/initrd.gz"
+make_initrd "$busybox" "$here/boot.d" "$dir/boot.gz"
+cd "$dir" || exit 1
+pid=
+trap 'exec 3>&-; [ -z "$pid" ] || kill "$pid" 2>/dev/null' EXIT
+
+# options DISKS: of every guest here; DISKS is a suffix of its disks' names.
+options() {
+	echo -M xenpv -name saved -m 200 -smp 4 -icount sleep=off -timeout 900 -stats \
+		-drive "file=a$1.raw,format=raw" -drive "file=b$1.raw,format=raw" -drive "file=c$1.raw,format=raw" \
+		-drive "file=d$1.raw,format=raw"
+}
+make_disks() {
+	rm -f a"$1".raw b"$1".raw c"$1".raw d"$1".raw
+	truncate -s 16M a"$1".raw b"$1".raw c"$1".raw d"$1".raw
+}
+copy_disks() {
+	for d in a b c d; do cp -p "$d$1.raw" "$d$2.raw"; done
+}
+
+# run NAME OPTIONS...: to its end; run_from_kernel NAME OPTIONS... from its beginning.
+run() {
+	name=$1
+	shift
+	"$program" "$@" -serial "file:$name.out" </dev/null >"$name.log" 2>&1
+	echo $? >"$name.rc"
+	state "$name"
+}
+# What must be the same. A guest that was saved has said a part of it before: the end counts.
+state() {
+	sed -n -e '/^instructions:/p' -e '/^guest time:/p' -e '/^state hash:/p' "$1.log" >"$1.state"
+	tr -d '\r' <"$1.out" | grep -a '^MARK' | tail -n 3 >"$1.marks"
+}
+same() {
+	is "$1: exit code" "$(cat "$1.rc")" 0
+	is "$1: instructions, time and state are those of the run without a break" "$(cat "$1.state")" "$(cat "$2.state")"
+	is "$1: and so is what it said" "$(cat "$1.marks")" "$(cat "$2.marks")"
+}
+
+# begin NAME OPTIONS...: a guest with a monitor that is written to by 3 and answers in NAME.mon.
+begin() {
+	name=$1 asked=0
+	shift
+	rm -f mon
+	mkfifo mon
+	exec 3<>mon
+	"$program" "$@" -serial "file:$name.out" -monitor stdio <mon >"$name.mon" 2>"$name.log" &
+	pid=$!
+}
+say() {
+	echo "$1" >&3
+}
+# ended: with a note of its exit code.
+ended() {
+	wait $pid
+	echo $? >"$name.rc"
+	pid=
+	exec 3>&-
+	sed 's/^(paravane) //' "$name.mon" >>"$name.log"
+	state "$name"
+}
+# answer N TEXT: waits until the monitor has said TEXT in N lines.
+answer() {
+	waited=0
+	while [ "$(tr -d '\r' <"$name.mon" | grep -c -- "$2")" -lt "$1" ]; do
+		waited=$((waited + 1))
+		if [ $waited -gt 6000 ] || ! kill -0 $pid 2>/dev/null; then
+			fail "$name: the monitor does not say '$2'"
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+# after N: waits until the guest has run this many instructions.
+after() {
+	while kill -0 $pid 2>/dev/null; do
+		asked=$((asked + 1))
+		say 'info status'
+		answer $asked ' instructions' || return
+		at=$(tr -d '\r' <"$name.mon" | sed -n 's/^.* s, \([0-9]*\) instructions/\1/p' | tail -n 1)
+		[ "$at" -lt "$1" ] || return 0
+		sleep 0.02
+	done
+	fail "$name: it ended before $1 instructions"
+}
+
+from_kernel="-kernel $kernel -initrd $dir/initrd.gz"
+append="console=hvc0 quiet $brief do=write"
+
+# Without a break.
+make_disks 0
+# shellcheck disable=SC2046,SC2086
+run plain $(options 0) $from_kernel -append "$append"
+is 'plain: exit code' "$(cat plain.rc)" 0
+has 'plain: it did its work' plain.out 'MARK file again'
+all=$(sed -n 's/^instructions: *//p' plain.state)
+
+# Saved while it boots, and while it writes to its disks; each file is brought back twice, with the disks of that time.
+for part in 30 80 95; do
+	make_disks 1
+	# shellcheck disable=SC2046,SC2086
+	begin saved$part $(options 1) $from_kernel -append "$append"
+	after $((all * part / 100))
+	say "save at$part.snap"
+	ended
+	is "saved at $part %: exit code" "$(cat saved$part.rc)" 0
+	[ -s at$part.snap ] || fail "there is no at$part.snap"
+	copy_disks 1 2
+	for again in 1 2; do
+		# shellcheck disable=SC2046
+		run back$part.$again $(options $again) -incoming "file:at$part.snap"
+		same back$part.$again plain
+		for d in a b c; do
+			is "back$part.$again: disk $d" "$(md5sum <$d$again.raw)" "$(md5sum <${d}0.raw)"
+		done
+	done
+done
+
+# Tags, in one guest: it goes on, goes back, goes on; what does not fit leaves it alone.
+ram="$(options 0 | sed 's/ -drive.*//')"
+# shellcheck disable=SC2086
+run tagless $ram -kernel "$kernel" -initrd boot.gz -append "console=hvc0 quiet $brief work=0"
+all=$(sed -n 's/^instructions: *//p' tagless.state)
+# shellcheck disable=SC2086
+begin tags $ram -kernel "$kernel" -initrd boot.gz -append "console=hvc0 quiet $brief work=0" -snapshot-dir kept
+after $((all / 4))
+say 'savevm first'
+after $((all / 2))
+say 'savevm second'
+say 'info snapshots'
+answer 1 '^second .*MiB'
+say 'loadvm first'
+say 'loadvm none'
+answer 1 'none.snap'
+head -c 200000 kept/second.snap >kept/cut.snap
+say 'loadvm cut'
+answer 1 'cut.snap'
+dd if=/dev/zero of=kept/second.snap bs=1 seek=100000 count=64 conv=notrunc 2>/dev/null
+say 'loadvm second'
+answer 1 'second.snap'
+say 'savevm ../x'
+answer 1 'a tag is'
+say 'delvm second'
+say 'delvm cut'
+say 'info snapshots'
+say 'save -c copy.snap'
+ended
+same tags tagless
+is 'tags: what is left of them' "$(ls kept)" first.snap
+# shellcheck disable=SC2086
+run tag $ram -loadvm first -snapshot-dir kept
+same tag tagless
+# shellcheck disable=SC2086
+run copy $ram -incoming file:copy.snap
+same copy tagless
+
+# refused NAME TEXT OPTIONS...: such a start is refused, with this in its sentence.
+refused() {
+	name=$1 text=$2
+	shift 2
+	"$program" "$@" -serial null </dev/null >"$name.log" 2>&1
+	is "$name: exit code" $? 1
+	has "$name" "$name.log" "$text"
+}
+# shellcheck disable=SC2086
+refused 'another memory' '-m with which' $ram -m 128 -incoming file:copy.snap
+# shellcheck disable=SC2086
+refused 'fewer processors' '-smp with which' $ram -smp 2 -incoming file:copy.snap
+# shellcheck disable=SC2086
+refused 'another processor' '-cpu with which' $ram -cpu x86-64-v2 -incoming file:copy.snap
+# shellcheck disable=SC2086
+refused 'another speed' '-icount with which' $ram -icount 2,sleep=off -incoming file:copy.snap
+# shellcheck disable=SC2046
+refused 'a disk that was written to' 'was written to since' $(options 0) -incoming file:at80.snap
+# shellcheck disable=SC2086
+refused 'no disk' 'there is none now' $ram -incoming file:at80.snap
+# shellcheck disable=SC2046
+refused 'too many disks' 'there are 4 now' $(options 1) -incoming file:copy.snap
+head -c 1000 copy.snap >short.snap
+# shellcheck disable=SC2086
+refused 'a file cut short' short.snap $ram -incoming file:short.snap
+# shellcheck disable=SC2086
+refused 'no snapshot at all' initrd.gz $ram -incoming file:initrd.gz
+# shellcheck disable=SC2086
+refused 'no such tag' nobody.snap $ram -loadvm nobody
+finish

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Commands of the monitor about snapshots: savevm, loadvm, delvm, info snapshots (QEMU's HMP), save and restore (xl's). A tag is
+ * a file in the folder of snapshots.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/node.h"
+#include "base/os_file.h"
+#include "guest/snapshot.h"
+#include "snapshot/file.h"
+#include "ui/monitor_impl.h"
+#include "ui/snapshots.h"
+
+#define AT_ONCE 2000000u /* ns we wait at first: a small guest is written by then */
+#define ALONE 1000000000u
+
+/* The file of a tag. False: it is none, and that was said. */
+static bool tag_path(struct mon *m, const char *tag, char *path, size_t n)
+{
+	struct error e = { "" };
+
+	if (!snapshots_path(m->all->env.snapshots, tag, path, n, &e))
+		return true;
+	mon_printf(m, "%s\n", e.text);
+	return false;
+}
+
+/* A snapshot that is being written while the guest runs. */
+struct save_job {
+	struct mon_job job;
+	struct snapshot_writing *writing;
+	bool ends; /* the guest and the program, when it is written */
+};
+
+static bool step(struct mon *m, bool alone)
+{
+	struct save_job *j = container_of(m->job, struct save_job, job);
+	struct error e = { "" };
+	bool ends = j->ends;
+	int rc;
+
+	if (!snapshot_write_done(j->writing, alone ? ALONE : 0))
+		return true;
+	rc = snapshot_write_end(j->writing, &e);
+	m->job = NULL;
+	free(j);
+	if (rc)
+		mon_printf(m, "%s\n", e.text);
+	else if (ends)
+		m->all->env.quit(m->all->env.opaque, 0);
+	return false;
+}
+
+/* Takes a snapshot and begins to write it; a guest that is to end runs no more meanwhile. */
+static void save_to(struct mon *m, const char *path, bool ends)
+{
+	struct save_job *j = calloc(1, sizeof *j);
+	struct error e = { "" };
+	struct snapshot s;
+
+	if (!j) {
+		mon_printf(m, "%.200s: the host is out of memory\n", path);
+		return;
+	}
+	if (!guest_snapshot_take(mon_guest(m), &s, &e)) {
+		j->writing = snapshot_write_begin(&s, path, image_codec_best(), &e);
+		if (!j->writing)
+			snapshot_free(&s);
+	}
+	if (!j->writing) {
+		free(j);
+		mon_printf(m, "%s\n", e.text);
+		return;
+	}
+	j->ends = ends;
+	j->job.step = step;
+	m->job = &j->job;
+	if (ends || snapshot_write_done(j->writing, AT_ONCE))
+		while (m->job && step(m, ends))
+			;
+}
+
+/* Begins another life of the guest from a file. The one that runs is touched only when the file is whole and fits. */
+static void load_from(struct mon *m, const char *path)
+{
+	struct error e = { "" };
+	struct snapshot s;
+
+	if (snapshot_read(&s, &m->all->env.host->frames, path, &e)) {
+		mon_printf(m, "%s\n", e.text);
+	} else if (guest_snapshot_fits(mon_guest(m), &s, &e)) {
+		mon_printf(m, "%.200s: %s\n", path, e.text);
+		snapshot_free(&s);
+	} else {
+		m->all->env.load(m->all->env.opaque, &s);
+	}
+}
+
+MON_HANDLER(savevm)
+{
+	char path[1024];
+	struct error e = { "" };
+
+	if (!tag_path(m, a->w[0], path, sizeof path))
+		return;
+	if (snapshots_make_folder(m->all->env.snapshots, &e))
+		mon_printf(m, "%s\n", e.text);
+	else
+		save_to(m, path, false);
+}
+
+MON_HANDLER(loadvm)
+{
+	char path[1024];
+
+	if (tag_path(m, a->w[0], path, sizeof path))
+		load_from(m, path);
+}
+
+MON_HANDLER(delvm)
+{
+	char path[1024];
+
+	if (tag_path(m, a->w[0], path, sizeof path) && os_unlink(path))
+		mon_printf(m, "%.200s: %s\n", path, errno == ENOENT ? "there is no such snapshot: 'info snapshots' lists them" : strerror(errno));
+}
+
+MON_HANDLER(save)
+{
+	bool goes_on = a->n == 2;
+
+	if (goes_on && strcmp(a->w[0], "-c"))
+		mon_printf(m, "usage: save [-c] FILE\n");
+	else
+		save_to(m, a->w[a->n - 1], !goes_on);
+}
+
+MON_HANDLER(restore)
+{
+	load_from(m, a->w[0]);
+}
+
+/* ---- info snapshots ---------------------------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void show(struct mon *m, const char *tag)
+{
+	struct snapshot_about about;
+	struct error e = { "" };
+	struct os_stat st;
+	char path[1024], date[32] = "";
+	time_t t;
+
+	if (!tag_path(m, tag, path, sizeof path))
+		return;
+	if (snapshot_look(path, &about, &e) || os_stat(path, &st)) {
+		mon_printf(m, "%-20s %s\n", tag, e.text);
+		return;
+	}
+	t = (time_t)about.date;
+	strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", localtime(&t));
+	mon_printf(m, "%-20s %8.1f MiB %s %6" PRIu64 ".%03" PRIu64 " s %15" PRIu64 "\n", tag, (double)st.size / 1048576, date,
+		   about.now / 1000000000, about.now / 1000000 % 1000, about.instructions);
+}
+
+MON_HANDLER(info_snapshots)
+{
+	struct snapshots_list l = { 0 };
+	u32 i;
+
+	snapshots_list(m->all->env.snapshots, &l);
+	if (!l.n)
+		mon_printf(m, "there are no snapshots in %.200s\n", m->all->env.snapshots);
+	else
+		mon_printf(m, "%-20s %12s %-19s %12s %15s\n", "TAG", "SIZE", "DATE", "GUEST TIME", "INSTRUCTIONS");
+	if (l.n)
+		qsort(l.tag, l.n, sizeof *l.tag, by_name);
+	for (i = 0; i < l.n; i++)
+		show(m, l.tag[i]);
+	snapshots_list_free(&l);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The folder of a guest's snapshots.
+ */
+#include "ui/snapshots.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/node.h"
+#include "base/os_file.h"
+
+#define SUFFIX ".snap"
+
+void snapshots_default_folder(const char *guest, char *path, size_t n)
+{
+	snprintf(path, n, "%s.snapshots", guest);
+}
+
+int snapshots_path(const char *folder, const char *tag, char *path, size_t n, struct error *e)
+{
+	if (!node_name_ok(tag) || *tag == '.')
+		return error_set(e, -EINVAL, "'%.80s': a tag is 1 to 63 letters, digits and any of ,._+-@ and does not begin with a dot", tag);
+	if ((size_t)snprintf(path, n, "%s/%s%s", folder, tag, SUFFIX) >= n)
+		return error_set(e, -EINVAL, "%.80s: the name of the folder is too long", folder);
+	return 0;
+}
+
+int snapshots_make_folder(const char *folder, struct error *e)
+{
+	if (!os_mkdir(folder) || errno == EEXIST)
+		return 0;
+	return error_set(e, -errno, "%.200s: the folder of snapshots cannot be made (%s): name another one with -snapshot-dir", folder,
+			 strerror(errno));
+}
+
+static void add(void *opaque, const char *name, bool directory)
+{
+	struct snapshots_list *l = opaque;
+	size_t len = strlen(name), end = strlen(SUFFIX);
+	char **p = l->tag;
+	u32 cap = l->cap ? l->cap * 2 : 16;
+
+	if (directory || len <= end || strcmp(name + len - end, SUFFIX) || *name == '.')
+		return;
+	if (l->n == l->cap) {
+		p = realloc(l->tag, cap * sizeof *p);
+		if (!p)
+			return;
+		l->tag = p;
+		l->cap = cap;
+	}
+	p[l->n] = malloc(len - end + 1);
+	if (!p[l->n])
+		return;
+	memcpy(p[l->n], name, len - end);
+	p[l->n++][len - end] = 0;
+}
+
+void snapshots_list(const char *folder, struct snapshots_list *l)
+{
+	os_list_directory(folder, add, l);
+}
+
+void snapshots_list_free(struct snapshots_list *l)
+{
+	while (l->n)
+		free(l->tag[--l->n]);
+	free(l->tag);
+	*l = (struct snapshots_list){ 0 };
+}

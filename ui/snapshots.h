@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The folder of a guest's snapshots: TAG.snap each.
+ */
+#ifndef UI_SNAPSHOTS_H
+#define UI_SNAPSHOTS_H
+
+#include <stddef.h>
+
+#include "base/log.h"
+#include "base/types.h"
+
+/* Its name when -snapshot-dir does not say: NAME.snapshots, here. Cut off where n is short. */
+void snapshots_default_folder(const char *guest, char *path, size_t n);
+/* The path of a tag's file. 0, or -EINVAL with a sentence: a tag is letters, digits and any of ",._+-@", no "." first. */
+int snapshots_path(const char *folder, const char *tag, char *path, size_t n, struct error *e);
+/* Makes the folder if it is not there. 0, or -errno with a sentence. */
+int snapshots_make_folder(const char *folder, struct error *e);
+
+struct snapshots_list {
+	char **tag;
+	u32 n, cap;
+};
+/* The tags in a folder, in no order. */
+void snapshots_list(const char *folder, struct snapshots_list *l);
+void snapshots_list_free(struct snapshots_list *l);
+
+#endif
