@@ -278,7 +278,7 @@ static void digest_text(const u8 *digest, char out[17])
 	int i;
 
 	for (i = 0; i < 8; i++)
-		sprintf(out + 2 * i, "%02x", digest[i]);
+		snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }
 
 static int open_parent(struct image *img, const struct image_finder *f, struct error *e)

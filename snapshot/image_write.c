@@ -20,9 +20,14 @@
 #include "snapshot/image_format.h"
 #include "snapshot/image_impl.h"
 
+#ifndef EDQUOT /* Windows has no quotas of that name */
+#define EDQUOT ENOSPC
+#endif
+
 #define BUFFER (1u << 20)
 #define PACKED_PAGES 16u /* of a group: what has to be unpacked for one page */
 #define ASIDE_TRIES 16
+#define ASIDE_ROOM 16u   /* for ".part16" */
 #define CHUNK_WORTH 64u  /* a smaller chunk is not packed */
 
 struct image_writer {
@@ -472,7 +477,7 @@ static int find_place(struct image_writer *w, const char *path, struct error *e)
 	if (wrong)
 		return error_set(e, st.kind == OS_DIRECTORY ? -EISDIR : -EINVAL, "%.200s is %s: choose another name for the snapshot", path,
 				 wrong);
-	w->aside = w->path ? malloc(strlen(w->path) + 16) : NULL;
+	w->aside = w->path ? malloc(strlen(w->path) + ASIDE_ROOM) : NULL;
 	return w->aside ? 0 : error_set(e, -ENOMEM, "%.200s: the host is out of memory; no snapshot was written", path);
 }
 
@@ -487,10 +492,11 @@ int image_write_begin(const char *path, const struct image_options *o, struct im
 	rc = find_place(w, path, e);
 	/* Another writer's file is never touched; one that was killed has left its own. */
 	for (i = 0; !rc && w->fd < 0 && i < ASIDE_TRIES; i++) {
+		char number[12] = "";
+
 		if (i)
-			sprintf(w->aside, "%s.part%d", w->path, i + 1);
-		else
-			sprintf(w->aside, "%s.part", w->path);
+			snprintf(number, sizeof number, "%d", i + 1);
+		snprintf(w->aside, strlen(w->path) + ASIDE_ROOM, "%s.part%s", w->path, number);
 		w->fd = os_open(w->aside, O_WRONLY | O_CREAT | O_EXCL, 0600);
 		if (w->fd < 0 && errno != EEXIST)
 			rc = error_set(e, -errno, "%.200s: the snapshot cannot be written there (%s): choose another place", path,

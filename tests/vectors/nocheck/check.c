@@ -18,6 +18,7 @@ struct Suite {
 struct TCase {
 	const char *name;
 	TCase *next;
+	void (*before)(void), (*after)(void);
 	struct {
 		TFun fn;
 		const char *name;
@@ -64,6 +65,12 @@ void suite_add_tcase(Suite *s, TCase *t)
 	while (*p)
 		p = &(*p)->next;
 	*p = t;
+}
+
+void tcase_add_checked_fixture(TCase *t, void (*before)(void), void (*after)(void))
+{
+	t->before = before;
+	t->after = after;
 }
 
 void nocheck_add(TCase *t, TFun fn, const char *name, int from, int to)
@@ -140,7 +147,11 @@ static void run(SRunner *r, const Suite *s, const TCase *t, int n, int i)
 		printf("FAIL %s: %s: %s[%d]\n", s->name, t->name, t->tests[n].name, i);
 		return;
 	}
+	if (t->before)
+		t->before();
 	t->tests[n].fn(i);
+	if (t->after)
+		t->after();
 }
 
 void srunner_run_all(SRunner *r, enum print_output how)

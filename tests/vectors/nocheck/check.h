@@ -20,6 +20,7 @@ enum fork_status { CK_FORK_GETENV, CK_FORK, CK_NOFORK };
 Suite *suite_create(const char *name);
 TCase *tcase_create(const char *name);
 void suite_add_tcase(Suite *s, TCase *t);
+void tcase_add_checked_fixture(TCase *t, void (*before)(void), void (*after)(void)); /* one of them */
 void nocheck_add(TCase *t, TFun fn, const char *name, int from, int to);
 #define tcase_add_test(t, fn) nocheck_add(t, fn, #fn, 0, 1)
 #define tcase_add_loop_test(t, fn, from, to) nocheck_add(t, fn, #fn, from, to)
