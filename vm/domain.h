@@ -101,8 +101,8 @@ struct domain {
 	bool (*live)(struct domain *d); /* whether input may still come from outside; NULL: no */
 	void *live_opaque;
 	/*
-	 * Management, not part of the domain's state. While paused or suspended is set, no vCPU runs and virtual time
-	 * stands still.
+	 * Management. While paused or suspended is set, no vCPU runs and virtual time stands still. Of these suspended alone is
+	 * saved, and like end and crash it is in no hash: no guest sees it.
 	 */
 	bool paused;        /* stopped from outside (the monitor's stop) */
 	bool suspended;     /* the guest suspended itself; whoever resumes it clears this */

@@ -37,9 +37,9 @@ struct timeline {
 	struct timeline_state s;
 	struct vtimer **heap;
 	u32 n, cap;
-	/* Not part of the state. */
+	/* The host's; not the guest's to see. */
 	u32 held;  /* calls of timeline_hold() without their release: time stands still while it is not 0 */
-	bool owed; /* time was held, and timers that were due then have not all been fired yet */
+	bool owed; /* time was held, and timers that were due then have not all been fired yet; saved */
 };
 
 void timeline_init(struct timeline *t, u32 shift);

@@ -29,8 +29,10 @@ static const struct state_field evtchn_fields[] = {
 	STATE_INTS(struct evtchn_state, virq),
 	STATE_INTS(struct evtchn_state, listen),
 	STATE_SUB(struct evtchn_state, fifo, &evtchn_fifo_state_desc),
+	STATE_INT(struct evtchn_state, hint),
+	STATE_INT(struct evtchn_state, pad),
 };
-STATE_DESC(evtchn_state_desc, "evtchn", 1, struct evtchn_state, evtchn_fields);
+STATE_DESC(evtchn_state_desc, "evtchn", 2, struct evtchn_state, evtchn_fields);
 
 /* ---- the port table -------------------------------------------------------------------------------------------- */
 
@@ -82,7 +84,7 @@ int evtchn_free_port(struct evtchn *e)
 	bool first = true;
 	int r;
 
-	for (port = e->hint; port < max; port++) {
+	for (port = e->s.hint; port < max; port++) {
 		e->p->work++;
 		if (port >= e->nports) {
 			r = add_bucket(e);
@@ -93,13 +95,13 @@ int evtchn_free_port(struct evtchn *e)
 			continue;
 		/* One that a FIFO queue still holds must wait until the guest has taken it off. */
 		if (first)
-			e->hint = port;
+			e->s.hint = port;
 		first = false;
 		if (!fifo_is_busy(e, port))
 			return (int)port;
 	}
 	if (first)
-		e->hint = max;
+		e->s.hint = max;
 	return -ENOSPC;
 }
 
@@ -277,7 +279,7 @@ i64 evtchn_close_port(struct evtchn *e, u32 port)
 	c->vcpu = 0;
 	c->pending = 0;
 	*evtchn_port_host(e, port) = (struct evtchn_host){ NULL, NULL };
-	e->hint = MIN(e->hint, port);
+	e->s.hint = MIN(e->s.hint, port);
 	return 0;
 }
 
@@ -399,7 +401,8 @@ static int ports_load(void *opaque, struct reader *in)
 	while (e->nports < n)
 		if (add_bucket(e))
 			return -ENOMEM;
-	e->hint = 1;
+	if (!e->s.hint)
+		return -EINVAL;
 	for (i = 0; i < n / EVTCHN_BUCKET; i++) {
 		/* Those who were called so far may have other ports in this state: their hooks say so. */
 		memset(e->host[i], 0, EVTCHN_BUCKET * sizeof *e->host[i]);
@@ -430,7 +433,7 @@ int evtchn_init(struct xen_domain *p)
 		return -ENOMEM;
 	}
 	evtchn_port(e, 0)->state = EVTCHN_RESERVED;
-	e->hint = 1;
+	e->s.hint = 1;
 	return 0;
 }
 

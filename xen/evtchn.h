@@ -89,6 +89,8 @@ struct evtchn_state {
 	u32 virq[MAX_VCPUS * NR_VIRQS]; /* port of each vCPU's virtual interrupts, 0: none */
 	u32 listen[EVTCHN_LISTENERS];   /* guest port bound to a listener, 0: none */
 	struct evtchn_fifo_state fifo;
+	u32 hint; /* no port below it is free; what a call costs (struct xen_domain's work) depends on where it looks from */
+	u32 pad;
 };
 extern const struct state_desc evtchn_state_desc;
 extern const struct state_desc evtchn_bucket_desc;
@@ -103,7 +105,6 @@ struct evtchn {
 	struct xen_domain *p;
 	struct evtchn_state s;
 	u32 nports; /* valid ports: whole buckets; saved with them */
-	u32 hint;   /* no port below it is free; derived */
 	struct evtchn_bucket *bucket[EVTCHN_BUCKETS];
 	struct evtchn_host *host[EVTCHN_BUCKETS]; /* whom to notify, EVTCHN_BUCKET a bucket */
 	struct evtchn_host listener[EVTCHN_LISTENERS];

@@ -40,7 +40,7 @@ static const struct state_field vkbd_fields[] = {
 	STATE_INT(struct vkbd_state, page),  STATE_INT(struct vkbd_state, absolute), STATE_INT(struct vkbd_state, head),
 	STATE_INT(struct vkbd_state, count), STATE_INT(struct vkbd_state, buttons),  STATE_BYTES(struct vkbd_state, queue),
 };
-STATE_DESC(vkbd_state_desc, "vkbd", 2, struct vkbd_state, vkbd_fields);
+STATE_DESC(vkbd_state_desc, "vkbd", 1, struct vkbd_state, vkbd_fields);
 
 struct vkbd {
 	struct xenbus_device *dev; /* NULL once it is gone */

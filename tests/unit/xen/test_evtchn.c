@@ -641,6 +641,10 @@ START_TEST(state_survives)
 	ck_assert_uint_eq(take(&g, 1, &prio), 80);
 	ck_assert_uint_eq(take(&g, 1, &prio), 81);
 	ck_assert_uint_eq(take(&g, 1, &prio), 79);
+	/* Another port costs as much as it would have. */
+	a->pv.xen.work = b->pv.xen.work = 0;
+	ck_assert_uint_eq(new_ipi(a, 1), new_ipi(b, 1));
+	ck_assert_uint_eq(a->pv.xen.work, b->pv.xen.work);
 	/* Cut short, it is refused. */
 	reader_init(&in, out.p, out.len - 8);
 	ck_assert_int_lt(state_list_load(&b->d->states, &in, NULL), 0);

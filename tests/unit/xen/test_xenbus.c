@@ -710,6 +710,37 @@ START_TEST(anything)
 }
 END_TEST
 
+static void nobody(void *opaque)
+{
+}
+
+/* The guest closes a device's port, and another service gets its number: after a load that is still so. */
+START_TEST(port_of_another)
+{
+	struct world *w = start();
+	u32 port = connect(w), other = 0, x;
+	struct buf b = { 0 };
+	struct reader r;
+
+	ck_assert_int_eq(env_evtchn(w->e, 3, port, 0, 0), 0);
+	ck_assert_int_eq(evtchn_bind_host(&w->e->pv.xen, &other, nobody, &x), 0);
+	ck_assert_uint_eq(other, port);
+	state_list_save(&w->e->d->states, &b);
+	reader_init(&r, b.p, b.len);
+	ck_assert_int_eq(state_list_load(&w->e->d->states, &r, NULL), 0);
+	ck_assert_int_eq(state_list_loaded(&w->e->d->states, NULL), 0);
+	ck_assert(!evtchn_port_host(w->e->pv.xen.evtchn, port)->notify);
+	ck_assert_int_eq(evtchn_attach_host(&w->e->pv.xen, port, nobody, &x), 0);
+	w->echo.disconnects = 0;
+	/* The device goes, and leaves the port alone. */
+	front_state(w, XENBUS_CLOSED);
+	ck_assert(evtchn_port_host(w->e->pv.xen.evtchn, port)->opaque == &x);
+	ck_assert_int_eq(env_evtchn(w->e, 3, port, 0, 0), 0);
+	buf_free(&b);
+	finish(w);
+}
+END_TEST
+
 START_TEST(saved_and_loaded)
 {
 	struct world *w = start();
@@ -762,6 +793,7 @@ Suite *xenbus_suite(void)
 	tcase_add_test(tc, out_of_order);
 	tcase_add_test(tc, hostile_ring);
 	tcase_add_test(tc, anything);
+	tcase_add_test(tc, port_of_another);
 	tcase_add_test(tc, saved_and_loaded);
 	suite_add_tcase(s, tc);
 	return s;
