@@ -1150,7 +1150,7 @@ Suite *image_suite(void)
 	tcase_add_test(t, left_over);
 #ifndef _WIN32
 	tcase_add_test(t, places);
-	tcase_add_test(t, full_disk);
+	tcase_add_loop_test(t, full_disk, 0, 2);
 	tcase_add_test(t, killed);
 #endif
 	tcase_add_test(t, cut_while_open);
