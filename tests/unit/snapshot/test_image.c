@@ -433,6 +433,7 @@ START_TEST(every_bit)
 }
 END_TEST
 
+/* Of pages that lie there as they are not each byte. */
 START_TEST(every_length)
 {
 	struct image_options o = { .codec = _i ? image_codec_best() : IMAGE_RAW };
@@ -443,7 +444,8 @@ START_TEST(every_length)
 	write_small(file, &o);
 	p = load(file, &n);
 	while (n) {
-		quick_eq(truncate(file, (off_t)--n), 0);
+		n -= n > 4200 && n < 4096 + 3 * PAGE_SIZE ? 97 : 1;
+		quick_eq(truncate(file, (off_t)n), 0);
 		quick_msg(image_open(file, NULL, &img, &e) < 0, "%zu bytes", n);
 		says(n ? "is truncated" : "is not a snapshot");
 	}
