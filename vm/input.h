@@ -72,8 +72,8 @@ bool door_open(struct door *d, u64 icount, u64 now);
  */
 void door_enter(struct door *d, u32 kind, u32 target, const void *data, u32 len, u64 icount, u64 now);
 /*
- * A state item's functions: what was posted and not delivered yet goes on waiting after a load. What waited there before is
- * dropped. opaque: the door.
+ * A state item's functions: what was posted and not delivered yet goes on waiting after a load. What waited there
+ * before is dropped. opaque: the door.
  */
 void door_save(void *opaque, struct buf *out);
 int door_load(void *opaque, struct reader *in);

@@ -28,8 +28,8 @@ int evtchn_connect_host(struct xen_domain *p, u32 port, evtchn_notify_fn *notify
 /* After a load of state: says anew whom to notify for a port bound before. 0, or -EINVAL when it is not the host's. */
 int evtchn_attach_host(struct xen_domain *p, u32 port, evtchn_notify_fn *notify, void *opaque);
 /*
- * The same for a port that a domain had from its start. The guest may have closed it; another service that has got the number
- * since then says so by evtchn_attach_host(), before or after.
+ * The same for a port that a domain had from its start. The guest may have closed it; another service that has got the
+ * number since then says so by evtchn_attach_host(), before or after.
  */
 void evtchn_attach_first(struct xen_domain *p, u32 port, evtchn_notify_fn *notify, void *opaque);
 /* Offers a port of the host's that the guest may reach by bind_interdomain to XEN_BACKEND_DOMID. 0 or -ENOSPC. */

@@ -88,8 +88,8 @@ struct vbd_grants {
 };
 
 /*
- * A disk as it is saved, the host's part being finished: this, then grants that are kept, then requests in their order, each with its
- * segments and what was read. A disk that is not connected has zeros but for end.
+ * A disk as it is saved, the host's part being finished: this, then grants that are kept, then requests in their order,
+ * each with its segments and what was read. A disk that is not connected has zeros but for end.
  */
 struct vbd_state {
 	u64 end, bus_free, drain_at;

@@ -317,7 +317,8 @@ static int load_frame(struct vif *v, struct vif_queue *q, struct reader *in)
 	const u8 *p = !rc && s.len <= NET_FRAME_MAX ? reader_get(in, s.len) : NULL;
 	struct vif_frame *f;
 
-	if (!p || s.len < VIF_ETH_HEADER || s.gso > NET_GSO_TCP6 || !s.gso != !s.gso_size || v->waiting_frames >= VIF_WAIT_FRAMES)
+	if (!p || s.len < VIF_ETH_HEADER || s.gso > NET_GSO_TCP6 || !s.gso != !s.gso_size ||
+	    v->waiting_frames >= VIF_WAIT_FRAMES)
 		return -EINVAL;
 	f = frame_new(s.len);
 	if (!f)

@@ -8,13 +8,13 @@
  * unpacked for a build that lacks the library. Without a kernel, or with one that this build cannot unpack, the tests say
  * so and end there.
  */
-#include <glob.h>
 #include <stdlib.h>
 
 #include "mmu/look.h"
 #include "pv/create.h"
 #include "pv/mm/mm.h"
 #include "tests/suites.h"
+#include "tests/unit/test_kernel.h"
 #include "vm/run.h"
 #include "vm/x86.h"
 #include "xen/load/bzimage.h"
@@ -25,23 +25,6 @@
 struct life {
 	u64 hash, icount, now;
 };
-
-static bool find_kernel(char *path, size_t n)
-{
-	const char *env = getenv("PARAVANE_TEST_KERNEL");
-	glob_t g;
-	bool ok;
-
-	if (env) {
-		snprintf(path, n, "%s", env);
-		return true;
-	}
-	ok = !glob("/boot/vmlinuz-*-amd64", 0, NULL, &g) && g.gl_pathc > 0;
-	if (ok)
-		snprintf(path, n, "%s", g.gl_pathv[0]);
-	globfree(&g);
-	return ok;
-}
 
 static void no_console(void *opaque, const u8 *p, size_t n)
 {

@@ -5,7 +5,6 @@
  * kernel, with one vCPU and four, are saved at random instants.
  */
 #include <errno.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +14,7 @@
 #include "tests/suites.h"
 #include "tests/unit/restore_env.h"
 #include "tests/unit/sanitizers.h"
+#include "tests/unit/test_kernel.h"
 #include "vm/run.h"
 #include "vm/x86.h"
 #include "xen/load/bzimage.h"
@@ -313,23 +313,6 @@ START_TEST(damaged_guest)
 END_TEST
 
 /* ---- Debian's kernel ----------------------------------------------------------------------------------------------- */
-
-static bool find_kernel(char *path, size_t n)
-{
-	const char *env = getenv("PARAVANE_TEST_KERNEL");
-	glob_t g;
-	bool ok;
-
-	if (env) {
-		snprintf(path, n, "%s", env);
-		return true;
-	}
-	ok = !glob("/boot/vmlinuz-*-amd64", 0, NULL, &g) && g.gl_pathc > 0;
-	if (ok)
-		snprintf(path, n, "%s", g.gl_pathv[0]);
-	globfree(&g);
-	return ok;
-}
 
 START_TEST(debian_kernel)
 {
