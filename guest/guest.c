@@ -197,6 +197,9 @@ static int come_back(struct guest *g, struct error *e)
 
 	if (!rc)
 		rc = snapshot_restore(g->incoming, g->d, &why);
+	/* Clients of the xenstore's socket are not here: what they had open is ended. */
+	if (!rc && !g->bare)
+		xs_clients_drop(xen_dom(g->d)->store);
 	return rc ? error_set(e, rc, "the snapshot cannot be loaded: %.440s", why.text) : 0;
 }
 
