@@ -173,19 +173,21 @@ static void put_table(struct state_schema *s, const struct state_desc *d, struct
 
 static void put_item(struct state_schema *s, const struct state_item *it, struct buf *out)
 {
-	struct buf b = { .schema = s };
+	size_t at;
 	u32 i;
 
 	put_name(out, it->name);
 	buf_put_u32(out, it->instance);
+	buf_put_u64(out, 0); /* its length, when that is known */
+	at = out->len;
+	out->schema = s;
 	if (it->save)
-		it->save(it->opaque, &b);
+		it->save(it->opaque, out);
 	for (i = 0; !it->save && i < it->count; i++)
-		state_save(it->desc, (const u8 *)it->obj + (size_t)i * it->desc->size, &b);
-	buf_put_u64(out, b.len);
-	buf_put(out, b.p, b.len);
-	out->failed |= b.failed;
-	buf_free(&b);
+		state_save(it->desc, (const u8 *)it->obj + (size_t)i * it->desc->size, out);
+	out->schema = NULL;
+	if (!out->failed)
+		st64(out->p + at - 8, out->len - at);
 }
 
 void state_list_save(const struct state_list *l, struct buf *out)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/endian.h"
 #include "pv/mm/impl.h"
 
 #define M2P_NONE (~0ULL)
@@ -84,6 +85,18 @@ static u64 m2p_start(const struct pv_mm *mm, u64 i)
 	return i < mm->start ? i : M2P_NONE;
 }
 
+/* Whether entries from i up to end, which lie in a frame, are that. */
+static bool m2p_as_at_start(const struct pv_mm *mm, u64 i, u64 end)
+{
+	u64 at = (PV_MFN_BASE + i) * mm->m2p_size;
+	const u8 *p = mem_ro(&mm->pd->m2p, at / PAGE_SIZE);
+
+	for (p = p ? p + PAGE_OFFSET(at) : NULL; p && i < end; i++, p += mm->m2p_size)
+		if (mm->m2p_size == 4 ? ld32(p) != (u32)m2p_start(mm, i) : ld64(p) != m2p_start(mm, i))
+			return false;
+	return p;
+}
+
 /* Frames of the table that are not as at the start: each with its number, then its entries; ~0 ends them. */
 static void m2p_save(void *opaque, struct buf *out)
 {
@@ -94,10 +107,7 @@ static void m2p_save(void *opaque, struct buf *out)
 		if (mem_waits(&mm->pd->m2p, PV_MFN_BASE / per_frame + f))
 			continue;
 		end = MIN((f + 1) * per_frame, mm->n);
-		for (i = f * per_frame; i < end; i++)
-			if (pv_m2p_get(mm->pd, PV_MFN_BASE + i) != m2p_start(mm, i))
-				break;
-		if (i == end)
+		if (m2p_as_at_start(mm, f * per_frame, end))
 			continue;
 		buf_put_u64(out, f);
 		for (i = f * per_frame; i < end; i++)
@@ -170,10 +180,14 @@ void mm_chunk_make(const struct pv_mm *mm, u64 chunk)
 	mm->made[chunk] = 1;
 }
 
-/* Pages that are not as at the start: each with its number; ~0 ends them. */
-static void pages_save(void *opaque, struct buf *out)
+static bool same_page(const struct pv_page *a, const struct pv_page *b)
 {
-	const struct pv_mm *mm = opaque;
+	return !memcmp(a, b, sizeof *a);
+}
+
+/* For a hash: pages that are not as at the start, each with its number. */
+static void pages_list(const struct pv_mm *mm, struct buf *out)
+{
 	u64 i;
 
 	for (i = 0; i < mm->n; i++) {
@@ -183,23 +197,60 @@ static void pages_save(void *opaque, struct buf *out)
 			i |= MM_CHUNK - 1;
 			continue;
 		}
-		if (!state_differs(&pv_page_desc, &mm->pages[i], &was))
+		if (same_page(&mm->pages[i], &was))
 			continue;
 		buf_put_u64(out, i);
 		state_save(&pv_page_desc, &mm->pages[i], out);
 	}
+}
+
+/* Runs of pages that are alike and not as at the start: the first one's number, how many, one of them. */
+static void pages_runs(const struct pv_mm *mm, struct buf *out)
+{
+	u64 i, end;
+
+	for (i = 0; i < mm->n; i = end) {
+		struct pv_page was = page_start(mm, i);
+
+		if (!mm->made[i / MM_CHUNK]) {
+			end = (i | (MM_CHUNK - 1)) + 1;
+			continue;
+		}
+		for (end = i + 1; end < mm->n && mm->made[end / MM_CHUNK] && same_page(&mm->pages[end], &mm->pages[i]); end++)
+			;
+		/* A run that crosses the end of what is there at the start is more than it need be, and no less true. */
+		if (same_page(&mm->pages[i], &was) && (end <= mm->start || i >= mm->start))
+			continue;
+		buf_put_u64(out, i);
+		buf_put_u64(out, end - i);
+		state_save(&pv_page_desc, &mm->pages[i], out);
+	}
+}
+
+/* Many pages are alike, and a snapshot is to be taken in no time; a hash is what it always was. ~0 ends either. */
+static void pages_save(void *opaque, struct buf *out)
+{
+	if (out->schema)
+		pages_runs(opaque, out);
+	else
+		pages_list(opaque, out);
 	buf_put_u64(out, UINT64_MAX);
 }
 
 static int pages_load(void *opaque, struct reader *in)
 {
 	struct pv_mm *mm = opaque;
-	u64 i;
+	struct pv_page page;
+	u64 i, n;
 
 	memset(mm->made, 0, DIV_UP(mm->n, MM_CHUNK));
-	while ((i = reader_u64(in)) != UINT64_MAX && !in->failed)
-		if (i >= mm->n || state_load(&pv_page_desc, mm_page(mm, PV_MFN_BASE + i), in))
+	while ((i = reader_u64(in)) != UINT64_MAX && !in->failed) {
+		n = in->schema ? reader_u64(in) : 1;
+		if (i >= mm->n || n > mm->n - i || state_load(&pv_page_desc, &page, in))
 			return -XEN_EINVAL;
+		for (; n; n--, i++)
+			*mm_page(mm, PV_MFN_BASE + i) = page;
+	}
 	return in->failed ? -XEN_EINVAL : 0;
 }
 
