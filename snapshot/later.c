@@ -8,37 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/os_thread.h"
-#include "base/poll.h"
+#include "base/task.h"
 #include "snapshot/file.h"
 
 struct snapshot_writing {
 	struct snapshot s;
 	char *path;
 	enum image_codec codec;
-	bool threaded;
-	pthread_t thread;
-	struct os_mutex lock;
-	struct os_cond ended;
-	/* Under lock. */
-	bool done;
-	int rc;
-	struct error why;
+	struct task *task;
 };
 
-static void *run(void *opaque)
+static int run(void *opaque, struct error *e)
 {
 	struct snapshot_writing *w = opaque;
-	struct error why = { "" };
-	int rc = snapshot_write(&w->s, w->path, w->codec, &why);
 
-	os_mutex_lock(&w->lock);
-	w->rc = rc;
-	w->why = why;
-	w->done = true;
-	os_cond_signal(&w->ended);
-	os_mutex_unlock(&w->lock);
-	return NULL;
+	return snapshot_write(&w->s, w->path, w->codec, e);
 }
 
 struct snapshot_writing *snapshot_write_begin(struct snapshot *s, const char *path, enum image_codec codec, struct error *e)
@@ -47,46 +31,32 @@ struct snapshot_writing *snapshot_write_begin(struct snapshot *s, const char *pa
 
 	if (w)
 		w->path = strdup(path);
-	if (!w || !w->path) {
-		free(w);
-		error_set(e, -ENOMEM, "%.300s: the host is out of memory", path);
-		return NULL;
+	if (w && w->path) {
+		w->s = *s;
+		w->codec = codec;
+		w->task = task_begin(run, w);
 	}
-	w->s = *s;
-	memset(s, 0, sizeof *s);
-	w->codec = codec;
-	os_mutex_init(&w->lock);
-	os_cond_init(&w->ended);
-	w->threaded = !os_thread_create(&w->thread, run, w);
-	/* The host gives us no thread: then here. */
-	if (!w->threaded)
-		run(w);
-	return w;
+	if (w && w->task) {
+		memset(s, 0, sizeof *s);
+		return w;
+	}
+	if (w)
+		free(w->path);
+	free(w);
+	error_set(e, -ENOMEM, "%.300s: the host is out of memory", path);
+	return NULL;
 }
 
 bool snapshot_write_done(struct snapshot_writing *w, u64 ns)
 {
-	u64 now = host_now(), end = now + ns;
-	bool done;
-
-	os_mutex_lock(&w->lock);
-	for (; !w->done && now < end; now = host_now())
-		os_cond_wait_for(&w->ended, &w->lock, end - now);
-	done = w->done;
-	os_mutex_unlock(&w->lock);
-	return done;
+	return task_done(w->task, ns);
 }
 
 int snapshot_write_end(struct snapshot_writing *w, struct error *e)
 {
-	int rc;
+	int rc = task_end(w->task, e);
 
-	if (w->threaded)
-		pthread_join(w->thread, NULL);
-	rc = w->rc ? error_set(e, w->rc, "%s", w->why.text) : 0;
 	snapshot_free(&w->s);
-	os_cond_destroy(&w->ended);
-	os_mutex_destroy(&w->lock);
 	free(w->path);
 	free(w);
 	return rc;

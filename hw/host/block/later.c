@@ -7,41 +7,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/os_thread.h"
+#include "base/task.h"
 #include "hw/host/block/queue.h"
 
 struct block_opening {
-	struct block *b; /* the thread's until it has ended */
+	struct block *b; /* the task's until it has ended */
 	char *format, *folder; /* our copies */
-	bool threaded;
-	pthread_t thread;
-	struct os_mutex lock;
-	struct os_cond ended;
-	/* Under lock. */
-	bool done;
-	int rc;
+	struct task *task; /* NULL once it has ended */
+	int rc;            /* then */
 	struct error why;
 };
 
-static void *run(void *opaque)
+static int run(void *opaque, struct error *e)
 {
 	struct block_opening *op = opaque;
-	struct error why = { "" };
-	int rc = block_open_nodes(op->b, &why);
 
-	os_mutex_lock(&op->lock);
-	op->rc = rc;
-	op->why = why;
-	op->done = true;
-	os_cond_signal(&op->ended);
-	os_mutex_unlock(&op->lock);
-	return NULL;
+	return block_open_nodes(op->b, e);
 }
 
 static void opening_free(struct block_opening *op)
 {
-	os_cond_destroy(&op->ended);
-	os_mutex_destroy(&op->lock);
 	free(op->format);
 	free(op->folder);
 	free(op);
@@ -64,8 +49,6 @@ struct block_opening *block_open_begin(const char *spec, const struct block_opti
 		error_set(e, -ENOMEM, "%.300s: the host is out of memory", spec);
 		return NULL;
 	}
-	os_mutex_init(&op->lock);
-	os_cond_init(&op->ended);
 	room = copy(&op->format, o->format);
 	room &= copy(&op->folder, o->folder);
 	if (!room)
@@ -76,29 +59,30 @@ struct block_opening *block_open_begin(const char *spec, const struct block_opti
 		opening_free(op);
 		return NULL;
 	}
-	op->threaded = !os_thread_create(&op->thread, run, op);
-	/* The host gives us no thread: then here. */
-	if (!op->threaded)
-		run(op);
+	op->task = task_begin(run, op);
+	if (!op->task) /* there is no memory for one: then here */
+		op->rc = run(op, &op->why);
 	return op;
+}
+
+static void join(struct block_opening *op)
+{
+	if (op->task)
+		op->rc = task_end(op->task, &op->why);
+	op->task = NULL;
 }
 
 bool block_open_done(struct block_opening *op, u64 ns)
 {
-	u64 now = host_now(), end = now + ns;
-	bool done;
-
-	os_mutex_lock(&op->lock);
-	for (; !op->done && now < end; now = host_now())
-		os_cond_wait_for(&op->ended, &op->lock, end - now);
-	done = op->done;
-	os_mutex_unlock(&op->lock);
-	return done;
+	return !op->task || task_done(op->task, ns);
 }
 
 bool block_open_failed(struct block_opening *op)
 {
-	return block_open_done(op, 0) && op->rc;
+	if (!block_open_done(op, 0))
+		return false;
+	join(op);
+	return op->rc;
 }
 
 static bool same_words(const char *a, const char *b)
@@ -113,13 +97,6 @@ bool block_open_is(const struct block_opening *op, const char *spec, const struc
 	return !strcmp(op->b->spec, spec) && same_words(op->format, o->format) && same_words(op->folder, o->folder) &&
 	       was->no_backing == o->no_backing && was->readonly == o->readonly && was->snapshot == o->snapshot &&
 	       was->cache == o->cache && was->reconnect == o->reconnect;
-}
-
-static void join(struct block_opening *op)
-{
-	if (op->threaded)
-		pthread_join(op->thread, NULL);
-	op->threaded = false;
 }
 
 struct block *block_open_end(struct block_opening *op, int *code, struct error *e)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -14,6 +15,7 @@
 #include "base/inet_sum.h"
 #include "base/log.h"
 #include "base/state.h"
+#include "base/task.h"
 #include "tests/suites.h"
 #include "tests/unit/quick.h"
 
@@ -788,6 +790,34 @@ START_TEST(state_damaged)
 }
 END_TEST
 
+/* ---- work on a thread ---------------------------------------------------------------------------------------------- */
+
+static int works(void *opaque, struct error *e)
+{
+	u32 *n = opaque;
+	struct timespec t = { 0, 20000000 };
+
+	nanosleep(&t, NULL);
+	return --*n ? error_set(e, -EIO, "%u are left", *n) : 0;
+}
+
+START_TEST(tasks)
+{
+	u32 n = 2;
+	struct error e = { "" };
+	struct task *t = task_begin(works, &n);
+
+	ck_assert_ptr_nonnull(t);
+	ck_assert(task_done(t, 60000000000ull));
+	ck_assert_int_eq(task_end(t, &e), -EIO);
+	ck_assert_str_eq(e.text, "1 are left");
+	t = task_begin(works, &n);
+	ck_assert_ptr_nonnull(t);
+	ck_assert_int_eq(task_end(t, NULL), 0); /* which waits */
+	ck_assert_uint_eq(n, 0);
+}
+END_TEST
+
 /* As RFC 1071 has it, a word after another. */
 START_TEST(inet_sums)
 {
@@ -844,6 +874,7 @@ Suite *base_suite(void)
 	tcase_add_test(t, state_no_room);
 	tcase_add_test(t, state_items);
 	tcase_add_test(t, state_damaged);
+	tcase_add_test(t, tasks);
 	tcase_add_test(t, state_loaded);
 	suite_add_tcase(s, t);
 	return s;
