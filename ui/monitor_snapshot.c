@@ -10,7 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/node.h"
 #include "base/os_file.h"
 #include "guest/snapshot.h"
 #include "snapshot/file.h"
