@@ -394,8 +394,12 @@ static int load_element(struct state_schema *s, const struct file_table *t, cons
 	u8 le[8] = { 0 };
 	u64 v;
 
-	if (f->kind == STATE_KIND_STRUCT)
-		return load_mapped(s, &s->tables[f->sub], p, in);
+	if (f->kind == STATE_KIND_STRUCT) {
+		/* A damaged file may use it for another table of ours with the same name. */
+		int rc = p ? resolve(s, &s->tables[f->sub], o->sub) : 0;
+
+		return rc ? rc : load_mapped(s, &s->tables[f->sub], p, in);
+	}
 	src = reader_get(in, f->size);
 	if (!src)
 		return error_set(&s->e, -EINVAL, "its table '%.*s' is cut short", t->namelen, t->name);
