@@ -644,31 +644,26 @@ u64 mem_count(const struct mem *m)
 	return n;
 }
 
+const u8 *mem_page(const struct mem *m, u64 mfn, u8 page[PAGE_SIZE])
+{
+	if (!mem_waits(m, mfn))
+		return mem_ro(m, mfn);
+	series_fill(page, series_at(m, mfn), m->series.word);
+	return page;
+}
+
 u64 mem_hash(const struct mem *m, u64 h)
 {
 	u64 zeros = hash_bytes(HASH_SEED, m->pool->zero->data, PAGE_SIZE), i;
 	u8 page[PAGE_SIZE];
 
 	for (i = 0; i < m->limit; i++) {
-		const struct frame *f;
+		const u8 *p = mem_page(m, i, page);
 
-		if (mem_waits(m, i)) {
-			series_fill(page, series_at(m, i), m->series.word);
-			h = hash_u64(hash_u64(h, i), hash_bytes(HASH_SEED, page, PAGE_SIZE));
-			continue;
-		}
-		if (!m->root[i / LEAF_FRAMES]) {
+		if (p)
+			h = hash_u64(hash_u64(h, i), p == m->pool->zero->data ? zeros : hash_bytes(HASH_SEED, p, PAGE_SIZE));
+		else if (!m->root[i / LEAF_FRAMES])
 			i |= LEAF_FRAMES - 1;
-			continue;
-		}
-		f = mem_frame(m, i);
-		if (!f)
-			continue;
-		h = hash_u64(h, i);
-		if (f != m->pool->zero)
-			h = hash_u64(h, hash_bytes(HASH_SEED, f->data, PAGE_SIZE));
-		else
-			h = hash_u64(h, zeros);
 	}
 	return h;
 }

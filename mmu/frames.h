@@ -188,6 +188,12 @@ INLINE const u8 *mem_ro(const struct mem *m, u64 mfn)
 }
 
 /*
+ * As mem_ro(), and changes nothing: a page of a series that nobody has looked at is written to page, and its leaf is not made. Safe on
+ * another thread for a memory that nobody uses.
+ */
+const u8 *mem_page(const struct mem *m, u64 mfn, u8 page[PAGE_SIZE]);
+
+/*
  * The bytes of a frame for writing [off, off+len): unshares it, lists it as dirty, and tells the caches that these
  * bytes change. NULL when there is no such frame or memory is short. Returns the start of the page, not of the range.
  * Do not keep the pointer.

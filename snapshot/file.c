@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/endian.h"
-
 #define ABOUT "about" /* chunks: struct snapshot_about, the domain's states */
 #define STATE "state"
 #define RAM "ram"     /* the memory */
@@ -23,50 +21,16 @@ static int about_list(struct state_list *l, struct snapshot_about *a, struct sna
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-/* A page of a series that nobody has looked at is not made for this: the snapshot's owner may be on another thread. */
-static const u8 *page_of(const struct mem *m, u64 mfn, u8 made[PAGE_SIZE])
-{
-	u64 per_page = PAGE_SIZE / (m->series.word ? m->series.word : 8), i, first;
-
-	if (!mem_waits(m, mfn))
-		return mem_ro(m, mfn);
-	first = m->series.first + (mfn - m->series.leaf * LEAF_FRAMES) * per_page;
-	for (i = 0; i < per_page; i++)
-		if (m->series.word == 4)
-			st32(made + i * 4, (u32)(first + i));
-		else
-			st64(made + i * 8, first + i);
-	return made;
-}
-
-static u64 count_pages(const struct mem *m)
-{
-	u64 n = 0, mfn;
-
-	for (mfn = 0; mfn < m->limit; mfn++) {
-		if (!m->root[mfn / LEAF_FRAMES] && !mem_waits(m, mfn)) {
-			mfn |= LEAF_FRAMES - 1;
-			continue;
-		}
-		n += mem_waits(m, mfn) || m->root[mfn / LEAF_FRAMES]->frames[mfn % LEAF_FRAMES];
-	}
-	return n;
-}
-
+/* Perhaps on another thread than the snapshot's owner: no page is made for this. */
 static void write_memory(struct image_writer *w, const struct mem *m)
 {
-	u8 made[PAGE_SIZE];
+	u8 page[PAGE_SIZE];
 	u64 mfn;
-	int rc = image_write_memory_begin(w, RAM, m->limit, count_pages(m));
+	int rc = image_write_memory_begin(w, RAM, m->limit, mem_count(m));
 
 	for (mfn = 0; mfn < m->limit && !rc; mfn++) {
-		const u8 *p;
+		const u8 *p = mem_page(m, mfn, page);
 
-		if (!m->root[mfn / LEAF_FRAMES] && !mem_waits(m, mfn)) {
-			mfn |= LEAF_FRAMES - 1;
-			continue;
-		}
-		p = page_of(m, mfn, made);
 		if (p)
 			rc = image_write_page(w, mfn, p);
 	}
