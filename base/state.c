@@ -151,6 +151,16 @@ int state_add_custom(struct state_list *l, const char *name, u32 instance,
 	return 0;
 }
 
+int state_add_unseen(struct state_list *l, const char *name, u32 instance,
+		     void (*save)(void *, struct buf *), int (*load)(void *, struct reader *), void *opaque)
+{
+	int rc = state_add_custom(l, name, instance, save, load, opaque);
+
+	if (!rc)
+		l->items[l->n - 1].unseen = true;
+	return rc;
+}
+
 int state_add_loaded(struct state_list *l, int (*fn)(void *opaque, struct error *e), void *opaque)
 {
 	struct state_hook *p = realloc(l->hooks, (l->nhooks + 1) * sizeof *p);
@@ -190,6 +200,8 @@ u64 state_list_hash(const struct state_list *l, u64 h)
 	for (i = 0; i < l->n; i++) {
 		const struct state_item *it = &l->items[i];
 
+		if (it->unseen)
+			continue;
 		h = hash_bytes(h, it->name, strlen(it->name));
 		h = hash_u64(h, it->instance);
 		if (it->save) {

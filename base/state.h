@@ -91,6 +91,7 @@ struct state_item {
 	void (*save)(void *opaque, struct buf *out);
 	int (*load)(void *opaque, struct reader *in);
 	void *opaque;
+	bool unseen; /* by the guest: not in a hash */
 };
 
 /* What a module does when the state of all modules has been loaded, see state_list_loaded(). */
@@ -110,6 +111,9 @@ struct state_list {
 int state_add(struct state_list *l, const char *name, u32 instance, const struct state_desc *d, void *obj, u32 count);
 /* Adds an item with its own functions. 0 or -ENOMEM. */
 int state_add_custom(struct state_list *l, const char *name, u32 instance,
+		     void (*save)(void *, struct buf *), int (*load)(void *, struct reader *), void *opaque);
+/* The same for what no guest sees, and what decides all the same how things go on: it is saved, and not hashed. */
+int state_add_unseen(struct state_list *l, const char *name, u32 instance,
 		     void (*save)(void *, struct buf *), int (*load)(void *, struct reader *), void *opaque);
 /* Adds a function that state_list_loaded() calls. 0 or -ENOMEM. */
 int state_add_loaded(struct state_list *l, int (*fn)(void *opaque, struct error *e), void *opaque);

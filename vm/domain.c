@@ -42,7 +42,6 @@ static const struct state_field outside_fields[] = {
 STATE_DESC(domain_outside_desc, "outside", 1, struct domain_outside, outside_fields);
 
 #define SHIFT_MAX 32u /* an instruction of some seconds */
-#define OUTSIDE_ITEMS 2u /* the first items of a domain are of what no guest sees: they are not hashed */
 
 #define DEFAULT_QUANTUM 20000
 
@@ -207,8 +206,8 @@ static int add_state(struct domain *d)
 {
 	u32 i;
 
-	if (state_add_custom(&d->states, "outside", 0, outside_save, outside_load, d) ||
-	    state_add_custom(&d->states, "door", 0, door_save, door_load, &d->door) ||
+	if (state_add_unseen(&d->states, "outside", 0, outside_save, outside_load, d) ||
+	    state_add_unseen(&d->states, "door", 0, door_save, door_load, &d->door) ||
 	    state_add_loaded(&d->states, loaded, d))
 		return -ENOMEM;
 	if (state_add(&d->states, "timeline", 0, &timeline_state_desc, &d->time.s, 1) ||
@@ -382,10 +381,6 @@ void domain_sync(struct domain *d)
 
 u64 domain_hash(struct domain *d)
 {
-	struct state_list seen = d->states;
-
 	domain_sync(d);
-	seen.items += OUTSIDE_ITEMS;
-	seen.n -= OUTSIDE_ITEMS;
-	return state_list_hash(&seen, mem_hash(&d->mem, HASH_SEED));
+	return state_list_hash(&d->states, mem_hash(&d->mem, HASH_SEED));
 }

@@ -755,6 +755,30 @@ START_TEST(state_items)
 }
 END_TEST
 
+/* What no guest sees is in the file, and not in the hash. */
+START_TEST(state_unseen)
+{
+	struct state_list l = { 0 };
+	struct buf out = { 0 };
+	struct reader in;
+	u32 seen = 1, unseen = 2;
+	u64 h;
+
+	ck_assert_int_eq(state_add_custom(&l, "seen", 0, word_save, word_load, &seen), 0);
+	h = state_list_hash(&l, 0);
+	ck_assert_int_eq(state_add_unseen(&l, "unseen", 0, word_save, word_load, &unseen), 0);
+	ck_assert_uint_eq(state_list_hash(&l, 0), h);
+	state_list_save(&l, &out);
+	unseen = 3;
+	ck_assert_uint_eq(state_list_hash(&l, 0), h);
+	reader_init(&in, out.p, out.len);
+	ck_assert_int_eq(state_list_load(&l, &in, NULL), 0);
+	ck_assert_uint_eq(unseen, 2);
+	buf_free(&out);
+	state_list_free(&l);
+}
+END_TEST
+
 /* A file that is cut short anywhere is refused; one with any bit turned is refused or read, and nothing else. */
 START_TEST(state_damaged)
 {
@@ -874,6 +898,7 @@ Suite *base_suite(void)
 	tcase_add_test(t, state_no_room);
 	tcase_add_test(t, state_items);
 	tcase_add_test(t, state_damaged);
+	tcase_add_test(t, state_unseen);
 	tcase_add_test(t, tasks);
 	tcase_add_test(t, state_loaded);
 	suite_add_tcase(s, t);
