@@ -140,23 +140,28 @@ int guest_disks_open(struct guest *g, struct error *e)
 	return rc;
 }
 
+/* The file at a path, through links. */
+static bool look_at_file(const char *path, struct os_stat *st)
+{
+	char *real = os_path_real(path);
+	bool plain = real && !os_stat(real, st) && st->kind == OS_FILE;
+
+	free(real);
+	return plain;
+}
+
 static int note(const struct disk *d, struct snapshot_disk *out, struct error *e)
 {
 	const char *file = node_str(d->node, "file", "");
-	char *real = os_path_real(file);
-	bool plain;
 	struct os_stat st;
 	int rc = block_flush(d->block);
-
-	plain = real && !os_stat(real, &st) && st.kind == OS_FILE;
-	free(real);
 
 	if (rc)
 		return error_set(e, rc, "disk %s: %.200s cannot be flushed (%s)", d->node->name, file, strerror(-rc));
 	if (block_is_temporary(d->block))
 		return error_set(e, -ENOTSUP, "disk %s: what is written with snapshot=on is in no file, and cannot be saved: leave that out, "
 				 "or give readonly=on", d->node->name);
-	if (!plain)
+	if (!look_at_file(file, &st))
 		return error_set(e, -ENOTSUP, "disk %s: %.200s is no file whose changes could be noticed: give the guest a file, or readonly=on",
 				 d->node->name, file);
 	memcpy(out->id, d->node->name, strlen(d->node->name));

@@ -50,7 +50,9 @@ struct run {
 	bool said_stuck; /* that nobody is there to say cont */
 	bool reported;   /* the crash */
 	bool confined;   /* all that the options name is open, and -sandbox on has begun if it is given */
-	int quit_code;	/* Snapshots. */
+	int quit_code;
+
+	/* Snapshots. */
 	char snapshots[1024];     /* their folder */
 	struct snapshot incoming; /* what the next life begins with */
 	bool loads;               /* it is there, and the present life has ended for it */
