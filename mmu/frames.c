@@ -12,6 +12,8 @@
 #include "base/endian.h"
 #include "base/hash.h"
 #include "mmu/ctx.h"
+#include "mmu/frames_impl.h"
+#include "mmu/late.h"
 #include "mmu/look.h"
 #include "mmu/mmu.h"
 #include "mmu/share.h"
@@ -49,7 +51,7 @@ static int slab_grow(struct frame_pool *p)
 	return 0;
 }
 
-static struct frame *frame_new(struct frame_pool *p)
+struct frame *frame_new(struct frame_pool *p)
 {
 	struct frame *f;
 
@@ -129,8 +131,7 @@ static void leaf_leave(const struct mem *m, struct mem_leaf *l)
 	}
 }
 
-/* Takes leaf number n, if there is one, out of the tree. */
-static void leaf_put(struct mem *m, u64 n)
+void mem_leaf_put(struct mem *m, u64 n)
 {
 	struct mem_leaf *l = m->root[n];
 	u32 i;
@@ -159,7 +160,8 @@ void mem_free(struct mem *m)
 		return;
 	mem_look_gone(m);
 	for (i = 0; i < m->limit / LEAF_FRAMES; i++)
-		leaf_put(m, i);
+		mem_leaf_put(m, i);
+	late_leave(m);
 	free(m->root);
 	free(m->dirty);
 	m->root = NULL;
@@ -167,8 +169,7 @@ void mem_free(struct mem *m)
 	m->limit = 0;
 }
 
-/* The leaf of mfn, created or unshared as needed; NULL when memory is short. */
-static struct mem_leaf *leaf_own(struct mem *m, u64 mfn)
+struct mem_leaf *mem_leaf_own(struct mem *m, u64 mfn)
 {
 	struct mem_leaf **slot = &m->root[mfn / LEAF_FRAMES];
 	struct mem_leaf *l = *slot;
@@ -222,7 +223,7 @@ static int dirty_append(struct mem *m, struct mem_leaf *l, u64 mfn)
 
 int mem_list_dirty(struct mem *m, u64 mfn)
 {
-	struct mem_leaf *l = leaf_own(m, mfn);
+	struct mem_leaf *l = mem_leaf_own(m, mfn);
 
 	return l ? dirty_append(m, l, mfn) : -ENOMEM;
 }
@@ -235,7 +236,7 @@ static int mem_place(struct mem *m, u64 mfn, struct frame *f)
 		return -EINVAL;
 	if (mem_frame(m, mfn))
 		return -EEXIST;
-	l = leaf_own(m, mfn);
+	l = mem_leaf_own(m, mfn);
 	if (!l || dirty_append(m, l, mfn))
 		return -ENOMEM;
 	mem_look_written(m, mfn);
@@ -261,7 +262,7 @@ int mem_add_zeros(struct mem *m, u64 mfn, u64 n)
 	while (!rc && mfn < end) {
 		struct mem_leaf **slot = &m->root[mfn / LEAF_FRAMES];
 
-		if (mfn % LEAF_FRAMES || end - mfn < LEAF_FRAMES || *slot || mem_waits(m, mfn)) {
+		if (mfn % LEAF_FRAMES || end - mfn < LEAF_FRAMES || *slot || late_in_leaf(m, mfn / LEAF_FRAMES)) {
 			rc = mem_add(m, mfn++);
 			continue;
 		}
@@ -272,91 +273,14 @@ int mem_add_zeros(struct mem *m, u64 mfn, u64 n)
 				return -ENOMEM;
 			for (i = 0; i < LEAF_FRAMES; i++)
 				zeros->frames[i] = frame_get(m->pool->zero);
-			mem_look_all_written(m);
 		}
+		for (i = 0; m->looks && i < LEAF_FRAMES; i++)
+			mem_look_written(m, mfn + i);
 		zeros->refs++;
 		*slot = zeros;
 		mfn += LEAF_FRAMES;
 	}
 	return rc;
-}
-
-/* ---- a series ---------------------------------------------------------------------------------------------------- */
-
-static void series_fill(u8 *p, u64 first, u32 word)
-{
-	u32 i;
-
-	for (i = 0; i < PAGE_SIZE; i += word, first++)
-		if (word == 8)
-			st64(p + i, first);
-		else
-			st32(p + i, (u32)first);
-}
-
-/* The first number in a frame of the series. */
-static u64 series_at(const struct mem *m, u64 mfn)
-{
-	return m->series.first + (mfn - m->series.leaf * LEAF_FRAMES) * (PAGE_SIZE / m->series.word);
-}
-
-struct frame *mem_frame_late(const struct mem *m, u64 mfn)
-{
-	u64 base = mfn - mfn % LEAF_FRAMES;
-	struct mem_leaf *l;
-	u32 i;
-
-	if (!mem_waits(m, mfn))
-		return NULL;
-	l = calloc(1, sizeof *l);
-	for (i = 0; l && i < LEAF_FRAMES; i++) {
-		l->frames[i] = frame_new(m->pool);
-		if (!l->frames[i])
-			break;
-		series_fill(l->frames[i]->data, series_at(m, base + i), m->series.word);
-	}
-	if (!l || i < LEAF_FRAMES) {
-		while (l && i--)
-			frame_put(m->pool, l->frames[i]);
-		free(l);
-		return NULL;
-	}
-	l->refs = 1;
-	/* The bytes are what they always were for the guest: this counts as no change of the memory. */
-	m->root[mfn / LEAF_FRAMES] = l;
-	return l->frames[mfn % LEAF_FRAMES];
-}
-
-int mem_add_series(struct mem *m, u64 mfn, u64 n, u64 first, u32 word)
-{
-	u64 from = ALIGN_UP(mfn, LEAF_FRAMES), to = (mfn + n) & ~(u64)(LEAF_FRAMES - 1), per = PAGE_SIZE / word, i;
-
-	if (mfn + n < mfn || mfn + n > m->limit)
-		return -EINVAL;
-	if (m->series.end || from >= to)
-		from = to = mfn + n;
-	for (i = mfn; i < mfn + n; i++) {
-		u8 *p;
-
-		if (i == from && from < to)
-			i = to;
-		if (i >= mfn + n)
-			break;
-		p = mem_rw(m, i, 0, PAGE_SIZE);
-		if (!p)
-			return mem_frame(m, i) ? -ENOMEM : -EINVAL;
-		series_fill(p, first + (i - mfn) * per, word);
-	}
-	if (from == to)
-		return 0;
-	for (i = from / LEAF_FRAMES; i < to / LEAF_FRAMES; i++) {
-		if (!m->root[i])
-			return -EINVAL;
-		leaf_put(m, i);
-	}
-	m->series = (struct mem_series){ from / LEAF_FRAMES, to / LEAF_FRAMES, first + (from - mfn) * per, word };
-	mem_look_all_written(m);
-	return 0;
 }
 
 int mem_alias(struct mem *m, u64 mfn, struct frame *f)
@@ -372,7 +296,7 @@ int mem_share(struct mem *m, u64 mfn, struct mem *from, u64 at)
 		return -EINVAL;
 	if (mem_frame(m, mfn))
 		return -EEXIST;
-	if (!leaf_own(m, mfn) || !leaf_own(from, at))
+	if (!mem_leaf_own(m, mfn) || !mem_leaf_own(from, at))
 		return -ENOMEM;
 	/* What forks have of it, and the page of zeros, stays as it is: from has a frame of its own first. */
 	if (f->refs > 1 && !f->share && !mem_unshare(from, at))
@@ -400,7 +324,7 @@ void mem_remove(struct mem *m, u64 mfn)
 	 * First of all: the watch bits below lie in the leaf, and a leaf that another memory has, too, must not be
 	 * changed.
 	 */
-	l = leaf_own(m, mfn);
+	l = mem_leaf_own(m, mfn);
 	if (!l)
 		return; /* the frame stays: host memory is short, and nothing else can be done */
 	mmu_frame_written(m, mfn, 0, PAGE_SIZE);
@@ -461,6 +385,8 @@ int mem_fork(struct mem *dst, struct mem *src)
 
 	if (dst->limit != src->limit)
 		return -EINVAL;
+	if (late_fork(dst, src))
+		return -ENOMEM;
 	for (i = 0; i < src->limit / LEAF_FRAMES; i++) {
 		struct mem_leaf *l = src->root[i];
 
@@ -478,7 +404,8 @@ int mem_fork(struct mem *dst, struct mem *src)
 	return 0;
 no_memory:
 	for (; i + 1; i--)
-		leaf_put(dst, i);
+		mem_leaf_put(dst, i);
+	late_leave(dst);
 	return -ENOMEM;
 }
 
@@ -491,7 +418,8 @@ int mem_become(struct mem *dst, struct mem *src)
 		return -EINVAL;
 	mem_clear_dirty(dst);
 	for (i = 0; i < dst->limit / LEAF_FRAMES; i++)
-		leaf_put(dst, i);
+		mem_leaf_put(dst, i);
+	late_leave(dst);
 	dst->series = (struct mem_series){ 0 };
 	rc = mem_fork(dst, src);
 	ctx_forget(dst);
@@ -524,7 +452,7 @@ u8 *mem_unshare(struct mem *m, u64 mfn)
 		return NULL;
 	if (UNLIKELY(f->share))
 		return share_list_dirty(f, m->pool) ? f->data : NULL;
-	l = leaf_own(m, mfn);
+	l = mem_leaf_own(m, mfn);
 	if (!l || dirty_append(m, l, mfn))
 		return NULL;
 	if (f->refs > 1) {
@@ -553,7 +481,7 @@ u8 *mem_rw(struct mem *m, u64 mfn, u32 off, u32 len)
 		m->hooks->code_written(m->opaque, f, off, len);
 	if (UNLIKELY(*mem_watch(m, mfn) & WATCH_ANY_TABLE)) {
 		/* Watch bits will be cleared, which must not happen in a leaf that another memory has, too. */
-		if (UNLIKELY(!leaf_own(m, mfn)))
+		if (UNLIKELY(!mem_leaf_own(m, mfn)))
 			return NULL;
 		mmu_frame_written(m, mfn, off, len);
 	}
@@ -634,24 +562,6 @@ void mem_write_u64(struct mem *m, u64 maddr, u64 v)
 		st64(p + (PAGE_OFFSET(maddr) & ~7u), v);
 }
 
-u64 mem_count(const struct mem *m)
-{
-	u64 n = 0;
-	u64 i;
-
-	for (i = 0; i < m->limit; i++)
-		n += mem_waits(m, i) || mem_frame(m, i);
-	return n;
-}
-
-const u8 *mem_page(const struct mem *m, u64 mfn, u8 page[PAGE_SIZE])
-{
-	if (!mem_waits(m, mfn))
-		return mem_ro(m, mfn);
-	series_fill(page, series_at(m, mfn), m->series.word);
-	return page;
-}
-
 u64 mem_hash(const struct mem *m, u64 h)
 {
 	u64 zeros = hash_bytes(HASH_SEED, m->pool->zero->data, PAGE_SIZE), i;
@@ -662,7 +572,7 @@ u64 mem_hash(const struct mem *m, u64 h)
 
 		if (p)
 			h = hash_u64(hash_u64(h, i), p == m->pool->zero->data ? zeros : hash_bytes(HASH_SEED, p, PAGE_SIZE));
-		else if (!m->root[i / LEAF_FRAMES])
+		else if (!m->root[i / LEAF_FRAMES] && !late_in_leaf(m, i / LEAF_FRAMES))
 			i |= LEAF_FRAMES - 1;
 	}
 	return h;

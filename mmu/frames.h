@@ -21,6 +21,7 @@
 struct code_page; /* decoded code of one frame, owned by the CPU */
 struct mem;
 struct mem_look;
+struct mem_source;
 struct mmu;
 
 struct frame {
@@ -85,6 +86,11 @@ struct mem {
 	struct frame_pool *pool;
 	struct mem_leaf **root;
 	struct mem_series series;
+	struct mem_late {
+		struct mem_source *source; /* has the pages that wait, see mmu/late.h; NULL: none do */
+		u64 *waits;                /* a bit for each frame */
+		u64 left;
+	} late;
 	u64 limit; /* frame numbers are below this */
 	u32 *dirty; /* frame numbers written since mem_clear_dirty(), each once */
 	u32 ndirty, capdirty;
@@ -157,15 +163,20 @@ int mem_become(struct mem *dst, struct mem *src);
 /* Empties the dirty list. Frames written from now on are put on it again. */
 void mem_clear_dirty(struct mem *m);
 
-/* True when the frame lies in a leaf of the series that has not been made yet. */
+/*
+ * True when the frame is there, and its bytes will be made or read when somebody first looks at it: see struct mem_series and
+ * mmu/late.h.
+ */
 INLINE bool mem_waits(const struct mem *m, u64 mfn)
 {
 	u64 leaf = mfn / LEAF_FRAMES;
 
+	if (m->late.source && m->late.waits[mfn / 64] >> (mfn % 64) & 1)
+		return true;
 	return leaf - m->series.leaf < m->series.end - m->series.leaf && !m->root[leaf];
 }
 
-/* The part of mem_frame() for numbers without a leaf: makes the leaf when it is one of the series. */
+/* The part of mem_frame() where there is none yet: makes it when it waits. */
 struct frame *mem_frame_late(const struct mem *m, u64 mfn);
 
 /* The frame at mfn, or NULL. */
@@ -176,7 +187,7 @@ INLINE struct frame *mem_frame(const struct mem *m, u64 mfn)
 	if (mfn >= m->limit)
 		return NULL;
 	l = m->root[mfn / LEAF_FRAMES];
-	return LIKELY(l) ? l->frames[mfn % LEAF_FRAMES] : mem_frame_late(m, mfn);
+	return LIKELY(l && l->frames[mfn % LEAF_FRAMES]) ? l->frames[mfn % LEAF_FRAMES] : mem_frame_late(m, mfn);
 }
 
 /* The bytes of a frame for reading, or NULL. Do not keep the pointer across any write to guest memory. */
@@ -188,8 +199,8 @@ INLINE const u8 *mem_ro(const struct mem *m, u64 mfn)
 }
 
 /*
- * As mem_ro(), and changes nothing: a page of a series that nobody has looked at is written to page, and its leaf is not made. Safe on
- * another thread for a memory that nobody uses.
+ * As mem_ro(), and changes nothing: a page that waits is written to page. Safe on another thread for a memory that nobody uses. A
+ * page that cannot be read any more is all zeros: mem_lost().
  */
 const u8 *mem_page(const struct mem *m, u64 mfn, u8 page[PAGE_SIZE]);
 

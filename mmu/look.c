@@ -66,6 +66,40 @@ void mem_look_seen(struct mem_look *l, const u64 *mfns, size_t n)
 		mmu_revoke_looked(l->mem);
 }
 
+void mem_look_all_seen(struct mem_look *l)
+{
+	if (!l->mem)
+		return;
+	memset(l->seen, 0xff, seen_size(l->mem));
+	mmu_revoke_looked(l->mem);
+}
+
+u64 *mem_look_take(struct mem_look *l)
+{
+	size_t n = l->mem ? seen_size(l->mem) : 0, i;
+	u64 *fresh = n ? malloc(n) : NULL;
+
+	if (!fresh)
+		return NULL;
+	for (i = 0; i < n / sizeof *fresh; i++)
+		fresh[i] = ~l->seen[i];
+	mem_look_all_seen(l);
+	return fresh;
+}
+
+void mem_look_move(struct mem_look *dst, struct mem_look *src)
+{
+	struct mem_look **p;
+
+	*dst = *src;
+	if (src->mem) {
+		for (p = &src->mem->looks; *p != src; p = &(*p)->next)
+			;
+		*p = dst;
+	}
+	memset(src, 0, sizeof *src);
+}
+
 void mem_look_written(struct mem *m, u64 mfn)
 {
 	struct mem_look *l;

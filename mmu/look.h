@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Observers of guest memory: who reads frames from time to time and wants to know which were written since, as a
- * display does with a framebuffer. An observer has a bit ("seen") for each frame, of its own and outside the tree of
+ * display does with a framebuffer, and a snapshot on a parent with all of memory. An observer has a bit ("seen") for each frame, of its own and outside the tree of
  * frames. So leaves that forks have together are not changed, and the guest notices nothing. The dirty list of
  * mmu/frames.h is independent of this.
  */
@@ -37,6 +37,16 @@ INLINE bool mem_look_new(const struct mem_look *l, u64 mfn)
  * whose bit is set already cost nothing.
  */
 void mem_look_seen(struct mem_look *l, const u64 *mfns, size_t n);
+
+/* The same for all frames there are numbers for. */
+void mem_look_all_seen(struct mem_look *l);
+/*
+ * The frames that are new, a bit for each and set for these; whoever calls frees it. All are seen from now on. NULL: memory is short, and
+ * nothing has changed.
+ */
+u64 *mem_look_take(struct mem_look *l);
+/* Dst, which is all zeros, goes on with what src has seen; src is all zeros then. */
+void mem_look_move(struct mem_look *dst, struct mem_look *src);
 
 /* Called before a frame is written, added or removed: it is new to all observers. */
 void mem_look_written(struct mem *m, u64 mfn);
