@@ -196,7 +196,7 @@ static int come_back(struct guest *g, struct error *e)
 	int rc = guest_snapshot_fits(g, g->incoming, &why);
 
 	if (!rc)
-		rc = snapshot_restore(g->incoming, g->d, &why);
+		rc = snapshot_restore(g->incoming, g->d, &g->base, &why);
 	/* Clients of the xenstore's socket are not here: what they had open is ended. */
 	if (!rc && !g->bare)
 		xs_clients_drop(xen_dom(g->d)->store);
@@ -229,6 +229,8 @@ void guest_destroy(struct guest *g)
 	for (i = 0; i < ARRAY_SIZE(parts); i++)
 		if (parts[i].detach)
 			parts[i].detach(g);
+	snapshot_base_free(g->base);
+	g->base = NULL;
 	domain_destroy(g->d);
 	g->d = NULL;
 	for (w = g->watches; w; w = w->next)

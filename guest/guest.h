@@ -19,6 +19,7 @@ struct guest_disks;
 struct guest_networks;
 struct guest_screen;
 struct snapshot; /* snapshot/snapshot.h */
+struct snapshot_base;
 struct xs_socket;
 
 /*
@@ -64,6 +65,7 @@ struct guest {
 
 	/* This life. */
 	struct domain *d; /* NULL while there is none */
+	struct snapshot_base *base; /* the last snapshot that was written, or that it began with; NULL: none */
 	bool bare;        /* machine "none" */
 	bool by_loader;   /* a boot loader is loaded, not a kernel */
 	bool looked;      /* at the initrd: a warning comes once */

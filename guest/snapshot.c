@@ -11,9 +11,15 @@
 #include "guest/guest.h"
 #include "snapshot/snapshot.h"
 
-int guest_snapshot_take(struct guest *g, struct snapshot *s, struct error *e)
+int guest_snapshot_take(struct guest *g, bool on_parent, struct snapshot *s, struct error *e)
 {
-	int rc = snapshot_take(g->d, s, e);
+	int rc;
+
+	if (on_parent && !g->base)
+		return error_set(e, -EINVAL,
+				 "there is no snapshot of guest %s yet that it could be told against: save one without -i first",
+				 g->d->name);
+	rc = snapshot_take(g->d, on_parent ? g->base : NULL, s, e);
 
 	if (rc)
 		return rc;

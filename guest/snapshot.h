@@ -12,10 +12,10 @@ struct guest;
 struct snapshot;
 
 /*
- * Takes one. The guest is between two slots; what it wrote is on its disks' host before. 0, or -errno with a sentence; then there
- * is none.
+ * Takes one, whole or on_parent: against the last one that was written or loaded. The guest is between two slots; what it wrote is on
+ * its disks' host before. 0, or -errno with a sentence; then there is none.
  */
-int guest_snapshot_take(struct guest *g, struct snapshot *s, struct error *e);
+int guest_snapshot_take(struct guest *g, bool on_parent, struct snapshot *s, struct error *e);
 /*
  * Whether the guest, running or just made, could come back from s: nothing is changed. 0, or -EINVAL with a sentence that names
  * what differs.

@@ -190,6 +190,12 @@ INLINE struct frame *mem_frame(const struct mem *m, u64 mfn)
 	return LIKELY(l && l->frames[mfn % LEAF_FRAMES]) ? l->frames[mfn % LEAF_FRAMES] : mem_frame_late(m, mfn);
 }
 
+/* Whether it has a frame there. Does not make one that waits. */
+INLINE bool mem_has(const struct mem *m, u64 mfn)
+{
+	return mem_waits(m, mfn) || mem_frame(m, mfn);
+}
+
 /* The bytes of a frame for reading, or NULL. Do not keep the pointer across any write to guest memory. */
 INLINE const u8 *mem_ro(const struct mem *m, u64 mfn)
 {

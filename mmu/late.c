@@ -175,8 +175,10 @@ static struct frame *source_make(struct mem *m, u64 mfn)
 
 	if (!f)
 		return NULL;
-	if (!m->late.source->ops->read(m->late.source, mfn, f->data))
-		memset(f->data, 0, PAGE_SIZE);
+	if (m->late.source->ops->read(m->late.source, mfn, f->data) != LATE_DATA) {
+		frame_put(m->pool, f);
+		f = frame_get(m->pool->zero);
+	}
 	m->late.waits[mfn / 64] &= ~BIT(mfn % 64);
 	m->late.left--;
 	l->frames[mfn % LEAF_FRAMES] = f;
@@ -199,8 +201,8 @@ const u8 *mem_page(const struct mem *m, u64 mfn, u8 page[PAGE_SIZE])
 		return mem_ro(m, mfn);
 	if (!waits(&m->late, mfn))
 		series_fill(page, series_at(m, mfn), m->series.word);
-	else if (!m->late.source->ops->read(m->late.source, mfn, page))
-		memset(page, 0, PAGE_SIZE);
+	else if (m->late.source->ops->read(m->late.source, mfn, page) != LATE_DATA)
+		return m->pool->zero->data;
 	return page;
 }
 
@@ -210,6 +212,6 @@ u64 mem_count(const struct mem *m)
 	u64 i;
 
 	for (i = 0; i < m->limit; i++)
-		n += mem_waits(m, i) || mem_frame(m, i);
+		n += mem_has(m, i);
 	return n;
 }

@@ -9,10 +9,15 @@
 #include "mmu/frames.h"
 
 struct mem_source;
+enum mem_late_page {
+	LATE_DATA,
+	LATE_ZERO, /* all zeros; nothing was written to page */
+	LATE_LOST, /* it cannot be had */
+};
 struct mem_source_ops {
-	/* The PAGE_SIZE bytes of a page. False: they cannot be had. Called on any thread. */
-	bool (*read)(struct mem_source *s, u64 mfn, u8 *page);
-	/* Why a read failed; NULL: none has. Called on any thread. */
+	/* The PAGE_SIZE bytes of a page. On any thread. */
+	enum mem_late_page (*read)(struct mem_source *s, u64 mfn, u8 *page);
+	/* Why a read failed; NULL: none has. On any thread. */
 	const char *(*lost)(struct mem_source *s);
 	/* Nobody needs it any more. */
 	void (*free)(struct mem_source *s);

@@ -74,30 +74,14 @@ void mem_look_all_seen(struct mem_look *l)
 	mmu_revoke_looked(l->mem);
 }
 
-u64 *mem_look_take(struct mem_look *l)
+u64 *mem_look_changed(const struct mem_look *l)
 {
 	size_t n = l->mem ? seen_size(l->mem) : 0, i;
-	u64 *fresh = n ? malloc(n) : NULL;
+	u64 *bits = n ? malloc(n) : NULL;
 
-	if (!fresh)
-		return NULL;
-	for (i = 0; i < n / sizeof *fresh; i++)
-		fresh[i] = ~l->seen[i];
-	mem_look_all_seen(l);
-	return fresh;
-}
-
-void mem_look_move(struct mem_look *dst, struct mem_look *src)
-{
-	struct mem_look **p;
-
-	*dst = *src;
-	if (src->mem) {
-		for (p = &src->mem->looks; *p != src; p = &(*p)->next)
-			;
-		*p = dst;
-	}
-	memset(src, 0, sizeof *src);
+	for (i = 0; bits && i < n / sizeof *bits; i++)
+		bits[i] = ~l->seen[i];
+	return bits;
 }
 
 void mem_look_written(struct mem *m, u64 mfn)

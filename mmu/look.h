@@ -40,13 +40,8 @@ void mem_look_seen(struct mem_look *l, const u64 *mfns, size_t n);
 
 /* The same for all frames there are numbers for. */
 void mem_look_all_seen(struct mem_look *l);
-/*
- * The frames that are new, a bit for each and set for these; whoever calls frees it. All are seen from now on. NULL: memory is short, and
- * nothing has changed.
- */
-u64 *mem_look_take(struct mem_look *l);
-/* Dst, which is all zeros, goes on with what src has seen; src is all zeros then. */
-void mem_look_move(struct mem_look *dst, struct mem_look *src);
+/* The frames that are new, a bit for each and set for these, to be freed. NULL: memory is short, or there is none to look at. */
+u64 *mem_look_changed(const struct mem_look *l);
 
 /* Called before a frame is written, added or removed: it is new to all observers. */
 void mem_look_written(struct mem *m, u64 mfn);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "snapshot/source.h"
+
 #define ABOUT "about" /* chunks: struct snapshot_about, the domain's states */
 #define STATE "state"
 #define RAM "ram"     /* the memory */
@@ -22,24 +24,66 @@ static int about_list(struct state_list *l, struct snapshot_about *a, struct sna
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* Perhaps on another thread than the snapshot's owner: no page is made for this. */
-static void write_memory(struct image_writer *w, const struct mem *m)
+static void write_memory(struct image_writer *w, const struct mem *m, const u64 *changed)
 {
 	u8 page[PAGE_SIZE];
 	u64 mfn;
 	int rc = image_write_memory_begin(w, RAM, m->limit, mem_count(m));
 
 	for (mfn = 0; mfn < m->limit && !rc; mfn++) {
-		const u8 *p = mem_page(m, mfn, page);
+		bool same = changed && !(changed[mfn / 64] >> (mfn % 64) & 1) && mem_has(m, mfn);
+		const u8 *p = same ? NULL : mem_page(m, mfn, page);
 
-		if (p)
+		if (same)
+			rc = image_write_same(w, mfn, 1);
+		else if (p)
 			rc = image_write_page(w, mfn, p);
 	}
 	image_write_memory_end(w);
 }
 
+/* Whoever reads the file finds its parent in the same folder, and so do we. */
+static int open_parent(const struct snapshot *s, const char *path, struct image **parent, struct error *e)
+{
+	char name[4096];
+
+	if (image_find_beside(path, s->parent, name, sizeof name))
+		return error_set(e, -ENOENT,
+				 "%.200s: the snapshot that it should be told against is not in this folder any more: save it whole, without -i",
+				 path);
+	return image_open(name, NULL, parent, e);
+}
+
+static int write_all(struct snapshot *s, struct image_writer *w, const struct buf *about, u8 *digest, struct error *e)
+{
+	const char *lost;
+
+	image_write_chunk(w, ABOUT, 0, IMAGE_MANDATORY, about->p, about->len);
+	image_write_chunk(w, STATE, 0, IMAGE_MANDATORY, s->state.p, s->state.len);
+	write_memory(w, &s->mem, s->changed);
+	lost = mem_lost(&s->mem);
+	if (!lost)
+		return image_write_end(w, digest, e);
+	image_write_cancel(w);
+	return error_set(e, -EIO, "%.400s", lost);
+}
+
+/* s is that file from now on. */
+static void is_file(struct snapshot *s, const char *path, const u8 *digest)
+{
+	char *name = s->file ? strdup(path) : NULL;
+
+	if (!name)
+		return;
+	free(s->file->path);
+	s->file->path = name;
+	memcpy(s->file->digest, digest, sizeof s->file->digest);
+}
+
 int snapshot_write(struct snapshot *s, const char *path, enum image_codec codec, struct error *e)
 {
 	struct image_options o = { .codec = codec };
+	u8 digest[IMAGE_DIGEST_BYTES];
 	struct state_list l = { 0 };
 	struct image_writer *w;
 	struct buf about = { 0 };
@@ -50,17 +94,17 @@ int snapshot_write(struct snapshot *s, const char *path, enum image_codec codec,
 	state_list_free(&l);
 	if (rc || about.failed)
 		rc = error_set(e, -ENOMEM, "%s: the host has no memory to write it", path);
-	else
+	if (!rc && s->changed)
+		rc = open_parent(s, path, &o.parent_image, e);
+	if (!rc)
 		rc = image_write_begin(path, &o, &w, e);
-	if (rc) {
-		buf_free(&about);
-		return rc;
-	}
-	image_write_chunk(w, ABOUT, 0, IMAGE_MANDATORY, about.p, about.len);
-	image_write_chunk(w, STATE, 0, IMAGE_MANDATORY, s->state.p, s->state.len);
+	if (!rc)
+		rc = write_all(s, w, &about, digest, e);
+	if (!rc)
+		is_file(s, path, digest);
+	image_close(o.parent_image);
 	buf_free(&about);
-	write_memory(w, &s->mem);
-	return image_write_end(w, NULL, e);
+	return rc;
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
@@ -120,71 +164,60 @@ int snapshot_look(const char *path, struct snapshot_about *about, struct error *
 	return rc;
 }
 
-static int put_extent(struct mem *m, const struct image_extent *x)
-{
-	u64 i;
-
-	if (mem_add_zeros(m, x->mfn, x->count))
-		return -ENOMEM;
-	for (i = 0; x->kind == IMAGE_DATA && i < x->count; i++) {
-		u8 *p = mem_unshare(m, x->mfn + i);
-
-		if (!p)
-			return -ENOMEM;
-		memcpy(p, x->data + i * PAGE_SIZE, PAGE_SIZE);
-	}
-	return 0;
-}
-
+/* The memory waits in the file, which is img's no more, in any case. */
 static int read_memory(struct snapshot *s, struct frame_pool *pool, struct image *img, struct error *e)
 {
 	struct image_memory *im;
-	struct image_extent x;
-	u64 mfn = 0;
 	int rc = image_memory(img, RAM, &im, e);
 
 	if (!rc && image_memory_limit(im) != s->about.frames)
 		rc = error_set(e, -EINVAL, "%s: its memory is not as large as it says", image_path(img));
 	if (!rc && mem_init(&s->mem, pool, s->about.frames))
 		rc = error_set(e, -ENOMEM, "%s: the host has no memory for its guest", image_path(img));
-	if (rc)
-		return rc;
-	while ((rc = image_extent(im, mfn, &x, e)) > 0) {
-		if (x.kind != IMAGE_ABSENT && put_extent(&s->mem, &x))
-			return error_set(e, -ENOMEM, "%s: the host has no memory for its guest", image_path(img));
-		mfn = x.mfn + x.count;
-	}
+	if (!rc)
+		return image_source(img, im, &s->mem, e);
+	image_close(img);
 	return rc;
 }
 
-int snapshot_read(struct snapshot *s, struct frame_pool *pool, const char *path, struct error *e)
+static int read_state(struct snapshot *s, struct image *img, struct error *e)
 {
-	struct image *img;
 	u8 *state;
 	size_t len;
+	int rc = image_chunk(img, STATE, 0, &state, &len, e);
+
+	if (rc == -ENOENT)
+		return error_set(e, -EINVAL, "%s: it has no state of its guest", image_path(img));
+	if (rc)
+		return rc;
+	buf_put(&s->state, state, len);
+	free(state);
+	s->file = calloc(1, sizeof *s->file);
+	if (s->state.failed || !s->file)
+		return error_set(e, -ENOMEM, "%s: the host is out of memory", image_path(img));
+	is_file(s, image_path(img), image_digest(img));
+	return 0;
+}
+
+int snapshot_read(struct snapshot *s, struct frame_pool *pool, const char *path, enum snapshot_verify verify, struct error *e)
+{
+	struct image *img;
 	int rc;
 
 	memset(s, 0, sizeof *s);
 	rc = open_file(path, &img, e);
 	if (rc)
 		return rc;
-	rc = image_verify(img, e);
+	if (verify == SNAPSHOT_VERIFY || image_packed(img))
+		rc = image_verify(img, e);
 	if (!rc)
 		rc = read_about(img, &s->about, &s->disks, e);
-	if (!rc) {
-		rc = image_chunk(img, STATE, 0, &state, &len, e);
-		if (!rc) {
-			buf_put(&s->state, state, len);
-			free(state);
-			if (s->state.failed)
-				rc = error_set(e, -ENOMEM, "%s: the host is out of memory", path);
-		} else if (rc == -ENOENT) {
-			rc = error_set(e, -EINVAL, "%s: it has no state of its guest", path);
-		}
-	}
+	if (!rc)
+		rc = read_state(s, img, e);
 	if (!rc)
 		rc = read_memory(s, pool, img, e);
-	image_close(img);
+	else
+		image_close(img);
 	if (rc)
 		snapshot_free(s);
 	return rc;

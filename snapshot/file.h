@@ -8,7 +8,10 @@
 #include "snapshot/image.h"
 #include "snapshot/snapshot.h"
 
-/* Writes s to a file of that name; what was there before stays until the new one is whole. 0, or -errno with a sentence. */
+/*
+ * Writes s to a file of that name; what was there before stays until the new one is whole. A parent must be in the same folder.
+ * From then on s is that file. 0, or -errno with a sentence.
+ */
 int snapshot_write(struct snapshot *s, const char *path, enum image_codec codec, struct error *e);
 /*
  * The same on a thread, while the domain runs on: s goes over to it, and is freed in the end. NULL with a sentence: then s is still
@@ -18,14 +21,19 @@ struct snapshot_writing;
 struct snapshot_writing *snapshot_write_begin(struct snapshot *s, const char *path, enum image_codec codec, struct error *e);
 /* Waits at most ns; true when it has ended. */
 bool snapshot_write_done(struct snapshot_writing *w, u64 ns);
-/* Waits for its end, and frees it. As snapshot_write(). */
-int snapshot_write_end(struct snapshot_writing *w, struct error *e);
+/* Waits for its end, and frees it. As snapshot_write(); *base (NULL is allowed) becomes what it returned in s->file. */
+int snapshot_write_end(struct snapshot_writing *w, struct snapshot_base **base, struct error *e);
+enum snapshot_verify {
+	SNAPSHOT_VERIFY,
+	SNAPSHOT_VERIFY_PACKED, /* a file whose pages are not packed only as they are looked at: for a quick start */
+};
 /* Only what the file says of its guest. 0, or -errno with a sentence. */
 int snapshot_look(const char *path, struct snapshot_about *about, struct error *e);
 /*
- * Reads a file whole, and compares it with its sums; its memory is made of pool's frames. 0, or -errno with a sentence; then
- * there is none.
+ * Opens a file: its memory waits there (mmu/late.h), and is made of pool's frames; its pages are compared with their sums when they
+ * are looked at. verify: all of it is compared with its sums at once, so that nothing can turn out to be damaged later. 0, or -errno
+ * with a sentence; then there is none.
  */
-int snapshot_read(struct snapshot *s, struct frame_pool *pool, const char *path, struct error *e);
+int snapshot_read(struct snapshot *s, struct frame_pool *pool, const char *path, enum snapshot_verify verify, struct error *e);
 
 #endif

@@ -65,6 +65,9 @@ struct image_finder {
 	void *opaque;
 };
 
+/* The finder that there is when none is given: any file in the folder of the child. */
+int image_find_beside(const char *child, const u8 *digest, char *path, size_t n);
+
 /*
  * Opens a file and its parents: their heads and indexes are read and checked, pages and chunks when they are asked for.
  * finder: NULL, the parent is in the folder of its child, under any name.
@@ -82,7 +85,14 @@ int image_map(struct image *img);
 int image_verify(struct image *img, struct error *e);
 
 const u8 *image_digest(const struct image *img);
+/*
+ * The digests of a file and of its parent, of which neither is opened any further: only head and end are looked at. 1: it has a
+ * parent, 0: none, or -errno with a sentence.
+ */
+int image_digests(const char *path, u8 *digest, u8 *parent, struct error *e);
 const char *image_path(const struct image *img);
+/* True when it, or a parent, has pages that are packed. */
+bool image_packed(const struct image *img);
 /* NULL: it has none. */
 struct image *image_parent(const struct image *img);
 
@@ -118,6 +128,8 @@ struct image_extent {
  * -errno. A whole memory: begin with 0, go on with mfn + count.
  */
 int image_extent(struct image_memory *mem, u64 mfn, struct image_extent *out, struct error *e);
+/* The same without the pages themselves, which are not read: data is NULL. */
+int image_kinds(struct image_memory *mem, u64 mfn, struct image_extent *out, struct error *e);
 /* One page into PAGE_SIZE bytes: an image_kind, or -errno. Zeros for IMAGE_ZERO and IMAGE_ABSENT. */
 int image_page(struct image_memory *mem, u64 mfn, u8 *out, struct error *e);
 

@@ -172,7 +172,7 @@ static int fetch(struct image *img, size_t slot, u32 page, u32 count, const u8 *
 }
 
 /* As image_extent(), for at most max frames. */
-static int extent(struct image_memory *mem, u64 mfn, u64 max, struct image_extent *out, struct error *e)
+static int extent(struct image_memory *mem, u64 mfn, u64 max, bool data, struct image_extent *out, struct error *e)
 {
 	struct image_memory *m = mem;
 	struct place p;
@@ -197,7 +197,7 @@ static int extent(struct image_memory *mem, u64 mfn, u64 max, struct image_exten
 	if (p.kind == RUN_ZERO)
 		out->kind = IMAGE_ZERO;
 	if (p.kind == RUN_DATA) {
-		int rc = fetch(m->img, p.slot, p.page, (u32)max, &out->data, e);
+		int rc = data ? fetch(m->img, p.slot, p.page, (u32)max, &out->data, e) : 0;
 
 		if (rc)
 			return rc;
@@ -208,13 +208,18 @@ static int extent(struct image_memory *mem, u64 mfn, u64 max, struct image_exten
 
 int image_extent(struct image_memory *mem, u64 mfn, struct image_extent *out, struct error *e)
 {
-	return extent(mem, mfn, UINT64_MAX, out, e);
+	return extent(mem, mfn, UINT64_MAX, true, out, e);
+}
+
+int image_kinds(struct image_memory *mem, u64 mfn, struct image_extent *out, struct error *e)
+{
+	return extent(mem, mfn, UINT64_MAX, false, out, e);
 }
 
 int image_page(struct image_memory *mem, u64 mfn, u8 *out, struct error *e)
 {
 	struct image_extent x = { .kind = IMAGE_ABSENT };
-	int rc = extent(mem, mfn, 1, &x, e);
+	int rc = extent(mem, mfn, 1, true, &x, e);
 
 	if (rc < 0)
 		return rc;

@@ -249,6 +249,38 @@ static bool seems(const char *path, const u8 *digest)
 	return is;
 }
 
+int image_digests(const char *path, u8 *digest, u8 *parent, struct error *e)
+{
+	struct image img = { .fd = os_open_some(path) };
+	u8 tail[TAIL_BYTES];
+	struct os_stat st;
+	int rc;
+
+	if (img.fd < 0)
+		return error_set(e, -errno, "%.200s: cannot be opened (%s): give the name of a snapshot", path, os_open_error(errno));
+	img.path = strdup(path);
+	if (!img.path)
+		rc = error_set(e, -ENOMEM, "%.200s: the host has not enough memory to read this snapshot", path);
+	else if (os_fstat(img.fd, &st) || st.kind != OS_FILE)
+		rc = error_set(e, -EINVAL, "%.200s is no file, and a snapshot is one: give the name of one", path);
+	else
+		img.size = st.size, rc = check_head(&img, e);
+	if (!rc && img.size < HEAD_BYTES + TAIL_BYTES)
+		rc = truncated(&img, img.size, e);
+	if (!rc)
+		rc = image_read(&img, img.size - TAIL_BYTES, tail, sizeof tail, e);
+	if (!rc && (memcmp(tail, IMAGE_TAIL_MAGIC, 8) || ld32(tail + TAIL_CRC) != crc32c(0, tail, TAIL_CRC)))
+		rc = truncated(&img, img.size, e);
+	if (!rc) {
+		memcpy(digest, tail + TAIL_DIGEST, IMAGE_DIGEST);
+		memcpy(parent, img.head + HEAD_PARENT, IMAGE_DIGEST);
+		rc = ld64(img.head + HEAD_MANDATORY) & FEATURE_PARENT ? 1 : 0;
+	}
+	os_close(img.fd);
+	free(img.path);
+	return rc;
+}
+
 static void look_at(void *opaque, const char *name, bool directory)
 {
 	struct look *l = opaque;
@@ -260,8 +292,7 @@ static void look_at(void *opaque, const char *name, bool directory)
 		strcpy(l->best, path);
 }
 
-/* The finder that there is when none is given: the folder of the child. */
-static int find_beside(void *opaque, const char *child, const u8 *digest, char *path, size_t n)
+int image_find_beside(const char *child, const u8 *digest, char *path, size_t n)
 {
 	char folder[PATH_ROOM];
 	struct look l = { folder, digest, path, n };
@@ -289,7 +320,7 @@ static int open_parent(struct image *img, const struct image_finder *f, struct e
 
 	digest_text(digest, want);
 	rc = f && f->find ? f->find(f->opaque, img->path, digest, path, sizeof path) :
-			    find_beside(NULL, img->path, digest, path, sizeof path);
+			    image_find_beside(img->path, digest, path, sizeof path);
 	if (rc)
 		return error_set(e, rc, "%.200s needs its parent, the snapshot whose digest begins with %s, which is not there: put it into "
 				 "the same folder", img->path, want);
@@ -368,6 +399,14 @@ const u8 *image_digest(const struct image *img)
 const char *image_path(const struct image *img)
 {
 	return img->path;
+}
+
+bool image_packed(const struct image *img)
+{
+	for (; img; img = img->parent)
+		if (ld64(img->head + HEAD_MANDATORY) & FEATURES & ~(u64)FEATURE_PARENT)
+			return true;
+	return false;
 }
 
 struct image *image_parent(const struct image *img)

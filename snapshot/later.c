@@ -52,9 +52,16 @@ bool snapshot_write_done(struct snapshot_writing *w, u64 ns)
 	return task_done(w->task, ns);
 }
 
-int snapshot_write_end(struct snapshot_writing *w, struct error *e)
+int snapshot_write_end(struct snapshot_writing *w, struct snapshot_base **base, struct error *e)
 {
 	int rc = task_end(w->task, e);
+
+	/* Unless that domain is gone. */
+	if (!rc && base && w->s.file && w->s.file->path && w->s.file->look.mem) {
+		snapshot_base_free(*base);
+		*base = w->s.file;
+		w->s.file = NULL;
+	}
 
 	snapshot_free(&w->s);
 	free(w->path);

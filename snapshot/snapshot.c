@@ -5,6 +5,7 @@
 #include "snapshot/snapshot.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -48,7 +49,30 @@ static void describe(struct domain *d, struct snapshot_about *a)
 	a->date = (u64)time(NULL);
 }
 
-int snapshot_take(struct domain *d, struct snapshot *s, struct error *e)
+void snapshot_base_free(struct snapshot_base *b)
+{
+	if (!b)
+		return;
+	mem_look_stop(&b->look);
+	free(b->path);
+	free(b);
+}
+
+/* That m, at this instant, is as in a file, which is named when it is known. NULL: then no snapshot can be told against it. */
+static struct snapshot_base *base_of(struct mem *m)
+{
+	struct snapshot_base *b = calloc(1, sizeof *b);
+
+	if (b && mem_look_start(&b->look, m)) {
+		free(b);
+		return NULL;
+	}
+	if (b)
+		mem_look_all_seen(&b->look);
+	return b;
+}
+
+int snapshot_take(struct domain *d, const struct snapshot_base *on, struct snapshot *s, struct error *e)
 {
 	int rc;
 
@@ -60,6 +84,12 @@ int snapshot_take(struct domain *d, struct snapshot *s, struct error *e)
 	rc = mem_init(&s->mem, d->mem.pool, d->mem.limit);
 	if (!rc)
 		rc = mem_fork(&s->mem, &d->mem);
+	if (!rc && on) {
+		s->changed = mem_look_changed(&on->look);
+		memcpy(s->parent, on->digest, sizeof s->parent);
+		rc = s->changed ? 0 : -ENOMEM;
+	}
+	s->file = base_of(&d->mem);
 	if (!rc && !s->state.failed)
 		return 0;
 	snapshot_free(s);
@@ -71,6 +101,8 @@ void snapshot_free(struct snapshot *s)
 	if (s->mem.root)
 		mem_free(&s->mem);
 	buf_free(&s->state);
+	snapshot_base_free(s->file);
+	free(s->changed);
 	memset(s, 0, sizeof *s);
 }
 
@@ -97,7 +129,23 @@ int snapshot_fits(const struct snapshot_about *a, struct domain *d, struct error
 	return 0;
 }
 
-int snapshot_restore(struct snapshot *s, struct domain *d, struct error *e)
+/* The domain is as the snapshot's file. */
+static void based_on(const struct snapshot_base *file, struct domain *d, struct snapshot_base **base)
+{
+	struct snapshot_base *b = base_of(&d->mem);
+
+	if (b)
+		b->path = strdup(file->path);
+	if (!b || !b->path) {
+		snapshot_base_free(b);
+		return;
+	}
+	memcpy(b->digest, file->digest, sizeof b->digest);
+	snapshot_base_free(*base);
+	*base = b;
+}
+
+int snapshot_restore(struct snapshot *s, struct domain *d, struct snapshot_base **base, struct error *e)
 {
 	struct reader in;
 	int rc = snapshot_fits(&s->about, d, e);
@@ -106,6 +154,8 @@ int snapshot_restore(struct snapshot *s, struct domain *d, struct error *e)
 		return rc;
 	if (mem_become(&d->mem, &s->mem))
 		return error_set(e, -ENOMEM, "the host has no memory for guest %s", d->name);
+	if (base && s->file && s->file->path)
+		based_on(s->file, d, base);
 	reader_init(&in, s->state.p, s->state.len);
 	rc = state_list_load(&d->states, &in, e);
 	if (!rc)

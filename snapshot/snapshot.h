@@ -14,7 +14,10 @@
 #include "base/log.h"
 #include "base/state.h"
 #include "mmu/frames.h"
+#include "mmu/look.h"
 #include "vm/domain.h"
+
+#define SNAPSHOT_DIGEST 32u /* bytes: IMAGE_DIGEST_BYTES */
 
 /* What a domain must be like to take the state, and what a person wants to know of a snapshot. */
 struct snapshot_about {
@@ -44,23 +47,42 @@ struct snapshot_disks {
 };
 extern const struct state_desc snapshot_disks_desc;
 
+/*
+ * What a running domain's next snapshot can be told against: the file of an earlier one, and which frames changed since the domain
+ * was as there.
+ */
+struct snapshot_base {
+	char *path; /* where the file was; NULL: it is not written yet */
+	u8 digest[SNAPSHOT_DIGEST];
+	struct mem_look look;
+};
+/* NULL is allowed. */
+void snapshot_base_free(struct snapshot_base *b);
+
 struct snapshot {
 	struct snapshot_about about;
 	struct snapshot_disks disks;
-	struct mem mem;
+	struct mem mem;             /* of one that was read: pages wait in the file */
 	struct buf state;
+	struct snapshot_base *file; /* it was read from; or taken, and written there later. Its look is at the domain's memory; NULL: none */
+	u64 *changed;               /* a bit for each frame that is not as in the parent; NULL: it has no parent */
+	u8 parent[SNAPSHOT_DIGEST];
 };
 
-/* Takes one of a domain that is not in a slot. 0, or -errno with a sentence; then there is none. */
-int snapshot_take(struct domain *d, struct snapshot *s, struct error *e);
+/*
+ * Takes one of a domain that is not in a slot. On: a file that it is told against, or NULL: it is whole. 0, or -errno with a
+ * sentence; then there is none.
+ */
+int snapshot_take(struct domain *d, const struct snapshot_base *on, struct snapshot *s, struct error *e);
 /* Frees it. One that was never taken, and is all zeros, is allowed. */
 void snapshot_free(struct snapshot *s);
 /* Whether d, which was just made, is as the snapshot's domain was. 0, or -EINVAL with a sentence that says what differs. */
 int snapshot_fits(const struct snapshot_about *about, struct domain *d, struct error *e);
 /*
- * Gives d, which was just made and has the same devices, the snapshot's memory and state. The snapshot can be used again. 0, or
- * -errno with a sentence: then d must be destroyed.
+ * Gives d, which was just made and has the same devices, the snapshot's memory and state. The snapshot can be used again. When it was
+ * read from a file *base (NULL is allowed) is that now, for the next one that is taken; else it is as before. 0, or -errno with a
+ * sentence: then d must be destroyed.
  */
-int snapshot_restore(struct snapshot *s, struct domain *d, struct error *e);
+int snapshot_restore(struct snapshot *s, struct domain *d, struct snapshot_base **base, struct error *e);
 
 #endif

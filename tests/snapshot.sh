@@ -174,6 +174,43 @@ same tag tagless
 run copy $ram -incoming file:copy.snap
 same copy tagless
 
+# Only what changed, in files that are not packed and are read while their guest runs.
+# shellcheck disable=SC2086
+begin grown $ram -kernel "$kernel" -initrd boot.gz -append "console=hvc0 quiet $brief work=0" -snapshot-dir grown.d -snapshot-compress none
+say 'savevm -i orphan'
+answer 1 'without -i first'
+after $((all / 4))
+say 'savevm base'
+after $((all / 2))
+say 'savevm -i more'
+after $((all * 3 / 4))
+say 'savevm -i most'
+say 'savevm -i most'
+answer 1 'another tag'
+say 'info snapshots'
+answer 1 '^more .* base'
+say 'delvm base'
+answer 1 'delvm more first'
+say 'savevm more'
+answer 1 'delvm most first'
+say 'loadvm more'
+say 'savevm -i twig'
+ended
+same grown tagless
+is 'grown: no word too many' "$(grep -c 'usage\|cannot' grown.mon)" 1
+for tag in base more most twig; do
+	# shellcheck disable=SC2086
+	run $tag $ram -loadvm $tag -snapshot-dir grown.d
+	same $tag tagless
+done
+size() { wc -c <"grown.d/$1.snap"; }
+[ $(($(size twig) * 20)) -lt "$(size base)" ] || fail "twig has $(size twig) bytes, and base $(size base)"
+cp -r grown.d torn.d
+dd if=/dev/zero of=torn.d/base.snap bs=1M seek=12 count=8 conv=notrunc 2>/dev/null
+# shellcheck disable=SC2086
+run torn $ram -loadvm base -snapshot-dir torn.d
+is 'torn: exit code' "$(cat torn.rc)" 1
+has 'torn: what it says' torn.log 'base.snap is damaged: the sum of a page'
 # refused NAME TEXT OPTIONS...: such a start is refused, with this in its sentence.
 refused() {
 	name=$1 text=$2
@@ -182,6 +219,9 @@ refused() {
 	is "$name: exit code" $? 1
 	has "$name" "$name.log" "$text"
 }
+rm torn.d/base.snap
+# shellcheck disable=SC2086
+refused 'a parent that is not there' 'needs its parent' $ram -loadvm most -snapshot-dir torn.d
 # shellcheck disable=SC2086
 refused 'another memory' '-m with which' $ram -m 128 -incoming file:copy.snap
 # shellcheck disable=SC2086

@@ -211,7 +211,8 @@ static void say_loaded(const struct guest *g, struct report_loading *loading)
 /* Those of -monitor; the one behind the console comes with that. 0, or -errno with a sentence. */
 static int open_monitors(struct run *r, struct error *e)
 {
-	struct monitors_env env = { &r->host, &r->guest, r->signals, on_quit_word, on_restart_word, on_load_word, r->snapshots, r };
+	struct monitors_env env = { &r->host, &r->guest, r->signals, on_quit_word, on_restart_word, on_load_word, r->snapshots,
+				    r->o.snapshot_codec_given ? r->o.snapshot_codec : image_codec_best(), r };
 	const char *spec;
 	u32 i;
 	int rc = 0;
@@ -348,7 +349,7 @@ static int first_snapshot(struct run *r, struct error *e)
 	else
 		return 0;
 	if (!rc)
-		rc = snapshot_read(&r->incoming, &r->host.frames, path, &why);
+		rc = snapshot_read(&r->incoming, &r->host.frames, path, SNAPSHOT_VERIFY_PACKED, &why);
 	if (rc)
 		return error_set(e, rc, "%s %.480s", option, why.text);
 	r->guest.incoming = &r->incoming;
@@ -374,7 +375,7 @@ static int swap_lives(struct run *r, struct error *e)
 
 	r->loads = false;
 	r->guest.d->end = r->ended;
-	rc = guest_snapshot_take(&r->guest, &back, &why);
+	rc = guest_snapshot_take(&r->guest, false, &back, &why);
 	if (rc) {
 		msg_error("%s", why.text);
 		snapshot_free(&r->incoming);
@@ -523,6 +524,9 @@ static int conclude(struct run *r)
 		if (!sig)
 			return r->quit_code; /* of quit; Ctrl-A x: 0 */
 		msg_info("guest '%s' was ended by signal %d (%s)", d->name, sig, signals_name(sig));
+		return EXIT_ERROR;
+	case END_LOST:
+		msg_error("guest '%s' was stopped: %.480s", d->name, d->crash);
 		return EXIT_ERROR;
 	case END_SUSPEND:
 		msg_error("guest '%s' suspended itself, and this version cannot save it: resume is not possible",

@@ -156,7 +156,7 @@ static void pump(struct mon *m)
 	if (m->pumping)
 		return;
 	m->pumping = true;
-	while (i < m->npending && !m->job && chardev_unsent(m->cd) < MON_OUT_PAUSE)
+	while (i < m->npending && !m->job && !m->all->loading && chardev_unsent(m->cd) < MON_OUT_PAUSE)
 		line_byte(m->le, m->pending[i++]);
 	memmove(m->pending, m->pending + i, m->npending - i);
 	m->npending -= i;
@@ -295,9 +295,17 @@ void monitors_show(struct monitors *all)
 {
 	u32 i;
 
-	for (i = 0; all && i < MONITORS_MAX; i++)
-		if (all->list[i])
-			show_prompt(all->list[i]);
+	for (i = 0; all && i < MONITORS_MAX; i++) {
+		struct mon *m = all->list[i];
+
+		if (!m)
+			continue;
+		show_prompt(m);
+		if (m->npending) {
+			pump(m);
+			chardev_accept_input(m->cd);
+		}
+	}
 }
 
 static i64 show_due(void *opaque)

@@ -7,6 +7,7 @@
 #define UI_MONITOR_H
 
 #include "hw/host/chardev/chardev.h"
+#include "snapshot/codec.h"
 #include "vm/domain.h"
 
 #define MONITORS_MAX 8u
@@ -29,6 +30,7 @@ struct monitors_env {
 	/* The guest is to go on from this snapshot, which fits it; s is the callee's from now on. */
 	void (*load)(void *opaque, struct snapshot *s);
 	const char *snapshots; /* the folder of snapshots */
+	enum image_codec codec; /* how they are packed */
 	void *opaque;
 };
 

@@ -61,6 +61,7 @@ struct monitors {
 	u64 hidden_at; /* host_now() of the last line of others */
 	const struct monitor_screen *screen;
 	void *screen_opaque;
+	bool loading; /* the guest is about to go on from a snapshot: commands wait for that life */
 };
 
 struct mon_args {

@@ -215,6 +215,7 @@ static void door_command(void *opaque, const struct door_input *in)
 int monitors_attach(struct monitors *all, struct domain *d)
 {
 	d->keep_suspended = monitors_count(all) > 0;
+	all->loading = false;
 	return door_handle(&d->door, DOOR_CONTROL, MONITOR_TARGET, door_command, all);
 }
 

@@ -46,7 +46,7 @@ static bool step(struct mon *m, bool alone)
 
 	if (!snapshot_write_done(j->writing, alone ? ALONE : 0))
 		return true;
-	rc = snapshot_write_end(j->writing, &e);
+	rc = snapshot_write_end(j->writing, &mon_guest(m)->base, &e);
 	m->job = NULL;
 	free(j);
 	if (rc)
@@ -57,7 +57,7 @@ static bool step(struct mon *m, bool alone)
 }
 
 /* Takes a snapshot and begins to write it; a guest that is to end runs no more meanwhile. */
-static void save_to(struct mon *m, const char *path, bool ends)
+static void save_to(struct mon *m, const char *path, bool on_parent, bool ends)
 {
 	struct save_job *j = calloc(1, sizeof *j);
 	struct error e = { "" };
@@ -67,8 +67,8 @@ static void save_to(struct mon *m, const char *path, bool ends)
 		mon_printf(m, "%.200s: the host is out of memory\n", path);
 		return;
 	}
-	if (!guest_snapshot_take(mon_guest(m), &s, &e)) {
-		j->writing = snapshot_write_begin(&s, path, image_codec_best(), &e);
+	if (!guest_snapshot_take(mon_guest(m), on_parent, &s, &e)) {
+		j->writing = snapshot_write_begin(&s, path, m->all->env.codec, &e);
 		if (!j->writing)
 			snapshot_free(&s);
 	}
@@ -91,27 +91,72 @@ static void load_from(struct mon *m, const char *path)
 	struct error e = { "" };
 	struct snapshot s;
 
-	if (snapshot_read(&s, &m->all->env.host->frames, path, &e)) {
+	if (snapshot_read(&s, &m->all->env.host->frames, path, SNAPSHOT_VERIFY, &e)) {
 		mon_printf(m, "%s\n", e.text);
 	} else if (guest_snapshot_fits(mon_guest(m), &s, &e)) {
 		mon_printf(m, "%.200s: %s\n", path, e.text);
 		snapshot_free(&s);
 	} else {
+		m->all->loading = true;
 		m->all->env.load(m->all->env.opaque, &s);
 	}
 }
 
+/* The tag of a snapshot in the folder that is told against this file, or that is it (parent: false). False: there is none. */
+static bool find_tag(struct mon *m, const u8 *digest, bool parent, char *tag, size_t n)
+{
+	struct snapshots_list l = { 0 };
+	char path[1024];
+	bool found = false;
+	u32 i;
+
+	snapshots_list(m->all->env.snapshots, &l);
+	for (i = 0; i < l.n && !found; i++) {
+		u8 own[IMAGE_DIGEST_BYTES], of[IMAGE_DIGEST_BYTES];
+		struct error e;
+		int rc = snapshots_path(m->all->env.snapshots, l.tag[i], path, sizeof path, &e);
+
+		if (!rc)
+			rc = image_digests(path, own, of, &e);
+		found = (parent ? rc == 1 : rc >= 0) && !memcmp(parent ? of : own, digest, sizeof own);
+		if (found)
+			snprintf(tag, n, "%s", l.tag[i]);
+	}
+	snapshots_list_free(&l);
+	return found;
+}
+
+/* A snapshot that others need is not removed, and not written over. True when one does, which was said. */
+static bool is_needed(struct mon *m, const char *tag, const char *path)
+{
+	u8 digest[IMAGE_DIGEST_BYTES], parent[IMAGE_DIGEST_BYTES];
+	struct error e = { "" };
+	char child[80];
+
+	if (image_digests(path, digest, parent, &e) < 0 || !find_tag(m, digest, true, child, sizeof child))
+		return false;
+	mon_printf(m, "%s: the snapshot %s has only what changed since this one and needs it: delvm %s first\n", tag, child, child);
+	return true;
+}
+
 MON_HANDLER(savevm)
 {
+	const char *tag = a->w[a->n - 1];
+	bool on_parent = a->n == 2;
+	const struct snapshot_base *base = mon_guest(m)->base;
 	char path[1024];
 	struct error e = { "" };
 
-	if (!tag_path(m, a->w[0], path, sizeof path))
+	if (on_parent && strcmp(a->w[0], "-i"))
+		mon_printf(m, "usage: savevm [-i] TAG\n");
+	else if (!tag_path(m, tag, path, sizeof path) || is_needed(m, tag, path))
 		return;
-	if (snapshots_make_folder(m->all->env.snapshots, &e))
+	else if (on_parent && base && !strcmp(base->path, path))
+		mon_printf(m, "%s: a snapshot cannot have only what changed since itself: choose another tag\n", tag);
+	else if (snapshots_make_folder(m->all->env.snapshots, &e))
 		mon_printf(m, "%s\n", e.text);
 	else
-		save_to(m, path, false);
+		save_to(m, path, on_parent, false);
 }
 
 MON_HANDLER(loadvm)
@@ -126,7 +171,9 @@ MON_HANDLER(delvm)
 {
 	char path[1024];
 
-	if (tag_path(m, a->w[0], path, sizeof path) && os_unlink(path))
+	if (!tag_path(m, a->w[0], path, sizeof path) || is_needed(m, a->w[0], path))
+		return;
+	if (os_unlink(path))
 		mon_printf(m, "%.200s: %s\n", path, errno == ENOENT ? "there is no such snapshot: 'info snapshots' lists them" : strerror(errno));
 }
 
@@ -137,7 +184,7 @@ MON_HANDLER(save)
 	if (goes_on && strcmp(a->w[0], "-c"))
 		mon_printf(m, "usage: save [-c] FILE\n");
 	else
-		save_to(m, a->w[a->n - 1], !goes_on);
+		save_to(m, a->w[a->n - 1], false, !goes_on);
 }
 
 MON_HANDLER(restore)
@@ -154,10 +201,11 @@ static int by_name(const void *a, const void *b)
 
 static void show(struct mon *m, const char *tag)
 {
+	u8 digest[IMAGE_DIGEST_BYTES], parent[IMAGE_DIGEST_BYTES];
 	struct snapshot_about about;
 	struct error e = { "" };
 	struct os_stat st;
-	char path[1024], date[32] = "";
+	char path[1024], date[32] = "", of[80] = "";
 	time_t t;
 
 	if (!tag_path(m, tag, path, sizeof path))
@@ -166,10 +214,12 @@ static void show(struct mon *m, const char *tag)
 		mon_printf(m, "%-20s %s\n", tag, e.text);
 		return;
 	}
+	if (image_digests(path, digest, parent, &e) == 1)
+		find_tag(m, parent, false, of, sizeof of);
 	t = (time_t)about.date;
 	strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", localtime(&t));
-	mon_printf(m, "%-20s %8.1f MiB %s %6" PRIu64 ".%03" PRIu64 " s %15" PRIu64 "\n", tag, (double)st.size / 1048576, date,
-		   about.now / 1000000000, about.now / 1000000 % 1000, about.instructions);
+	mon_printf(m, "%-20s %8.1f MiB %s %6" PRIu64 ".%03" PRIu64 " s %15" PRIu64 "%s%s\n", tag, (double)st.size / 1048576, date,
+		   about.now / 1000000000, about.now / 1000000 % 1000, about.instructions, *of ? "  " : "", of);
 }
 
 MON_HANDLER(info_snapshots)
@@ -181,7 +231,8 @@ MON_HANDLER(info_snapshots)
 	if (!l.n)
 		mon_printf(m, "there are no snapshots in %.200s\n", m->all->env.snapshots);
 	else
-		mon_printf(m, "%-20s %12s %-19s %12s %15s\n", "TAG", "SIZE", "DATE", "GUEST TIME", "INSTRUCTIONS");
+		mon_printf(m, "%-20s %12s %-19s %12s %15s  %s\n", "TAG", "SIZE", "DATE", "GUEST TIME", "INSTRUCTIONS",
+			   "PARENT");
 	if (l.n)
 		qsort(l.tag, l.n, sizeof *l.tag, by_name);
 	for (i = 0; i < l.n; i++)

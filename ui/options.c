@@ -240,6 +240,20 @@ static int opt_snapshot_dir(struct options *o, const struct option_row *row, con
 	return set_string(&o->snapshot_dir, value);
 }
 
+static int opt_snapshot_compress(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	enum image_codec c = image_codec_find(value);
+
+	if (c == IMAGE_CODECS)
+		return error_set(e, -EINVAL, "-snapshot-compress %.80s: snapshots are packed with lz4, zstd, zlib or none", value);
+	if (!image_codec_builtin(c))
+		return error_set(e, -EINVAL, "-snapshot-compress %s: this build has no %s: build it with that, or choose another way to pack",
+				 value, image_codec_library(c));
+	o->snapshot_codec = c;
+	o->snapshot_codec_given = true;
+	return 0;
+}
+
 static int opt_rtc(struct options *o, const struct option_row *row, const char *value, struct error *e)
 {
 	o->rtc = true;

@@ -11,6 +11,7 @@
 #include "base/node.h"
 #include "base/types.h"
 #include "guest/words.h"
+#include "snapshot/codec.h"
 
 #define OPTIONS_MAX_MONITORS 7u /* one more is behind Ctrl-A c of the console */
 
@@ -28,6 +29,8 @@ struct options {
 	bool daemonize;
 	char *pidfile;      /* NULL: none */
 	char *loadvm;       /* a tag; NULL: none */
+	enum image_codec snapshot_codec;
+	bool snapshot_codec_given;
 	char *incoming;     /* a file; NULL: none */
 	char *snapshot_dir; /* NULL: the default */
 	struct node *sandbox; /* -sandbox: flag on; path0, path1, ... with ro or rw (str), a file or folder. NULL: not given */

@@ -5,6 +5,10 @@
  */
 #include "vm/run_impl.h"
 
+#include <stdio.h>
+
+#include "mmu/late.h"
+
 #define HELD_WAIT 100000000LL  /* host ns between looks at a domain whose time is held */
 #define SOLO_QUANTUM 500000ULL /* instructions, when one vCPU is alone */
 
@@ -19,6 +23,17 @@ static u32 runnable(const struct domain *d, u64 *mask)
 			n++;
 		}
 	return n;
+}
+
+/* A page of memory could not be read where it waited, so that the guest has seen zeros: what it did with them does not count. */
+static void look_for_lost(struct domain *d)
+{
+	const char *why = mem_lost(&d->mem);
+
+	if (!why)
+		return;
+	snprintf(d->crash, sizeof d->crash, "%s", why);
+	d->end = END_LOST;
 }
 
 bool run_slot(struct domain *d)
@@ -61,6 +76,8 @@ bool run_slot(struct domain *d)
 	d->s.retired += done;
 	timeline_advance(&d->time, done);
 	timeline_fire(&d->time);
+	if (UNLIKELY(d->mem.late.source))
+		look_for_lost(d);
 	return true;
 }
 
