@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "base/os_file.h"
 #include "guest/guest.h"
 #include "guest/nodes.h"
@@ -183,6 +184,38 @@ int guest_disks_note(struct guest *g, struct snapshot_disks *out, struct error *
 			rc = note(d, &out->disk[out->n++], e);
 	}
 	return rc;
+}
+
+int guest_disks_leave(struct guest *g, struct error *e)
+{
+	u32 i;
+	int rc = 0;
+
+	for (i = 0; g->disks && i < DISK_SLOTS && !rc; i++) {
+		const struct disk *d = g->disks->slot[i];
+
+		if (!d || !d->block)
+			continue;
+		if (block_is_temporary(d->block))
+			rc = error_set(e, -EINVAL, "disk %s has snapshot=on: what was written to it is here alone, and cannot go along",
+				       d->node->name);
+		else
+			rc = block_leave(d->block);
+		if (rc && !*e->text)
+			error_set(e, rc, "disk %s cannot be written out (%s)", d->node->name, os_strerror(-rc));
+	}
+	if (rc)
+		guest_disks_stay(g);
+	return rc;
+}
+
+void guest_disks_stay(struct guest *g)
+{
+	u32 i;
+
+	for (i = 0; g->disks && i < DISK_SLOTS; i++)
+		if (g->disks->slot[i] && g->disks->slot[i]->block)
+			block_stay(g->disks->slot[i]->block);
 }
 
 void guest_disks_close(struct guest *g)

@@ -41,6 +41,13 @@ struct snapshot_disks;
  * a sentence: an image is no file whose changes could be noticed, or cannot be flushed.
  */
 int guest_disks_note(struct guest *g, struct snapshot_disks *out, struct error *e);
+/*
+ * Another process is to have the guest: its images are written out, and free for others. 0, or -errno with a sentence: a disk is no
+ * image that two can share, or cannot be written; then they are as before.
+ */
+int guest_disks_leave(struct guest *g, struct error *e);
+/* The guest stays after all. */
+void guest_disks_stay(struct guest *g);
 
 /*
  * ---- while it runs: between two slots, where the door opens

@@ -9,7 +9,7 @@
 
 #include "guest/disks.h"
 #include "guest/guest.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/migrate.h"
 
 int guest_snapshot_take(struct guest *g, bool on_parent, struct snapshot *s, struct error *e)
 {
@@ -60,3 +60,30 @@ int guest_snapshot_fits(struct guest *g, const struct snapshot *s, struct error 
 
 	return rc ? rc : disks_fit(g, &s->disks, e);
 }
+
+/* ---- migration --------------------------------------------------------------------------------------------------- */
+
+static int take(void *opaque, const struct snapshot_base *on, bool states, struct snapshot *s, struct error *e)
+{
+	struct guest *g = opaque;
+	int rc;
+
+	if (!states)
+		return snapshot_take_memory(g->d, on, s, e);
+	rc = snapshot_take(g->d, on, s, e);
+	if (!rc)
+		rc = guest_disks_note(g, &s->disks, e);
+	return rc;
+}
+
+static int leave(void *opaque, struct error *e)
+{
+	return guest_disks_leave(opaque, e);
+}
+
+static void stay(void *opaque)
+{
+	guest_disks_stay(opaque);
+}
+
+const struct migrate_ops guest_migrate_ops = { take, leave, stay };

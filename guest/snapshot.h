@@ -10,6 +10,9 @@
 
 struct guest;
 struct snapshot;
+struct migrate_ops;
+/* Of a guest that migrates (snapshot/migrate.h); opaque is the guest. */
+extern const struct migrate_ops guest_migrate_ops;
 
 /*
  * Takes one, whole or on_parent: against the last one that was written or loaded. The guest is between two slots; what it wrote is on

@@ -8,11 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "snapshot/file_impl.h"
 #include "snapshot/source.h"
 
-#define ABOUT "about" /* chunks: struct snapshot_about, the domain's states */
-#define STATE "state"
-#define RAM "ram"     /* the memory */
 
 static int about_list(struct state_list *l, struct snapshot_about *a, struct snapshot_disks *d)
 {
@@ -54,12 +52,25 @@ static int open_parent(const struct snapshot *s, const char *path, struct image 
 	return image_open(name, NULL, parent, e);
 }
 
-static int write_all(struct snapshot *s, struct image_writer *w, const struct buf *about, u8 *digest, struct error *e)
+int snapshot_write_all(struct snapshot *s, struct image_writer *w, bool states, u8 *digest, struct error *e)
 {
+	struct state_list l = { 0 };
+	struct buf about = { 0 };
 	const char *lost;
+	int rc = about_list(&l, &s->about, &s->disks);
 
-	image_write_chunk(w, ABOUT, 0, IMAGE_MANDATORY, about->p, about->len);
-	image_write_chunk(w, STATE, 0, IMAGE_MANDATORY, s->state.p, s->state.len);
+	if (!rc)
+		state_list_save(&l, &about);
+	state_list_free(&l);
+	if (rc || about.failed) {
+		image_write_cancel(w);
+		buf_free(&about);
+		return error_set(e, -ENOMEM, "the host has no memory to write a snapshot");
+	}
+	image_write_chunk(w, ABOUT, 0, IMAGE_MANDATORY, about.p, about.len);
+	buf_free(&about);
+	if (states)
+		image_write_chunk(w, STATE, 0, IMAGE_MANDATORY, s->state.p, s->state.len);
 	write_memory(w, &s->mem, s->changed);
 	lost = mem_lost(&s->mem);
 	if (!lost)
@@ -84,45 +95,29 @@ int snapshot_write(struct snapshot *s, const char *path, enum image_codec codec,
 {
 	struct image_options o = { .codec = codec };
 	u8 digest[IMAGE_DIGEST_BYTES];
-	struct state_list l = { 0 };
 	struct image_writer *w;
-	struct buf about = { 0 };
-	int rc = about_list(&l, &s->about, &s->disks);
+	int rc = s->changed ? open_parent(s, path, &o.parent_image, e) : 0;
 
-	if (!rc)
-		state_list_save(&l, &about);
-	state_list_free(&l);
-	if (rc || about.failed)
-		rc = error_set(e, -ENOMEM, "%s: the host has no memory to write it", path);
-	if (!rc && s->changed)
-		rc = open_parent(s, path, &o.parent_image, e);
 	if (!rc)
 		rc = image_write_begin(path, &o, &w, e);
 	if (!rc)
-		rc = write_all(s, w, &about, digest, e);
+		rc = snapshot_write_all(s, w, true, digest, e);
 	if (!rc)
 		is_file(s, path, digest);
 	image_close(o.parent_image);
-	buf_free(&about);
 	return rc;
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-static int read_about(struct image *img, struct snapshot_about *a, struct snapshot_disks *d, struct error *e)
+int snapshot_parse_about(const char *name, const u8 *data, size_t len, struct snapshot_about *a, struct snapshot_disks *d, struct error *e)
 {
 	struct state_list l = { 0 };
 	struct error why = { "" };
 	struct reader in;
-	u8 *data;
-	size_t len;
 	u32 i;
-	int rc = image_chunk(img, ABOUT, 0, &data, &len, e);
+	int rc;
 
-	if (rc == -ENOENT)
-		return error_set(e, -EINVAL, "%s: this is no snapshot of a guest", image_path(img));
-	if (rc)
-		return rc;
 	memset(a, 0, sizeof *a);
 	memset(d, 0, sizeof *d);
 	rc = about_list(&l, a, d);
@@ -130,12 +125,30 @@ static int read_about(struct image *img, struct snapshot_about *a, struct snapsh
 	if (!rc)
 		rc = state_list_load(&l, &in, &why);
 	state_list_free(&l);
-	free(data);
 	a->name[sizeof a->name - 1] = 0;
 	for (i = 0; i < SNAPSHOT_DISKS; i++)
 		d->disk[i].id[sizeof d->disk[i].id - 1] = 0;
 	d->n = MIN(d->n, (u64)SNAPSHOT_DISKS);
-	return rc ? error_set(e, rc, "%s: %s", image_path(img), rc == -ENOMEM ? "the host is out of memory" : why.text) : 0;
+	if (!rc && a->frames > SNAPSHOT_FRAMES_MAX) {
+		rc = -EINVAL;
+		error_set(&why, rc, "its memory would have more than %u GiB", SNAPSHOT_FRAMES_MAX >> 18);
+	}
+	return rc ? error_set(e, rc, "%s: %s", name, rc == -ENOMEM ? "the host is out of memory" : why.text) : 0;
+}
+
+static int read_about(struct image *img, struct snapshot_about *a, struct snapshot_disks *d, struct error *e)
+{
+	u8 *data;
+	size_t len;
+	int rc = image_chunk(img, ABOUT, 0, &data, &len, e);
+
+	if (rc == -ENOENT)
+		return error_set(e, -EINVAL, "%s: this is no snapshot of a guest", image_path(img));
+	if (rc)
+		return rc;
+	rc = snapshot_parse_about(image_path(img), data, len, a, d, e);
+	free(data);
+	return rc;
 }
 
 static int open_file(const char *path, struct image **img, struct error *e)

@@ -23,6 +23,23 @@ struct snapshot_writing *snapshot_write_begin(struct snapshot *s, const char *pa
 bool snapshot_write_done(struct snapshot_writing *w, u64 ns);
 /* Waits for its end, and frees it. As snapshot_write(); *base (NULL is allowed) becomes what it returned in s->file. */
 int snapshot_write_end(struct snapshot_writing *w, struct snapshot_base **base, struct error *e);
+/*
+ * What is written in an image for somebody who takes it as it comes: the memory against the image with this digest, or whole; the
+ * states only at the end. 0, and the digest of this one is in digest (which may be parent); or -errno with a sentence.
+ */
+struct snapshot_part {
+	const u8 *parent; /* NULL: none; s->changed tells of it */
+	bool states;
+	bool answers, paused; /* the peer can be asked and told; the guest does not run on there by itself */
+	enum image_codec codec;
+};
+int snapshot_send(struct snapshot *s, const struct image_output *to, const struct snapshot_part *part, u8 *digest, struct error *e);
+
+/* The same read as it comes, into a snapshot that is all zeros. */
+struct image_input;
+int snapshot_receive(struct snapshot *s, struct frame_pool *pool, const struct image_input *in, struct snapshot_part *part,
+		     struct error *e);
+
 enum snapshot_verify {
 	SNAPSHOT_VERIFY,
 	SNAPSHOT_VERIFY_PACKED, /* a file whose pages are not packed only as they are looked at: for a quick start */

@@ -36,6 +36,13 @@ enum { IMAGE_MANDATORY = 1 }; /* a chunk that must be understood, or the file be
 int image_write_begin(const char *path, const struct image_options *o, struct image_writer **out, struct error *e);
 /* The same to an open descriptor that may block, front to back without seeking; it stays open. Name is for sentences. */
 int image_write_fd(int fd, const char *name, const struct image_options *o, struct image_writer **out, struct error *e);
+/* The same to whoever takes bytes: write returns 0 when it has all of them, or -errno. */
+struct image_output {
+	int (*write)(void *opaque, const void *p, size_t n);
+	void *opaque;
+	const char *name;
+};
+int image_write_to(const struct image_output *to, const struct image_options *o, struct image_writer **out, struct error *e);
 /*
  * After an error all calls but the last two do nothing and return it again; image_write_end() has its sentence. A chunk's type and
  * instance together are found once in a file.

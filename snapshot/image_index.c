@@ -21,7 +21,7 @@ const u8 *image_record(const struct image *img, size_t slot, struct record *r)
 	return head + RECORD_BYTES;
 }
 
-static int wrong(const struct image *img, const struct record *r, u64 at, struct error *e, const char *what)
+int image_wrong(const struct image *img, const struct record *r, u64 at, struct error *e, const char *what)
 {
 	return image_damaged(img, e, "its record \"%.8s\" at byte %" PRIu64 " %s", record_name_good(r->name) ? r->name : "?", at, what);
 }
@@ -68,13 +68,7 @@ static const char *check_runs(const struct image *img, const struct record *r, c
 	return NULL;
 }
 
-struct parse {
-	struct image_memory *mem; /* the one whose pages come */
-	u64 next;                 /* frames below are done with */
-	u64 left;                 /* frames still to come */
-};
-
-static const char *check_pages(struct image *img, struct parse *x, const struct record *r, const u8 *tables, size_t i)
+static const char *check_pages(struct image *img, struct image_parse *x, const struct record *r, const u8 *tables, size_t i)
 {
 	struct slot *s = &img->slot[i];
 	const char *what = check_stored(img, r, IMAGE_BUFFER, IMAGE_BUFFER);
@@ -91,7 +85,7 @@ static const char *check_pages(struct image *img, struct parse *x, const struct 
 	return what;
 }
 
-static const char *check_memory(struct image *img, struct parse *x, const struct record *r, size_t i)
+static const char *check_memory(struct image *img, struct image_parse *x, const struct record *r, size_t i)
 {
 	u32 k;
 
@@ -123,23 +117,30 @@ static const char *check_chunk(struct image *img, const struct record *r, size_t
 	return check_stored(img, r, CHUNK_MAX, PACKED_MAX);
 }
 
-/* What is wrong with the record at index + *pos, or NULL. */
-static const char *check_record(struct image *img, struct parse *x, size_t i, size_t *pos, u64 *at, struct record *r)
+const char *image_check_head(const struct record *r)
+{
+	if (r->kind < RECORD_CHUNK || r->kind > RECORD_PAGES)
+		return "is of a kind that only a newer version knows";
+	if (r->runs > RUNS_MAX || (r->runs && r->kind != RECORD_PAGES))
+		return "has too many runs";
+	if (r->kind == RECORD_PAGES && (r->length > IMAGE_BUFFER || r->length % PAGE_SIZE))
+		return "has too many pages";
+	return NULL;
+}
+
+const char *image_check_record(struct image *img, struct image_parse *x, size_t i, size_t *pos, u64 *at, struct record *r)
 {
 	const u8 *head = img->index + *pos;
+	const char *what;
 	u64 tables;
 
 	memset(r, 0, sizeof *r);
 	if (img->index_len - *pos < RECORD_BYTES)
 		return "is not whole";
 	record_decode(r, head);
-	if (r->kind < RECORD_CHUNK || r->kind > RECORD_PAGES)
-		return "is of a kind that only a newer version knows";
-	/* Before the tables are looked at, whose size follows from these. */
-	if (r->runs > RUNS_MAX || (r->runs && r->kind != RECORD_PAGES))
-		return "has too many runs";
-	if (r->kind == RECORD_PAGES && (r->length > IMAGE_BUFFER || r->length % PAGE_SIZE))
-		return "has too many pages";
+	what = image_check_head(r);
+	if (what)
+		return what;
 	tables = record_tables(r);
 	if (img->index_len - *pos - RECORD_BYTES < tables)
 		return "is not whole";
@@ -170,7 +171,7 @@ static int compare_chunks(const void *a, const void *b)
 
 int image_parse(struct image *img, u64 records, struct error *e)
 {
-	struct parse x = { 0 };
+	struct image_parse x = { 0 };
 	size_t pos = RECORD_BYTES, i; /* behind the head of the index itself */
 	u64 at = HEAD_BYTES;
 	struct record r;
@@ -184,10 +185,10 @@ int image_parse(struct image *img, u64 records, struct error *e)
 		return image_no_memory(img, e);
 	for (i = 0; i < img->slots; i++) {
 		u64 was = at;
-		const char *what = check_record(img, &x, i, &pos, &at, &r);
+		const char *what = image_check_record(img, &x, i, &pos, &at, &r);
 
 		if (what)
-			return wrong(img, &r, was, e, what);
+			return image_wrong(img, &r, was, e, what);
 	}
 	if (pos != img->index_len || at != img->index_at || x.left)
 		return image_damaged(img, e, "its index is about another file");

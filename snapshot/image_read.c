@@ -65,10 +65,8 @@ int image_read(struct image *img, u64 off, void *p, size_t n, struct error *e)
 
 static int check_head(struct image *img, struct error *e)
 {
-	static const u8 none[HEAD_CRC - HEAD_ZERO];
 	const u8 *h = img->head;
-	u64 features;
-	int rc, c;
+	int rc;
 
 	if (img->size < HEAD_BYTES) {
 		rc = image_read(img, 0, img->head, (size_t)img->size, e);
@@ -81,6 +79,16 @@ static int check_head(struct image *img, struct error *e)
 		if (rc)
 			return rc;
 	}
+	return image_check_start(img, e);
+}
+
+int image_check_start(struct image *img, struct error *e)
+{
+	static const u8 none[HEAD_CRC - HEAD_ZERO];
+	const u8 *h = img->head;
+	u64 features;
+	int c;
+
 	if (memcmp(h, IMAGE_MAGIC, 8))
 		return error_set(e, -EINVAL, "%.200s is not a snapshot: give the name of one", img->path);
 	if (ld32(h + HEAD_VERSION) > IMAGE_VERSION)
@@ -105,8 +113,7 @@ static int check_head(struct image *img, struct error *e)
 	return 0;
 }
 
-/* The digest of head and index. */
-static void find_digest(const struct image *img, u8 *out)
+void image_find_digest(const struct image *img, u8 *out)
 {
 	struct blake2b h;
 
@@ -147,7 +154,7 @@ static int load_index(struct image *img, struct error *e)
 	if (rc)
 		return rc;
 	memcpy(img->digest, tail + TAIL_DIGEST, sizeof img->digest);
-	find_digest(img, digest);
+	image_find_digest(img, digest);
 	if (memcmp(digest, img->digest, sizeof digest))
 		return image_damaged(img, e, "its index does not fit its digest");
 	r.number = ld64(tail + TAIL_RECORDS);

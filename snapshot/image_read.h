@@ -71,6 +71,25 @@ int image_buffers(struct image *img, struct error *e);
 int image_no_memory(const struct image *img, struct error *e);
 /* Checks the index and makes slots, chunks and memories of it. */
 int image_parse(struct image *img, u64 records, struct error *e);
+/* Where the check of an index is. */
+struct image_parse {
+	struct image_memory *mem; /* the one whose pages come */
+	u64 next;                 /* frames below are done with */
+	u64 left;                 /* frames still to come */
+};
+/* What is wrong with a record's head before its tables are looked at, whose size follows from it; or NULL. */
+const char *image_check_head(const struct record *r);
+/*
+ * What is wrong with the record at index + *pos, which is number i and lies at *at in the file, or NULL: then *pos and *at are those
+ * of the next one. There is room for it among slots and chunks.
+ */
+const char *image_check_record(struct image *img, struct image_parse *x, size_t i, size_t *pos, u64 *at, struct record *r);
+/* image_damaged() for it. */
+int image_wrong(const struct image *img, const struct record *r, u64 at, struct error *e, const char *what);
+/* Checks img->head, which was read. */
+int image_check_start(struct image *img, struct error *e);
+/* The digest of head and index. */
+void image_find_digest(const struct image *img, u8 *out);
 /* A record and its tables. */
 const u8 *image_record(const struct image *img, size_t slot, struct record *r);
 

@@ -32,6 +32,7 @@
 
 struct image_writer {
 	int fd;
+	struct image_output to; /* or whoever takes the bytes; no write: none */
 	char *name;  /* for sentences */
 	char *path;  /* of the file to be, or NULL: a descriptor of somebody else's */
 	char *aside; /* what is written meanwhile */
@@ -90,6 +91,8 @@ static int cannot_write(struct image_writer *w, int err)
 {
 	const char *why = os_strerror(err);
 
+	if (w->to.write)
+		return fail(w, -err, "%.200s: the connection broke (%s)", w->name, why);
 	if (err == ENOSPC || err == EDQUOT || err == EFBIG)
 		return fail(w, -err, "%.200s: the snapshot does not fit there (%s) and was not written: make room or choose another disk",
 			    w->name, why);
@@ -100,6 +103,13 @@ static int cannot_write(struct image_writer *w, int err)
 
 static void write_out(struct image_writer *w, const u8 *p, size_t n)
 {
+	if (w->to.write && n && !w->rc) {
+		int rc = w->to.write(w->to.opaque, p, n);
+
+		if (rc)
+			cannot_write(w, -rc);
+		return;
+	}
 	while (n && !w->rc) {
 		ssize_t did = os_write(w->fd, p, n);
 
@@ -455,6 +465,15 @@ int image_write_fd(int fd, const char *name, const struct image_options *o, stru
 
 	if (!rc)
 		(*out)->fd = fd;
+	return rc;
+}
+
+int image_write_to(const struct image_output *to, const struct image_options *o, struct image_writer **out, struct error *e)
+{
+	int rc = begin(to->name, o, out, e);
+
+	if (!rc)
+		(*out)->to = *to;
 	return rc;
 }
 

@@ -72,7 +72,7 @@ static struct snapshot_base *base_of(struct mem *m)
 	return b;
 }
 
-int snapshot_take(struct domain *d, const struct snapshot_base *on, struct snapshot *s, struct error *e)
+static int take(struct domain *d, const struct snapshot_base *on, bool states, struct snapshot *s, struct error *e)
 {
 	int rc;
 
@@ -80,7 +80,8 @@ int snapshot_take(struct domain *d, const struct snapshot_base *on, struct snaps
 	domain_sync(d);
 	describe(d, &s->about);
 	/* The states first: a device that has work under way on the host brings it to an end, and that writes memory. */
-	state_list_save(&d->states, &s->state);
+	if (states)
+		state_list_save(&d->states, &s->state);
 	rc = mem_init(&s->mem, d->mem.pool, d->mem.limit);
 	if (!rc)
 		rc = mem_fork(&s->mem, &d->mem);
@@ -94,6 +95,16 @@ int snapshot_take(struct domain *d, const struct snapshot_base *on, struct snaps
 		return 0;
 	snapshot_free(s);
 	return error_set(e, -ENOMEM, "the host has no memory for a snapshot of guest %s", d->name);
+}
+
+int snapshot_take(struct domain *d, const struct snapshot_base *on, struct snapshot *s, struct error *e)
+{
+	return take(d, on, true, s, e);
+}
+
+int snapshot_take_memory(struct domain *d, const struct snapshot_base *on, struct snapshot *s, struct error *e)
+{
+	return take(d, on, false, s, e);
 }
 
 void snapshot_free(struct snapshot *s)

@@ -74,6 +74,8 @@ struct snapshot {
  * sentence; then there is none.
  */
 int snapshot_take(struct domain *d, const struct snapshot_base *on, struct snapshot *s, struct error *e);
+/* Only its memory, and what it is about: for who sends one before the other. */
+int snapshot_take_memory(struct domain *d, const struct snapshot_base *on, struct snapshot *s, struct error *e);
 /* Frees it. One that was never taken, and is all zeros, is allowed. */
 void snapshot_free(struct snapshot *s);
 /* Whether d, which was just made, is as the snapshot's domain was. 0, or -EINVAL with a sentence that says what differs. */

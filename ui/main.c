@@ -15,6 +15,7 @@
 #include "guest/snapshot.h"
 #include "hw/host/signals.h"
 #include "snapshot/file.h"
+#include "snapshot/migrate.h"
 #include "ui/daemon.h"
 #include "ui/exposed.h"
 #include "ui/monitor.h"
@@ -30,6 +31,7 @@
 enum exit_code { EXIT_OFF = 0, EXIT_ERROR = 1, EXIT_CRASH = 2, EXIT_TIME = 3, EXIT_REBOOT = 4 };
 
 #define STAY_LOOK ((i64)100000000) /* ns between looks at -timeout while nothing runs */
+#define ARRIVAL_LOOK 10000000u /* host ns between looks at signals while a guest comes */
 #define PROGRESS_EVERY 2000000000u /* ns between lines of -progress */
 
 struct run {
@@ -55,6 +57,7 @@ struct run {
 	/* Snapshots. */
 	char snapshots[1024];     /* their folder */
 	struct snapshot incoming; /* what the next life begins with */
+	struct incoming *arrival; /* a guest that comes from another process; NULL: none does */
 	bool loads;               /* it is there, and the present life has ended for it */
 	enum domain_end ended;    /* what that life's end was before */
 };
@@ -334,6 +337,59 @@ static int start_life(struct run *r, struct error *e)
 	return asked_to_end(r) ? -EINTR : rc;
 }
 
+/* True as long as the thread has work and nobody wants an end. */
+static bool waits_for(struct run *r)
+{
+	while (!incoming_done(r->arrival, ARRIVAL_LOOK)) {
+		poll_wait(r->host.poll, 0);
+		if (asked_to_end(r) || out_of_time(r))
+			return false;
+	}
+	return true;
+}
+
+/* -incoming of anything but a file: the guest comes from another process. 0, or -errno with a sentence. */
+static int arrive(struct run *r, struct error *e)
+{
+	struct error why = { "" };
+	bool paused = false;
+	int rc;
+
+	r->limit_from = host_now();
+	rc = incoming_begin(r->o.incoming, &r->host.frames, &r->arrival, &why);
+
+	if (!rc && !waits_for(r)) {
+		incoming_free(r->arrival, NULL);
+		r->arrival = NULL;
+		return asked_to_end(r) ? -EINTR : -ETIMEDOUT;
+	}
+	if (!rc)
+		rc = incoming_take(r->arrival, &r->incoming, &paused, &why);
+	if (rc)
+		return error_set(e, rc, "-incoming %.480s", why.text);
+	r->guest.stopped |= paused;
+	r->guest.incoming = &r->incoming;
+	return 0;
+}
+
+/* The guest that came is here, or cannot be (rc, with a sentence): the other side hears of it, and gives it up or keeps it. */
+static int arrived(struct run *r, int rc, struct error *e)
+{
+	struct error why = *e;
+
+	if (!r->arrival)
+		return rc;
+	incoming_answer(r->arrival, rc ? why.text : NULL);
+	if (!waits_for(r) && !rc)
+		rc = asked_to_end(r) ? -EINTR : -ETIMEDOUT;
+	if (incoming_free(r->arrival, &why) && !rc) {
+		rc = -EPIPE;
+		error_set(e, rc, "-incoming %.480s", why.text);
+	}
+	r->arrival = NULL;
+	return rc;
+}
+
 /* -loadvm and -incoming: the first life begins with a snapshot. 0, or -errno with a sentence. */
 static int first_snapshot(struct run *r, struct error *e)
 {
@@ -344,10 +400,12 @@ static int first_snapshot(struct run *r, struct error *e)
 
 	if (r->o.loadvm)
 		rc = snapshots_path(r->snapshots, r->o.loadvm, path, sizeof path, &why);
-	else if (r->o.incoming)
-		snprintf(path, sizeof path, "%s", r->o.incoming);
-	else
+	else if (!r->o.incoming)
 		return 0;
+	else if (!strncmp(r->o.incoming, "file:", 5))
+		snprintf(path, sizeof path, "%s", r->o.incoming + 5);
+	else
+		return arrive(r, e);
 	if (!rc)
 		rc = snapshot_read(&r->incoming, &r->host.frames, path, SNAPSHOT_VERIFY_PACKED, &why);
 	if (rc)
@@ -430,13 +488,18 @@ static bool crashed(const struct domain *d)
 	return d->end == END_CRASH || d->end == END_WATCHDOG || d->end == END_SOFT_RESET;
 }
 
+static bool ends_well(const struct domain *d)
+{
+	return d->end == END_POWEROFF || d->end == END_MIGRATED;
+}
+
 /*
  * -action shutdown=pause, panic=pause: console, monitors and xenstore stay open, nothing runs. True when a monitor begins the
  * guest anew.
  */
 static bool stay(struct run *r)
 {
-	const char *prop = crashed(r->guest.d) ? "on-crash" : r->guest.d->end == END_POWEROFF ? "on-poweroff" : NULL;
+	const char *prop = crashed(r->guest.d) ? "on-crash" : ends_well(r->guest.d) ? "on-poweroff" : NULL;
 
 	if (!prop || guest_exit_code(&r->guest) >= 0 || strcmp(node_str(r->guest.node, prop, ""), "preserve"))
 		return false;
@@ -460,6 +523,7 @@ static int live(struct run *r, struct error *e)
 
 	if (!rc)
 		rc = start_life(r, e);
+	rc = arrived(r, rc, e);
 	if (r->guest.incoming)
 		snapshot_used(r);
 	r->totals.start = host_now();
@@ -511,6 +575,7 @@ static int conclude(struct run *r)
 			return say_timeout(r);
 		return EXIT_OFF;
 	case END_HALTED:
+	case END_MIGRATED:
 		return EXIT_OFF;
 	case END_REBOOT:
 		/* Else it would have begun anew, had nobody asked us to end. */

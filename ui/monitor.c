@@ -339,7 +339,12 @@ static bool is_live(const struct guest_watch *w)
 	return monitors_live(container_of(w, struct monitors, watch));
 }
 
-static const struct guest_watch_ops watch_ops = { .attach = on_attach, .live = is_live };
+static void on_detach(struct guest_watch *w)
+{
+	monitors_migration_drop(container_of(w, struct monitors, watch));
+}
+
+static const struct guest_watch_ops watch_ops = { .attach = on_attach, .detach = on_detach, .live = is_live };
 
 struct monitors *monitors_new(const struct monitors_env *env)
 {
@@ -367,6 +372,8 @@ void monitors_free(struct monitors *all)
 	if (!all)
 		return;
 	guest_watch_remove(all->env.guest, &all->watch);
+	monitors_migration_drop(all);
+	free(all->migration);
 	poll_hook_remove(all->env.host->poll, all->hook);
 	for (i = 0; i < MONITORS_MAX; i++)
 		mon_free(all->list[i]);

@@ -61,6 +61,7 @@ struct monitors {
 	u64 hidden_at; /* host_now() of the last line of others */
 	const struct monitor_screen *screen;
 	void *screen_opaque;
+	struct monitor_migration *migration; /* NULL: nobody has asked for one */
 	bool loading; /* the guest is about to go on from a snapshot: commands wait for that life */
 };
 
@@ -181,6 +182,13 @@ MON_HANDLER(delvm);
 MON_HANDLER(save);
 MON_HANDLER(restore);
 MON_HANDLER(info_snapshots);
+MON_HANDLER(migrate);
+MON_HANDLER(migrate_cancel);
+MON_HANDLER(migrate_set_parameter);
+MON_HANDLER(info_migrate);
+MON_HANDLER(info_migrate_parameters);
+/* Ends a migration that is under way, and forgets it. */
+void monitors_migration_drop(struct monitors *all);
 /* ui/monitor_screen.c */
 MON_HANDLER(screendump);
 MON_HANDLER(sendkey);

@@ -43,6 +43,8 @@ static const char *status(const struct guest *g)
 		return "running";
 	case END_CRASH:
 		return "paused (guest-panicked)";
+	case END_MIGRATED:
+		return "paused (postmigrate)";
 	default:
 		return "paused (shutdown)";
 	}

@@ -12,6 +12,7 @@
 #include "base/nearest.h"
 #include "guest/networks.h"
 #include "guest/nodes.h"
+#include "hw/host/channel.h"
 #include "ui/disks_option.h"
 #include "ui/networks_option.h"
 #include "ui/optvalue.h"
@@ -228,9 +229,10 @@ static int opt_loadvm(struct options *o, const struct option_row *row, const cha
 
 static int opt_incoming(struct options *o, const struct option_row *row, const char *value, struct error *e)
 {
-	if (strncmp(value, "file:", 5) || !value[5])
-		return error_set(e, -EINVAL, "-incoming %.80s: only files can be read: write -incoming file:PATH", value);
-	return set_string(&o->incoming, value + 5);
+	if ((strncmp(value, "file:", 5) || !value[5]) && !channel_is_spec(value))
+		return error_set(e, -EINVAL,
+				 "-incoming %.80s: a guest comes from file:PATH, tcp:HOST:PORT, unix:PATH, fd:NUMBER or exec:COMMAND", value);
+	return set_string(&o->incoming, value);
 }
 
 static int opt_snapshot_dir(struct options *o, const struct option_row *row, const char *value, struct error *e)

@@ -31,7 +31,7 @@ struct options {
 	char *loadvm;       /* a tag; NULL: none */
 	enum image_codec snapshot_codec;
 	bool snapshot_codec_given;
-	char *incoming;     /* a file; NULL: none */
+	char *incoming;     /* as it was given; NULL: none */
 	char *snapshot_dir; /* NULL: the default */
 	struct node *sandbox; /* -sandbox: flag on; path0, path1, ... with ro or rw (str), a file or folder. NULL: not given */
 	bool singlestep, stats, progress;

@@ -48,6 +48,7 @@ enum domain_end {
 	END_RUNNING = 100, /* not ended */
 	END_HALTED,        /* all vCPUs are down or wait for nothing that can come */
 	END_TIMEOUT,
+	END_MIGRATED,      /* it goes on in another process */
 	END_LOST,          /* the host lost some of its memory: see the sentence in crash */
 	END_KILLED         /* by a signal or a command */
 };

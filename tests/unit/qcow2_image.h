@@ -127,7 +127,7 @@ static inline void mem_close(struct block_node *n)
 }
 
 static const struct block_node_ops mem_ops = {
-	"memory", mem_read, mem_write, mem_flush, mem_zero, mem_discard, mem_resize, mem_close,
+	"memory", mem_read, mem_write, mem_flush, mem_zero, mem_discard, mem_resize, mem_close, NULL,
 };
 
 static inline struct mem_file *mem_new(const void *p, size_t len)

@@ -223,6 +223,20 @@ int block_flush(struct block *b)
 	return run_here(b, BLOCK_FLUSH, 0, 0, NULL, 0);
 }
 
+int block_leave(struct block *b)
+{
+	int rc = b->node->readonly ? 0 : block_flush(b);
+
+	if (!rc)
+		node_hold(b->node, false);
+	return rc;
+}
+
+void block_stay(struct block *b)
+{
+	node_hold(b->node, true);
+}
+
 int block_discard(struct block *b, u64 offset, u64 n)
 {
 	return run_here(b, BLOCK_DISCARD, 0, offset, NULL, n);

@@ -108,6 +108,13 @@ struct block *block_open_end(struct block_opening *op, int *code, struct error *
 /* Nobody wants it any more: it is given up, or closed. NULL is allowed. */
 void block_open_drop(struct block_opening *op);
 
+/*
+ * Another process is to have the image: all that was written is on its host, and the locks are given back, until block_stay(). Nothing
+ * may be under way. 0, or -errno: then they are not.
+ */
+int block_leave(struct block *b);
+/* Takes the locks again. */
+void block_stay(struct block *b);
 /* Waits for what is under way (completions are called), writes everything out, gives the locks back. NULL is allowed. */
 void block_close(struct block *b);
 

@@ -324,8 +324,17 @@ static void file_close(struct block_node *n)
 	free(f);
 }
 
+/* Whoever comes meanwhile may have it then: who takes it back must know that nobody did anything to it. */
+static void file_hold(struct block_node *n, bool on)
+{
+	if (on)
+		block_file_lock(file_of(n)->fd, !n->readonly);
+	else
+		block_file_unlock(file_of(n)->fd);
+}
+
 static const struct block_node_ops file_ops = {
-	"file", file_read, file_write, file_flush, file_zero, file_discard, file_resize, file_close,
+	"file", file_read, file_write, file_flush, file_zero, file_discard, file_resize, file_close, file_hold,
 };
 
 /* ---- opening ---- */

@@ -156,8 +156,13 @@ static void filter_close(struct block_node *n)
 	free(f);
 }
 
+static void filter_hold(struct block_node *n, bool on)
+{
+	node_hold(filter_of(n)->below, on);
+}
+
 static const struct block_node_ops filter_ops = {
-	"filter", filter_read, filter_write, filter_flush, filter_zero, filter_discard, filter_resize, filter_close,
+	"filter", filter_read, filter_write, filter_flush, filter_zero, filter_discard, filter_resize, filter_close, filter_hold,
 };
 
 int block_filter_open(struct block_node *below, struct block_faults *faults, struct block_node **out, struct error *e)

@@ -66,6 +66,8 @@ struct block_node_ops {
 	int (*discard)(struct block_node *n, u64 off, u64 len);
 	int (*resize)(struct block_node *n, u64 size, struct error *e);
 	void (*close)(struct block_node *n);
+	/* Takes its locks, or gives them back, its own images' below it, too; NULL: it has none. */
+	void (*hold)(struct block_node *n, bool on);
 };
 
 struct block_node {
@@ -96,6 +98,12 @@ INLINE void node_close(struct block_node *n)
 		n->ops->close(n);
 }
 
+INLINE void node_hold(struct block_node *n, bool on)
+{
+	if (n && n->ops->hold)
+		n->ops->hold(n, on);
+}
+
 /* ---- the kinds ---- */
 
 /* The images above one that is being opened, to find loops. */
@@ -110,6 +118,8 @@ int block_file_open(const char *path, bool readonly, enum block_cache cache, con
 		    struct block_node **out, struct error *e);
 /* Locks fd as QEMU does: a writer is alone, readers share. 0, -EBUSY; 0 too when the host cannot lock. */
 int block_file_lock(int fd, bool writer);
+/* Gives all locks on fd back. */
+void block_file_unlock(int fd);
 /* An unlinked temporary file. */
 int block_file_temp(struct block_node **out, struct error *e);
 /* Where path leads when links are followed; the caller frees it. NULL: nowhere. */

@@ -61,6 +61,13 @@ int block_file_lock(int fd, bool writer)
 	return rc == -ENOTSUP ? 0 : rc;
 }
 
+void block_file_unlock(int fd)
+{
+	struct flock l = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = DOES_BASE, .l_len = 2 * (FORBIDS_BASE - DOES_BASE) };
+
+	fcntl(fd, F_OFD_SETLK, &l);
+}
+
 #elif defined(LOCK_EX)
 
 int block_file_lock(int fd, bool writer)
@@ -70,11 +77,20 @@ int block_file_lock(int fd, bool writer)
 	return errno == EWOULDBLOCK ? -EBUSY : 0;
 }
 
+void block_file_unlock(int fd)
+{
+	flock(fd, LOCK_UN);
+}
+
 #else
 
 int block_file_lock(int fd, bool writer)
 {
 	return 0;
+}
+
+void block_file_unlock(int fd)
+{
 }
 
 #endif

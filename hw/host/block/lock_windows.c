@@ -18,3 +18,12 @@ int block_file_lock(int fd, bool writer)
 		return 0;
 	return os_errno_of(GetLastError()) == EBUSY ? -EBUSY : 0;
 }
+
+void block_file_unlock(int fd)
+{
+	OVERLAPPED at = { .Offset = 0, .OffsetHigh = 0x40000000 };
+	HANDLE h = os_handle_of(fd);
+
+	if (h != INVALID_HANDLE_VALUE)
+		UnlockFileEx(h, 0, 1, 0, &at);
+}

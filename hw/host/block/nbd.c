@@ -362,7 +362,7 @@ static void nbd_node_close(struct block_node *n)
 
 static const struct block_node_ops nbd_ops = {
 	"nbd",         nbd_node_read,    nbd_node_write,  nbd_node_flush,
-	nbd_node_zero, nbd_node_discard, nbd_node_resize, nbd_node_close,
+	nbd_node_zero, nbd_node_discard, nbd_node_resize, nbd_node_close, NULL,
 };
 
 static int ask(struct nbd *d, struct nbd_handle *h, bool readonly, struct error *e)

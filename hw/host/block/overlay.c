@@ -271,7 +271,7 @@ static void overlay_close(struct block_node *n)
 
 static const struct block_node_ops overlay_ops = {
 	"overlay",    overlay_read,    overlay_write,  overlay_flush,
-	overlay_zero, overlay_discard, overlay_resize, overlay_close,
+	overlay_zero, overlay_discard, overlay_resize, overlay_close, NULL,
 };
 
 int block_overlay_open(struct block_node *base, struct block_node **out, struct error *e)

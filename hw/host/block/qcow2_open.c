@@ -403,8 +403,18 @@ static void qcow2_close(struct block_node *n)
 	free(q);
 }
 
+static void qcow2_hold(struct block_node *n, bool on)
+{
+	struct qcow2 *q = qcow2_of(n);
+
+	node_hold(q->file, on);
+	if (q->data != q->file)
+		node_hold(q->data, on);
+	node_hold(q->backing, on);
+}
+
 static const struct block_node_ops qcow2_ops = {
-	"qcow2", qcow2_read, qcow2_write, qcow2_flush, qcow2_zero, qcow2_discard, qcow2_resize, qcow2_close,
+	"qcow2", qcow2_read, qcow2_write, qcow2_flush, qcow2_zero, qcow2_discard, qcow2_resize, qcow2_close, qcow2_hold,
 };
 
 int qcow2_open(struct block_node *file, bool readonly, block_backing_fn *backing, block_backing_fn *data, void *opaque,
