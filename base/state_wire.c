@@ -8,43 +8,9 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "base/log.h"
-#include "base/state.h"
+#include "base/state_wire.h"
 
-#define TABLES_MAX 1024u
-#define FIELDS_MAX 512u
 #define ITEMS_MAX 65536u
-
-/* A field and a table as a file has them. */
-struct file_field {
-	const u8 *name;
-	u8 namelen;
-	u8 kind;
-	bool optional;
-	u32 size, count;
-	u32 sub;  /* of its table; lower than the table's own number */
-	u32 ours; /* the field of our table, or NONE */
-};
-#define NONE UINT32_MAX
-
-struct file_table {
-	const u8 *name;
-	u8 namelen;
-	u32 version;
-	u32 nfields;
-	struct file_field *fields;
-	const struct state_desc *ours; /* what it was resolved for */
-	bool same;                     /* field for field */
-};
-
-struct state_schema {
-	/* While saving. */
-	const struct state_desc *used[TABLES_MAX];
-	/* While loading. */
-	struct file_table *tables;
-	u32 n;
-	struct error e; /* why a load failed */
-};
 
 u64 state_int_get(const void *p, u32 size)
 {
@@ -270,7 +236,7 @@ static int get_table(struct state_schema *s, struct reader *in)
 	return 0;
 }
 
-static void schema_free(struct state_schema *s)
+void state_schema_free(struct state_schema *s)
 {
 	u32 i;
 
@@ -280,7 +246,7 @@ static void schema_free(struct state_schema *s)
 	free(s);
 }
 
-static int get_schema(struct state_schema *s, struct reader *in)
+int state_schema_read(struct state_schema *s, struct reader *in)
 {
 	u32 n = reader_u32(in);
 	int rc = 0;
@@ -524,7 +490,7 @@ int state_list_load(const struct state_list *l, struct reader *in, struct error 
 {
 	struct state_schema *s = calloc(1, sizeof *s);
 	struct file_item *found = calloc(l->n ? l->n : 1, sizeof *found);
-	int rc = s && found ? get_schema(s, in) : -ENOMEM;
+	int rc = s && found ? state_schema_read(s, in) : -ENOMEM;
 	u32 i;
 
 	if (!rc)
@@ -534,7 +500,7 @@ int state_list_load(const struct state_list *l, struct reader *in, struct error 
 	if (rc)
 		error_set(e, rc, "%s", s && found ? s->e.text : "the host is out of memory");
 	if (s)
-		schema_free(s);
+		state_schema_free(s);
 	free(found);
 	return rc;
 }
