@@ -102,12 +102,17 @@ const char *image_path(const struct image *img);
 bool image_packed(const struct image *img);
 /* NULL: it has none. */
 struct image *image_parent(const struct image *img);
+/* Of the file, bytes. */
+u64 image_size(const struct image *img);
+/* What it is packed with, if anything. */
+enum image_codec image_codec(const struct image *img);
 
 struct image_chunk_info {
 	char type[IMAGE_NAME_MAX + 1];
 	u64 instance;
 	u32 flags;
 	u64 len;
+	u64 stored; /* bytes in the file */
 };
 /* The chunk after number *i (which starts at 0) in the order they were written, or false: there are no more. */
 bool image_next_chunk(const struct image *img, u64 *i, struct image_chunk_info *out);
@@ -123,6 +128,18 @@ struct image_memory *image_memory_at(struct image *img, u32 i);
 const char *image_memory_name(const struct image_memory *mem);
 u64 image_memory_limit(const struct image_memory *mem);
 u64 image_memory_frames(const struct image_memory *mem);
+
+/* What this file alone has of a memory: frames, and the bytes that those with data take in it. */
+struct image_usage {
+	u64 zero, parent, raw, packed;
+	u64 raw_bytes, packed_bytes;
+};
+void image_usage(const struct image_memory *mem, struct image_usage *out);
+/*
+ * Calls fn for each row of frames that are there, of whatever kind, in rising order; none is read. 0, or what fn returned when
+ * that was not 0.
+ */
+int image_rows(const struct image_memory *mem, int (*fn)(void *opaque, u64 mfn, u64 count), void *opaque);
 
 enum image_kind { IMAGE_ABSENT, IMAGE_ZERO, IMAGE_DATA };
 struct image_extent {

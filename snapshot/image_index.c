@@ -210,7 +210,7 @@ bool image_next_chunk(const struct image *img, u64 *i, struct image_chunk_info *
 		image_record(img, (size_t)(*i)++, &r);
 		if (r.kind != RECORD_CHUNK)
 			continue;
-		*out = (struct image_chunk_info){ .instance = r.number, .flags = r.flags, .len = r.length };
+		*out = (struct image_chunk_info){ .instance = r.number, .flags = r.flags, .len = r.length, .stored = r.stored };
 		memcpy(out->type, r.name, sizeof r.name);
 		return true;
 	}

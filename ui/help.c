@@ -51,6 +51,7 @@ void options_print_help(FILE *out)
 	const char *group = "";
 
 	fputs("usage: paravane [options]\n"
+	      "       paravane snapshot info|verify|diff|export FILE ...   (paravane snapshot --help)\n"
 	      "\n"
 	      "Boots a guest in an instruction-level interpreter that is its own Xen host. Options are spelled as in\n"
 	      "QEMU, with one dash or two. What holds without an option is given in (brackets).\n",

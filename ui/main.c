@@ -23,6 +23,7 @@
 #include "ui/report.h"
 #include "ui/sandbox.h"
 #include "ui/screen.h"
+#include "ui/snapshot_tool.h"
 #include "ui/snapshots.h"
 #include "ui/trace.h"
 #include "vm/run.h"
@@ -676,6 +677,8 @@ int main(int argc, char **argv)
 	int code, rc;
 
 	os_start(&argc, &argv);
+	if (argc > 1 && !strcmp(argv[1], "snapshot"))
+		return snapshot_tool(argc - 1, argv + 1, stdout);
 	rc = options_parse(&r.o, argc, argv, stdout, &e);
 	if (rc == OPTIONS_RUN) {
 		code = run_guest(&r);
