@@ -9,6 +9,7 @@
 
 #include "guest/disks.h"
 #include "guest/guest.h"
+#include "guest/screen.h"
 #include "snapshot/migrate.h"
 
 int guest_snapshot_take(struct guest *g, bool on_parent, struct snapshot *s, struct error *e)
@@ -26,6 +27,8 @@ int guest_snapshot_take(struct guest *g, bool on_parent, struct snapshot *s, str
 	rc = guest_disks_note(g, &s->disks, e);
 	if (rc)
 		snapshot_free(s);
+	else if (guest_display(g))
+		s->screen = display_note(guest_display(g));
 	return rc;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/host/display/display.h"
 #include "snapshot/file_impl.h"
 #include "snapshot/source.h"
 
@@ -38,6 +39,18 @@ static void write_memory(struct image_writer *w, const struct mem *m, const u64 
 			rc = image_write_page(w, mfn, p);
 	}
 	image_write_memory_end(w);
+}
+
+/* Nothing depends on it, so it is left out when there is no memory for it. */
+static void write_picture(struct image_writer *w, const struct snapshot *s)
+{
+	struct picture p = { 0 };
+	struct buf png = { 0 };
+
+	if (s->screen && !picture_make(s->screen, &s->mem, &p) && !picture_png(&p, &png))
+		image_write_chunk(w, SNAPSHOT_PICTURE, 0, 0, png.p, png.len);
+	picture_free(&p);
+	buf_free(&png);
 }
 
 /* Whoever reads the file finds its parent in the same folder, and so do we. */
@@ -71,6 +84,7 @@ int snapshot_write_all(struct snapshot *s, struct image_writer *w, bool states, 
 	buf_free(&about);
 	if (states)
 		image_write_chunk(w, STATE, 0, IMAGE_MANDATORY, s->state.p, s->state.len);
+	write_picture(w, s);
 	write_memory(w, &s->mem, s->changed);
 	lost = mem_lost(&s->mem);
 	if (!lost)

@@ -8,6 +8,8 @@
 #include "snapshot/image.h"
 #include "snapshot/snapshot.h"
 
+#define SNAPSHOT_PICTURE "picture" /* the chunk with the picture of the screen, a PNG; it may be missing */
+
 /*
  * Writes s to a file of that name; what was there before stays until the new one is whole. A parent must be in the same folder.
  * From then on s is that file. 0, or -errno with a sentence.

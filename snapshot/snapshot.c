@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "hw/host/display/display.h"
 #include "vm/x86.h"
 #include "xen/xen.h"
 
@@ -114,6 +115,8 @@ void snapshot_free(struct snapshot *s)
 	buf_free(&s->state);
 	snapshot_base_free(s->file);
 	free(s->changed);
+	if (s->screen)
+		s->screen->free(s->screen);
 	memset(s, 0, sizeof *s);
 }
 

@@ -59,6 +59,8 @@ struct snapshot_base {
 /* NULL is allowed. */
 void snapshot_base_free(struct snapshot_base *b);
 
+struct console_note; /* hw/host/display/display.h */
+
 struct snapshot {
 	struct snapshot_about about;
 	struct snapshot_disks disks;
@@ -67,6 +69,7 @@ struct snapshot {
 	struct snapshot_base *file; /* it was read from; or taken, and written there later. Its look is at the domain's memory; NULL: none */
 	u64 *changed;               /* a bit for each frame that is not as in the parent; NULL: it has no parent */
 	u8 parent[SNAPSHOT_DIGEST];
+	struct console_note *screen; /* what it shows, for people; NULL: it has none */
 };
 
 /*

@@ -157,6 +157,23 @@ if command -v gdb >/dev/null; then
 		"$(sed -n 's/^(paravane) [0-9a-f]\{16\}://p' said | tail -n 2 | tr -s '\t ' ' ')"
 fi
 
+# A guest with a screen has a picture in its snapshots, of what its screen shows: the same bytes each time.
+for again in 1 2; do
+	printf 'savevm seen%s\ninfo snapshots\nquit\n' $again | "$program" -name seen -m 128 -S -kernel "$kernel" -initrd boot.gz -display none \
+		-snapshot-dir . -serial null -monitor stdio >seen.out 2>&1
+	has 'a screen: info snapshots' seen.out "$(printf '%-7s -' yes)"
+	snap picture export seen$again.snap --picture seen$again.png
+	is 'a screen: export: exit code' $code 0
+done
+snap picture info seen1.snap
+if grep -q '  picture ' picture; then
+	has 'a screen: info' picture '320 x 200, of a screen of 640 x 400'
+	is 'a screen: the picture is a PNG' "$(od -A n -t x1 -N 8 seen1.png | tr -d ' ')" 89504e470d0a1a0a
+	is 'a screen: twice the same' "$(cmp seen1.png seen2.png 2>&1)" ''
+else
+	fail 'a screen: there is no picture'
+fi
+
 # refused TEXT WORDS...: with this in its sentence, and no file made.
 refused() {
 	text=$1

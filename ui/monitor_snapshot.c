@@ -199,18 +199,29 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static bool has_picture(const struct image *img)
+{
+	struct image_chunk_info c;
+	u64 i = 0;
+
+	while (image_next_chunk(img, &i, &c))
+		if (!strcmp(c.type, SNAPSHOT_PICTURE))
+			return true;
+	return false;
+}
+
 static void show(struct mon *m, const char *tag)
 {
 	u8 digest[IMAGE_DIGEST_BYTES], parent[IMAGE_DIGEST_BYTES];
 	struct snapshot_about about;
 	struct error e = { "" };
-	struct os_stat st;
-	char path[1024], date[32] = "", of[80] = "";
+	struct image *img;
+	char path[1024], date[32] = "", of[80] = "-";
 	time_t t;
 
 	if (!tag_path(m, tag, path, sizeof path))
 		return;
-	if (snapshot_look(path, &about, &e) || os_stat(path, &st)) {
+	if (snapshot_look(path, &about, &e) || image_open(path, NULL, &img, &e)) {
 		mon_printf(m, "%-20s %s\n", tag, e.text);
 		return;
 	}
@@ -218,8 +229,9 @@ static void show(struct mon *m, const char *tag)
 		find_tag(m, parent, false, of, sizeof of);
 	t = (time_t)about.date;
 	strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", localtime(&t));
-	mon_printf(m, "%-20s %8.1f MiB %s %6" PRIu64 ".%03" PRIu64 " s %15" PRIu64 "%s%s\n", tag, (double)st.size / 1048576, date,
-		   about.now / 1000000000, about.now / 1000000 % 1000, about.instructions, *of ? "  " : "", of);
+	mon_printf(m, "%-20s %8.1f MiB %s %6" PRIu64 ".%03" PRIu64 " s %15" PRIu64 " %-7s %s\n", tag, (double)image_size(img) / 1048576, date,
+		   about.now / 1000000000, about.now / 1000000 % 1000, about.instructions, has_picture(img) ? "yes" : "-", of);
+	image_close(img);
 }
 
 MON_HANDLER(info_snapshots)
@@ -231,8 +243,7 @@ MON_HANDLER(info_snapshots)
 	if (!l.n)
 		mon_printf(m, "there are no snapshots in %.200s\n", m->all->env.snapshots);
 	else
-		mon_printf(m, "%-20s %12s %-19s %12s %15s  %s\n", "TAG", "SIZE", "DATE", "GUEST TIME", "INSTRUCTIONS",
-			   "PARENT");
+		mon_printf(m, "%-20s %12s %-19s %12s %15s %-7s %s\n", "TAG", "SIZE", "DATE", "GUEST TIME", "INSTRUCTIONS", "PICTURE", "PARENT");
 	if (l.n)
 		qsort(l.tag, l.n, sizeof *l.tag, by_name);
 	for (i = 0; i < l.n; i++)

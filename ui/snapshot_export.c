@@ -8,6 +8,7 @@
 
 #include "base/os_file.h"
 #include "snapshot/export.h"
+#include "snapshot/file.h"
 #include "ui/snapshot_tool.h"
 
 static int export_picture(struct image *img, const char *path, struct error *e)
@@ -15,10 +16,10 @@ static int export_picture(struct image *img, const char *path, struct error *e)
 	struct export_file f;
 	u8 *data;
 	size_t len;
-	int rc = image_chunk(img, "picture", 0, &data, &len, e);
+	int rc = image_chunk(img, SNAPSHOT_PICTURE, 0, &data, &len, e);
 
 	if (rc == -ENOENT)
-		return error_set(e, rc, "%.200s: it has no picture: its guest had no screen", image_path(img));
+		return error_set(e, rc, "%.200s: it has no picture: its guest had no screen (-display, -vnc)", image_path(img));
 	if (rc)
 		return rc;
 	rc = export_begin(&f, img, path, e);

@@ -3,10 +3,12 @@
  * "paravane snapshot info": what a file of a snapshot says of itself, for people and as JSON (RFC 8259).
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "cpu/x86/model.h"
+#include "hw/host/display/display.h"
 #include "snapshot/file.h"
 #include "ui/snapshot_tool.h"
 
@@ -56,6 +58,21 @@ static u64 all_frames(struct image *img)
 	return n;
 }
 
+/* False: there is no picture, or it cannot be read. */
+static bool look_at_picture(struct image *img, struct picture *p)
+{
+	struct error e;
+	u8 *data;
+	size_t len;
+	int rc = image_chunk(img, SNAPSHOT_PICTURE, 0, &data, &len, &e);
+
+	if (rc)
+		return false;
+	rc = picture_read(p, data, len);
+	free(data);
+	return !rc;
+}
+
 /* ---- for people -------------------------------------------------------------------------------------------------- */
 
 static void show_frames(FILE *out, const char *what, u64 frames, u64 bytes)
@@ -99,6 +116,7 @@ static void show(FILE *out, struct image *img, const struct snapshot_about *a)
 {
 	time_t t = (time_t)a->date;
 	char date[32] = "";
+	struct picture picture;
 	const struct image *p;
 
 	strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", localtime(&t));
@@ -121,6 +139,10 @@ static void show(FILE *out, struct image *img, const struct snapshot_about *a)
 		fprintf(out, " %s", image_path(p));
 	}
 	fputc('\n', out);
+	if (look_at_picture(img, &picture)) {
+		fprintf(out, "  picture         %u x %u, of a screen of %u x %u\n", picture.s.width, picture.s.height, picture.width, picture.height);
+		picture_free(&picture);
+	}
 	show_contents(out, img);
 }
 
@@ -172,6 +194,7 @@ static void put_contents(FILE *out, struct image *img)
 
 static void put_json(FILE *out, struct image *img, const struct snapshot_about *a)
 {
+	struct picture picture;
 	const struct image *p;
 
 	fputs("  {\n    \"path\": ", out);
@@ -194,6 +217,11 @@ static void put_json(FILE *out, struct image *img, const struct snapshot_about *
 		fputs(" }", out);
 	}
 	fputs(" ]", out);
+	if (look_at_picture(img, &picture)) {
+		fprintf(out, ",\n    \"picture\": { \"width\": %u, \"height\": %u, \"screen_width\": %u, \"screen_height\": %u }", picture.s.width,
+			picture.s.height, picture.width, picture.height);
+		picture_free(&picture);
+	}
 	put_contents(out, img);
 	fputs("\n  }", out);
 }

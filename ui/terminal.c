@@ -73,53 +73,69 @@ static struct cell cell_of(const struct terminal *t, const VTermScreenCell *c)
 	return out;
 }
 
-static void draw_cell(struct terminal *t, u32 row, u32 col, const struct cell *c)
+static void cell_glyph(const struct cell *c, u8 glyph[FONT_HEIGHT])
 {
-	const struct surface *s = display_surface(t->console);
-	u8 glyph[FONT_HEIGHT];
-	u32 x, y;
+	u32 y;
 
 	font_glyph(c->ch, glyph);
 	if (c->attrs & ATTR_UNDERLINE)
 		glyph[14] = 0xff;
 	if (c->attrs & ATTR_STRIKE)
 		glyph[8] = 0xff;
-	for (y = 0; y < FONT_HEIGHT; y++) {
-		u32 *p = s->pixels + (size_t)(row * FONT_HEIGHT + y) * s->stride + col * FONT_WIDTH;
-		u32 bits = glyph[y];
+	for (y = 0; y < FONT_HEIGHT && c->attrs & ATTR_BOLD; y++)
+		glyph[y] |= (u8)(glyph[y] >> 1);
+}
 
-		if (c->attrs & ATTR_BOLD)
-			bits |= bits >> 1;
-		for (x = 0; x < FONT_WIDTH; x++)
-			p[x] = bits >> (7 - x) & 1 ? c->fg : c->bg;
+/* A line of pixels of a cell. */
+static void draw_bits(u32 *p, const struct cell *c, u32 bits)
+{
+	u32 x;
+
+	for (x = 0; x < FONT_WIDTH; x++)
+		p[x] = bits >> (7 - x) & 1 ? c->fg : c->bg;
+}
+
+static void draw_cell(struct terminal *t, u32 row, u32 col, const struct cell *c)
+{
+	const struct surface *s = display_surface(t->console);
+	u8 glyph[FONT_HEIGHT];
+	u32 y;
+
+	cell_glyph(c, glyph);
+	for (y = 0; y < FONT_HEIGHT; y++)
+		draw_bits(s->pixels + (size_t)(row * FONT_HEIGHT + y) * s->stride + col * FONT_WIDTH, c, glyph[y]);
+}
+
+/* The cell at a place of what is shown. False: there is none. */
+static bool cell_at(const struct terminal *t, u32 row, u32 col, struct cell *c)
+{
+	VTermPos pos = { (int)(row - t->back), (int)col };
+	VTermScreenCell vc;
+
+	if (row < t->back) {
+		*c = t->history[(t->first + t->lines - t->back + row) % TERMINAL_SCROLLBACK][col];
+		return true;
 	}
+	if (!vterm_screen_get_cell(t->screen, pos, &vc))
+		return false;
+	*c = cell_of(t, &vc);
+	if (t->cursor && !t->back && pos.row == t->at.row && pos.col == t->at.col) {
+		u32 fg = c->fg;
+
+		c->fg = c->bg;
+		c->bg = fg;
+	}
+	return true;
 }
 
 static void draw_line(struct terminal *t, u32 row)
 {
+	struct cell c;
 	u32 col;
 
-	for (col = 0; col < TERMINAL_COLUMNS; col++) {
-		struct cell c;
-
-		if (row < t->back) {
-			c = t->history[(t->first + t->lines - t->back + row) % TERMINAL_SCROLLBACK][col];
-		} else {
-			VTermPos pos = { (int)(row - t->back), (int)col };
-			VTermScreenCell vc;
-
-			if (!vterm_screen_get_cell(t->screen, pos, &vc))
-				continue;
-			c = cell_of(t, &vc);
-			if (t->cursor && !t->back && pos.row == t->at.row && pos.col == t->at.col) {
-				u32 fg = c.fg;
-
-				c.fg = c.bg;
-				c.bg = fg;
-			}
-		}
-		draw_cell(t, row, col, &c);
-	}
+	for (col = 0; col < TERMINAL_COLUMNS; col++)
+		if (cell_at(t, row, col, &c))
+			draw_cell(t, row, col, &c);
 	display_changed(t->console, 0, row * FONT_HEIGHT, TERMINAL_COLUMNS * FONT_WIDTH, FONT_HEIGHT);
 }
 
@@ -141,6 +157,47 @@ static void refresh(void *opaque)
 			t->dirty[i] = false;
 			draw_line(t, i);
 		}
+}
+
+/* ---- for later --------------------------------------------------------------------------------------------------- */
+
+struct terminal_note {
+	struct console_note n; /* first */
+	struct cell cells[TERMINAL_LINES][TERMINAL_COLUMNS];
+};
+
+static void note_line(struct console_note *n, const void *ram, u32 y, u32 *out)
+{
+	const struct terminal_note *t = (const struct terminal_note *)n;
+	u8 glyph[FONT_HEIGHT];
+	u32 col;
+
+	for (col = 0; col < TERMINAL_COLUMNS; col++) {
+		const struct cell *c = &t->cells[y / FONT_HEIGHT][col];
+
+		cell_glyph(c, glyph);
+		draw_bits(out + col * FONT_WIDTH, c, glyph[y % FONT_HEIGHT]);
+	}
+}
+
+static void note_free(struct console_note *n)
+{
+	free(n);
+}
+
+static struct console_note *take_note(void *opaque)
+{
+	const struct terminal *t = opaque;
+	struct terminal_note *n = calloc(1, sizeof *n);
+	u32 row, col;
+
+	if (!n)
+		return NULL;
+	n->n = (struct console_note){ TERMINAL_COLUMNS * FONT_WIDTH, TERMINAL_LINES * FONT_HEIGHT, note_line, note_free };
+	for (row = 0; row < TERMINAL_LINES; row++)
+		for (col = 0; col < TERMINAL_COLUMNS; col++)
+			cell_at(t, row, col, &n->cells[row][col]);
+	return &n->n;
 }
 
 /* ---- what libvterm says ---------------------------------------------------------------------------------------- */
@@ -342,7 +399,7 @@ static void on_pointer(void *opaque, const struct pointer_event *ev)
 
 struct terminal *terminal_new(const struct terminal_setup *setup)
 {
-	static const struct console_ops ops = { refresh, on_key, on_pointer, NULL };
+	static const struct console_ops ops = { refresh, on_key, on_pointer, NULL, take_note };
 	static const VTermScreenCallbacks callbacks = {
 		.damage = on_damage,
 		.movecursor = on_cursor,

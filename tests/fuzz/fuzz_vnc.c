@@ -129,7 +129,7 @@ static void step(struct world *w, struct reader *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct console_ops ops = { NULL, on_key, on_pointer, on_absolute };
+	static const struct console_ops ops = { NULL, on_key, on_pointer, on_absolute, NULL };
 	struct world w = { .fd = { -1, -1 } };
 	struct vnc_spec spec = { .none = true };
 	struct error e = { "" };

@@ -73,7 +73,12 @@ static bool on_absolute(void *opaque)
 	return v->input && v->input->absolute(v->opaque);
 }
 
-static const struct console_ops console_ops = { on_refresh, on_key, on_pointer, on_absolute };
+static struct console_note *on_note(void *opaque)
+{
+	return vfb_note(opaque);
+}
+
+static const struct console_ops console_ops = { on_refresh, on_key, on_pointer, on_absolute, on_note };
 
 void vfb_set_input(struct vfb *v, const struct vfb_input *input, void *opaque)
 {

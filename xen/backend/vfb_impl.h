@@ -36,6 +36,8 @@ struct vfb {
 
 /* Brings the surface up to what the guest's frames hold, and names what changed to the display. */
 void vfb_look(struct vfb *v);
+/* What the guest shows now, for display_note(). It is drawn from the memory (struct mem) of this instant. */
+struct console_note *vfb_note(const struct vfb *v);
 /* Another picture, or none: what was seen of the last one means nothing. */
 void vfb_look_anew(struct vfb *v);
 

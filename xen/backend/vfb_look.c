@@ -193,3 +193,63 @@ void vfb_look_anew(struct vfb *v)
 {
 	mem_look_stop(&v->look);
 }
+
+/* ---- for later --------------------------------------------------------------------------------------------------- */
+
+struct vfb_note {
+	struct console_note n; /* first */
+	struct vfb_state s;
+	u8 *raw;      /* a line */
+	u64 frames[]; /* NO_FRAME: the guest gave it away */
+};
+#define NO_FRAME UINT64_MAX
+
+/* Perhaps on another thread: from a memory that nobody changes any more. */
+static void note_line(struct console_note *n, const void *ram, u32 y, u32 *out)
+{
+	struct vfb_note *v = (struct vfb_note *)(void *)n;
+	u32 size = v->s.depth / 8, at = v->s.offset + y * v->s.stride, want = v->s.width * size, got = 0, x;
+	u8 page[PAGE_SIZE];
+
+	while (got < want) {
+		u32 k = MIN(want - got, (u32)PAGE_SIZE - (at & (u32)(PAGE_SIZE - 1)));
+		u64 mfn = v->frames[at >> PAGE_SHIFT];
+		const u8 *p = mfn == NO_FRAME ? NULL : mem_page(ram, mfn, page);
+
+		if (p)
+			memcpy(v->raw + got, p + (at & (u32)(PAGE_SIZE - 1)), k);
+		else
+			memset(v->raw + got, 0, k);
+		got += k;
+		at += k;
+	}
+	for (x = 0; x < v->s.width; x++)
+		out[x] = pixel(v->raw + x * size, v->s.depth);
+}
+
+static void note_free(struct console_note *n)
+{
+	free(((struct vfb_note *)(void *)n)->raw);
+	free(n);
+}
+
+struct console_note *vfb_note(const struct vfb *v)
+{
+	struct vfb_note *n;
+	u32 i;
+
+	if (!v->s.page || !v->s.width || !v->s.height)
+		return NULL;
+	n = malloc(sizeof *n + v->s.nframes * sizeof *n->frames);
+	if (!n)
+		return NULL;
+	n->n = (struct console_note){ v->s.width, v->s.height, note_line, note_free };
+	n->s = v->s;
+	n->raw = malloc((size_t)v->s.width * 4);
+	for (i = 0; i < v->s.nframes; i++)
+		n->frames[i] = xen_owned(v->p, v->frames[i]) ? v->frames[i] : NO_FRAME;
+	if (n->raw)
+		return &n->n;
+	free(n);
+	return NULL;
+}

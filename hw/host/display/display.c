@@ -457,6 +457,13 @@ int display_screendump(struct display *d, int slot, const char *path, enum scree
 	return picture_write(&c->s, path, format, e);
 }
 
+struct console_note *display_note(const struct display *d)
+{
+	struct display_console *c = shown(d);
+
+	return c && c->ops->note ? c->ops->note(c->opaque) : NULL;
+}
+
 int display_send_key(struct display *d, u32 code, bool down)
 {
 	if (!code || code >= KEYS)

@@ -48,6 +48,16 @@ struct pointer_event {
 	u32 buttons; /* those held now, enum pointer_button */
 };
 
+/*
+ * What a console shows at one instant, noted so that it can be drawn later, on another thread. ram is what the maker of lines reads
+ * from: the guest's memory as it was then (struct mem), of which this header knows nothing.
+ */
+struct console_note {
+	u32 width, height; /* neither is 0 */
+	void (*line)(struct console_note *n, const void *ram, u32 y, u32 *out); /* width pixels */
+	void (*free)(struct console_note *n);
+};
+
 /* Who draws a console. Each function may be NULL. */
 struct console_ops {
 	/* Somebody looks: find out what changed since the last time, and say so with display_changed(). */
@@ -60,6 +70,8 @@ struct console_ops {
 	void (*pointer)(void *opaque, const struct pointer_event *ev);
 	/* Whether pointer() wants absolute positions. */
 	bool (*absolute)(void *opaque);
+	/* Notes what it shows, in little time. NULL: it shows nothing, or memory is short. */
+	struct console_note *(*note)(void *opaque);
 };
 
 /* Who shows consoles. */
@@ -120,6 +132,8 @@ void display_release_keys(struct display *d);
  * -1: nothing.
  */
 int display_shown(const struct display *d);
+/* Of the console shown: see console_ops.note. */
+struct console_note *display_note(const struct display *d);
 /* Shows another. 0 or -ENOENT when there is no such console. */
 int display_select(struct display *d, u32 slot);
 /* Name and size of the console in a slot; NULL: none there. */
@@ -149,6 +163,23 @@ u32 display_key_by_xt(u32 xt);
 
 /* ---- pictures (hw/host/display/picture.c) ------------------------------------------------------------------------------ */
 
+struct buf;
+
 int picture_write(const struct surface *s, const char *path, enum screendump_format format, struct error *e);
+
+/* A small picture of a screen. */
+#define PICTURE_MAX 320u /* pixels either way */
+struct picture {
+	struct surface s;  /* its pixels are the picture's own; NULL: there is none */
+	u32 width, height; /* of the screen */
+};
+
+/* Draws it of what was noted; ram: see struct console_note. Any thread may do this. 0 or -ENOMEM. */
+int picture_make(struct console_note *n, const void *ram, struct picture *out);
+void picture_free(struct picture *p);
+/* As a PNG, which says the size of the screen too. Any thread may do this. 0 or -ENOMEM. */
+int picture_png(const struct picture *p, struct buf *out);
+/* Reads what picture_png() writes. 0, -EINVAL (it is something else), -ENOTSUP (this build cannot unpack it) or -ENOMEM. */
+int picture_read(struct picture *p, const u8 *data, size_t n);
 
 #endif

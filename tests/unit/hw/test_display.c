@@ -15,6 +15,7 @@
 #include <zlib.h>
 #endif
 
+#include "base/buf.h"
 #include "hw/host/display/display.h"
 #include "hw/host/display/keys.h"
 #include "tests/suites.h"
@@ -91,7 +92,7 @@ static const struct listener_ops listener = { on_switched, on_update };
 
 static struct rig *rig_new(void)
 {
-	static const struct console_ops ops[2] = { { on_refresh, key0, on_pointer, on_absolute }, { NULL, key1, NULL, NULL } };
+	static const struct console_ops ops[2] = { { on_refresh, key0, on_pointer, on_absolute, NULL }, { NULL, key1, NULL, NULL, NULL } };
 	struct rig *r = calloc(1, sizeof *r);
 
 	r->poll = poll_set_new();
@@ -388,6 +389,74 @@ START_TEST(pictures)
 }
 END_TEST
 
+/* A screen in which each pixel tells its place. */
+static void place_line(struct console_note *n, const void *ram, u32 y, u32 *out)
+{
+	u32 x;
+
+	ck_assert_uint_lt(y, n->height);
+	for (x = 0; x < n->width; x++)
+		out[x] = (x * 255 / n->width) << 16 | (y * 255 / n->height) << 8 | *(const u8 *)ram;
+}
+
+static void place_free(struct console_note *n)
+{
+	n->width = 0;
+}
+
+static const struct small_row {
+	u32 width, height, w, h;
+} small_rows[] = {
+	{ 50, 30, 50, 30 }, { 320, 320, 320, 320 }, { 640, 400, 320, 200 }, { 800, 600, 320, 240 }, { 1366, 768, 320, 179 },
+	{ 8192, 1, 320, 1 }, { 3, 8192, 1, 320 },   { 321, 7, 320, 6 },
+};
+
+START_TEST(small_pictures)
+{
+	const struct small_row *row = &small_rows[_i];
+	struct console_note n = { row->width, row->height, place_line, place_free };
+	struct picture p, q;
+	struct buf png = { 0 };
+	u8 blue = 77;
+	u32 x, y, wrong = 0;
+	size_t i;
+
+	ck_assert_int_eq(picture_make(&n, &blue, &p), 0);
+	ck_assert_uint_eq(p.s.width, row->w);
+	ck_assert_uint_eq(p.s.height, row->h);
+	for (y = 0; y < row->h; y++)
+		for (x = 0; x < row->w; x++) {
+			u32 c = p.s.pixels[y * row->w + x];
+			int red = (int)((x * 2 + 1) * 255 / (row->w * 2)), green = (int)((y * 2 + 1) * 255 / (row->h * 2));
+
+			/* As far from its place as a pixel of the picture is wide. */
+			wrong += (c & 255) != 77 || abs((int)(c >> 16) - red) > 255 / (int)row->w + 1 ||
+				 abs((int)(c >> 8 & 255) - green) > 255 / (int)row->h + 1;
+		}
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_int_eq(picture_png(&p, &png), 0);
+	ck_assert_int_eq(picture_read(&q, png.p, png.len), 0);
+	ck_assert_uint_eq(q.width, row->width);
+	ck_assert_uint_eq(q.height, row->height);
+	ck_assert_uint_eq(q.s.width, row->w);
+	ck_assert_uint_eq(q.s.height, row->h);
+	ck_assert(!memcmp(p.s.pixels, q.s.pixels, (size_t)row->w * row->h * sizeof(u32)));
+	picture_free(&q);
+	/* Cut anywhere, and with a byte changed: refused, or read as something of a possible size. */
+	for (i = 0; i < png.len; i += 1 + png.len / 300) {
+		ck_assert_int_lt(picture_read(&q, png.p, i > png.len - 13 ? png.len - 13 - 12 : i), 0);
+		ck_assert_ptr_null(q.s.pixels);
+		png.p[i] ^= 0x81;
+		if (!picture_read(&q, png.p, png.len))
+			ck_assert(q.s.width <= PICTURE_MAX && q.s.height <= PICTURE_MAX);
+		picture_free(&q);
+		png.p[i] ^= 0x81;
+	}
+	picture_free(&p);
+	buf_free(&png);
+}
+END_TEST
+
 START_TEST(vnc_values)
 {
 	static const char *const bad[] = { "", ":", "1", ":x", ":99999", ":-1", "host", "unix:", ":1,", ":1,to=", ":1,to=0", ":1,tls-creds=x",
@@ -421,6 +490,7 @@ Suite *display_suite(void)
 	tcase_add_test(t, names);
 	tcase_add_test(t, layouts);
 	tcase_add_test(t, pictures);
+	tcase_add_loop_test(t, small_pictures, 0, ARRAY_SIZE(small_rows));
 	tcase_add_test(t, vnc_values);
 	suite_add_tcase(s, t);
 	return s;

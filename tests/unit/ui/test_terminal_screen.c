@@ -281,6 +281,35 @@ START_TEST(font)
 }
 END_TEST
 
+/* What is noted has the pixels that a look has, and keeps them. */
+START_TEST(noted)
+{
+	struct rig *r = rig_new(false);
+	struct console_note *n;
+	u32 line[640], x, y, wrong = 0;
+	const u8 *p;
+
+	if (!r->t) {
+		ck_assert(!terminal_available());
+		rig_free(r);
+		return;
+	}
+	put(r, "plain \033[1mbold\033[0m \033[4mline\033[0m \033[31;7mred\033[0m\r\n\xc3\xa4");
+	n = display_note(r->d);
+	ck_assert_ptr_nonnull(n);
+	p = look(r);
+	put(r, "\033[2J\033[H other");
+	for (y = 0; y < 400; y++) {
+		n->line(n, NULL, y, line);
+		for (x = 0; x < 640; x++, p += 3)
+			wrong += line[x] != ((u32)p[0] << 16 | (u32)p[1] << 8 | p[2]);
+	}
+	ck_assert_uint_eq(wrong, 0);
+	n->free(n);
+	rig_free(r);
+}
+END_TEST
+
 Suite *terminal_screen_suite(void)
 {
 	Suite *s = suite_create("terminal_screen");
@@ -291,6 +320,7 @@ Suite *terminal_screen_suite(void)
 	tcase_add_test(t, scrolling);
 	tcase_add_test(t, anything);
 	tcase_add_test(t, font);
+	tcase_add_test(t, noted);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -55,7 +55,7 @@ static bool on_absolute(void *opaque)
 
 static struct rig *rig_new(const char *spec)
 {
-	static const struct console_ops ops = { NULL, on_key, on_pointer, on_absolute };
+	static const struct console_ops ops = { NULL, on_key, on_pointer, on_absolute, NULL };
 	struct rig *r = calloc(1, sizeof *r);
 	struct vnc_spec s;
 	struct error e = { "" };

@@ -573,6 +573,41 @@ START_TEST(forked)
 }
 END_TEST
 
+/* What is noted is drawn from a fork, whatever the guest has done since; a look is not needed, and none is taken. */
+START_TEST(noted)
+{
+	struct screen_world *w = sw_new();
+	struct console_note *n;
+	struct mem then;
+	u32 line[FB_WIDTH];
+	u64 compared;
+
+	ck_assert_ptr_null(display_note(w->d));
+	sw_fb_page(w);
+	sw_connect_fb(w);
+	sw_pixel(w, 3, 20, 0xff123456); /* of the second frame */
+	compared = vfb_compared(w->fb);
+	n = display_note(w->d);
+	ck_assert_ptr_nonnull(n);
+	ck_assert_uint_eq(n->width, FB_WIDTH);
+	ck_assert_uint_eq(n->height, FB_HEIGHT);
+	ck_assert_int_eq(mem_init(&then, w->e->d->mem.pool, w->e->d->mem.limit), 0);
+	ck_assert_int_eq(mem_fork(&then, &w->e->d->mem), 0);
+	sw_pixel(w, 3, 20, 0);
+	sw_write(w, "vfb", "state", "6");
+	n->line(n, &then, 20, line);
+	ck_assert_uint_eq(line[3], 0x123456);
+	ck_assert_uint_eq(line[2], 0);
+	n->line(n, &then, FB_HEIGHT - 1, line);
+	ck_assert_uint_eq(line[3], 0);
+	ck_assert_uint_eq(vfb_compared(w->fb), compared);
+	n->free(n);
+	mem_free(&then);
+	ck_assert_ptr_null(display_note(w->d));
+	sw_free(w);
+}
+END_TEST
+
 Suite *vfb_suite(void)
 {
 	Suite *s = suite_create("vfb");
@@ -593,6 +628,7 @@ Suite *vfb_suite(void)
 	tcase_add_test(t, any_form);
 	tcase_add_test(t, idle);
 	tcase_add_test(t, forked);
+	tcase_add_test(t, noted);
 	suite_add_tcase(s, t);
 	return s;
 }
