@@ -119,8 +119,8 @@ static const char *const always[] = {
 	/* files */
 	"read", "readv", "pread64", "preadv", "preadv2", "write", "writev", "pwrite64", "pwritev", "pwritev2", "lseek", "_llseek", "close",
 	"close_range", "fstat", "fstat64", "stat", "stat64", "lstat", "lstat64", "fstatat64", "newfstatat", "statx", "fstatfs", "fstatfs64",
-	"statfs", "statfs64", "access", "faccessat", "open", "openat", "unlink", "unlinkat", "readlink", "readlinkat", "getcwd", "getdents",
-	"getdents64", "ftruncate", "ftruncate64", "fallocate", "fsync", "fdatasync", "sync_file_range", "fadvise64", "fadvise64_64",
+	"statfs", "statfs64", "access", "faccessat", "open", "openat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "readlink",
+	"readlinkat", "getcwd", "getdents", "getdents64", "ftruncate", "ftruncate64", "fallocate", "fsync", "fdatasync", "sync_file_range", "fadvise64", "fadvise64_64",
 	"copy_file_range", "sendfile", "sendfile64", "fcntl", "fcntl64", "flock", "dup", "dup2", "dup3", "pipe", "pipe2", "umask",
 	/* waiting */
 	"poll", "ppoll", "ppoll_time64", "select", "_newselect", "pselect6", "pselect6_time64", "epoll_create", "epoll_create1", "epoll_ctl",

@@ -44,7 +44,7 @@ is 'and the same console' $? 0
 # It boots again and again, is asked by a monitor, and ends. What is made lies in in/, and nowhere else.
 mkfifo "$dir/fifo"
 : >"$dir/again.con"
-run again end=reboot -serial "file:$dir/again.con" -monitor stdio -pidfile "$dir/in/pid" -xenstore "unix:$dir/in/store" -vnc "unix:$dir/in/vnc" \
+run again end=reboot -serial "file:$dir/again.con" -monitor stdio -pidfile "$dir/in/pid" -xenstore "unix:$dir/in/store" -vnc "unix:$dir/in/vnc" -snapshot-dir "$dir/kept" \
 	-sandbox "on,rw=$dir/in,ro=$dir/base.raw" <"$dir/fifo" &
 job=$!
 exec 3>"$dir/fifo"
@@ -53,7 +53,7 @@ until [ "$(grep -c 'MARK userspace' "$dir/again.con" 2>/dev/null)" -ge 2 ] || [ 
 	tries=$((tries + 1))
 	sleep 0.2
 done
-for c in "disk_add file=$dir/base.raw,format=raw,readonly=on,id=one" "disk_add file=$dir/a.raw,format=raw,id=two" 'info block' \
+for c in 'savevm one' "save -c $dir/out/two.snap" 'delvm none' "disk_add file=$dir/base.raw,format=raw,readonly=on,id=one" "disk_add file=$dir/a.raw,format=raw,id=two" 'info block' \
 	"pmemsave 0 4096 $dir/in/memory" "pmemsave 0 4096 $dir/out/memory" "screendump $dir/in/a.png" "screendump $dir/out/a.png" \
 	'netdev_add socket,id=n0,connect=127.0.0.1:9' 'print 7*6' quit; do
 	echo "$c"
@@ -67,6 +67,8 @@ has 'the monitor: a disk from ro=' "$dir/again.out" "one: $dir/base.raw"
 has 'the monitor: a disk from elsewhere' "$dir/again.out" "drive $dir/a.raw: no permission"
 has 'the monitor: memory to elsewhere' "$dir/again.out" "$dir/out/memory: cannot be written (Permission denied)"
 has 'the monitor: a picture to elsewhere' "$dir/again.out" "the picture $dir/out/a.png cannot be written (Permission denied)"
+is 'the monitor: a snapshot in its folder' "$(ls "$dir/kept")" one.snap
+has 'the monitor: a snapshot elsewhere' "$dir/again.out" "$dir/out/two.snap"
 has 'the monitor: a network' "$dir/again.out" 'not permitted'
 is 'what was made, and what was left' "$(cd "$dir" && find in out -type f -o -type s | LC_ALL=C sort | tr '\n' ' ')" 'in/a.png in/memory '
 

@@ -211,6 +211,25 @@ dd if=/dev/zero of=torn.d/base.snap bs=1M seek=12 count=8 conv=notrunc 2>/dev/nu
 run torn $ram -loadvm base -snapshot-dir torn.d
 is 'torn: exit code' "$(cat torn.rc)" 1
 has 'torn: what it says' torn.log 'base.snap is damaged: the sum of a page'
+
+# Snapshots by themselves: the run is the same, the newest take the place of the oldest, and each can be gone on from.
+# shellcheck disable=SC2086
+run itself $ram -kernel "$kernel" -initrd boot.gz -append "console=hvc0 quiet $brief work=0" -snapshot-dir auto -autosave 1,keep=2
+same itself tagless
+is 'by itself: at most two' "$([ -s auto/auto-1.snap ] && ls auto | grep -v -x -e auto-1.snap -e auto-2.snap)" ''
+for tag in auto/*.snap; do
+	tag=$(basename "$tag" .snap)
+	# shellcheck disable=SC2086
+	run "$tag" $ram -loadvm "$tag" -snapshot-dir auto
+	is "$tag: it ends as the run without a break" "$(cat "$tag.state")" "$(cat tagless.state)"
+done
+# A folder in which nothing can be written is told of once.
+: >file
+# shellcheck disable=SC2086
+run nowhere $ram -kernel "$kernel" -initrd boot.gz -append "console=hvc0 quiet $brief work=0" -snapshot-dir file/auto -autosave 1
+same nowhere tagless
+is 'nowhere to write: told once' "$(grep -c 'autosave.*the guest runs on' nowhere.log)" 1
+
 # refused NAME TEXT OPTIONS...: such a start is refused, with this in its sentence.
 refused() {
 	name=$1 text=$2

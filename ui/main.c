@@ -16,6 +16,7 @@
 #include "hw/host/signals.h"
 #include "snapshot/file.h"
 #include "snapshot/migrate.h"
+#include "ui/autosave.h"
 #include "ui/daemon.h"
 #include "ui/exposed.h"
 #include "ui/monitor.h"
@@ -43,6 +44,7 @@ struct run {
 	struct guest_watch watch; /* ours, of the guest */
 	struct monitors *monitors;
 	struct screen *screen; /* NULL: none is opened */
+	struct autosave *autosave; /* NULL: not wanted */
 	struct report_totals totals;
 	struct report_speed speed;
 	u64 next_progress;
@@ -212,11 +214,35 @@ static void say_loaded(const struct guest *g, struct report_loading *loading)
 	}
 }
 
+static enum image_codec snapshot_codec(const struct run *r)
+{
+	return r->o.snapshot_codec_given ? r->o.snapshot_codec : image_codec_best();
+}
+
+static void tell_autosave(void *opaque, struct buf *out)
+{
+	const struct run *r = opaque;
+
+	autosave_tell(r->autosave, out);
+}
+
+/* 0, or -errno with a sentence. */
+static int begin_autosave(struct run *r, struct error *e)
+{
+	struct autosave_setup s = { &r->guest, r->snapshots, r->o.autosave_ns, r->o.autosave_keep, snapshot_codec(r), on_log_line, r };
+
+	monitors_set_autosave(r->monitors, tell_autosave, r);
+	if (!r->o.autosave_ns)
+		return 0;
+	r->autosave = autosave_begin(&s);
+	return r->autosave ? 0 : error_set(e, -ENOMEM, "the host is out of memory");
+}
+
 /* Those of -monitor; the one behind the console comes with that. 0, or -errno with a sentence. */
 static int open_monitors(struct run *r, struct error *e)
 {
 	struct monitors_env env = { &r->host, &r->guest, r->signals, on_quit_word, on_restart_word, on_load_word, r->snapshots,
-				    r->o.snapshot_codec_given ? r->o.snapshot_codec : image_codec_best(), r };
+				    snapshot_codec(r), r };
 	const char *spec;
 	u32 i;
 	int rc = 0;
@@ -229,6 +255,7 @@ static int open_monitors(struct run *r, struct error *e)
 	if (!r->monitors)
 		return error_set(e, -ENOMEM, "the host is out of memory");
 	r->guest.stopped = r->o.stopped;
+	rc = begin_autosave(r, e);
 	for (i = 0; !rc && (spec = options_monitor(r->o.guest, i)); i++)
 		rc = monitors_open(r->monitors, spec, e);
 	return asked_to_end(r) ? -EINTR : rc;
@@ -642,6 +669,7 @@ static int run_guest(struct run *r)
 	guest_console_close(&r->guest);
 	monitors_free(r->monitors);
 	r->monitors = NULL;
+	autosave_end(r->autosave);
 	if (rc == -EINTR && r->signals && asked_to_end(r)) {
 		if (signals_last(r->signals))
 			msg_info("ended by signal %d (%s) before the guest ran", signals_last(r->signals),

@@ -464,6 +464,12 @@ bool monitors_live(const struct monitors *all)
 	return false;
 }
 
+void monitors_set_autosave(struct monitors *all, void (*tell)(void *opaque, struct buf *out), void *opaque)
+{
+	all->autosave = tell;
+	all->autosave_opaque = opaque;
+}
+
 void monitors_set_screen(struct monitors *all, const struct monitor_screen *screen, void *opaque)
 {
 	all->screen = screen;

@@ -75,6 +75,8 @@ void monitors_show(struct monitors *m);
 bool monitors_live(const struct monitors *m);
 /* The guest has a new domain, which guest_create() tells us: its door is told. 0 or -ENOMEM. */
 int monitors_attach(struct monitors *m, struct domain *d);
+/* Text for info autosave. */
+void monitors_set_autosave(struct monitors *m, void (*tell)(void *opaque, struct buf *out), void *opaque);
 /* NULL: there is no display. */
 void monitors_set_screen(struct monitors *m, const struct monitor_screen *screen, void *opaque);
 

@@ -63,6 +63,8 @@ struct monitors {
 	void *screen_opaque;
 	struct monitor_migration *migration; /* NULL: nobody has asked for one */
 	bool loading; /* the guest is about to go on from a snapshot: commands wait for that life */
+	void (*autosave)(void *opaque, struct buf *out); /* NULL: it is not known */
+	void *autosave_opaque;
 };
 
 struct mon_args {
@@ -189,6 +191,7 @@ MON_HANDLER(info_migrate);
 MON_HANDLER(info_migrate_parameters);
 /* Ends a migration that is under way, and forgets it. */
 void monitors_migration_drop(struct monitors *all);
+MON_HANDLER(info_autosave);
 /* ui/monitor_screen.c */
 MON_HANDLER(screendump);
 MON_HANDLER(sendkey);

@@ -250,3 +250,13 @@ MON_HANDLER(info_snapshots)
 		show(m, l.tag[i]);
 	snapshots_list_free(&l);
 }
+
+MON_HANDLER(info_autosave)
+{
+	struct buf text = { 0 };
+
+	if (m->all->autosave)
+		m->all->autosave(m->all->autosave_opaque, &text);
+	mon_write(m, text.p, text.len);
+	buf_free(&text);
+}

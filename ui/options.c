@@ -13,6 +13,8 @@
 #include "guest/networks.h"
 #include "guest/nodes.h"
 #include "hw/host/channel.h"
+#include "guest/spec.h"
+#include "ui/autosave.h"
 #include "ui/disks_option.h"
 #include "ui/networks_option.h"
 #include "ui/optvalue.h"
@@ -254,6 +256,32 @@ static int opt_snapshot_compress(struct options *o, const struct option_row *row
 	o->snapshot_codec = c;
 	o->snapshot_codec_given = true;
 	return 0;
+}
+
+static int opt_autosave(struct options *o, const struct option_row *row, const char *value, struct error *e)
+{
+	const char *rest = value;
+	struct spec_word w;
+	u32 count = 0;
+	char *end;
+	double v;
+
+	o->autosave_keep = 5;
+	for (; spec_next(&rest, &w); count++) {
+		const char *number = count ? w.value : w.name;
+
+		v = strtod(number, &end);
+		if (!*number || *end || w.too_long)
+			v = 0;
+		if (!count && !w.has_value && v >= 1 && v <= 1e9)
+			o->autosave_ns = (u64)(v * 1e9);
+		else if (count && !strcmp(w.name, "keep") && v >= 1 && v <= AUTOSAVE_KEEP_MAX && v == (u32)v)
+			o->autosave_keep = (u32)v;
+		else
+			return error_set(e, -EINVAL, "-autosave %.80s: '%.40s' is neither a number of seconds, 1 or more, nor keep=N with N from 1 to %u: "
+					 "write it as in -autosave 60,keep=5", value, count ? w.raw : w.name, AUTOSAVE_KEEP_MAX);
+	}
+	return count ? 0 : error_set(e, -EINVAL, "-autosave '': give a number of seconds, as in -autosave 60,keep=5");
 }
 
 static int opt_rtc(struct options *o, const struct option_row *row, const char *value, struct error *e)

@@ -33,6 +33,8 @@ struct options {
 	bool snapshot_codec_given;
 	char *incoming;     /* as it was given; NULL: none */
 	char *snapshot_dir; /* NULL: the default */
+	u64 autosave_ns;    /* host time from one snapshot to the next; 0: none */
+	u32 autosave_keep;
 	struct node *sandbox; /* -sandbox: flag on; path0, path1, ... with ro or rw (str), a file or folder. NULL: not given */
 	bool singlestep, stats, progress;
 	/* Only while parsing. */

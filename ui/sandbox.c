@@ -14,6 +14,7 @@
 #include "guest/sandbox.h"
 #include "guest/spec.h"
 #include "ui/optvalue.h"
+#include "ui/snapshots.h"
 
 /* ---- the option ---- */
 
@@ -78,6 +79,22 @@ static void add_window(struct guest_sandbox *p)
 		guest_sandbox_add_name(p, name, strlen(name), OS_SANDBOX_READ | OS_SANDBOX_MAYBE);
 }
 
+/* It must be there to be allowed; for who can take snapshots it is made. */
+static void add_snapshots(struct guest_sandbox *p, const struct options *o)
+{
+	bool used = options_monitor(o->guest, 0) || !strncmp(node_str(o->guest, "serial0", ""), "mon:", 4) ||
+		    node_has(o->guest, "display") || o->autosave_ns;
+	char folder[1024];
+
+	if (o->snapshot_dir)
+		snprintf(folder, sizeof folder, "%s", o->snapshot_dir);
+	else
+		snapshots_default_folder(o->guest->name, folder, sizeof folder);
+	/* Whoever takes one says why it could not be made. */
+	if (used && !snapshots_make_folder(folder, NULL))
+		guest_sandbox_add_name(p, folder, strlen(folder), OS_SANDBOX_WRITE | OS_SANDBOX_MAYBE);
+}
+
 static void add_faces(struct guest_sandbox *p, const struct options *o)
 {
 	const struct node *n;
@@ -89,6 +106,7 @@ static void add_faces(struct guest_sandbox *p, const struct options *o)
 		guest_sandbox_add_spec(p, spec);
 	if (o->pidfile)
 		guest_sandbox_add_folder(p, o->pidfile, strlen(o->pidfile));
+	add_snapshots(p, o);
 	if (!strcmp(node_str(o->guest, "display", ""), "sdl"))
 		add_window(p);
 	for (n = o->sandbox->first; n; n = n->next) {

@@ -30,7 +30,12 @@ int snapshots_path(const char *folder, const char *tag, char *path, size_t n, st
 
 int snapshots_make_folder(const char *folder, struct error *e)
 {
-	if (!os_mkdir(folder) || errno == EEXIST)
+	char inside[1100];
+	struct os_stat st;
+
+	/* First whether it is there: inside of a sandbox none is made. A link to one will do. */
+	snprintf(inside, sizeof inside, "%.1000s/.", folder);
+	if ((!os_stat(inside, &st) && st.kind == OS_DIRECTORY) || !os_mkdir(folder) || errno == EEXIST)
 		return 0;
 	return error_set(e, -errno, "%.200s: the folder of snapshots cannot be made (%s): name another one with -snapshot-dir", folder,
 			 strerror(errno));

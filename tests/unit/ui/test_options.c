@@ -194,6 +194,9 @@ START_TEST(host_side)
 	ck_assert_str_eq(node_str(o.guest, "serial0", ""), "pty"); /* the terminal is taken */
 	ck_assert(o.stopped);
 	options_free(&o);
+	good(&o, "-autosave 1.5,keep=7");
+	ck_assert(o.autosave_ns == 1500000000u && o.autosave_keep == 7);
+	options_free(&o);
 	good(&o, "-monitor stdio -serial null");
 	ck_assert_str_eq(node_str(o.guest, "serial0", ""), "null");
 	options_free(&o);
@@ -393,6 +396,14 @@ START_TEST(refusals)
 	bad("-rtc base=2023-13-01", "'2023-13-01'", "date");
 	bad("-rtc base=99999999999999", "99999999999999", "1970");
 	bad("-timeout 0", "-timeout 0", "-timeout 60");
+	bad("-autosave 0", "'0'", "-autosave 60,keep=5");
+	bad("-autosave 0.5", "'0.5'", "1 or more");
+	bad("-autosave 10s", "'10s'", "1 or more");
+	bad("-autosave 10,keep=0", "'keep=0'", "1 to 99");
+	bad("-autosave 10,keep=100", "'keep=100'", "1 to 99");
+	bad("-autosave 10,keep=2.5", "'keep=2.5'", "1 to 99");
+	bad("-autosave 10,kept=2", "'kept=2'", "1 to 99");
+	bad("-autosave keep=2", "'keep'", "-autosave 60");
 	bad("-timeout soon", "soon", "-timeout 60");
 	bad("-timeout nan", "nan", "-timeout 60");
 	bad("-d int,nosuch", "'nosuch'", "-d help");
