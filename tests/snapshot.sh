@@ -223,6 +223,20 @@ for tag in auto/*.snap; do
 	run "$tag" $ram -loadvm "$tag" -snapshot-dir auto
 	is "$tag: it ends as the run without a break" "$(cat "$tag.state")" "$(cat tagless.state)"
 done
+# One that another needs stays.
+# shellcheck disable=SC2086
+begin needed $ram -kernel "$kernel" -initrd boot.gz -append "console=hvc0 quiet $brief work=0" -snapshot-dir needed.d -autosave 1,keep=1 -S
+say 'savevm auto-1'
+say 'savevm -i child'
+say 'info snapshots'
+answer 1 '^child .* auto-1'
+say cont
+ended
+same needed tagless
+has 'needed: what it says' needed.log 'is needed by another snapshot'
+# shellcheck disable=SC2086
+run child $ram -loadvm child -snapshot-dir needed.d
+is "child: it ends as the run without a break" "$(cat child.state)" "$(cat tagless.state)"
 # A folder in which nothing can be written is told of once.
 : >file
 # shellcheck disable=SC2086

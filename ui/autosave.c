@@ -5,6 +5,7 @@
  */
 #include "ui/autosave.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,28 @@ static u32 first_number(const struct autosave *a)
 	return best;
 }
 
+/* Whether this number's file may be written over: others may have only what changed since it. */
+static bool is_free(const struct autosave *a, u32 n, char *path, size_t len)
+{
+	char child[80];
+
+	return !path_of(a, n, path, len, NULL) && !snapshots_needed(a->s.folder, path, child, sizeof child);
+}
+
+/* The number that is next, and its path. 0, or -errno with a sentence. */
+static int choose(const struct autosave *a, u32 *n, char *path, size_t len, struct error *e)
+{
+	u32 first = a->last ? a->last % a->s.keep + 1 : first_number(a), i;
+
+	for (i = 0; i < a->s.keep; i++) {
+		*n = (first - 1 + i) % a->s.keep + 1;
+		if (is_free(a, *n, path, len))
+			return 0;
+	}
+	return error_set(e, -EBUSY, "%.200s: each of auto-1 to auto-%u is needed by another snapshot: remove one of those, or keep more", a->s.folder,
+			 a->s.keep);
+}
+
 static void say(struct autosave *a, const struct error *e)
 {
 	a->e = *e;
@@ -90,11 +113,11 @@ static void save(struct autosave *a)
 	struct error e = { "" };
 	struct snapshot s;
 	char path[1200];
-	u32 n = a->last ? a->last % a->s.keep + 1 : first_number(a);
+	u32 n = 0;
 	int rc = snapshots_make_folder(a->s.folder, &e);
 
 	if (!rc)
-		rc = path_of(a, n, path, sizeof path, &e);
+		rc = choose(a, &n, path, sizeof path, &e);
 	if (!rc)
 		rc = guest_snapshot_take(g, false, &s, &e);
 	if (!rc) {

@@ -95,8 +95,10 @@ static void on_load_word(void *opaque, struct snapshot *s)
 
 	snapshot_free(&r->incoming);
 	r->incoming = *s;
+	if (!r->loads)
+		r->ended = r->guest.d->end;
 	r->loads = true;
-	r->ended = r->guest.d->end;
+	monitors_set_loading(r->monitors, true);
 	domain_end(r->guest.d, END_REBOOT);
 	on_restart_word(r);
 }
@@ -309,6 +311,8 @@ static int open_screen(struct run *r, struct error *e)
 
 	if (!rc && !r->screen)
 		rc = screen_open(&r->guest, on_quit_key, r, &r->screen, e);
+	if (!rc && r->screen && screen_set_snapshots(r->screen, r->snapshots, snapshot_codec(r), on_load_word, r))
+		rc = error_set(e, -ENOMEM, "the host is out of memory");
 	if (r->screen)
 		monitors_set_screen(r->monitors, screen_words(), r->screen);
 	return rc;
@@ -465,6 +469,7 @@ static int swap_lives(struct run *r, struct error *e)
 	if (rc) {
 		msg_error("%s", why.text);
 		snapshot_free(&r->incoming);
+		monitors_set_loading(r->monitors, false);
 		return 0;
 	}
 	guest_destroy(&r->guest);

@@ -464,6 +464,15 @@ bool monitors_live(const struct monitors *all)
 	return false;
 }
 
+void monitors_set_loading(struct monitors *all, bool loading)
+{
+	if (!all)
+		return;
+	all->loading = loading;
+	if (!loading)
+		monitors_show(all);
+}
+
 void monitors_set_autosave(struct monitors *all, void (*tell)(void *opaque, struct buf *out), void *opaque)
 {
 	all->autosave = tell;

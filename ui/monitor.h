@@ -75,6 +75,8 @@ void monitors_show(struct monitors *m);
 bool monitors_live(const struct monitors *m);
 /* The guest has a new domain, which guest_create() tells us: its door is told. 0 or -ENOMEM. */
 int monitors_attach(struct monitors *m, struct domain *d);
+/* The guest is about to go on from a snapshot: commands wait for that life, and if there is none (false) no more. NULL is allowed. */
+void monitors_set_loading(struct monitors *m, bool loading);
 /* Text for info autosave. */
 void monitors_set_autosave(struct monitors *m, void (*tell)(void *opaque, struct buf *out), void *opaque);
 /* NULL: there is no display. */

@@ -97,43 +97,16 @@ static void load_from(struct mon *m, const char *path)
 		mon_printf(m, "%.200s: %s\n", path, e.text);
 		snapshot_free(&s);
 	} else {
-		m->all->loading = true;
 		m->all->env.load(m->all->env.opaque, &s);
 	}
-}
-
-/* The tag of a snapshot in the folder that is told against this file, or that is it (parent: false). False: there is none. */
-static bool find_tag(struct mon *m, const u8 *digest, bool parent, char *tag, size_t n)
-{
-	struct snapshots_list l = { 0 };
-	char path[1024];
-	bool found = false;
-	u32 i;
-
-	snapshots_list(m->all->env.snapshots, &l);
-	for (i = 0; i < l.n && !found; i++) {
-		u8 own[IMAGE_DIGEST_BYTES], of[IMAGE_DIGEST_BYTES];
-		struct error e;
-		int rc = snapshots_path(m->all->env.snapshots, l.tag[i], path, sizeof path, &e);
-
-		if (!rc)
-			rc = image_digests(path, own, of, &e);
-		found = (parent ? rc == 1 : rc >= 0) && !memcmp(parent ? of : own, digest, sizeof own);
-		if (found)
-			snprintf(tag, n, "%s", l.tag[i]);
-	}
-	snapshots_list_free(&l);
-	return found;
 }
 
 /* A snapshot that others need is not removed, and not written over. True when one does, which was said. */
 static bool is_needed(struct mon *m, const char *tag, const char *path)
 {
-	u8 digest[IMAGE_DIGEST_BYTES], parent[IMAGE_DIGEST_BYTES];
-	struct error e = { "" };
 	char child[80];
 
-	if (image_digests(path, digest, parent, &e) < 0 || !find_tag(m, digest, true, child, sizeof child))
+	if (!snapshots_needed(m->all->env.snapshots, path, child, sizeof child))
 		return false;
 	mon_printf(m, "%s: the snapshot %s has only what changed since this one and needs it: delvm %s first\n", tag, child, child);
 	return true;
@@ -226,7 +199,7 @@ static void show(struct mon *m, const char *tag)
 		return;
 	}
 	if (image_digests(path, digest, parent, &e) == 1)
-		find_tag(m, parent, false, of, sizeof of);
+		snapshots_find(m->all->env.snapshots, parent, false, of, sizeof of);
 	t = (time_t)about.date;
 	strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", localtime(&t));
 	mon_printf(m, "%-20s %8.1f MiB %s %6" PRIu64 ".%03" PRIu64 " s %15" PRIu64 " %-7s %s\n", tag, (double)image_size(img) / 1048576, date,

@@ -33,9 +33,11 @@ static void closed(void *opaque)
 /* Ctrl-Alt and a key. */
 static bool hotkey(void *opaque, u32 code)
 {
+	struct screen *s = opaque;
+
 	if (code != KEY_P)
-		return false;
-	screen_dump(opaque);
+		return strip_hotkey(s->strip, code);
+	screen_dump(s);
 	return true;
 }
 
@@ -170,12 +172,23 @@ void screen_close(struct screen *s)
 	if (!s)
 		return;
 	guest_watch_remove(s->g, &s->watch);
+	strip_free(s->strip);
 	sendkey_free(s->keys);
 	vnc_close(s->vnc);
 	sdl_close(s->sdl);
 	terminal_free(s->terminal);
 	display_on_hotkey(s->display, NULL, NULL);
 	free(s);
+}
+
+int screen_set_snapshots(struct screen *s, const char *folder, enum image_codec codec, void (*load)(void *opaque, struct snapshot *snapshot),
+			 void *opaque)
+{
+	struct strip_setup setup = { s->g, s->display, folder, codec, load, opaque };
+
+	if (!s->strip)
+		s->strip = strip_new(&setup);
+	return s->strip ? 0 : -ENOMEM;
 }
 
 void screen_tick(struct screen *s, const struct domain *d)

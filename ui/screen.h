@@ -6,6 +6,7 @@
 #define UI_SCREEN_H
 
 #include "guest/guest.h"
+#include "snapshot/codec.h"
 
 struct monitor_screen;
 struct screen;
@@ -21,6 +22,12 @@ int screen_open(struct guest *g, void (*quit)(void *opaque), void *opaque, struc
  */
 int screen_open_window(struct screen *s, struct error *e);
 void screen_close(struct screen *s);
+/*
+ * From now on keys take snapshots in this folder, and go back to them (ui/strip.h): load is told of one, which is its own then. 0 or
+ * -ENOMEM.
+ */
+int screen_set_snapshots(struct screen *s, const char *folder, enum image_codec codec, void (*load)(void *opaque, struct snapshot *snapshot),
+			 void *opaque);
 /* Now and then: the title of a window. */
 void screen_tick(struct screen *s, const struct domain *d);
 /* The monitor's words about screens; their opaque is a struct screen (ui/screen_words.c). */

@@ -8,6 +8,7 @@
 #include "ui/screen.h"
 #include "ui/sdl.h"
 #include "ui/sendkey.h"
+#include "ui/strip.h"
 #include "ui/terminal.h"
 #include "ui/vnc.h"
 
@@ -21,6 +22,7 @@ struct screen {
 	struct vnc *vnc;
 	struct sdl *sdl;
 	struct sendkey *keys;
+	struct strip *strip; /* NULL: screen_set_snapshots() was not called */
 };
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/node.h"
 #include "base/os_file.h"
+#include "snapshot/image.h"
 
 #define SUFFIX ".snap"
 
@@ -75,4 +76,35 @@ void snapshots_list_free(struct snapshots_list *l)
 		free(l->tag[--l->n]);
 	free(l->tag);
 	*l = (struct snapshots_list){ 0 };
+}
+
+bool snapshots_find(const char *folder, const u8 *digest, bool parent, char *tag, size_t n)
+{
+	struct snapshots_list l = { 0 };
+	char path[1200];
+	bool found = false;
+	u32 i;
+
+	snapshots_list(folder, &l);
+	for (i = 0; i < l.n && !found; i++) {
+		u8 own[IMAGE_DIGEST_BYTES], of[IMAGE_DIGEST_BYTES];
+		struct error e;
+		int rc = snapshots_path(folder, l.tag[i], path, sizeof path, &e);
+
+		if (!rc)
+			rc = image_digests(path, own, of, &e);
+		found = (parent ? rc == 1 : rc >= 0) && !memcmp(parent ? of : own, digest, sizeof own);
+		if (found)
+			snprintf(tag, n, "%s", l.tag[i]);
+	}
+	snapshots_list_free(&l);
+	return found;
+}
+
+bool snapshots_needed(const char *folder, const char *path, char *child, size_t n)
+{
+	u8 digest[IMAGE_DIGEST_BYTES], parent[IMAGE_DIGEST_BYTES];
+	struct error e;
+
+	return image_digests(path, digest, parent, &e) >= 0 && snapshots_find(folder, digest, true, child, n);
 }

@@ -25,4 +25,9 @@ struct snapshots_list {
 void snapshots_list(const char *folder, struct snapshots_list *l);
 void snapshots_list_free(struct snapshots_list *l);
 
+/* The tag of a snapshot in a folder that has this digest, or (parent) that is told against the file with it. False: there is none. */
+bool snapshots_find(const char *folder, const u8 *digest, bool parent, char *tag, size_t n);
+/* Whether a snapshot in the folder, child, has only what changed since this one, which must stay then. */
+bool snapshots_needed(const char *folder, const char *path, char *child, size_t n);
+
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Consoles, listeners and what goes between them. Changes are gathered as rectangles and handed on by a timer that lives
- * only while there are some: a screen on which nothing happens costs nothing. Left out: a console for each listener.
+ * only while there are some: a screen on which nothing happens costs nothing. While there is an overlay listeners get a copy
+ * with it on top; else the console's own surface. Left out: a console for each listener.
  */
 #include "hw/host/display/display.h"
 
@@ -42,6 +43,13 @@ struct display {
 	u32 ctrl, alt;     /* those keys that are really down: bit 0 left, bit 1 right */
 	bool (*hotkey)(void *opaque, u32 code);
 	void *hotkey_opaque;
+	u32 hot;           /* the key that hotkey() took and that is still down; 0: none */
+	const struct overlay_ops *over; /* NULL: none */
+	void *over_opaque;
+	bool over_keys;    /* keys are the overlay's */
+	const struct surface *over_s; /* what it shows; NULL: nothing */
+	struct rect over_at; /* where, cut to the screen */
+	struct surface composed; /* the shown surface and it */
 	i32 x, y;          /* of the pointer, where it was said last */
 	u32 buttons;
 };
@@ -68,6 +76,7 @@ void display_free(struct display *d)
 	while (d->listeners)
 		display_unlisten(d->listeners);
 	poll_remove(d->poll, d->timer);
+	free(d->composed.pixels);
 	free(d);
 }
 
@@ -110,18 +119,79 @@ static void add_rect(struct display_console *c, struct rect r)
 		c->dirty[c->ndirty++] = r;
 }
 
+/* ---- the overlay ----------------------------------------------------------------------------------------------- */
+
+static void copy_lines(const struct surface *to, const struct surface *from, const struct rect *r, u32 x, u32 y)
+{
+	u32 i;
+
+	for (i = 0; i < r->h; i++)
+		memcpy(to->pixels + (size_t)(r->y + i) * to->stride + r->x, from->pixels + (size_t)(r->y + i - y) * from->stride + r->x - x,
+		       r->w * sizeof(u32));
+}
+
+/* A part of the shown surface, with what is over it. */
+static void compose(struct display *d, const struct display_console *c, const struct rect *r)
+{
+	const struct rect *o = &d->over_at;
+	u32 x = MAX(r->x, o->x), y = MAX(r->y, o->y), right = MIN(r->x + r->w, o->x + o->w), bottom = MIN(r->y + r->h, o->y + o->h);
+
+	copy_lines(&d->composed, &c->s, r, 0, 0);
+	if (x < right && y < bottom)
+		copy_lines(&d->composed, d->over_s, &(struct rect){ x, y, right - x, bottom - y }, o->x, o->y);
+}
+
+static void drop_composed(struct display *d)
+{
+	free(d->composed.pixels);
+	d->composed = (struct surface){ 0 };
+	d->over_s = NULL;
+	d->over_at = (struct rect){ 0, 0, 0, 0 };
+}
+
+/* Asks the overlay what it shows on c; what listeners get is whole afterwards. */
+static void look_over(struct display *d, const struct display_console *c)
+{
+	u32 w = c->s.width, h = c->s.height, x = 0, y = 0;
+	const struct surface *s = d->over && c->s.pixels && d->listeners ? d->over->picture(d->over_opaque, w, h, &x, &y) : NULL;
+	u32 *pixels = d->composed.pixels;
+
+	if (!s || x >= w || y >= h || !s->width || !s->height) {
+		drop_composed(d);
+		return;
+	}
+	if (!pixels || d->composed.width != w || d->composed.height != h) {
+		drop_composed(d);
+		pixels = malloc((size_t)w * h * sizeof *pixels);
+		if (!pixels)
+			return;
+		d->composed = (struct surface){ w, h, w, pixels };
+	}
+	d->over_s = s;
+	d->over_at = (struct rect){ x, y, MIN(s->width, w - x), MIN(s->height, h - y) };
+	compose(d, c, &(struct rect){ 0, 0, w, h });
+}
+
+/* What listeners see of c. */
+static const struct surface *seen(const struct display *d, const struct display_console *c)
+{
+	return d->composed.pixels ? &d->composed : &c->s;
+}
+
 static void flush(struct display *d, struct display_console *c)
 {
 	struct rect r[RECTS];
 	struct display_listener *l, *next;
-	u32 n = c->ndirty;
+	u32 n = c->ndirty, i;
 
 	memcpy(r, c->dirty, n * sizeof *r);
 	c->ndirty = 0;
+	for (i = 0; i < n && d->composed.pixels; i++)
+		compose(d, c, &r[i]);
 	for (l = d->listeners; l && n; l = next) {
 		next = l->next;
 		if (l->ops->update)
-			l->ops->update(l->opaque, &c->s, r, n);
+			l->ops->update(l->opaque, seen(d, c), r, n);
 	}
 }
 
@@ -183,10 +253,13 @@ static void tell_switched(struct display *d)
 		if (c->ops->refresh && d->listeners)
 			c->ops->refresh(c->opaque);
 		c->ndirty = 0;
+		look_over(d, c);
+	} else {
+		drop_composed(d);
 	}
 	for (l = d->listeners; l; l = next) {
 		next = l->next;
-		l->ops->switched(l->opaque, c ? &c->s : &nothing);
+		l->ops->switched(l->opaque, c ? seen(d, c) : &nothing);
 	}
 }
 
@@ -292,7 +365,9 @@ struct display_listener *display_listen(struct display *d, const struct listener
 	d->listeners = l;
 	if (c && c->ops->refresh)
 		c->ops->refresh(c->opaque);
-	ops->switched(opaque, c ? &c->s : &nothing);
+	if (c)
+		look_over(d, c);
+	ops->switched(opaque, c ? seen(d, c) : &nothing);
 	return l;
 }
 
@@ -311,6 +386,46 @@ void display_unlisten(struct display_listener *l)
 bool display_watched(const struct display *d)
 {
 	return d->listeners != NULL;
+}
+
+/* ---- over the screen ------------------------------------------------------------------------------------------- */
+
+void display_set_overlay(struct display *d, const struct overlay_ops *ops, void *opaque)
+{
+	d->over = ops;
+	d->over_opaque = opaque;
+	if (!ops)
+		d->over_keys = false;
+	display_overlay_changed(d);
+}
+
+void display_overlay_changed(struct display *d)
+{
+	struct display_console *c = shown(d);
+	struct rect before = d->over_at;
+
+	if (!c)
+		return;
+	look_over(d, c);
+	if (before.w)
+		display_changed(c, before.x, before.y, before.w, before.h);
+	display_changed(c, d->over_at.x, d->over_at.y, d->over_at.w, d->over_at.h);
+}
+
+void display_overlay_keys(struct display *d, bool on)
+{
+	u32 ctrl = d->ctrl, alt = d->alt, hot = d->hot;
+
+	if (on && !d->over_keys) {
+		display_release_keys(d);
+		/* The person still holds them. */
+		d->ctrl = ctrl;
+		d->alt = alt;
+		d->hot = hot;
+		if (d->buttons)
+			display_mouse_button(d, 0);
+	}
+	d->over_keys = on;
 }
 
 /* ---- input ----------------------------------------------------------------------------------------------------- */
@@ -346,6 +461,8 @@ static void note(u32 *which, u32 bit, bool down)
 void display_key(struct display *d, u32 code, u32 ch, bool down)
 {
 	if (!code || code >= KEYS) {
+		if (d->over_keys)
+			return;
 		/* A character no key of ours types: a text console takes it all the same. */
 		if (ch && ch != DISPLAY_NO_CHAR && down && shown(d) && shown(d)->ops->key)
 			shown(d)->ops->key(shown(d)->opaque, 0, ch, true);
@@ -359,8 +476,20 @@ void display_key(struct display *d, u32 code, u32 ch, bool down)
 		display_select(d, code - KEY_1);
 		return;
 	}
-	if (down && d->ctrl && d->alt && d->hotkey && d->hotkey(d->hotkey_opaque, code))
+	/* A key that is held says again and again that it is down. */
+	if (code == d->hot && down)
 		return;
+	if (code == d->hot)
+		d->hot = 0;
+	if (down && d->ctrl && d->alt && d->hotkey && d->hotkey(d->hotkey_opaque, code)) {
+		d->hot = code;
+		return;
+	}
+	if (d->over_keys) {
+		if (down && d->over->key)
+			d->over->key(d->over_opaque, code, ch);
+		return;
+	}
 	/* The release of a key that was pressed elsewhere is nothing to this console. */
 	if (down || is_held(d, code))
 		tell_key(d, code, ch, down);
@@ -373,7 +502,7 @@ void display_release_keys(struct display *d)
 	for (code = 1; code < KEYS; code++)
 		if (is_held(d, code))
 			tell_key(d, code, 0, false);
-	d->ctrl = d->alt = 0;
+	d->ctrl = d->alt = d->hot = 0;
 }
 
 bool display_wants_absolute(const struct display *d)
@@ -388,7 +517,7 @@ void display_pointer(struct display *d, const struct pointer_event *ev)
 	struct display_console *c = shown(d);
 	struct pointer_event e = *ev;
 
-	if (!c || !c->s.pixels)
+	if (!c || !c->s.pixels || d->over_keys)
 		return;
 	if (e.absolute) {
 		e.x = MIN(MAX(e.x, 0), (i32)c->s.width - 1);

@@ -125,6 +125,28 @@ bool display_wants_absolute(const struct display *d);
 /* Releases every key that is held (a window lost the focus, a viewer left). */
 void display_release_keys(struct display *d);
 
+/* ---- over the screen ---------------------------------------------------------------------------------------------- */
+
+/*
+ * Something of ours that whoever shows the screen has over it: it is in no console's surface, so no guest, screendump or note has
+ * it.
+ */
+struct overlay_ops {
+	/*
+	 * What to show on a screen of this size, and where it begins; it may go beyond the screen's edges. NULL: nothing. Good until the
+	 * next call.
+	 */
+	const struct surface *(*picture)(void *opaque, u32 width, u32 height, u32 *x, u32 *y);
+	/* A key that went down while the keys are ours, as console_ops.key has it. */
+	void (*key)(void *opaque, u32 code, u32 ch);
+};
+/* There is one at most; NULL takes it away. */
+void display_set_overlay(struct display *d, const struct overlay_ops *ops, void *opaque);
+/* It shows something else from now on. */
+void display_overlay_changed(struct display *d);
+/* Whether keys are ours: then none, and no move of the pointer, gets to a console. What a console was told is down goes up first. */
+void display_overlay_keys(struct display *d, bool on);
+
 /* ---- commands: the monitor's, and keys' ------------------------------------------------------------------------ */
 
 /*

@@ -457,6 +457,204 @@ START_TEST(small_pictures)
 }
 END_TEST
 
+/* ---- over the screen ---- */
+
+static struct over {
+	struct surface s;
+	u32 x, y, width, height, calls; /* width, height: of the screen, at the last call */
+	u32 keys[16], nkeys;
+	u32 pixels[64 * 64];
+} over;
+
+static const struct surface *over_picture(void *opaque, u32 width, u32 height, u32 *x, u32 *y)
+{
+	over.width = width;
+	over.height = height;
+	over.calls++;
+	*x = over.x;
+	*y = over.y;
+	return over.s.width ? &over.s : NULL;
+}
+
+static void over_key(void *opaque, u32 code, u32 ch)
+{
+	over.keys[over.nkeys++ % 16] = code;
+}
+
+/* What a listener has been given in all, as a viewer copies it. */
+static struct shadow {
+	u32 width, height, pixels[64 * 64], outside;
+} shadow;
+
+static void shadow_update(void *opaque, const struct surface *s, const struct rect *r, u32 n)
+{
+	u32 i, x, y;
+
+	for (i = 0; i < n; i++)
+		for (y = r[i].y; y < r[i].y + r[i].h; y++)
+			for (x = r[i].x; x < r[i].x + r[i].w; x++) {
+				shadow.outside += x >= shadow.width || y >= shadow.height;
+				shadow.pixels[y % 64 * 64 + x % 64] = s->pixels[y * s->stride + x];
+			}
+}
+
+static void shadow_switched(void *opaque, const struct surface *s)
+{
+	shadow.width = s->width;
+	shadow.height = s->height;
+	if (s->pixels)
+		shadow_update(opaque, s, &(struct rect){ 0, 0, s->width, s->height }, 1);
+}
+
+/* Pixels of the shadow that are not: 7 where the overlay is, else what the console has. */
+static u32 shadow_wrong(struct rig *r, u32 x0, u32 y0, u32 w, u32 h)
+{
+	const struct surface *s = display_surface(r->c[0]);
+	u32 x, y, wrong = shadow.outside;
+
+	for (y = 0; y < s->height; y++)
+		for (x = 0; x < s->width; x++) {
+			bool in = x >= x0 && x < x0 + w && y >= y0 && y < y0 + h;
+
+			wrong += shadow.pixels[y * 64 + x] != (in ? 7 : s->pixels[y * s->stride + x]);
+		}
+	return wrong;
+}
+
+static void draw_on(struct rig *r, u32 x, u32 y, u32 w, u32 h, u32 colour)
+{
+	const struct surface *s = display_surface(r->c[0]);
+	u32 i, k;
+
+	for (i = y; i < y + h; i++)
+		for (k = x; k < x + w; k++)
+			s->pixels[i * s->stride + k] = colour;
+	display_changed(r->c[0], x, y, w, h);
+}
+
+START_TEST(overlays)
+{
+	static const struct overlay_ops ops = { over_picture, over_key };
+	static const struct listener_ops shadows = { shadow_switched, shadow_update };
+	struct rig *r = rig_new();
+	struct display_listener *l;
+	u32 i;
+
+	memset(&over, 0, sizeof over);
+	memset(&shadow, 0, sizeof shadow);
+	for (i = 0; i < ARRAY_SIZE(over.pixels); i++)
+		over.pixels[i] = 7;
+	display_resize(r->c[0], 50, 40);
+	draw_on(r, 0, 0, 50, 40, 1);
+	display_set_overlay(r->d, &ops, NULL);
+	l = display_listen(r->d, &shadows, NULL);
+	ck_assert_uint_eq(shadow_wrong(r, 0, 0, 0, 0), 0);
+	/* It comes, moves, is drawn below of, goes beyond the edges, and goes. */
+	over.s = (struct surface){ 10, 8, 64, over.pixels };
+	over.x = 5;
+	over.y = 6;
+	display_overlay_changed(r->d);
+	pass(r);
+	ck_assert_uint_eq(shadow_wrong(r, 5, 6, 10, 8), 0);
+	draw_on(r, 8, 0, 3, 40, 2);
+	draw_on(r, 40, 30, 10, 10, 3);
+	pass(r);
+	ck_assert_uint_eq(shadow_wrong(r, 5, 6, 10, 8), 0);
+	over.x = 45;
+	over.y = 35;
+	display_overlay_changed(r->d);
+	pass(r);
+	ck_assert_uint_eq(shadow_wrong(r, 45, 35, 5, 5), 0);
+	over.x = 50;
+	display_overlay_changed(r->d);
+	pass(r);
+	ck_assert_uint_eq(shadow_wrong(r, 0, 0, 0, 0), 0);
+	/* Another size asks anew. */
+	over.x = 0;
+	display_resize(r->c[0], 30, 20);
+	ck_assert_uint_eq(over.width, 30);
+	ck_assert_uint_eq(over.height, 20);
+	over.y = 2;
+	display_overlay_changed(r->d);
+	draw_on(r, 0, 0, 30, 20, 4);
+	pass(r);
+	ck_assert_uint_eq(shadow_wrong(r, 0, 2, 10, 8), 0);
+	display_set_overlay(r->d, NULL, NULL);
+	pass(r);
+	ck_assert_uint_eq(shadow_wrong(r, 0, 0, 0, 0), 0);
+	display_unlisten(l);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(overlay_keys)
+{
+	static const struct overlay_ops ops = { over_picture, over_key };
+	struct pointer_event ev = { .x = 3, .buttons = BUTTON_LEFT };
+	struct rig *r = rig_new();
+	u32 before;
+
+	memset(&over, 0, sizeof over);
+	display_resize(r->c[0], 50, 40);
+	display_set_overlay(r->d, &ops, NULL);
+	display_key(r->d, KEY_A, 'a', true);
+	display_pointer(r->d, &ev);
+	before = r->keys[0];
+	/* What is held goes up, and nothing comes any more. */
+	display_overlay_keys(r->d, true);
+	ck_assert_uint_eq(r->keys[0], before + 1);
+	ck_assert_uint_eq(r->ev.buttons, 0);
+	display_key(r->d, KEY_A, 'a', false);
+	display_key(r->d, KEY_LEFT, 0, true);
+	display_key(r->d, KEY_LEFT, 0, false);
+	display_key(r->d, 0, 0xe4, true);
+	display_pointer(r->d, &ev);
+	ck_assert_uint_eq(r->keys[0], before + 1);
+	ck_assert_uint_eq(r->ev.buttons, 0);
+	ck_assert_uint_eq(over.nkeys, 1);
+	ck_assert_uint_eq(over.keys[0], KEY_LEFT);
+	/* The key that ended it: its release is nobody's. */
+	display_key(r->d, KEY_ESC, 0, true);
+	display_overlay_keys(r->d, false);
+	display_key(r->d, KEY_ESC, 0, false);
+	ck_assert_uint_eq(r->keys[0], before + 1);
+	display_key(r->d, KEY_B, 'b', true);
+	ck_assert_uint_eq(r->keys[0], before + 2);
+	rig_free(r);
+}
+END_TEST
+
+static u32 hot_calls;
+
+static bool count_hot(void *opaque, u32 code)
+{
+	hot_calls += code == KEY_S;
+	return code == KEY_S;
+}
+
+/* A key that is held down is one, however often its keyboard says so. */
+START_TEST(hotkey_held)
+{
+	struct rig *r = rig_new();
+	u32 i, before;
+
+	hot_calls = 0;
+	display_resize(r->c[0], 50, 40);
+	display_on_hotkey(r->d, count_hot, NULL);
+	display_key(r->d, KEY_LEFTCTRL, 0, true);
+	display_key(r->d, KEY_LEFTALT, 0, true);
+	before = r->keys[0];
+	for (i = 0; i < 3; i++)
+		display_key(r->d, KEY_S, 's', true);
+	ck_assert_uint_eq(hot_calls, 1);
+	display_key(r->d, KEY_S, 's', false);
+	display_key(r->d, KEY_S, 's', true);
+	ck_assert_uint_eq(hot_calls, 2);
+	ck_assert_uint_eq(r->keys[0], before);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(vnc_values)
 {
 	static const char *const bad[] = { "", ":", "1", ":x", ":99999", ":-1", "host", "unix:", ":1,", ":1,to=", ":1,to=0", ":1,tls-creds=x",
@@ -490,6 +688,9 @@ Suite *display_suite(void)
 	tcase_add_test(t, names);
 	tcase_add_test(t, layouts);
 	tcase_add_test(t, pictures);
+	tcase_add_test(t, overlays);
+	tcase_add_test(t, overlay_keys);
+	tcase_add_test(t, hotkey_held);
 	tcase_add_loop_test(t, small_pictures, 0, ARRAY_SIZE(small_rows));
 	tcase_add_test(t, vnc_values);
 	suite_add_tcase(s, t);
