@@ -23,9 +23,12 @@ static int about_list(struct state_list *l, struct snapshot_about *a, struct sna
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* Perhaps on another thread than the snapshot's owner: no page is made for this. */
-static void write_memory(struct image_writer *w, const struct mem *m, const u64 *changed)
+static void write_memory(struct image_writer *w, struct snapshot *s)
 {
+	const struct mem *m = &s->mem;
+	const u64 *changed = s->changed;
 	u8 page[PAGE_SIZE];
+	u32 told = 0;
 	u64 mfn;
 	int rc = image_write_memory_begin(w, RAM, m->limit, mem_count(m));
 
@@ -37,6 +40,9 @@ static void write_memory(struct image_writer *w, const struct mem *m, const u64 
 			rc = image_write_same(w, mfn, 1);
 		else if (p)
 			rc = image_write_page(w, mfn, p);
+		else
+			continue;
+		__atomic_store_n(&s->told, ++told, __ATOMIC_RELAXED);
 	}
 	image_write_memory_end(w);
 }
@@ -85,7 +91,7 @@ int snapshot_write_all(struct snapshot *s, struct image_writer *w, bool states, 
 	if (states)
 		image_write_chunk(w, STATE, 0, IMAGE_MANDATORY, s->state.p, s->state.len);
 	write_picture(w, s);
-	write_memory(w, &s->mem, s->changed);
+	write_memory(w, s);
 	lost = mem_lost(&s->mem);
 	if (!lost)
 		return image_write_end(w, digest, e);

@@ -23,6 +23,8 @@ struct snapshot_writing;
 struct snapshot_writing *snapshot_write_begin(struct snapshot *s, const char *path, enum image_codec codec, struct error *e);
 /* Waits at most ns; true when it has ended. */
 bool snapshot_write_done(struct snapshot_writing *w, u64 ns);
+/* How many of its frames are written so far. */
+void snapshot_write_progress(const struct snapshot_writing *w, u64 *told, u64 *all);
 /* Waits for its end, and frees it. As snapshot_write(); *base (NULL is allowed) becomes what it returned in s->file. */
 int snapshot_write_end(struct snapshot_writing *w, struct snapshot_base **base, struct error *e);
 /*

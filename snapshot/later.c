@@ -15,6 +15,7 @@ struct snapshot_writing {
 	struct snapshot s;
 	char *path;
 	enum image_codec codec;
+	u32 all; /* frames; 0: not counted yet */
 	struct task *task;
 };
 
@@ -22,6 +23,7 @@ static int run(void *opaque, struct error *e)
 {
 	struct snapshot_writing *w = opaque;
 
+	__atomic_store_n(&w->all, (u32)mem_count(&w->s.mem), __ATOMIC_RELAXED);
 	return snapshot_write(&w->s, w->path, w->codec, e);
 }
 
@@ -50,6 +52,12 @@ struct snapshot_writing *snapshot_write_begin(struct snapshot *s, const char *pa
 bool snapshot_write_done(struct snapshot_writing *w, u64 ns)
 {
 	return task_done(w->task, ns);
+}
+
+void snapshot_write_progress(const struct snapshot_writing *w, u64 *told, u64 *all)
+{
+	*told = __atomic_load_n(&w->s.told, __ATOMIC_RELAXED);
+	*all = __atomic_load_n(&w->all, __ATOMIC_RELAXED);
 }
 
 int snapshot_write_end(struct snapshot_writing *w, struct snapshot_base **base, struct error *e)

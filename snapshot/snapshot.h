@@ -69,6 +69,7 @@ struct snapshot {
 	struct snapshot_base *file; /* it was read from; or taken, and written there later. Its look is at the domain's memory; NULL: none */
 	u64 *changed;               /* a bit for each frame that is not as in the parent; NULL: it has no parent */
 	u8 parent[SNAPSHOT_DIGEST];
+	u32 told;                   /* frames that are written so far; others than the writer's thread look at it */
 	struct console_note *screen; /* what it shows, for people; NULL: it has none */
 };
 

@@ -8,6 +8,7 @@ import re
 import select
 import signal
 import sys
+import tempfile
 import time
 
 from console import LONG, Count
@@ -100,6 +101,18 @@ def main():
         count.check("the word is shown again", t.until(lambda lines, last: last == "(paravane) info sta"), t.screen()[1])
         t.type("tus\r")
         count.check("and goes on", t.until(lambda lines, last: any("VM status: paused" in line for line in lines)))
+        # How far a snapshot is, on the line where the prompt comes back. It is read again and again, since the guest may be small.
+        with tempfile.TemporaryDirectory(prefix="paravane-") as spot:
+            seen = 0
+            for i in range(20):
+                before = len(t.seen)
+                t.type(f"save -c {spot}/snapshot\r")
+                t.until(lambda lines, last: any(line.endswith("/snapshot") for line in lines[-1:]) and last == "(paravane) ")
+                seen += len(re.findall(rb"\[ \d+ % [\d.]+ of [\d.]+ MiB(, \d+ s left|, to the disk)? \]", t.seen[before:]))
+                if seen:
+                    break
+            count.check("progress of a snapshot", seen)
+            count.check("it leaves no line behind", not any("MiB" in line and "[ " in line for line in t.screen()[0]), t.screen()[0][-5:])
         t.type("quit\r")
         ended = False
         for _ in range(LONG):

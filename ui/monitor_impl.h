@@ -146,6 +146,9 @@ struct block_opening *mon_take_opened(struct mon *m);
 /* Runs a line whose image is m->opened. failed: it could not be opened, so this changes nothing and only says why. */
 void mon_run_opened(struct mon *m, const char *line, bool failed);
 
+/* ui/monitor_snapshot.c: "[ 43 % 12.1 of 28.0 MiB, 1 s left ]", after ns of the work. */
+void mon_progress(u64 done, u64 all, u64 ns, char *text, size_t n);
+
 /* Handlers, by file. */
 #define MON_HANDLER(name) void mon_##name(struct mon *m, struct mon_args *a)
 /* ui/monitor_run.c */

@@ -17,7 +17,7 @@
 #include "ui/snapshots.h"
 
 #define AT_ONCE 2000000u /* ns we wait at first: a small guest is written by then */
-#define ALONE 1000000000u
+#define PROGRESS_NS 50000000u /* between two lines of progress */
 
 /* The file of a tag. False: it is none, and that was said. */
 static bool tag_path(struct mon *m, const char *tag, char *path, size_t n)
@@ -35,7 +35,41 @@ struct save_job {
 	struct mon_job job;
 	struct snapshot_writing *writing;
 	bool ends; /* the guest and the program, when it is written */
+	u64 began, shown; /* host_now(); shown: the last line of progress, 0: none */
 };
+
+void mon_progress(u64 done, u64 all, u64 ns, char *text, size_t n)
+{
+	double part = all ? (double)MIN(done, all) / (double)all : 0;
+	int at = snprintf(text, n, "[ %.0f %% %.1f of %.1f MiB", part * 100, (double)done / 1048576, (double)all / 1048576);
+
+	/* Too early it would be a guess. */
+	if (part >= 0.05 && part < 1)
+		at += snprintf(text + at, n - (size_t)at, ", %.0f s left", (double)ns / 1e9 * (1 - part) / part);
+	snprintf(text + at, n - (size_t)at, part < 1 ? " ]" : ", to the disk ]");
+}
+
+/* On a terminal, on the line where the prompt comes back. */
+static void show_progress(struct mon *m, struct save_job *j)
+{
+	u64 now = host_now(), told, all;
+	char text[100], line[120];
+
+	if (!m->cd || !chardev_is_terminal(m->cd) || !(m->owned || m->focus) || now - MAX(j->shown, j->began) < PROGRESS_NS)
+		return;
+	snapshot_write_progress(j->writing, &told, &all);
+	if (!all)
+		return;
+	j->shown = now;
+	mon_progress(told * PAGE_SIZE, all * PAGE_SIZE, now - j->began, text, sizeof text);
+	chardev_write(m->cd, line, (size_t)snprintf(line, sizeof line, "\r%s\033[K", text));
+}
+
+static void hide_progress(struct mon *m, const struct save_job *j)
+{
+	if (j->shown && m->cd)
+		chardev_write(m->cd, "\r\033[K", 4);
+}
 
 static bool step(struct mon *m, bool alone)
 {
@@ -44,8 +78,11 @@ static bool step(struct mon *m, bool alone)
 	bool ends = j->ends;
 	int rc;
 
-	if (!snapshot_write_done(j->writing, alone ? ALONE : 0))
+	if (!snapshot_write_done(j->writing, alone ? PROGRESS_NS : 0)) {
+		show_progress(m, j);
 		return true;
+	}
+	hide_progress(m, j);
 	rc = snapshot_write_end(j->writing, &mon_guest(m)->base, &e);
 	m->job = NULL;
 	free(j);
@@ -78,6 +115,7 @@ static void save_to(struct mon *m, const char *path, bool on_parent, bool ends)
 		return;
 	}
 	j->ends = ends;
+	j->began = host_now();
 	j->job.step = step;
 	m->job = &j->job;
 	if (ends || snapshot_write_done(j->writing, AT_ONCE))

@@ -124,6 +124,28 @@ static void in_manual(const char *text, const char *prefix, const struct mon_com
 	}
 }
 
+START_TEST(progress)
+{
+	static const struct {
+		u64 done, all, ns;
+		const char *text;
+	} rows[] = {
+		{ 0, 0, 0, "[ 0 % 0.0 of 0.0 MiB ]" },
+		{ 0, 28 << 20, 1000, "[ 0 % 0.0 of 28.0 MiB ]" },
+		{ 12 << 20, 28 << 20, 3000000000u, "[ 43 % 12.0 of 28.0 MiB, 4 s left ]" },
+		{ (u64)3 << 40, (u64)4 << 40, 3000000000u, "[ 75 % 3145728.0 of 4194304.0 MiB, 1 s left ]" },
+		{ 28 << 20, 28 << 20, 3000000000u, "[ 100 % 28.0 of 28.0 MiB, to the disk ]" },
+	};
+	char text[100];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		mon_progress(rows[i].done, rows[i].all, rows[i].ns, text, sizeof text);
+		ck_assert_str_eq(text, rows[i].text);
+	}
+}
+END_TEST
+
 START_TEST(manual_agrees)
 {
 	char path[1000], *text = calloc(1, 1 << 20);
@@ -842,6 +864,7 @@ Suite *monitor_suite(void)
 
 	tcase_add_test(t, table);
 	tcase_add_test(t, manual_agrees);
+	tcase_add_test(t, progress);
 	tcase_add_test(t, words_and_mistakes);
 	tcase_add_test(t, expressions);
 	tcase_add_test(t, prints);
