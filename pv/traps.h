@@ -42,6 +42,23 @@ struct hc;
 i64 pv_vcpu_initialise(struct hc *h, struct vcpu *v, u64 va);
 /* The 512 bytes of FXSAVE, of 64-bit mode (wide) or not (SDM 1 10.5.1). */
 void pv_load_fxsave(struct x86_state *s, const u8 *g, bool wide);
+void pv_save_fxsave(const struct x86_state *s, u8 *g, bool wide);
+/*
+ * The context that would make the vCPU as it is now, as VCPUOP_initialise takes it: in PV_CONTEXT_BYTES, of which a 32-bit guest's
+ * is shorter. Its processor is in step with its described state (domain_sync()).
+ */
+#define PV_CONTEXT_BYTES 5168u
+void pv_vcpu_context(struct vcpu *v, u8 g[PV_CONTEXT_BYTES]);
+/*
+ * Puts another number in the place of each frame that a context names: of descriptors and page tables, and where suspends is set
+ * of start_info, which the guest passed to SCHEDOP_shutdown; the answer to that call is then "resumed". to gives ~0 for a frame
+ * that may not be there: then the result is false.
+ */
+bool pv_context_frames(u8 g[PV_CONTEXT_BYTES], bool is32, bool suspends, u64 (*to)(const void *opaque, u64 frame), const void *opaque);
+/* The start_info that such a context names. */
+u64 pv_context_start_info(const u8 g[PV_CONTEXT_BYTES], bool is32);
+/* Initialises a fresh vCPU with such a context, whoever wrote it, and brings it up. 0 or -XEN_E*. */
+int pv_vcpu_from_context(struct vcpu *v, const u8 g[PV_CONTEXT_BYTES]);
 /*
  * A vCPU begins: ES, DS, FS and GS. Gives a bit (1 << SEG_*) for each selector that cannot be loaded; that is NULL in the end, and
  * the guest begins in its failsafe callback, which is told of it.

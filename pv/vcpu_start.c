@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * VCPUOP_initialise of a paravirtual guest: a vCPU starts from a struct vcpu_guest_context (Xen public/arch-x86/xen.h). That of a
- * 32-bit guest is in pv/compat/vcpu.c.
+ * VCPUOP_initialise of a paravirtual guest: a vCPU starts from a struct vcpu_guest_context (Xen public/arch-x86/xen.h); and the
+ * reverse, the context of a vCPU as it is. That of a 32-bit guest is in pv/compat/vcpu.c.
  */
 #include "base/endian.h"
 #include "pv/compat/compat.h"
@@ -102,9 +102,35 @@ void pv_load_fxsave(struct x86_state *s, const u8 *g, bool wide)
 	}
 }
 
+void pv_save_fxsave(const struct x86_state *s, u8 *g, bool wide)
+{
+	const struct x86_fpu *f = &s->fpu;
+	u32 i;
+
+	memset(g, 0, 512);
+	st16(g, f->cw);
+	st16(g + 2, (u16)((f->sw & ~(7u << 11)) | (u32)f->top << 11));
+	g[4] = f->tag;
+	st16(g + 6, f->fop);
+	st64(g + 8, wide ? f->fip : (u32)f->fip | (u64)f->fcs << 32);
+	st64(g + 16, wide ? f->fdp : (u32)f->fdp | (u64)f->fds << 32);
+	st32(g + 24, f->mxcsr);
+	st32(g + 28, 0xffff);
+	for (i = 0; i < 8; i++) {
+		st64(g + 32 + i * 16, f->st[(f->top + i) & 7].mant);
+		st16(g + 40 + i * 16, f->st[(f->top + i) & 7].se);
+	}
+	for (i = 0; i < (wide ? 16u : 8u); i++) {
+		st64(g + 160 + i * 16, VQ(&s->vec[i], 0));
+		st64(g + 168 + i * 16, VQ(&s->vec[i], 1));
+	}
+}
+
+/* Of the general registers in the context. */
+static const u8 order[15] = { R15, R14, R13, R12, RBP, RBX, R11, R10, R9, R8, RAX, RCX, RDX, RSI, RDI };
+
 static void load_registers(struct vcpu *v, const u8 *g)
 {
-	static const u8 order[15] = { R15, R14, R13, R12, RBP, RBX, R11, R10, R9, R8, RAX, RCX, RDX, RSI, RDI };
 	struct x86_state *s = &x86_of(v)->s;
 	u64 fl = ld64(g + GC_RFLAGS);
 	u32 i;
@@ -256,4 +282,127 @@ i64 pv_vcpu_initialise(struct hc *h, struct vcpu *v, u64 va)
 		return -XEN_EEXIST;
 	r = initialise(h->v, v, g);
 	return r == -XEN_ERESTART ? hc_continue(h) : r;
+}
+
+/* ---- and the reverse --------------------------------------------------------------------------------------------- */
+
+static void save_host_state(struct vcpu *v, u8 *g)
+{
+	const struct pv_vcpu_state *s = &pv_of(v)->s;
+	u64 flags = VGCF_I387_VALID | VGCF_ONLINE;
+	u32 i;
+
+	flags |= s->flags & PV_KERNEL_MODE ? VGCF_IN_KERNEL : 0;
+	flags |= s->flags & PV_FAILSAFE_MASK ? VGCF_FAILSAFE_DISABLES_EVENTS : 0;
+	flags |= s->flags & PV_SYSCALL_MASK ? VGCF_SYSCALL_DISABLES_EVENTS : 0;
+	st64(g + GC_FLAGS, flags);
+	for (i = 0; i < 256; i++) {
+		u8 *t = g + GC_TRAPS + i * 16;
+
+		t[0] = (u8)i;
+		t[1] = s->traps[i].flags;
+		st16(t + 2, s->traps[i].cs);
+		st64(t + 8, s->traps[i].address);
+	}
+	st64(g + GC_LDT_BASE, s->ldt_base);
+	st64(g + GC_LDT_ENTS, s->ldt_entries);
+	for (i = 0; i < 16; i++)
+		st64(g + GC_GDT_FRAMES + i * 8, s->gdt_frames[i]);
+	st64(g + GC_GDT_ENTS, s->gdt_entries);
+	st64(g + GC_KERNEL_SS, s->kernel_ss);
+	st64(g + GC_KERNEL_SP, s->kernel_sp);
+	st64(g + GC_CTRLREG, s->flags & PV_FPU_TS ? CR0_TS : 0);
+	st64(g + GC_CTRLREG + 8, s->user_root << PAGE_SHIFT);
+	st64(g + GC_CTRLREG + 16, s->ctrlreg[2]);
+	st64(g + GC_CTRLREG + 24, s->kernel_root << PAGE_SHIFT);
+	st64(g + GC_CTRLREG + 32, s->ctrlreg[4]);
+	st64(g + GC_EVENT_IP, s->event_ip);
+	st64(g + GC_FAILSAFE_IP, s->failsafe_ip);
+	st64(g + GC_SYSCALL_IP, s->syscall_ip);
+	st64(g + GC_VM_ASSIST, pv_dom(v->d)->s.vm_assist);
+}
+
+void pv_vcpu_context(struct vcpu *v, u8 g[PV_CONTEXT_BYTES])
+{
+	const struct pv_vcpu_state *s = &pv_of(v)->s;
+	const struct x86_state *x = &x86_of(v)->s;
+	bool kernel = s->flags & PV_KERNEL_MODE;
+	u32 i;
+
+	memset(g, 0, PV_CONTEXT_BYTES);
+	if (pv_dom(v->d)->xen.s.is32) {
+		compat_vcpu_context(v, g);
+		return;
+	}
+	pv_save_fxsave(x, g + GC_FPU, true);
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		st64(g + GC_REGS + i * 8, x->gpr[order[i]]);
+	st64(g + GC_RIP, x->rip);
+	st64(g + GC_CS, x->seg[SEG_CS].sel);
+	st64(g + GC_RFLAGS, x->rflags | (u64)s->iopl << 12);
+	st64(g + GC_RSP, x->gpr[RSP]);
+	st64(g + GC_SS, x->seg[SEG_SS].sel);
+	st64(g + GC_ES, x->seg[SEG_ES].sel);
+	st64(g + GC_DS, x->seg[SEG_DS].sel);
+	st64(g + GC_FS, x->seg[SEG_FS].sel);
+	st64(g + GC_GS, x->seg[SEG_GS].sel);
+	st64(g + GC_FS_BASE, x->seg[SEG_FS].base);
+	st64(g + GC_GS_KERNEL, kernel ? x->seg[SEG_GS].base : s->gs_base_kernel);
+	st64(g + GC_GS_USER, kernel ? s->gs_base_user : x->seg[SEG_GS].base);
+	for (i = 0; i < 8; i++)
+		if (i != 4 && i != 5)
+			st64(g + GC_DEBUGREG + i * 8, x->dr[i]);
+	save_host_state(v, g);
+}
+
+/* Byte offsets of two of the general registers. */
+enum { GC_RAX = GC_REGS + 10 * 8, GC_RDX = GC_REGS + 12 * 8 };
+
+bool pv_context_frames(u8 g[PV_CONTEXT_BYTES], bool is32, bool suspends, u64 (*to)(const void *opaque, u64 frame), const void *opaque)
+{
+	u64 gdt = ld64(g + GC_GDT_ENTS), f, i;
+	u32 root;
+
+	if (is32)
+		return compat_context_frames(g, suspends, to, opaque);
+	for (i = 0; i < MIN(DIV_UP(MIN(gdt, 16 * 512u), 512), 16); i++) {
+		f = to(opaque, ld64(g + GC_GDT_FRAMES + i * 8));
+		if (f == ~0ULL)
+			return false;
+		st64(g + GC_GDT_FRAMES + i * 8, f);
+	}
+	/* The user's table, which there may be none of, and the kernel's. */
+	for (root = 1; root <= 3; root += 2) {
+		f = ld64(g + GC_CTRLREG + root * 8);
+		if (!f && root == 1)
+			continue;
+		f = to(opaque, f >> PAGE_SHIFT);
+		if (f == ~0ULL)
+			return false;
+		/* Page 0 is a page, too. */
+		st64(g + GC_CTRLREG + root * 8, f << PAGE_SHIFT | 1);
+	}
+	if (!suspends)
+		return true;
+	f = to(opaque, ld64(g + GC_RDX));
+	st64(g + GC_RDX, f);
+	st64(g + GC_RAX, 0);
+	return f != ~0ULL;
+}
+
+u64 pv_context_start_info(const u8 g[PV_CONTEXT_BYTES], bool is32)
+{
+	return is32 ? compat_context_start_info(g) : ld64(g + GC_RDX);
+}
+
+int pv_vcpu_from_context(struct vcpu *v, const u8 g[PV_CONTEXT_BYTES])
+{
+	i64 r;
+
+	/* What is long is done in pieces, for the sake of a guest that runs; none does. */
+	do {
+		pv_dom(v->d)->xen.work = 0;
+		r = pv_dom(v->d)->xen.s.is32 ? compat_vcpu_from_context(v, g) : initialise(v, v, g);
+	} while (r == -XEN_ERESTART);
+	return (int)r;
 }

@@ -63,5 +63,10 @@ i64 compat_callback_register(struct hc *h, u64 va);
 
 /* pv/compat/vcpu.c: VCPUOP_initialise of v with a context at va. */
 i64 compat_vcpu_initialise(struct hc *h, struct vcpu *v, u64 va);
+/* What pv_vcpu_context(), pv_context_*() and pv_vcpu_from_context() do for a 32-bit guest; the last may give -XEN_ERESTART. */
+void compat_vcpu_context(struct vcpu *v, u8 *g);
+bool compat_context_frames(u8 *g, bool suspends, u64 (*to)(const void *opaque, u64 frame), const void *opaque);
+u64 compat_context_start_info(const u8 *g);
+i64 compat_vcpu_from_context(struct vcpu *v, const u8 *g);
 
 #endif

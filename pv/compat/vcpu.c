@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The start of a 32-bit vCPU from its struct vcpu_guest_context of 2800 bytes (Xen public/arch-x86/xen.h and xen-x86_32.h).
+ * The start of a 32-bit vCPU from its struct vcpu_guest_context of 2800 bytes (Xen public/arch-x86/xen.h and xen-x86_32.h), and
+ * the context of one as it is.
  */
 #include "base/endian.h"
 #include "pv/compat/compat.h"
@@ -42,9 +43,10 @@ enum { VGCF_I387_VALID = 1 << 0, VGCF_FAILSAFE_DISABLES_EVENTS = 1 << 3, VGCF_ON
 
 #define LDT_ENTRIES_MAX 8192u
 
+static const u8 order[7] = { RBX, RCX, RDX, RSI, RDI, RBP, RAX };
+
 static void load_registers(struct vcpu *v, const u8 *g)
 {
-	static const u8 order[7] = { RBX, RCX, RDX, RSI, RDI, RBP, RAX };
 	struct x86_state *s = &x86_of(v)->s;
 	u32 fl = ld32(g + GC_EFLAGS), i;
 
@@ -146,4 +148,97 @@ i64 compat_vcpu_initialise(struct hc *h, struct vcpu *v, u64 va)
 		return -XEN_EEXIST;
 	r = initialise(h->v, v, g);
 	return r == -XEN_ERESTART ? hc_continue(h) : r;
+}
+
+/* ---- and the reverse --------------------------------------------------------------------------------------------- */
+
+static void save_host_state(struct vcpu *v, u8 *g)
+{
+	const struct pv_vcpu_state *s = &pv_of(v)->s;
+	u32 i;
+
+	st32(g + GC_FLAGS, VGCF_I387_VALID | VGCF_ONLINE | (s->flags & PV_FAILSAFE_MASK ? VGCF_FAILSAFE_DISABLES_EVENTS : 0));
+	for (i = 0; i < 256; i++) {
+		u8 *t = g + GC_TRAPS + i * 8;
+
+		t[0] = (u8)i;
+		t[1] = s->traps[i].flags;
+		st16(t + 2, s->traps[i].cs);
+		st32(t + 4, (u32)s->traps[i].address);
+	}
+	st32(g + GC_LDT_BASE, (u32)s->ldt_base);
+	st32(g + GC_LDT_ENTS, s->ldt_entries);
+	for (i = 0; i < 16; i++)
+		st32(g + GC_GDT_FRAMES + i * 4, (u32)s->gdt_frames[i]);
+	st32(g + GC_GDT_ENTS, s->gdt_entries);
+	st32(g + GC_KERNEL_SS, (u32)s->kernel_ss);
+	st32(g + GC_KERNEL_SP, (u32)s->kernel_sp);
+	st32(g + GC_CTRLREG, s->flags & PV_FPU_TS ? CR0_TS : 0);
+	st32(g + GC_CTRLREG + 8, (u32)s->ctrlreg[2]);
+	st32(g + GC_CTRLREG + 12, (u32)compat_mfn_to_cr3(s->kernel_root));
+	st32(g + GC_CTRLREG + 16, (u32)s->ctrlreg[4]);
+	st32(g + GC_EVENT_CS, (u32)s->event_cs);
+	st32(g + GC_EVENT_IP, (u32)s->event_ip);
+	st32(g + GC_FAILSAFE_CS, (u32)s->failsafe_cs);
+	st32(g + GC_FAILSAFE_IP, (u32)s->failsafe_ip);
+	st32(g + GC_VM_ASSIST, pv_dom(v->d)->s.vm_assist);
+}
+
+void compat_vcpu_context(struct vcpu *v, u8 *g)
+{
+	const struct x86_state *x = &x86_of(v)->s;
+	u32 i;
+
+	pv_save_fxsave(x, g + GC_FPU, false);
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		st32(g + GC_REGS + i * 4, (u32)x->gpr[order[i]]);
+	st32(g + GC_EIP, (u32)(x->rip - x->seg[SEG_CS].base));
+	st32(g + GC_CS, x->seg[SEG_CS].sel);
+	st32(g + GC_EFLAGS, (u32)x->rflags | pv_of(v)->s.iopl << 12);
+	st32(g + GC_ESP, (u32)x->gpr[RSP]);
+	st32(g + GC_SS, x->seg[SEG_SS].sel);
+	st32(g + GC_ES, x->seg[SEG_ES].sel);
+	st32(g + GC_DS, x->seg[SEG_DS].sel);
+	st32(g + GC_FS, x->seg[SEG_FS].sel);
+	st32(g + GC_GS, x->seg[SEG_GS].sel);
+	for (i = 0; i < 8; i++)
+		if (i != 4 && i != 5)
+			st32(g + GC_DEBUGREG + i * 4, (u32)x->dr[i]);
+	save_host_state(v, g);
+}
+
+/* Byte offsets of two of the general registers. */
+enum { GC_EDX = GC_REGS + 2 * 4, GC_EAX = GC_REGS + 6 * 4 };
+
+bool compat_context_frames(u8 *g, bool suspends, u64 (*to)(const void *opaque, u64 frame), const void *opaque)
+{
+	u32 n = MIN(DIV_UP(MIN(ld32(g + GC_GDT_ENTS), 16 * 512u), 512), 16), i;
+	u64 f;
+
+	for (i = 0; i < n; i++) {
+		f = to(opaque, ld32(g + GC_GDT_FRAMES + i * 4));
+		if (f == ~0ULL)
+			return false;
+		st32(g + GC_GDT_FRAMES + i * 4, (u32)f);
+	}
+	f = to(opaque, compat_cr3_to_mfn(ld32(g + GC_CTRLREG + 12)));
+	if (f == ~0ULL)
+		return false;
+	st32(g + GC_CTRLREG + 12, (u32)compat_mfn_to_cr3(f));
+	if (!suspends)
+		return true;
+	f = to(opaque, ld32(g + GC_EDX));
+	st32(g + GC_EDX, (u32)f);
+	st32(g + GC_EAX, 0);
+	return f != ~0ULL;
+}
+
+u64 compat_context_start_info(const u8 *g)
+{
+	return ld32(g + GC_EDX);
+}
+
+i64 compat_vcpu_from_context(struct vcpu *v, const u8 *g)
+{
+	return initialise(v, v, g);
 }
