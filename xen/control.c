@@ -43,6 +43,15 @@ static bool says_one(struct xen_domain *d, const char *feature)
 	return v && !strcmp(v, "1");
 }
 
+/* Whether this request waits for the guest's acknowledgement. */
+static bool asked(struct xen_domain *d, const char *word)
+{
+	char path[96];
+	const char *v = xs_read(d->store, node(d, path, sizeof path, "control/shutdown"), NULL);
+
+	return v && !strcmp(v, word);
+}
+
 static u64 max_kib(struct xen_domain *d)
 {
 	char path[96];
@@ -95,6 +104,10 @@ static void control_input(void *opaque, const struct door_input *in)
 	case XEN_CONTROL_HALT:
 	case XEN_CONTROL_SUSPEND:
 		xs_write(d->store, node(d, path, sizeof path, "control/shutdown"), "%s", ops[op].word);
+		break;
+	case XEN_CONTROL_SUSPEND_NOT:
+		if (asked(d, ops[XEN_CONTROL_SUSPEND].word))
+			xs_write(d->store, node(d, path, sizeof path, "control/shutdown"), "%s", "");
 		break;
 	case XEN_CONTROL_SYSRQ:
 		xs_write(d->store, node(d, path, sizeof path, "control/sysrq"), "%c", (int)value);
@@ -167,6 +180,7 @@ int xen_control_check(struct xen_domain *d, enum xen_control_op op, u64 value, s
 	case XEN_CONTROL_REBOOT:
 	case XEN_CONTROL_HALT:
 	case XEN_CONTROL_SUSPEND:
+	case XEN_CONTROL_SUSPEND_NOT:
 	case XEN_CONTROL_RESET:
 	case XEN_CONTROL_OPS:
 		break;

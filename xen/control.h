@@ -23,6 +23,7 @@ enum xen_control_op {
 	XEN_CONTROL_VCPU_OFF,
 	XEN_CONTROL_NMI,    /* value: a vCPU's number; not by the xenstore */
 	XEN_CONTROL_RESET,  /* at once, whatever the guest does */
+	XEN_CONTROL_SUSPEND_NOT, /* a suspend that the guest has not acknowledged is not wanted any more */
 	XEN_CONTROL_OPS
 };
 
