@@ -31,5 +31,10 @@ struct pv_create_in {
 
 /* 0 with the domain in *out, or -errno with a sentence. kernel and initrd are not needed afterwards. */
 int pv_create(struct host *h, const struct pv_create_in *in, struct domain **out, struct error *e);
+/*
+ * For whoever fills a domain that was made without a kernel: what a guest finds beside its memory (grants of its rings, its nodes in
+ * the store, the wall clock), when the frames of its rings are known. 0 or -errno.
+ */
+int pv_domain_begin(struct pv_domain *p, const struct pv_create_in *in, u64 memory_kib);
 
 #endif

@@ -246,24 +246,30 @@ static struct pv_domain *empty(struct host *h, const struct pv_create_in *in, u3
 	return NULL;
 }
 
+int pv_domain_begin(struct pv_domain *p, const struct pv_create_in *in, u64 memory_kib)
+{
+	struct xenstore_config store = { .name = in->name, .memory_kib = memory_kib, .memory_max_kib = in->memory >> 10,
+					 .vcpus_online = in->vcpus, .vcpus_max = p->xen.d->nvcpus };
+	u8 wall[8];
+	int rc;
+
+	grants_seed(&p->xen);
+	rc = xs_domain_start(&p->xen, &store);
+	st64(wall, in->wall_ns);
+	return rc ? rc : door_post(&p->xen.d->door, DOOR_WALLCLOCK, 0, wall, sizeof wall);
+}
+
 /* Puts the kernel into it. 0, or -errno with a sentence. */
 static int fill(struct pv_domain *p, const struct pv_create_in *in, struct error *e)
 {
-	struct xenstore_config store = { .name = in->name, .memory_kib = in->memory >> 10, .memory_max_kib = in->memory >> 10,
-					 .vcpus_online = in->vcpus, .vcpus_max = p->xen.d->nvcpus };
 	struct pv_build_out built;
-	u8 wall[8];
 	int rc = build(p, in, &built, e);
 
 	if (rc)
 		return rc;
-	grants_seed(&p->xen);
-	rc = xs_domain_start(&p->xen, &store);
+	rc = pv_domain_begin(p, in, in->memory >> 10);
 	if (!rc)
 		rc = start_vcpu0(p, &built);
-	st64(wall, in->wall_ns);
-	if (!rc)
-		rc = door_post(&p->xen.d->door, DOOR_WALLCLOCK, 0, wall, sizeof wall);
 	return rc ? error_set(e, rc, "The host is short of memory for guest %s.", in->name) : 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "hw/bare.h"
 #include "pv/mm/impl.h"
+#include "pv/suspend.h"
 #include "tests/suites.h"
 #include "vm/x86.h"
 #include "xen/backend/vbd_impl.h"
@@ -50,7 +51,7 @@ static void gather(struct tables *t)
 		&xen_domain_state_desc, &xen_vcpu_state_desc, &xen_time_state_desc, &xen_console_state_desc, &grants_state_desc,
 		&evtchn_state_desc, &evtchn_bucket_desc, &evtchn_fifo_state_desc, &pv_domain_state_desc, &pv_vcpu_state_desc,
 		&pv_mm_state_desc, &pv_page_desc, &vbd_state_desc, &vbd_kept_state_desc, &vbd_req_state_desc, &vbd_seg_desc,
-		&vif_state_desc, &vif_frame_state_desc, &vkbd_state_desc, &vfb_state_desc,
+		&vif_state_desc, &vif_frame_state_desc, &vkbd_state_desc, &vfb_state_desc, &pv_suspend_state_desc, &pv_suspend_vcpu_desc,
 	};
 	struct bare_config cfg = { .image = "\xf4", .len = 1, .boot = BARE_BOOT };
 	struct error e = { "" };
