@@ -16,6 +16,7 @@
 #include "guest/snapshot.h"
 #include "hw/bare.h"
 #include "pv/create.h"
+#include "pv/suspend.h"
 #include "snapshot/snapshot.h"
 #include "xen/store/socket.h"
 
@@ -160,13 +161,20 @@ static int create_pv(struct guest *g, const struct xen_progress *progress, struc
 		.opaque = g,
 		.progress = progress,
 	};
+	struct error why = { "" };
 	int rc;
 
 	guest_uuid_bytes(node_str(g->node, "uuid", ""), in.uuid);
 	rc = pv_create(g->host, &in, &g->d, e);
 	if (rc)
 		g->d = NULL;
-	return rc;
+	if (rc || !g->incoming || !g->incoming->suspended)
+		return rc;
+	/* Its devices come afterwards, as for a new guest: it looks for them when it runs. */
+	rc = snapshot_fits(&g->incoming->about, g->d, &why);
+	if (!rc)
+		rc = pv_suspend_resume(g->d, &in, &g->incoming->mem, g->incoming->state.p, g->incoming->state.len, &why);
+	return rc ? error_set(e, rc, "the snapshot cannot be loaded: %.440s", why.text) : 0;
 }
 
 /* Tells watches and parts of the new domain. */
@@ -208,10 +216,11 @@ int guest_create(struct guest *g, const struct xen_progress *progress, struct er
 	int rc = g->bare ? create_bare(g, e) : create_pv(g, progress, e);
 
 	guest_unload(g);
-	if (rc)
+	if (rc && !g->d)
 		return rc;
-	rc = attach_all(g, e);
-	if (!rc && g->incoming)
+	if (!rc)
+		rc = attach_all(g, e);
+	if (!rc && g->incoming && !g->incoming->suspended)
 		rc = come_back(g, e);
 	if (rc)
 		guest_destroy(g);

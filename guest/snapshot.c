@@ -10,6 +10,7 @@
 #include "guest/disks.h"
 #include "guest/guest.h"
 #include "guest/screen.h"
+#include "pv/suspend.h"
 #include "snapshot/migrate.h"
 
 int guest_snapshot_take(struct guest *g, bool on_parent, struct snapshot *s, struct error *e)
@@ -29,6 +30,17 @@ int guest_snapshot_take(struct guest *g, bool on_parent, struct snapshot *s, str
 		snapshot_free(s);
 	else if (guest_display(g))
 		s->screen = display_note(guest_display(g));
+	return rc;
+}
+
+int guest_suspended_take(struct guest *g, struct snapshot *s, struct error *e)
+{
+	int rc;
+
+	snapshot_begin_suspended(g->d, s);
+	rc = pv_suspend_take(g->d, &s->mem, &s->state, e);
+	if (rc)
+		snapshot_free(s);
 	return rc;
 }
 
@@ -61,7 +73,7 @@ int guest_snapshot_fits(struct guest *g, const struct snapshot *s, struct error 
 {
 	int rc = snapshot_fits(&s->about, g->d, e);
 
-	return rc ? rc : disks_fit(g, &s->disks, e);
+	return rc || s->suspended ? rc : disks_fit(g, &s->disks, e);
 }
 
 /* ---- migration --------------------------------------------------------------------------------------------------- */

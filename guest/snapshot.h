@@ -20,6 +20,11 @@ extern const struct migrate_ops guest_migrate_ops;
  */
 int guest_snapshot_take(struct guest *g, bool on_parent, struct snapshot *s, struct error *e);
 /*
+ * The same of a guest that has suspended itself (d->suspended): in the form that knows no machine frames (pv/suspend.h). It comes
+ * back by its own help, and with whatever images its disks have then.
+ */
+int guest_suspended_take(struct guest *g, struct snapshot *s, struct error *e);
+/*
  * Whether the guest, running or just made, could come back from s: nothing is changed. 0, or -EINVAL with a sentence that names
  * what differs.
  */

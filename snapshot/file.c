@@ -30,7 +30,7 @@ static void write_memory(struct image_writer *w, struct snapshot *s)
 	u8 page[PAGE_SIZE];
 	u32 told = 0;
 	u64 mfn;
-	int rc = image_write_memory_begin(w, RAM, m->limit, mem_count(m));
+	int rc = image_write_memory_begin(w, s->suspended ? PSEUDO : RAM, m->limit, mem_count(m));
 
 	for (mfn = 0; mfn < m->limit && !rc; mfn++) {
 		bool same = changed && !(changed[mfn / 64] >> (mfn % 64) & 1) && mem_has(m, mfn);
@@ -89,7 +89,7 @@ int snapshot_write_all(struct snapshot *s, struct image_writer *w, bool states, 
 	image_write_chunk(w, ABOUT, 0, IMAGE_MANDATORY, about.p, about.len);
 	buf_free(&about);
 	if (states)
-		image_write_chunk(w, STATE, 0, IMAGE_MANDATORY, s->state.p, s->state.len);
+		image_write_chunk(w, s->suspended ? SUSPENDED : STATE, 0, IMAGE_MANDATORY, s->state.p, s->state.len);
 	write_picture(w, s);
 	write_memory(w, s);
 	lost = mem_lost(&s->mem);
@@ -173,7 +173,7 @@ static int read_about(struct image *img, struct snapshot_about *a, struct snapsh
 
 static int open_file(const char *path, struct image **img, struct error *e)
 {
-	static const char *const known[] = { ABOUT, STATE };
+	static const char *const known[] = { ABOUT, STATE, SUSPENDED };
 	int rc = image_open(path, NULL, img, e);
 
 	if (rc)
@@ -201,11 +201,11 @@ int snapshot_look(const char *path, struct snapshot_about *about, struct error *
 static int read_memory(struct snapshot *s, struct frame_pool *pool, struct image *img, struct error *e)
 {
 	struct image_memory *im;
-	int rc = image_memory(img, RAM, &im, e);
+	int rc = image_memory(img, s->suspended ? PSEUDO : RAM, &im, e);
 
-	if (!rc && image_memory_limit(im) != s->about.frames)
+	if (!rc && (s->suspended ? image_memory_limit(im) > PSEUDO_MAX : image_memory_limit(im) != s->about.frames))
 		rc = error_set(e, -EINVAL, "%s: its memory is not as large as it says", image_path(img));
-	if (!rc && mem_init(&s->mem, pool, s->about.frames))
+	if (!rc && mem_init(&s->mem, pool, image_memory_limit(im)))
 		rc = error_set(e, -ENOMEM, "%s: the host has no memory for its guest", image_path(img));
 	if (!rc)
 		return image_source(img, im, &s->mem, e);
@@ -219,6 +219,9 @@ static int read_state(struct snapshot *s, struct image *img, struct error *e)
 	size_t len;
 	int rc = image_chunk(img, STATE, 0, &state, &len, e);
 
+	s->suspended = rc == -ENOENT;
+	if (s->suspended)
+		rc = image_chunk(img, SUSPENDED, 0, &state, &len, e);
 	if (rc == -ENOENT)
 		return error_set(e, -EINVAL, "%s: it has no state of its guest", image_path(img));
 	if (rc)
@@ -247,6 +250,9 @@ int snapshot_read(struct snapshot *s, struct frame_pool *pool, const char *path,
 		rc = read_about(img, &s->about, &s->disks, e);
 	if (!rc)
 		rc = read_state(s, img, e);
+	/* All of its pages are looked at when it comes back, and none may turn out to be lost then. */
+	if (!rc && s->suspended && verify != SNAPSHOT_VERIFY && !image_packed(img))
+		rc = image_verify(img, e);
 	if (!rc)
 		rc = read_memory(s, pool, img, e);
 	else

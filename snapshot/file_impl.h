@@ -11,6 +11,10 @@
 #define STATE "state"
 #define PART "part"   /* of an image that is one of several: struct snapshot_part */
 #define RAM "ram"     /* the memory */
+/* Of a guest that has suspended itself: its form, and its pages. */
+#define SUSPENDED "pv"
+#define PSEUDO "pseudo"
+#define PSEUDO_MAX BIT(27) /* pages; more than any guest has */
 
 #define SNAPSHOT_FRAMES_MAX (1u << 28) /* numbers of frames that we have room for: 1 TiB */
 

@@ -108,6 +108,14 @@ int snapshot_take_memory(struct domain *d, const struct snapshot_base *on, struc
 	return take(d, on, false, s, e);
 }
 
+void snapshot_begin_suspended(struct domain *d, struct snapshot *s)
+{
+	memset(s, 0, sizeof *s);
+	domain_sync(d);
+	describe(d, &s->about);
+	s->suspended = true;
+}
+
 void snapshot_free(struct snapshot *s)
 {
 	if (s->mem.root)

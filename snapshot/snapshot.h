@@ -63,6 +63,11 @@ struct console_note; /* hw/host/display/display.h */
 
 struct snapshot {
 	struct snapshot_about about;
+	/*
+	 * Not the domain as it was, but a guest that has suspended itself, in a form of its own (pv/suspend.h): mem has its pages by
+	 * pfn, and state is that form's. It is not for snapshot_restore(), and its disks are whatever images they may be.
+	 */
+	bool suspended;
 	struct snapshot_disks disks;
 	struct mem mem;             /* of one that was read: pages wait in the file */
 	struct buf state;
@@ -80,6 +85,8 @@ struct snapshot {
 int snapshot_take(struct domain *d, const struct snapshot_base *on, struct snapshot *s, struct error *e);
 /* Only its memory, and what it is about: for who sends one before the other. */
 int snapshot_take_memory(struct domain *d, const struct snapshot_base *on, struct snapshot *s, struct error *e);
+/* Begins one of a guest that has suspended itself: says what it is. mem and state are for the caller to fill. */
+void snapshot_begin_suspended(struct domain *d, struct snapshot *s);
 /* Frees it. One that was never taken, and is all zeros, is allowed. */
 void snapshot_free(struct snapshot *s);
 /* Whether d, which was just made, is as the snapshot's domain was. 0, or -EINVAL with a sentence that says what differs. */

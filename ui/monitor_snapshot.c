@@ -15,8 +15,12 @@
 #include "snapshot/file.h"
 #include "ui/monitor_impl.h"
 #include "ui/snapshots.h"
+#include "xen/control.h"
 
 #define AT_ONCE 2000000u /* ns we wait at first: a small guest is written by then */
+/* How long a guest may take to suspend itself, ns of its time; and of the host's, for a guest whose time stands. */
+#define WAIT_GUEST 60000000000ULL
+#define WAIT_HOST 600000000000ULL
 #define PROGRESS_NS 50000000u /* between two lines of progress */
 
 /* The file of a tag. False: it is none, and that was said. */
@@ -30,12 +34,16 @@ static bool tag_path(struct mon *m, const char *tag, char *path, size_t n)
 	return false;
 }
 
-/* A snapshot that is being written while the guest runs. */
+/* A snapshot that is being written while the guest runs; before that, one that waits for the guest to suspend itself. */
 struct save_job {
 	struct mon_job job;
-	struct snapshot_writing *writing;
-	bool ends; /* the guest and the program, when it is written */
+	struct snapshot_writing *writing; /* NULL: it waits */
+	char *path;
+	bool ends;   /* the guest and the program, when it is written */
+	bool helped; /* the guest suspended itself for it */
+	bool on_parent; /* only what changed since the last one */
 	u64 began, shown; /* host_now(); shown: the last line of progress, 0: none */
+	u64 since_now, since_host; /* when it was asked to: guest time and host time, ns */
 };
 
 void mon_progress(u64 done, u64 all, u64 ns, char *text, size_t n)
@@ -71,11 +79,19 @@ static void hide_progress(struct mon *m, const struct save_job *j)
 		chardev_write(m->cd, "\r\033[K", 4);
 }
 
-static bool step(struct mon *m, bool alone)
+static void job_end(struct mon *m)
 {
 	struct save_job *j = container_of(m->job, struct save_job, job);
+
+	m->job = NULL;
+	free(j->path);
+	free(j);
+}
+
+static bool writing_step(struct mon *m, struct save_job *j, bool alone)
+{
 	struct error e = { "" };
-	bool ends = j->ends;
+	bool ends = j->ends, helped = j->helped;
 	int rc;
 
 	if (!snapshot_write_done(j->writing, alone ? PROGRESS_NS : 0)) {
@@ -84,43 +100,156 @@ static bool step(struct mon *m, bool alone)
 	}
 	hide_progress(m, j);
 	rc = snapshot_write_end(j->writing, &mon_guest(m)->base, &e);
-	m->job = NULL;
-	free(j);
+	job_end(m);
 	if (rc)
-		mon_printf(m, "%s\n", e.text);
+		mon_printf(m, "%s%s\n", e.text, helped && ends ? "; the guest goes on" : "");
 	else if (ends)
 		m->all->env.quit(m->all->env.opaque, 0);
+	/* It is suspended for nothing now. */
+	if (rc && helped && ends)
+		xen_control_resume(xen_dom(mon_domain(m)));
 	return false;
+}
+
+/* Takes the snapshot, and begins to write it. False: it cannot be, and that was said. */
+static bool begin_writing(struct mon *m, struct save_job *j)
+{
+	struct guest *g = mon_guest(m);
+	struct error e = { "" };
+	struct snapshot s;
+
+	if (!(j->helped ? guest_suspended_take(g, &s, &e) : guest_snapshot_take(g, j->on_parent, &s, &e))) {
+		j->began = host_now();
+		j->writing = snapshot_write_begin(&s, j->path, m->all->env.codec, &e);
+		if (!j->writing)
+			snapshot_free(&s);
+	}
+	if (!j->writing)
+		mon_printf(m, "%s\n", e.text);
+	return j->writing;
+}
+
+/* Asks, and takes back what was asked, at this very instant where no slot runs. */
+static void ask(struct mon *m, enum xen_control_op op)
+{
+	struct domain *d = mon_domain(m);
+
+	if (!xen_control_post(xen_dom(d), op, 0, NULL) && !d->running)
+		door_open(&d->door, domain_icount(d), domain_now(d));
+}
+
+/* Whether the guest will not suspend itself any more; that is said. */
+static bool waits_in_vain(struct mon *m, const struct save_job *j, bool alone)
+{
+	struct domain *d = mon_domain(m);
+
+	if (!d || d->end != END_RUNNING || domain_now(d) < j->since_now) {
+		mon_printf(m, "%.200s: the guest has ended, and nothing is saved\n", j->path);
+		return true;
+	}
+	if (!alone && domain_now(d) - j->since_now < WAIT_GUEST && host_now() - j->since_host < WAIT_HOST)
+		return false;
+	mon_printf(m, "%.200s: the guest has not suspended itself%s, and nothing is saved; save without -s needs no help of the guest\n", j->path,
+		   xen_control_heeded(xen_dom(d), XEN_CONTROL_SUSPEND) ? " within a minute" : " (it has not said that it can: its control/feature-suspend)");
+	ask(m, XEN_CONTROL_SUSPEND_NOT);
+	return true;
+}
+
+static bool waiting_step(struct mon *m, struct save_job *j, bool alone)
+{
+	struct domain *d = mon_domain(m);
+	bool taken;
+
+	if (!d || !d->suspended) {
+		if (!waits_in_vain(m, j, alone))
+			return true;
+		job_end(m);
+		return false;
+	}
+	taken = begin_writing(m, j);
+	if (!taken)
+		job_end(m);
+	if (!taken || !j->ends)
+		xen_control_resume(xen_dom(d));
+	return taken;
+}
+
+static bool step(struct mon *m, bool alone)
+{
+	struct save_job *j = container_of(m->job, struct save_job, job);
+
+	return j->writing ? writing_step(m, j, alone) : waiting_step(m, j, alone);
+}
+
+/* Nobody is left to wait for. */
+static void drop(struct mon *m)
+{
+	struct save_job *j = container_of(m->job, struct save_job, job);
+
+	if (!j->writing)
+		job_end(m);
+}
+
+static struct save_job *job_new(struct mon *m, const char *path, bool ends, bool helped)
+{
+	struct save_job *j = calloc(1, sizeof *j);
+
+	if (j)
+		j->path = strdup(path);
+	if (!j || !j->path) {
+		free(j);
+		mon_printf(m, "%.200s: the host is out of memory\n", path);
+		return NULL;
+	}
+	j->ends = ends;
+	j->helped = helped;
+	j->job.step = step;
+	j->job.drop = drop;
+	m->job = &j->job;
+	return j;
 }
 
 /* Takes a snapshot and begins to write it; a guest that is to end runs no more meanwhile. */
 static void save_to(struct mon *m, const char *path, bool on_parent, bool ends)
 {
-	struct save_job *j = calloc(1, sizeof *j);
-	struct error e = { "" };
-	struct snapshot s;
+	struct save_job *j = job_new(m, path, ends, false);
 
-	if (!j) {
-		mon_printf(m, "%.200s: the host is out of memory\n", path);
+	if (!j)
 		return;
-	}
-	if (!guest_snapshot_take(mon_guest(m), on_parent, &s, &e)) {
-		j->writing = snapshot_write_begin(&s, path, m->all->env.codec, &e);
-		if (!j->writing)
-			snapshot_free(&s);
-	}
-	if (!j->writing) {
-		free(j);
-		mon_printf(m, "%s\n", e.text);
-		return;
-	}
-	j->ends = ends;
-	j->began = host_now();
-	j->job.step = step;
-	m->job = &j->job;
-	if (ends || snapshot_write_done(j->writing, AT_ONCE))
+	j->on_parent = on_parent;
+	if (!begin_writing(m, j))
+		job_end(m);
+	else if (ends || snapshot_write_done(j->writing, AT_ONCE))
 		while (m->job && step(m, ends))
 			;
+}
+
+/* Asks the guest to suspend itself, and saves it when it has: as xl save. */
+static void save_suspended(struct mon *m, const char *path, bool ends)
+{
+	struct domain *d = mon_domain(m);
+	struct save_job *j;
+
+	if (mon_guest(m)->bare) {
+		mon_printf(m, "save -s: this is for Xen guests (-M xenpv), and a bare processor is none\n");
+		return;
+	}
+	if (d->end != END_RUNNING) {
+		mon_printf(m, "save -s: the guest has ended; system_reset begins it anew\n");
+		return;
+	}
+	if (d->paused && !d->suspended) {
+		mon_printf(m, "save -s: the guest is stopped, so it cannot suspend itself: let it go on (cont), or leave out -s\n");
+		return;
+	}
+	j = job_new(m, path, ends, true);
+	if (!j)
+		return;
+	j->since_now = domain_now(d);
+	j->since_host = host_now();
+	d->keep_suspended = true;
+	if (!d->suspended)
+		ask(m, XEN_CONTROL_SUSPEND);
 }
 
 /* Begins another life of the guest from a file. The one that runs is touched only when the file is whole and fits. */
@@ -190,10 +319,18 @@ MON_HANDLER(delvm)
 
 MON_HANDLER(save)
 {
-	bool goes_on = a->n == 2;
+	bool goes_on = false, helped = false, known = true;
+	u32 i;
 
-	if (goes_on && strcmp(a->w[0], "-c"))
-		mon_printf(m, "usage: save [-c] FILE\n");
+	for (i = 0; i + 1 < a->n; i++) {
+		goes_on |= !strcmp(a->w[i], "-c");
+		helped |= !strcmp(a->w[i], "-s");
+		known &= !strcmp(a->w[i], "-c") || !strcmp(a->w[i], "-s");
+	}
+	if (!known)
+		mon_printf(m, "usage: save [-c] [-s] FILE\n");
+	else if (helped)
+		save_suspended(m, a->w[a->n - 1], !goes_on);
 	else
 		save_to(m, a->w[a->n - 1], false, !goes_on);
 }
