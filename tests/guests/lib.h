@@ -128,7 +128,7 @@ struct shared_info {
 	struct vcpu_info vcpu[32];
 	u64 pending[64], mask[64];
 	u32 wc_version, wc_sec, wc_nsec, wc_sec_hi;
-	u64 max_pfn, p2m_list, nmi_reason;
+	u64 max_pfn, p2m_list, nmi_reason, p2m_cr3, p2m_vaddr, p2m_generation;
 };
 struct trap_info {
 	u8 vector, flags;
