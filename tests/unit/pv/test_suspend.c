@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "pv/compat/compat.h"
 #include "pv/mm/mm.h"
 #include "pv/suspend_impl.h"
+#include "pv/traps.h"
 #include "tests/suites.h"
 #include "tests/unit/quick.h"
 #include "vm/run.h"
@@ -18,6 +20,7 @@
 
 #define LIMIT 5000000u /* instructions; the guests end long before */
 #define HOSTILE_RUN 30000u
+#define VIRT 0xc0000000u /* an address of either kind of guest */
 
 static const char *const names[] = { "suspend", "compat/suspend32" };
 
@@ -241,6 +244,85 @@ START_TEST(names_pages)
 }
 END_TEST
 
+/* What a table's first field is that differs, after those that must were made equal. */
+static void check_same(const struct state_desc *d, const void *a, const void *b, u32 vcpu)
+{
+	const char *field = state_differs(d, a, b);
+
+	ck_assert_msg(!field, "vCPU %u has another %s in its %s", vcpu, field, d->name);
+}
+
+/* Everything of the processors and of what Xen has for them is as before, but for frames and the answer to vCPU 0's call. */
+START_TEST(processors)
+{
+	static struct x86_state cpu[2];
+	static struct pv_vcpu_state pv[2];
+	struct error e = { "" };
+	struct form f;
+	struct life l;
+	u32 i, k;
+
+	if (!life_begin(&l, names[_i]))
+		return;
+	life_run(&l, LIMIT);
+	domain_sync(l.d);
+	for (i = 0; i < 2; i++) {
+		struct x86 *c = x86_of(l.d->vcpus[i]);
+		struct pv_vcpu_state *s = &pv_of(l.d->vcpus[i])->s;
+
+		/* What the guests have no use for. */
+		for (k = 0; k < (l.in.is32 ? 8u : 16u) * 4; k++)
+			VQ(&c->s.vec[k / 4], k % 4) = 0x0102030405060708ULL * (k + 1) + i;
+		c->s.xcr0 = 7;
+		c->s.tsc_aux = 77 + i;
+		c->s.pkru = 0x5555 + i;
+		c->s.fpu.top = 3;
+		c->s.fpu.tag = 0x18;
+		c->s.fpu.st[3].mant = 1ULL << 63 | i;
+		c->s.fpu.st[3].se = 0x3fff;
+		c->s.fpu.cw = 0x27f;
+		c->s.fpu.mxcsr = 0x3f80;
+		s->flags |= PV_SYSCALL32_MASK | PV_SYSENTER_MASK | PV_FAILSAFE_MASK | (l.in.is32 ? 0 : PV_SYSCALL_MASK);
+		s->syscall32_cs = s->sysenter_cs = l.in.is32 ? COMPAT_KERNEL_CS : FLAT_KERNEL_CS64;
+		s->syscall32_ip = VIRT + 0x123;
+		s->sysenter_ip = VIRT + 0x456;
+		s->mc_ctl2[0] = 5 + i;
+		s->iopl = 1;
+		pv_set_ts(l.d->vcpus[i], i);
+		x86_load(c);
+		domain_sync(l.d);
+		cpu[i] = c->s;
+		pv[i] = *s;
+	}
+	form_take(&l, &f);
+	ck_assert_msg(!life_from(&l, &f, &e), "%s", e.text);
+	domain_sync(l.d);
+	for (i = 0; i < 2; i++) {
+		struct x86_state *c = &x86_of(l.d->vcpus[i])->s;
+		struct pv_vcpu_state *s = &pv_of(l.d->vcpus[i])->s;
+
+		ck_assert(c->cr3 != cpu[i].cr3 && s->kernel_root != pv[i].kernel_root);
+		cpu[i].cr3 = c->cr3;
+		if (!i) {
+			ck_assert(c->gpr[RAX] == 0 && cpu[0].gpr[RAX] == 1);
+			ck_assert_uint_eq(c->gpr[RDX], pv_dom(l.d)->s.start_info);
+			cpu[0].gpr[RAX] = 0;
+			cpu[0].gpr[RDX] = c->gpr[RDX];
+		}
+		check_same(&x86_state_desc, &cpu[i], c, i);
+		ck_assert(s->gdt_entries || i);
+		/* Kept for a mode that does not run; FS has one base for both. */
+		pv[i].fs_base = s->fs_base;
+		pv[i].kernel_root = s->kernel_root;
+		pv[i].user_root = s->user_root;
+		memcpy(pv[i].gdt_frames, s->gdt_frames, sizeof s->gdt_frames);
+		check_same(&pv_vcpu_state_desc, &pv[i], s, i);
+	}
+	form_free(&f);
+	life_end(&l);
+}
+END_TEST
+
 /* Guests that cannot be saved so, and domains that a form does not fit. */
 START_TEST(refused)
 {
@@ -425,6 +507,7 @@ Suite *suspend_suite(void)
 	tcase_add_loop_test(t, resumed, 0, ARRAY_SIZE(names));
 	tcase_add_loop_test(t, cancelled, 0, ARRAY_SIZE(names));
 	tcase_add_loop_test(t, names_pages, 0, ARRAY_SIZE(names));
+	tcase_add_loop_test(t, processors, 0, ARRAY_SIZE(names));
 	tcase_add_loop_test(t, refused, 0, ARRAY_SIZE(names));
 	tcase_add_loop_test(t, hostile, 0, ARRAY_SIZE(names));
 	suite_add_tcase(s, t);
