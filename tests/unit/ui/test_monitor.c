@@ -432,6 +432,17 @@ START_TEST(asking)
 	tells(r, "info control", "not acknowledged: reboot\n");
 	tells(r, "system_suspend", "has not said");
 	ck_assert_str_eq(control_node(r->c, "control/shutdown"), "suspend");
+	/* Nobody could wait for it here: what was asked is taken back, but nobody else's request. */
+	says(r, "save -s x.snap", "x.snap: the guest has not suspended itself (it has not said that it can: its control/feature-suspend), and "
+				  "nothing is saved; save without -s needs no help of the guest\n");
+	ck_assert_str_eq(control_node(r->c, "control/shutdown"), "");
+	xs_write(r->c->e->pv.xen.store, CONTROL_HOME "control/feature-suspend", "1");
+	tells(r, "save -c -s x.snap", "within a minute");
+	ck_assert_int_eq(xen_control_post(&r->c->e->pv.xen, XEN_CONTROL_REBOOT, 0, NULL), 0);
+	ck_assert_int_eq(xen_control_post(&r->c->e->pv.xen, XEN_CONTROL_SUSPEND_NOT, 0, NULL), 0);
+	door_open(&r->c->e->d->door, 0, 0);
+	ck_assert_str_eq(control_node(r->c, "control/shutdown"), "reboot");
+	says(r, "save -d x.snap", "usage: save [-c] [-s] FILE\n");
 	says(r, "balloon 512", "");
 	ck_assert_str_eq(control_node(r->c, "memory/target"), "524288");
 	says(r, "info balloon", "balloon: actual=0 target=512 max=2048 (MiB)\n");
@@ -455,6 +466,8 @@ START_TEST(asking)
 	tells(r, "nmi 3", "is off");
 	r->c->e->d->paused = true;
 	tells(r, "balloon 600", "the guest is stopped");
+	tells(r, "save -s x.snap", "the guest is stopped, so it cannot suspend itself");
+	ck_assert_str_eq(control_node(r->c, "control/shutdown"), "reboot");
 	says(r, "quit 300", "an exit code is 0 to 255\n");
 	ck_assert_int_eq(r->quit, -1);
 	says(r, "quit 7", "");
