@@ -186,7 +186,8 @@ static int put_start_info(struct resume *r)
 	suspend_put_word(p + (is32 ? SI32_SHARED_INFO : SI64_SHARED_INFO), word, r->p->xen.s.shared_info << PAGE_SHIFT);
 	suspend_put_word(p + (is32 ? SI32_NR_PAGES : SI64_NR_PAGES), word, r->f.s.pages);
 	/* How the list of pages may be shown stays as it was; a kernel's modules are long gone. */
-	st32(p + (is32 ? SI32_FLAGS : SI64_FLAGS), SIF_VIRT_P2M_4TOOLS);
+	p += is32 ? SI32_FLAGS : SI64_FLAGS;
+	st32(p, ld32(p) & SIF_VIRT_P2M_4TOOLS);
 	r->p->xen.s.store_mfn = store;
 	r->p->xen.s.console_mfn = console;
 	r->p->s.start_info = mfn_of(r, r->f.s.start_info);

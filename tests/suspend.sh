@@ -100,15 +100,20 @@ for cpus in 1 2; do
 	is "back$cpus: twice the same" "$(cat back$cpus.1.state)" "$(cat back$cpus.2.state)"
 done
 
-# One that goes on, is saved again, and comes back in the place of the one that runs.
+# One that goes on, since its file cannot be written; with -c; and comes back in the place of the one that runs.
 # shellcheck disable=SC2086
-begin goes_on $options -kernel "$kernel" -initrd initrd.gz -append "console=hvc0 quiet $brief times=3" -drive file=a.raw,format=raw
+begin goes_on $options -kernel "$kernel" -initrd initrd.gz -append "console=hvc0 quiet $brief times=4" -drive file=a.raw,format=raw
 told 1 'MARK ready' goes_on.out
-echo 'save -c -s on.snap' >&3
+echo 'save -s nosuch/x.snap' >&3
 told 1 'MARK back 1' goes_on.out
+told 1 'nosuch/x.snap.*the guest goes on' goes_on.mon
+looks_well goes_on "$(first a.raw)" vbd-51712:Connected 0-1
+whole=$(marked goes_on memory)
+echo 'save -c -s on.snap' >&3
+told 1 'MARK back 2' goes_on.out
 looks_well goes_on "$(first a.raw)" vbd-51712:Connected 0-1
 echo 'restore on.snap' >&3
-told 2 'MARK back 1' goes_on.out
+told 2 'MARK back 2' goes_on.out
 looks_well goes_on "$(first a.raw)" vbd-51712:Connected 0-1
 # In place.
 echo 'system_suspend' >&3
@@ -117,16 +122,25 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 	sleep 0.2
 done
 told 1 suspended goes_on.mon && echo 'system_wakeup' >&3
-told 1 'MARK back 2' goes_on.out
+told 1 'MARK back 3' goes_on.out
 looks_well goes_on "$(first a.raw)" vbd-51712:Connected 0-1
-# Saved when it has suspended itself already; it ends.
+is 'goes_on: its memory' "$(marked goes_on memory)" "$whole"
+# Saved when it has given back some of its memory, and has suspended itself already; it ends.
+echo 'balloon 120' >&3
+for n in $(seq 200); do
+	echo 'info balloon' >&3
+	told "$n" '^balloon: actual\|) balloon: actual' goes_on.mon
+	! grep -q 'actual=120 ' goes_on.mon || break
+	sleep 0.1
+done
 echo 'system_suspend' >&3
 echo 'save -s last.snap' >&3
 ended 0
 # shellcheck disable=SC2086
 run last $options -incoming file:last.snap -drive file=a.raw,format=raw
 looks_well last "$(first a.raw)" vbd-51712:Connected 0-1
-is 'last: it has come back three times' "$(marked last back)" 3
+is 'last: it has come back four times' "$(marked last back)" 4
+is 'last: what it gave back is not there' "$(marked last memory)" $((whole - 40960))
 
 # What does not fit.
 refused() {
