@@ -247,7 +247,6 @@ static void save_suspended(struct mon *m, const char *path, bool ends)
 		return;
 	j->since_now = domain_now(d);
 	j->since_host = host_now();
-	d->keep_suspended = true;
 	if (!d->suspended)
 		ask(m, XEN_CONTROL_SUSPEND);
 }
