@@ -11,12 +11,8 @@
 #include <string.h>
 
 #include "base/os.h"
-#include "base/os_file.h"
-#include "guest/guest.h"
+#include "guest/disks_impl.h"
 #include "guest/nodes.h"
-#include "hw/host/block/block.h"
-#include "snapshot/snapshot.h"
-#include "xen/backend/vbd.h"
 #include "xen/time.h"
 
 /*
@@ -24,25 +20,6 @@
  * nodes are gone.
  */
 #define PLUG_DELAY 200000000u /* ns of guest time */
-
-/* What becomes of the image when the vbd is gone: kept for the next vbd, closed, or closed with its drive. */
-enum fate { STAYS, EJECTED, REMOVED };
-
-struct disk {
-	struct guest *g;
-	struct node *node;
-	u32 index;
-	bool cdrom;
-	struct block *block, *next; /* NULL: no image; next: takes its place when the vbd is gone */
-	struct vbd *vbd;            /* NULL: not plugged in */
-	enum fate fate;
-	struct vtimer plug;
-};
-
-struct guest_disks {
-	struct disk *slot[DISK_SLOTS];
-	bool leaving; /* the domain is being destroyed: no vbd is added again */
-};
 
 static void disk_free(struct disk *d)
 {
@@ -138,51 +115,6 @@ int guest_disks_open(struct guest *g, struct error *e)
 		rc = disk_open(g, n, NULL, &d, e);
 	if (rc)
 		guest_disks_close(g);
-	return rc;
-}
-
-/* The file at a path, through links. */
-static bool look_at_file(const char *path, struct os_stat *st)
-{
-	char *real = os_path_real(path);
-	bool plain = real && !os_stat(real, st) && st->kind == OS_FILE;
-
-	free(real);
-	return plain;
-}
-
-static int note(const struct disk *d, struct snapshot_disk *out, struct error *e)
-{
-	const char *file = node_str(d->node, "file", "");
-	struct os_stat st;
-	int rc = block_flush(d->block);
-
-	if (rc)
-		return error_set(e, rc, "disk %s: %.200s cannot be flushed (%s)", d->node->name, file, strerror(-rc));
-	if (block_is_temporary(d->block))
-		return error_set(e, -ENOTSUP, "disk %s: what is written with snapshot=on is in no file, and cannot be saved: leave that out, "
-				 "or give readonly=on", d->node->name);
-	if (!look_at_file(file, &st))
-		return error_set(e, -ENOTSUP, "disk %s: %.200s is no file whose changes could be noticed: give the guest a file, or readonly=on",
-				 d->node->name, file);
-	memcpy(out->id, d->node->name, strlen(d->node->name));
-	out->size = st.size;
-	out->modified = st.modified;
-	return 0;
-}
-
-int guest_disks_note(struct guest *g, struct snapshot_disks *out, struct error *e)
-{
-	u32 i;
-	int rc = 0;
-
-	memset(out, 0, sizeof *out);
-	for (i = 0; g->disks && i < DISK_SLOTS && !rc; i++) {
-		const struct disk *d = g->disks->slot[i];
-
-		if (d && d->block && !block_readonly(d->block))
-			rc = note(d, &out->disk[out->n++], e);
-	}
 	return rc;
 }
 

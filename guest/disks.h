@@ -35,10 +35,17 @@ void guest_disks_detach(struct guest *g);
 /* Flushes the images and closes them. */
 void guest_disks_close(struct guest *g);
 
+/*
+ * ---- with a snapshot (guest/disks_snapshot.c): between two slots, nothing is under way
+ * ----------------------------------------------------------------------------
+ */
+
+struct snapshot;
 struct snapshot_disks;
 /*
- * What a snapshot must remember of the images that the guest may write, flushed before: as their files are now. 0, or -errno with
- * a sentence: an image is no file whose changes could be noticed, or cannot be flushed.
+ * What must be remembered of the images that the guest may write, flushed before, when what is in them does not go along: as their
+ * files are now. 0, or -errno with a sentence: an image is no file whose changes could be noticed, or cannot be flushed, or what is
+ * written to it is in no file (snapshot=on).
  */
 int guest_disks_note(struct guest *g, struct snapshot_disks *out, struct error *e);
 /*
@@ -48,6 +55,17 @@ int guest_disks_note(struct guest *g, struct snapshot_disks *out, struct error *
 int guest_disks_leave(struct guest *g, struct error *e);
 /* The guest stays after all. */
 void guest_disks_stay(struct guest *g);
+/*
+ * Freezes the disks that the guest may write and says in s what is to be put back. name: of snapshots that are made in images. noted:
+ * disks of that kind there, which fit, are only noted; NULL: none. 0, or -errno with a sentence: then there is nothing of it.
+ */
+int guest_disks_freeze(struct guest *g, const char *name, const struct snapshot_disks *noted, struct snapshot *s, struct error *e);
+/* Removes what freezing made in images, if it is there. 0, or -errno with a sentence: of some disks it is removed. */
+int guest_disks_forget(struct guest *g, const struct snapshot_disks *disks, struct error *e);
+/* Whether the disks can be as they were when s was taken: nothing is changed. 0, or -EINVAL with a sentence. */
+int guest_disks_fit(struct guest *g, const struct snapshot *s, struct error *e);
+/* Puts back what s has of the disks, which fit. What they have now is gone. 0, or -errno with a sentence: of some disks it may be. */
+int guest_disks_restore(struct guest *g, struct snapshot *s, struct error *e);
 
 /*
  * ---- while it runs: between two slots, where the door opens

@@ -201,10 +201,8 @@ static int attach_all(struct guest *g, struct error *e)
 static int come_back(struct guest *g, struct error *e)
 {
 	struct error why = { "" };
-	int rc = guest_snapshot_fits(g, g->incoming, &why);
+	int rc = guest_snapshot_restore(g, g->incoming, &why);
 
-	if (!rc)
-		rc = snapshot_restore(g->incoming, g->d, &g->base, &why);
 	/* Clients of the xenstore's socket are not here: what they had open is ended. */
 	if (!rc && !g->bare)
 		xs_clients_drop(xen_dom(g->d)->store);

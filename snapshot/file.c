@@ -92,11 +92,14 @@ int snapshot_write_all(struct snapshot *s, struct image_writer *w, bool states, 
 		image_write_chunk(w, s->suspended ? SUSPENDED : STATE, 0, IMAGE_MANDATORY, s->state.p, s->state.len);
 	write_picture(w, s);
 	write_memory(w, s);
-	lost = mem_lost(&s->mem);
-	if (!lost)
+	rc = snapshot_disks_write(s, w, e);
+	lost = rc ? NULL : mem_lost(&s->mem);
+	if (lost)
+		rc = error_set(e, -EIO, "%.400s", lost);
+	if (!rc)
 		return image_write_end(w, digest, e);
 	image_write_cancel(w);
-	return error_set(e, -EIO, "%.400s", lost);
+	return rc;
 }
 
 /* s is that file from now on. */
@@ -146,8 +149,12 @@ int snapshot_parse_about(const char *name, const u8 *data, size_t len, struct sn
 		rc = state_list_load(&l, &in, &why);
 	state_list_free(&l);
 	a->name[sizeof a->name - 1] = 0;
-	for (i = 0; i < SNAPSHOT_DISKS; i++)
-		d->disk[i].id[sizeof d->disk[i].id - 1] = 0;
+	for (i = 0; i < SNAPSHOT_DISKS; i++) {
+		struct snapshot_disk *disk = &d->disk[i];
+
+		disk->id[sizeof disk->id - 1] = disk->inside_id[sizeof disk->inside_id - 1] = 0;
+		disk->inside_name[sizeof disk->inside_name - 1] = 0;
+	}
 	d->n = MIN(d->n, (u64)SNAPSHOT_DISKS);
 	if (!rc && a->frames > SNAPSHOT_FRAMES_MAX) {
 		rc = -EINVAL;
@@ -184,17 +191,30 @@ static int open_file(const char *path, struct image **img, struct error *e)
 	return rc;
 }
 
-int snapshot_look(const char *path, struct snapshot_about *about, struct error *e)
+static int look(const char *path, struct snapshot_about *about, struct snapshot_disks *disks, struct error *e)
 {
-	struct snapshot_disks disks;
 	struct image *img;
 	int rc = open_file(path, &img, e);
 
 	if (rc)
 		return rc;
-	rc = read_about(img, about, &disks, e);
+	rc = read_about(img, about, disks, e);
 	image_close(img);
 	return rc;
+}
+
+int snapshot_look(const char *path, struct snapshot_about *about, struct error *e)
+{
+	struct snapshot_disks disks;
+
+	return look(path, about, &disks, e);
+}
+
+int snapshot_look_disks(const char *path, struct snapshot_disks *disks, struct error *e)
+{
+	struct snapshot_about about;
+
+	return look(path, &about, disks, e);
 }
 
 /* The memory waits in the file, which is img's no more, in any case. */
@@ -235,6 +255,27 @@ static int read_state(struct snapshot *s, struct image *img, struct error *e)
 	return 0;
 }
 
+/* Disks take theirs from the file when they are put back: it is opened another time for that. */
+static int read_disks(struct snapshot *s, const char *path, struct error *e)
+{
+	struct image *img;
+	int rc;
+	u32 i;
+
+	for (i = 0; i < s->disks.n && s->disks.disk[i].kind != SNAPSHOT_DISK_WRITTEN; i++)
+		;
+	if (i == s->disks.n)
+		return 0;
+	rc = open_file(path, &img, e);
+	if (rc)
+		return rc;
+	rc = memcmp(image_digest(img), s->file->digest, IMAGE_DIGEST_BYTES) ?
+		     error_set(e, -EAGAIN, "%.300s: somebody has changed it just now: read it again", path) :
+		     snapshot_disks_read(s, &img, e);
+	image_close(img);
+	return rc;
+}
+
 int snapshot_read(struct snapshot *s, struct frame_pool *pool, const char *path, enum snapshot_verify verify, struct error *e)
 {
 	struct image *img;
@@ -257,6 +298,8 @@ int snapshot_read(struct snapshot *s, struct frame_pool *pool, const char *path,
 		rc = read_memory(s, pool, img, e);
 	else
 		image_close(img);
+	if (!rc)
+		rc = read_disks(s, path, e);
 	if (rc)
 		snapshot_free(s);
 	return rc;

@@ -50,11 +50,20 @@ enum snapshot_verify {
 };
 /* Only what the file says of its guest. 0, or -errno with a sentence. */
 int snapshot_look(const char *path, struct snapshot_about *about, struct error *e);
+/* Only what it says of disks. */
+int snapshot_look_disks(const char *path, struct snapshot_disks *disks, struct error *e);
 /*
  * Opens a file: its memory waits there (mmu/late.h), and is made of pool's frames; its pages are compared with their sums when they
  * are looked at. verify: all of it is compared with its sums at once, so that nothing can turn out to be damaged later. 0, or -errno
  * with a sentence; then there is none.
  */
 int snapshot_read(struct snapshot *s, struct frame_pool *pool, const char *path, enum snapshot_verify verify, struct error *e);
+
+/* ---- disks with snapshot=on, for file.c (snapshot/disks.c) ---- */
+
+/* Writes what s has of them, a memory each. 0, or -errno with a sentence. Any thread. */
+int snapshot_disks_write(const struct snapshot *s, struct image_writer *w, struct error *e);
+/* Whether img has what s, just read from it, says of them; then s keeps it open, and *img is NULL. 0, or -errno with a sentence. */
+int snapshot_disks_read(struct snapshot *s, struct image **img, struct error *e);
 
 #endif

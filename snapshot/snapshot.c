@@ -26,6 +26,12 @@ static const struct state_field disk_fields[] = {
 	STATE_BYTES(struct snapshot_disk, id),
 	STATE_INT(struct snapshot_disk, size),
 	STATE_INT(struct snapshot_disk, modified),
+	STATE_INT(struct snapshot_disk, kind),
+	STATE_INT(struct snapshot_disk, bytes),
+	STATE_BYTES(struct snapshot_disk, inside_id),
+	STATE_BYTES(struct snapshot_disk, inside_name),
+	STATE_INT(struct snapshot_disk, inside_date),
+	STATE_INT(struct snapshot_disk, inside_clock),
 };
 static STATE_DESC(disk_desc, "disk", 1, struct snapshot_disk, disk_fields);
 
@@ -120,6 +126,7 @@ void snapshot_free(struct snapshot *s)
 {
 	if (s->mem.root)
 		mem_free(&s->mem);
+	snapshot_disks_free(s);
 	buf_free(&s->state);
 	snapshot_base_free(s->file);
 	free(s->changed);

@@ -34,12 +34,23 @@ struct snapshot_about {
 };
 extern const struct state_desc snapshot_about_desc;
 
-/* Disks that the guest may write: their images must be as they were. */
+/* What a snapshot has of a disk that the guest may write. Numbers are in files. */
+enum snapshot_disk_kind {
+	SNAPSHOT_DISK_NOTED = 0,   /* nothing: its image must be as it was */
+	SNAPSHOT_DISK_WRITTEN = 1, /* snapshot=on: what was written; the image below must be as it was */
+	SNAPSHOT_DISK_INSIDE = 2,  /* nothing: its image has a snapshot of its own, and is told apart by what follows */
+};
 #define SNAPSHOT_DISKS 26u
 struct snapshot_disk {
 	u8 id[64];
 	u64 size;     /* of the file, bytes */
 	u64 modified; /* when, ns since 1970 */
+	u64 kind;     /* enum snapshot_disk_kind */
+	u64 bytes;    /* of the disk, as the guest had it; 0 in files of older versions */
+	/* Of SNAPSHOT_DISK_INSIDE, which needs no size and time of change (hw/host/block/snapshots.h): */
+	u8 inside_id[32], inside_name[64]; /* with zeros behind */
+	u64 inside_date;                   /* ns since 1970 */
+	u64 inside_clock;
 };
 struct snapshot_disks {
 	u64 n;
@@ -60,6 +71,9 @@ struct snapshot_base {
 void snapshot_base_free(struct snapshot_base *b);
 
 struct console_note; /* hw/host/display/display.h */
+struct block;        /* hw/host/block/block.h */
+struct block_frozen; /* hw/host/block/frozen.h */
+struct image;        /* snapshot/image.h */
 
 struct snapshot {
 	struct snapshot_about about;
@@ -76,6 +90,9 @@ struct snapshot {
 	u8 parent[SNAPSHOT_DIGEST];
 	u32 told;                   /* frames that are written so far; others than the writer's thread look at it */
 	struct console_note *screen; /* what it shows, for people; NULL: it has none */
+	/* Of SNAPSHOT_DISK_WRITTEN: what was written, or NULL: then it is in the file from which the snapshot was read. */
+	struct block_frozen *frozen[SNAPSHOT_DISKS];
+	struct image *written; /* that file, open as long as it is wanted for that; else NULL */
 };
 
 /*
@@ -97,5 +114,12 @@ int snapshot_fits(const struct snapshot_about *about, struct domain *d, struct e
  * sentence: then d must be destroyed.
  */
 int snapshot_restore(struct snapshot *s, struct domain *d, struct snapshot_base **base, struct error *e);
+
+/* ---- disks with snapshot=on (snapshot/disks.c) ---- */
+
+/* All that was written to b becomes what s has of its i-th disk. 0, or -errno with a sentence: part of it may be there. */
+int snapshot_disk_restore(struct snapshot *s, u32 i, struct block *b, struct error *e);
+/* Lets go of what it has of disks; a part of snapshot_free(). */
+void snapshot_disks_free(struct snapshot *s);
 
 #endif

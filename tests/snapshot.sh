@@ -114,6 +114,7 @@ run plain $(options 0) $from_kernel -append "$append"
 is 'plain: exit code' "$(cat plain.rc)" 0
 has 'plain: it did its work' plain.out 'MARK file again'
 all=$(sed -n 's/^instructions: *//p' plain.state)
+all_disks=$all
 
 # Saved while it boots, and while it writes to its disks; each file is brought back twice, with the disks of that time.
 for part in 30 80 95; do
@@ -244,6 +245,86 @@ run nowhere $ram -kernel "$kernel" -initrd boot.gz -append "console=hvc0 quiet $
 same nowhere tagless
 is 'nowhere to write: told once' "$(grep -c 'autosave.*the guest runs on' nowhere.log)" 1
 
+# Disks that go along. drives TYPE SUFFIX: the options of a guest with disks of this type.
+drives() {
+	options none | sed 's/ -drive.*//'
+	for d in a b c d; do
+		case $1 in
+		on) echo "-drive file=$d$2.raw,format=raw,snapshot=on" ;;
+		qcow2) echo "-drive file=$d$2.qcow2,format=qcow2" ;;
+		esac
+	done
+}
+# along TYPE: saved under a tag while it writes to its disks, gone back to twice in the same process and twice in others, from
+# where all goes as it went without a break.
+along() {
+	# shellcheck disable=SC2046,SC2086
+	begin "along_$1" $(drives "$1" "_$1") $from_kernel -append "$append" -snapshot-dir "with_$1"
+	after $((all_disks * 75 / 100))
+	say 'savevm mid'
+	after $((all_disks * 80 / 100))
+	say 'savevm mid' # in its place
+	after $((all_disks * 93 / 100))
+	say 'loadvm mid'
+	after $((all_disks * 90 / 100))
+	say 'loadvm mid'
+	say 'savevm other'
+	say 'delvm other'
+	say 'save -c nowhere/failed.snap'
+	ended
+	has "along_$1: a save that fails" "along_$1.log" 'nowhere/failed.snap'
+	same "along_$1" plain
+	for again in 1 2; do
+		# shellcheck disable=SC2046
+		run "again_$1.$again" $(drives "$1" "_$1") -loadvm mid -snapshot-dir "with_$1"
+		same "again_$1.$again" plain
+	done
+}
+make_disks _on
+md5sum ?_on.raw >on.sums
+along on
+is 'snapshot=on: the images are as they were' "$(md5sum ?_on.raw)" "$(cat on.sums)"
+
+# as_plain SUFFIX: what is on qcow2 disks at the end, and that the images and the file system are clean.
+as_plain() {
+	for d in a b c d; do
+		qemu-img check -q "$d$1.qcow2" || fail "$d$1.qcow2: it is not clean"
+		qemu-img convert -f qcow2 -O raw "$d$1.qcow2" "$d$1.flat"
+		[ $d = d ] || is "$1: disk $d" "$(md5sum <$d"$1".flat)" "$(md5sum <${d}0.raw)"
+	done
+	! command -v e2fsck >/dev/null || e2fsck -fn "d$1.flat" >"fsck$1.log" 2>&1 || fail "$1: the file system is not clean"
+}
+if command -v qemu-img >/dev/null; then
+	for d in a b c d; do
+		qemu-img create -q -f qcow2 ${d}_qcow2.qcow2 16M
+	done
+	along qcow2
+	as_plain _qcow2
+	is 'qcow2: the snapshots in the images' "$(for d in a b c d; do qemu-img snapshot -l ${d}_qcow2.qcow2 | awk '/^[0-9]/ { print $2 }'; done | tr '\n' ' ')" \
+		'mid mid mid mid '
+	# A disk that cannot be put back, when others have been: the guest goes on as it was, with its disks.
+	for d in a b c d; do
+		rm ${d}_qcow2.qcow2
+		qemu-img create -q -f qcow2 ${d}_qcow2.qcow2 16M
+	done
+	# shellcheck disable=SC2046,SC2086
+	begin stays $(drives qcow2 _qcow2) $from_kernel -append "$append" -snapshot-dir stays
+	after $((all_disks * 70 / 100))
+	say 'savevm mid'
+	after $((all_disks * 85 / 100))
+	table=$(od -An -tx1 -j64 -N8 c_qcow2.qcow2 | tr -d ' ')
+	printf '\001' | dd of=c_qcow2.qcow2 bs=1 seek=$((0x$table + 7)) conv=notrunc 2>/dev/null
+	say 'loadvm mid'
+	ended
+	has 'stays: it says why' stays.log "c_qcow2.qcow2 is damaged"
+	has 'stays: it goes on' stays.log 'the guest goes on as it was'
+	same stays plain
+	rm -f stays/mid.snap
+	for d in a b c d; do
+		qemu-img snapshot -l ${d}_qcow2.qcow2 | grep -q before-loadvm && fail "stays: a snapshot of before is left in ${d}_qcow2.qcow2"
+	done
+fi
+
 # refused NAME TEXT OPTIONS...: such a start is refused, with this in its sentence.
 refused() {
 	name=$1 text=$2
@@ -269,6 +350,17 @@ refused 'a disk that was written to' 'was written to since' $(options 0) -incomi
 refused 'no disk' 'there is none now' $ram -incoming file:at80.snap
 # shellcheck disable=SC2046
 refused 'too many disks' 'there are 4 now' $(options 1) -incoming file:copy.snap
+# shellcheck disable=SC2046
+refused 'a disk that had snapshot=on' 'give it that again' $(options _on) -loadvm mid -snapshot-dir with_on
+if command -v qemu-img >/dev/null; then
+	# shellcheck disable=SC2046
+	refused 'a qcow2 disk with snapshot=on' 'not with snapshot=on' $(drives qcow2 _qcow2) -snapshot -loadvm mid -snapshot-dir with_qcow2
+	# shellcheck disable=SC2046
+	refused 'images without the snapshot' "has no snapshot 'mid'" $(drives qcow2 _qcow2) -loadvm mid -snapshot-dir with_qcow2
+fi
+touch b_on.raw
+# shellcheck disable=SC2046
+refused 'the image below was written to' 'image of disk xvdb was written to since' $(drives on _on) -loadvm mid -snapshot-dir with_on
 head -c 1000 copy.snap >short.snap
 # shellcheck disable=SC2086
 refused 'a file cut short' short.snap $ram -incoming file:short.snap

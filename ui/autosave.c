@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/os_file.h"
 #include "guest/guest.h"
+#include "guest/save.h"
 #include "guest/snapshot.h"
 #include "snapshot/file.h"
 #include "ui/snapshots.h"
@@ -23,7 +24,7 @@ struct autosave {
 	struct autosave_setup s;
 	struct poll_item *timer;
 	u64 due;                          /* host_now() of the next */
-	struct snapshot_writing *writing; /* NULL: none */
+	struct guest_saving *writing; /* NULL: none */
 	u64 began;                        /* to be written */
 	u32 last;                         /* number of the last that was begun; 0: none yet */
 	u64 icount;                       /* of the guest then */
@@ -98,7 +99,7 @@ static void finish(struct autosave *a)
 {
 	struct error e = { "" };
 
-	if (snapshot_write_end(a->writing, NULL, &e)) {
+	if (guest_save_end(a->writing, false, &e)) {
 		say(a, &e);
 	} else {
 		a->failed = false;
@@ -112,22 +113,22 @@ static void save(struct autosave *a)
 	struct guest *g = a->s.guest;
 	struct error e = { "" };
 	struct snapshot s;
-	char path[1200];
+	char path[1200], name[20];
 	u32 n = 0;
 	int rc = snapshots_make_folder(a->s.folder, &e);
 
 	if (!rc)
 		rc = choose(a, &n, path, sizeof path, &e);
 	if (!rc)
-		rc = guest_snapshot_take(g, false, &s, &e);
+		snprintf(name, sizeof name, "auto-%u", n);
+	if (!rc)
+		rc = guest_snapshot_take(g, name, false, &s, &e);
 	if (!rc) {
 		a->icount = domain_icount(g->d);
 		a->began = host_now();
-		a->writing = snapshot_write_begin(&s, path, a->s.codec, &e);
+		a->writing = guest_save_begin(g, &s, path, a->s.codec, &e);
 		if (a->writing)
 			a->last = n;
-		else
-			snapshot_free(&s);
 	}
 	if (!a->writing)
 		say(a, &e);
@@ -139,7 +140,7 @@ static void on_timer(void *opaque, u32 events)
 	const struct domain *d = a->s.guest->d;
 	bool due = host_now() >= a->due;
 
-	if (a->writing && snapshot_write_done(a->writing, 0))
+	if (a->writing && guest_save_done(a->writing, 0))
 		finish(a);
 	if (!due)
 		return;

@@ -465,7 +465,7 @@ static int swap_lives(struct run *r, struct error *e)
 
 	r->loads = false;
 	r->guest.d->end = r->ended;
-	rc = guest_snapshot_take(&r->guest, false, &back, &why);
+	rc = guest_snapshot_take_back(&r->guest, &r->incoming, &back, &why);
 	if (rc) {
 		msg_error("%s", why.text);
 		snapshot_free(&r->incoming);
@@ -483,6 +483,9 @@ static int swap_lives(struct run *r, struct error *e)
 		rc = start_life(r, e);
 		r->guest.incoming = NULL;
 	}
+	/* Where there is no way back either, what the disks had is kept in their images. */
+	if ((!rc || rc == -EINTR) && guest_snapshot_forget(&r->guest, &back.disks, &why))
+		msg_warn("%s", why.text);
 	snapshot_free(&back);
 	return rc;
 }

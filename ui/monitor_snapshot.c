@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/os_file.h"
+#include "guest/save.h"
 #include "guest/snapshot.h"
 #include "snapshot/file.h"
 #include "ui/monitor_impl.h"
@@ -37,8 +38,9 @@ static bool tag_path(struct mon *m, const char *tag, char *path, size_t n)
 /* A snapshot that is being written while the guest runs; before that, one that waits for the guest to suspend itself. */
 struct save_job {
 	struct mon_job job;
-	struct snapshot_writing *writing; /* NULL: it waits */
+	struct guest_saving *writing; /* NULL: it waits */
 	char *path;
+	const char *name; /* for people, of what disks have of it: the end of path, or a tag */
 	bool ends;   /* the guest and the program, when it is written */
 	bool helped; /* the guest suspended itself for it */
 	bool on_parent; /* only what changed since the last one */
@@ -65,7 +67,7 @@ static void show_progress(struct mon *m, struct save_job *j)
 
 	if (!m->cd || !chardev_is_terminal(m->cd) || !(m->owned || m->focus) || now - MAX(j->shown, j->began) < PROGRESS_NS)
 		return;
-	snapshot_write_progress(j->writing, &told, &all);
+	guest_save_progress(j->writing, &told, &all);
 	if (!all)
 		return;
 	j->shown = now;
@@ -94,12 +96,12 @@ static bool writing_step(struct mon *m, struct save_job *j, bool alone)
 	bool ends = j->ends, helped = j->helped;
 	int rc;
 
-	if (!snapshot_write_done(j->writing, alone ? PROGRESS_NS : 0)) {
+	if (!guest_save_done(j->writing, alone ? PROGRESS_NS : 0)) {
 		show_progress(m, j);
 		return true;
 	}
 	hide_progress(m, j);
-	rc = snapshot_write_end(j->writing, &mon_guest(m)->base, &e);
+	rc = guest_save_end(j->writing, true, &e);
 	job_end(m);
 	if (rc)
 		mon_printf(m, "%s%s\n", e.text, helped && ends ? "; the guest goes on" : "");
@@ -118,11 +120,9 @@ static bool begin_writing(struct mon *m, struct save_job *j)
 	struct error e = { "" };
 	struct snapshot s;
 
-	if (!(j->helped ? guest_suspended_take(g, &s, &e) : guest_snapshot_take(g, j->on_parent, &s, &e))) {
+	if (!(j->helped ? guest_suspended_take(g, &s, &e) : guest_snapshot_take(g, j->name, j->on_parent, &s, &e))) {
 		j->began = host_now();
-		j->writing = snapshot_write_begin(&s, j->path, m->all->env.codec, &e);
-		if (!j->writing)
-			snapshot_free(&s);
+		j->writing = guest_save_begin(g, &s, j->path, m->all->env.codec, &e);
 	}
 	if (!j->writing)
 		mon_printf(m, "%s\n", e.text);
@@ -201,6 +201,7 @@ static struct save_job *job_new(struct mon *m, const char *path, bool ends, bool
 		mon_printf(m, "%.200s: the host is out of memory\n", path);
 		return NULL;
 	}
+	j->name = os_path_last(j->path);
 	j->ends = ends;
 	j->helped = helped;
 	j->job.step = step;
@@ -210,16 +211,17 @@ static struct save_job *job_new(struct mon *m, const char *path, bool ends, bool
 }
 
 /* Takes a snapshot and begins to write it; a guest that is to end runs no more meanwhile. */
-static void save_to(struct mon *m, const char *path, bool on_parent, bool ends)
+static void save_to(struct mon *m, const char *path, const char *name, bool on_parent, bool ends)
 {
 	struct save_job *j = job_new(m, path, ends, false);
 
 	if (!j)
 		return;
+	j->name = name;
 	j->on_parent = on_parent;
 	if (!begin_writing(m, j))
 		job_end(m);
-	else if (ends || snapshot_write_done(j->writing, AT_ONCE))
+	else if (ends || guest_save_done(j->writing, AT_ONCE))
 		while (m->job && step(m, ends))
 			;
 }
@@ -295,7 +297,7 @@ MON_HANDLER(savevm)
 	else if (snapshots_make_folder(m->all->env.snapshots, &e))
 		mon_printf(m, "%s\n", e.text);
 	else
-		save_to(m, path, on_parent, false);
+		save_to(m, path, tag, on_parent, false);
 }
 
 MON_HANDLER(loadvm)
@@ -308,12 +310,13 @@ MON_HANDLER(loadvm)
 
 MON_HANDLER(delvm)
 {
+	struct error e = { "" };
 	char path[1024];
 
 	if (!tag_path(m, a->w[0], path, sizeof path) || is_needed(m, a->w[0], path))
 		return;
-	if (os_unlink(path))
-		mon_printf(m, "%.200s: %s\n", path, errno == ENOENT ? "there is no such snapshot: 'info snapshots' lists them" : strerror(errno));
+	if (guest_save_remove(mon_guest(m), path, &e))
+		mon_printf(m, "%s\n", e.text);
 }
 
 MON_HANDLER(save)
@@ -331,7 +334,7 @@ MON_HANDLER(save)
 	else if (helped)
 		save_suspended(m, a->w[a->n - 1], !goes_on);
 	else
-		save_to(m, a->w[a->n - 1], false, !goes_on);
+		save_to(m, a->w[a->n - 1], os_path_last(a->w[a->n - 1]), false, !goes_on);
 }
 
 MON_HANDLER(restore)

@@ -15,6 +15,7 @@
 #include "base/os_file.h"
 #include "base/task.h"
 #include "guest/guest.h"
+#include "guest/save.h"
 #include "guest/snapshot.h"
 #include "hw/host/display/keys.h"
 #include "snapshot/file.h"
@@ -55,7 +56,7 @@ struct strip {
 	char word[600];
 	u64 word_until; /* host_now(); 0: as long as the snapshot is being written */
 
-	struct snapshot_writing *writing; /* NULL: none */
+	struct guest_saving *writing; /* NULL: none */
 	char tag[64], path[1200];         /* of it */
 
 	bool open;
@@ -321,12 +322,9 @@ static void take(struct strip *s)
 		rc = snapshots_path(s->s.folder, s->tag, s->path, sizeof s->path, &e);
 	}
 	if (!rc)
-		rc = guest_snapshot_take(g, false, &snap, &e);
-	if (!rc) {
-		s->writing = snapshot_write_begin(&snap, s->path, s->s.codec, &e);
-		if (!s->writing)
-			snapshot_free(&snap);
-	}
+		rc = guest_snapshot_take(g, s->tag, false, &snap, &e);
+	if (!rc)
+		s->writing = guest_save_begin(g, &snap, s->path, s->s.codec, &e);
 	if (!s->writing) {
 		say(s, FAILURE_NS, e.text);
 		return;
@@ -340,7 +338,7 @@ static void finish(struct strip *s)
 	struct error e = { "" };
 	struct os_stat st;
 	char text[200];
-	int rc = snapshot_write_end(s->writing, &s->s.guest->base, &e);
+	int rc = guest_save_end(s->writing, true, &e);
 
 	s->writing = NULL;
 	if (rc) {
@@ -399,7 +397,7 @@ static void on_timer(void *opaque, u32 events)
 	struct strip *s = opaque;
 	bool fresh = false;
 
-	if (s->writing && snapshot_write_done(s->writing, 0))
+	if (s->writing && guest_save_done(s->writing, 0))
 		finish(s);
 	if (s->word[0] && s->word_until && host_now() >= s->word_until) {
 		s->word[0] = 0;
@@ -497,7 +495,7 @@ void strip_free(struct strip *s)
 		return;
 	display_set_overlay(s->s.display, NULL, NULL);
 	poll_remove(s->s.guest->host->poll, s->timer);
-	if (s->writing && snapshot_write_end(s->writing, NULL, &e))
+	if (s->writing && guest_save_end(s->writing, false, &e))
 		msg_warn("%s", e.text);
 	if (s->reading) {
 		task_end(s->reading->task, &e);

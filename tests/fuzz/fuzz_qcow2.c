@@ -21,6 +21,21 @@ static int give_base(void *opaque, const char *above, const char *path, const ch
 	return 0;
 }
 
+/* Snapshots inside of it: taken, gone back to, removed. */
+static void use_snapshots(struct block_node *n, u64 *x)
+{
+	struct qcow2 *q = qcow2_of(n);
+	struct block_snapshot s;
+	struct error e = { "" };
+
+	if (q->data != q->file || qcow2_snapshot_at(q, image_random(x) % 3, &s, &e) <= 0 || image_random(x) % 3 == 0)
+		qcow2_snapshot_create(q, "fuzz", 1, 2, &s, &e);
+	else if (image_random(x) % 2)
+		qcow2_snapshot_apply(q, s.id, &e);
+	else
+		qcow2_snapshot_delete(q, s.id, &e);
+}
+
 static void use(struct block_node *n, u64 x, bool write_it)
 {
 	static const u64 spans[] = { 4096, 70000, 1 << 20 };
@@ -32,7 +47,7 @@ static void use(struct block_node *n, u64 x, bool write_it)
 		u64 off = image_random(&x) % span, len = image_random(&x) % spans[image_random(&x) % 3] + 1;
 
 		len = MIN(len, n->size - off);
-		switch (write_it ? image_random(&x) % 10 : 9) {
+		switch (write_it ? image_random(&x) % 11 : 9) {
 		case 0:
 		case 1:
 		case 2:
@@ -51,6 +66,9 @@ static void use(struct block_node *n, u64 x, bool write_it)
 		case 7:
 			if (i % 8 == 0 && n->size < (u64)1 << 40)
 				n->ops->resize(n, n->size + (image_random(&x) % (1 << 22)), NULL);
+			break;
+		case 8:
+			use_snapshots(n, &x);
 			break;
 		default:
 			node_read(n, off, p, (size_t)len);

@@ -272,21 +272,18 @@ static inline void image_ref(u64 *refs, u64 n, u64 off, u64 bytes, u32 cb, struc
 	}
 }
 
-/* Images without internal snapshots. */
-static inline void image_verify(const u8 *p, size_t len, struct image_check *c)
+/* What an L1 table leads to. */
+static inline void image_ref_tree(const u8 *p, size_t len, u64 l1, u32 l1n, u64 *refs, u64 n, struct image_check *c)
 {
-	u32 cb = ldbe32(p + 20), l1n = ldbe32(p + 36), order = ldbe32(p + 4) == 3 ? ldbe32(p + 96) : 4, i;
-	u64 cs = BIT(cb), n = (len + cs - 1) >> cb, l1 = ldbe64(p + 40), rt = ldbe64(p + 48), k;
-	u64 *refs = calloc((size_t)n + 1, sizeof *refs);
+	u32 cb = ldbe32(p + 20), i, x = 62 - (cb - 8);
+	u64 cs = BIT(cb), k;
 
-	memset(c, 0, sizeof *c);
-	image_ref(refs, n, 0, cs, cb, c);
+	if (l1n && l1 + (u64)l1n * 8 > len) {
+		image_wrong(c, "an L1 table past the end", l1);
+		return;
+	}
 	if (l1n)
 		image_ref(refs, n, l1, (u64)l1n * 8, cb, c);
-	image_ref(refs, n, rt, (u64)ldbe32(p + 56) << cb, cb, c);
-	for (k = 0; k < (u64)ldbe32(p + 56) * cs / 8 && rt + 8 * k + 8 <= len; k++)
-		if (ldbe64(p + rt + 8 * k))
-			image_ref(refs, n, ldbe64(p + rt + 8 * k), cs, cb, c);
 	for (i = 0; i < l1n; i++) {
 		u64 l2 = ldbe64(p + l1 + 8 * i) & QCOW2_OFFSET;
 
@@ -295,7 +292,6 @@ static inline void image_verify(const u8 *p, size_t len, struct image_check *c)
 		image_ref(refs, n, l2, cs, cb, c);
 		for (k = 0; k < cs && l2 + k + 8 <= len; k += 8) {
 			u64 e = ldbe64(p + l2 + k);
-			u32 x = 62 - (cb - 8);
 
 			if (e & BIT(62))
 				image_ref(refs, n, e & (BIT(x) - 1), ((e & (BIT(62) - 1)) >> x) * 512 + 512 - (e & 511),
@@ -304,7 +300,41 @@ static inline void image_verify(const u8 *p, size_t len, struct image_check *c)
 				image_ref(refs, n, e & QCOW2_OFFSET, cs, cb, c);
 		}
 	}
-	for (i = 0; i < l1n; i++) {
+}
+
+/* The table of snapshots, and what each of them has. */
+static inline void image_ref_snapshots(const u8 *p, size_t len, u64 *refs, u64 n, struct image_check *c)
+{
+	u64 start = ldbe64(p + 64), at = start;
+	u32 i;
+
+	for (i = 0; i < ldbe32(p + 60); i++) {
+		if (at + 40 > len) {
+			image_wrong(c, "a snapshot past the end", at);
+			return;
+		}
+		image_ref_tree(p, len, ldbe64(p + at), ldbe32(p + at + 8), refs, n, c);
+		at += ALIGN_UP(40 + (u64)ldbe32(p + at + 36) + ldbe16(p + at + 12) + ldbe16(p + at + 14), 8);
+	}
+	if (at > start)
+		image_ref(refs, n, start, at - start, ldbe32(p + 20), c);
+}
+
+static inline void image_verify(const u8 *p, size_t len, struct image_check *c)
+{
+	u32 cb = ldbe32(p + 20), l1n = ldbe32(p + 36), order = ldbe32(p + 4) == 3 ? ldbe32(p + 96) : 4, i;
+	u64 cs = BIT(cb), n = (len + cs - 1) >> cb, l1 = ldbe64(p + 40), rt = ldbe64(p + 48), k;
+	u64 *refs = calloc((size_t)n + 1, sizeof *refs);
+
+	memset(c, 0, sizeof *c);
+	image_ref(refs, n, 0, cs, cb, c);
+	image_ref(refs, n, rt, (u64)ldbe32(p + 56) << cb, cb, c);
+	for (k = 0; k < (u64)ldbe32(p + 56) * cs / 8 && rt + 8 * k + 8 <= len; k++)
+		if (ldbe64(p + rt + 8 * k))
+			image_ref(refs, n, ldbe64(p + rt + 8 * k), cs, cb, c);
+	image_ref_tree(p, len, l1, l1n, refs, n, c);
+	image_ref_snapshots(p, len, refs, n, c);
+	for (i = 0; i < l1n && l1 + (u64)l1n * 8 <= len; i++) {
 		u64 e1 = ldbe64(p + l1 + 8 * i), l2 = e1 & QCOW2_OFFSET;
 
 		if (l2 && !!(e1 & BIT(63)) != (image_refcount(p, len, l2 >> cb, cb, order) == 1))

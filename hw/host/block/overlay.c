@@ -1,52 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * snapshot=on: what is written goes into an unlinked temporary file, chunk by chunk, and is gone at the end. The image
- * below is only read.
+ * below is only read. What was written can be frozen, and put back later.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hw/host/block/impl.h"
+#include "hw/host/block/frozen.h"
+#include "hw/host/block/overlay_map.h"
+#include "hw/host/block/queue.h"
 
-#define CHUNK_BITS 16
-#define CHUNK ((u64)1 << CHUNK_BITS)
-#define PAGE_SLOTS 1024u
-#define SLOT_BASE 0u          /* as in the image below */
-#define SLOT_ZERO 0xffffffffu /* zeros */
 #define SIZE_LIMIT ((u64)1 << 50)
 
 struct overlay {
 	struct block_node node;
-	struct block_node *base, *temp;
-	struct block_rw lock; /* read: slots are looked up; write: they change */
-	u32 **pages;          /* where each chunk is: its number in the temporary file plus one */
-	u64 npages;
-	u32 used;   /* chunks of the temporary file */
-	u32 *spare; /* chunks given back */
-	u32 nspare, spare_cap;
+	struct block_node *base;
+	struct block_rw lock; /* read: map is looked up; write: it changes */
+	struct chunk_map map;
 };
 
 static struct overlay *overlay_of(struct block_node *n)
 {
 	return container_of(n, struct overlay, node);
-}
-
-static u32 slot_get(const struct overlay *o, u64 chunk)
-{
-	const u32 *page = o->pages[chunk / PAGE_SLOTS];
-
-	return page ? page[chunk % PAGE_SLOTS] : SLOT_BASE;
-}
-
-static int slot_set(struct overlay *o, u64 chunk, u32 slot)
-{
-	u32 **page = &o->pages[chunk / PAGE_SLOTS];
-
-	if (!*page && !(*page = calloc(PAGE_SLOTS, sizeof **page)))
-		return -ENOMEM;
-	(*page)[chunk % PAGE_SLOTS] = slot;
-	return 0;
 }
 
 static int base_read(struct overlay *o, u64 off, const struct block_slice *s)
@@ -62,86 +38,73 @@ static int base_read(struct overlay *o, u64 off, const struct block_slice *s)
 	return rc;
 }
 
-/* One run of chunks that lie behind each other in the same place. */
-static u64 run_length(const struct overlay *o, u64 off, u64 len, u32 slot)
-{
-	u64 n = CHUNK - (off & (CHUNK - 1));
-	u64 chunk = off >> CHUNK_BITS;
-
-	while (n < len) {
-		u32 next = slot_get(o, ++chunk);
-
-		if (slot != SLOT_BASE && slot != SLOT_ZERO)
-			slot++;
-		if (next != slot || (slot == SLOT_ZERO) != (next == SLOT_ZERO))
-			break;
-		n += CHUNK;
-	}
-	return MIN(n, len);
-}
-
 static int overlay_read(struct block_node *n, u64 off, const struct block_slice *s)
 {
 	struct overlay *o = overlay_of(n);
+	struct block_node *temp;
 	u64 done = 0;
 	int rc = 0;
 
 	rw_rdlock(&o->lock);
+	temp = o->map.store->temp;
 	while (!rc && done < s->len) {
-		u32 slot = slot_get(o, (off + done) >> CHUNK_BITS);
-		struct block_slice part = slice_cut(s, done, run_length(o, off + done, s->len - done, slot));
+		u32 slot = chunk_map_get(&o->map, (off + done) >> CHUNK_BITS);
+		struct block_slice part = slice_cut(s, done, chunk_map_run(&o->map, off + done, s->len - done, slot));
 
 		if (slot == SLOT_BASE)
 			rc = base_read(o, off + done, &part);
 		else if (slot == SLOT_ZERO)
 			slice_zero(&part);
 		else
-			rc = o->temp->ops->read(o->temp, ((u64)(slot - 1) << CHUNK_BITS) + ((off + done) & (CHUNK - 1)),
-						&part);
+			rc = temp->ops->read(temp, slot_offset(slot) + ((off + done) & (CHUNK - 1)), &part);
 		done += part.len;
 	}
 	rw_rdunlock(&o->lock);
 	return rc;
 }
 
-/* Gives the chunk at off its first place in the temporary file and writes s, which lies within it, there. */
-static int first_write(struct overlay *o, u64 off, const struct block_slice *s)
+/* A write into one chunk, which gets another place. */
+struct renewal {
+	struct overlay *o;
+	u64 off;
+	const struct block_slice *s;
+};
+
+static int fill_chunk(void *opaque, u32 slot)
 {
-	u64 chunk = off >> CHUNK_BITS, start = chunk << CHUNK_BITS;
-	u32 old = slot_get(o, chunk), slot;
-	u8 *p = NULL;
+	const struct renewal *r = opaque;
+	struct overlay *o = r->o;
+	struct block_node *temp = o->map.store->temp;
+	u64 start = ALIGN_DOWN(r->off, CHUNK);
+	u32 old = chunk_map_get(&o->map, start >> CHUNK_BITS);
+	struct block_vec v;
+	struct block_slice all = { &v, 1, 0, CHUNK };
+	u8 *p;
 	int rc = 0;
 
-	if (!o->nspare && o->used == SLOT_ZERO - 2)
-		return -ENOSPC;
-	slot = o->nspare ? o->spare[o->nspare - 1] : o->used + 1;
-	if (s->len < CHUNK) {
-		struct block_vec v;
-		struct block_slice all = { &v, 1, 0, CHUNK };
-
-		p = calloc(1, (size_t)CHUNK);
-		if (!p)
-			return -ENOMEM;
-		v = (struct block_vec){ p, (size_t)CHUNK };
-		if (old == SLOT_BASE)
-			rc = base_read(o, start, &all);
-		if (!rc) {
-			slice_get(s, p + (off - start));
-			rc = o->temp->ops->write(o->temp, (u64)(slot - 1) << CHUNK_BITS, &all);
-		}
-		free(p);
-	} else {
-		rc = o->temp->ops->write(o->temp, (u64)(slot - 1) << CHUNK_BITS, s);
+	if (r->s->len == CHUNK)
+		return temp->ops->write(temp, slot_offset(slot), r->s);
+	p = calloc(1, (size_t)CHUNK);
+	if (!p)
+		return -ENOMEM;
+	v = (struct block_vec){ p, (size_t)CHUNK };
+	if (old == SLOT_BASE)
+		rc = base_read(o, start, &all);
+	else if (old != SLOT_ZERO)
+		rc = temp->ops->read(temp, slot_offset(old), &all);
+	if (!rc) {
+		slice_get(r->s, p + (r->off - start));
+		rc = temp->ops->write(temp, slot_offset(slot), &all);
 	}
-	if (!rc)
-		rc = slot_set(o, chunk, slot);
-	if (rc)
-		return rc;
-	if (o->nspare)
-		o->nspare--;
-	else
-		o->used++;
-	return 0;
+	free(p);
+	return rc;
+}
+
+/* What may be written where it is, from off on; *slot is where. */
+static u64 in_place(const struct overlay *o, u64 off, u64 len, u32 *slot)
+{
+	*slot = chunk_map_get(&o->map, off >> CHUNK_BITS);
+	return slot_is_data(*slot) ? chunk_map_own_run(&o->map, off, len, *slot) : 0;
 }
 
 static int overlay_write(struct block_node *n, u64 off, const struct block_slice *s)
@@ -151,25 +114,27 @@ static int overlay_write(struct block_node *n, u64 off, const struct block_slice
 	int rc = 0;
 
 	while (!rc && done < s->len) {
-		u64 at = off + done;
-		u32 slot;
+		u64 at = off + done, len;
+		struct block_node *temp;
 		struct block_slice part;
+		u32 slot;
 
 		rw_rdlock(&o->lock);
-		slot = slot_get(o, at >> CHUNK_BITS);
-		if (slot != SLOT_BASE && slot != SLOT_ZERO) {
-			part = slice_cut(s, done, run_length(o, at, s->len - done, slot));
-			rc = o->temp->ops->write(o->temp, ((u64)(slot - 1) << CHUNK_BITS) + (at & (CHUNK - 1)), &part);
+		len = in_place(o, at, s->len - done, &slot);
+		if (len) {
+			part = slice_cut(s, done, len);
+			temp = o->map.store->temp;
+			rc = temp->ops->write(temp, slot_offset(slot) + (at & (CHUNK - 1)), &part);
 			done += part.len;
 			rw_rdunlock(&o->lock);
 			continue;
 		}
 		rw_rdunlock(&o->lock);
 		rw_wrlock(&o->lock);
-		slot = slot_get(o, at >> CHUNK_BITS);
-		if (slot == SLOT_BASE || slot == SLOT_ZERO) {
+		/* Another may have been faster. */
+		if (!in_place(o, at, s->len - done, &slot)) {
 			part = slice_cut(s, done, MIN(s->len - done, CHUNK - (at & (CHUNK - 1))));
-			rc = first_write(o, at, &part);
+			rc = chunk_map_renew(&o->map, at >> CHUNK_BITS, fill_chunk, &(struct renewal){ o, at, &part });
 			done += part.len;
 		}
 		rw_wrunlock(&o->lock);
@@ -180,20 +145,6 @@ static int overlay_write(struct block_node *n, u64 off, const struct block_slice
 static int overlay_flush(struct block_node *n)
 {
 	return 0; /* nothing of it is to survive */
-}
-
-static void give_back(struct overlay *o, u32 slot)
-{
-	if (o->nspare == o->spare_cap) {
-		u32 cap = o->spare_cap ? o->spare_cap * 2 : 64;
-		u32 *p = realloc(o->spare, cap * sizeof *p);
-
-		if (!p)
-			return; /* the chunk is lost, that is all */
-		o->spare = p;
-		o->spare_cap = cap;
-	}
-	o->spare[o->nspare++] = slot;
 }
 
 static int overlay_zero(struct block_node *n, u64 off, u64 len, u32 flags)
@@ -209,13 +160,8 @@ static int overlay_zero(struct block_node *n, u64 off, u64 len, u32 flags)
 	if (!rc && last < end)
 		rc = node_write_zeros(n, last, end - last);
 	rw_wrlock(&o->lock);
-	for (c = first >> CHUNK_BITS; !rc && c < last >> CHUNK_BITS; c++) {
-		u32 old = slot_get(o, c);
-
-		rc = slot_set(o, c, SLOT_ZERO);
-		if (!rc && old != SLOT_BASE && old != SLOT_ZERO)
-			give_back(o, old);
-	}
+	for (c = first >> CHUNK_BITS; !rc && c < last >> CHUNK_BITS; c++)
+		rc = chunk_map_set(&o->map, c, SLOT_ZERO);
 	rw_wrunlock(&o->lock);
 	return rc;
 }
@@ -227,43 +173,28 @@ static int overlay_discard(struct block_node *n, u64 off, u64 len)
 	return first < last ? overlay_zero(n, first, last - first, 0) : 0;
 }
 
-static u64 pages_for(u64 size)
-{
-	return DIV_UP(DIV_UP(size, CHUNK), PAGE_SLOTS);
-}
-
 static int overlay_resize(struct block_node *n, u64 size, struct error *e)
 {
 	struct overlay *o = overlay_of(n);
-	u64 npages = pages_for(size);
-	u32 **pages;
+	int rc;
 
 	if (size < n->size)
 		return error_set(e, -ENOTSUP, "%.300s: an image does not shrink", n->name);
 	if (size > SIZE_LIMIT)
 		return error_set(e, -EFBIG, "%.300s: too large for snapshot=on", n->name);
 	rw_wrlock(&o->lock);
-	pages = realloc(o->pages, (size_t)npages * sizeof *pages);
-	if (pages) {
-		memset(pages + o->npages, 0, (size_t)(npages - o->npages) * sizeof *pages);
-		o->pages = pages;
-		o->npages = npages;
+	rc = chunk_map_grow(&o->map, size);
+	if (!rc)
 		n->size = size;
-	}
 	rw_wrunlock(&o->lock);
-	return pages ? 0 : error_set(e, -ENOMEM, "%.300s: the host is out of memory", n->name);
+	return rc ? error_set(e, rc, "%.300s: the host is out of memory", n->name) : 0;
 }
 
 static void overlay_close(struct block_node *n)
 {
 	struct overlay *o = overlay_of(n);
-	u64 i;
 
-	for (i = 0; i < o->npages; i++)
-		free(o->pages[i]);
-	free(o->pages);
-	free(o->spare);
-	node_close(o->temp);
+	chunk_map_free(&o->map);
 	node_close(o->base);
 	rw_free(&o->lock);
 	free(o);
@@ -277,31 +208,118 @@ static const struct block_node_ops overlay_ops = {
 int block_overlay_open(struct block_node *base, struct block_node **out, struct error *e)
 {
 	struct overlay *o;
-	struct block_node *temp;
 	int rc;
 
 	if (base->size > SIZE_LIMIT)
 		return error_set(e, -EFBIG, "%.300s: too large for snapshot=on", base->name);
-	rc = block_file_temp(&temp, e);
-	if (rc)
-		return rc;
 	o = calloc(1, sizeof *o);
-	if (o) {
-		o->npages = pages_for(base->size);
-		o->pages = calloc((size_t)o->npages + 1, sizeof *o->pages);
-	}
-	if (!o || !o->pages) {
-		free(o);
-		node_close(temp);
+	if (!o)
 		return error_set(e, -ENOMEM, "%.300s: the host is out of memory", base->name);
+	rc = chunk_map_new(&o->map, base->size, base->name, e);
+	if (rc) {
+		free(o);
+		return rc;
 	}
 	o->node = *base;
 	o->node.ops = &overlay_ops;
 	o->node.readonly = false;
 	o->node.fixed = false;
 	o->base = base;
-	o->temp = temp;
 	rw_init(&o->lock);
 	*out = &o->node;
 	return 0;
+}
+
+/* ---- frozen ------------------------------------------------------------------------------------------------------- */
+
+struct block_frozen {
+	struct chunk_map map;
+	u64 size;
+};
+
+/* The overlay of a disk; NULL: it has none, or something lies over it. */
+static struct overlay *overlay_find(const struct block *b)
+{
+	return b->node->ops == &overlay_ops ? overlay_of(b->node) : NULL;
+}
+
+struct block_frozen *block_freeze(struct block *b, struct error *e)
+{
+	struct overlay *o = overlay_find(b);
+	struct block_frozen *f = o ? calloc(1, sizeof *f) : NULL;
+	int rc = -ENOMEM;
+
+	if (f) {
+		rw_wrlock(&o->lock);
+		f->size = o->node.size;
+		rc = chunk_map_copy(&f->map, &o->map);
+		rw_wrunlock(&o->lock);
+	}
+	if (!rc)
+		return f;
+	free(f);
+	error_set(e, o ? rc : -EINVAL, "%.300s: %s", b->spec, o ? "the host is out of memory" : "it has no snapshot=on");
+	return NULL;
+}
+
+void block_frozen_free(struct block_frozen *f)
+{
+	if (f)
+		chunk_map_free(&f->map);
+	free(f);
+}
+
+u64 block_frozen_size(const struct block_frozen *f)
+{
+	return f->size;
+}
+
+enum block_frozen_kind block_frozen_extent(const struct block_frozen *f, u64 off, u64 *len)
+{
+	u32 slot = chunk_map_get(&f->map, off >> CHUNK_BITS);
+
+	*len = chunk_map_run(&f->map, off, f->size - off, slot);
+	return slot == SLOT_BASE ? FROZEN_BELOW : slot == SLOT_ZERO ? FROZEN_ZERO : FROZEN_DATA;
+}
+
+int block_frozen_read(const struct block_frozen *f, u64 off, void *p, size_t n)
+{
+	return node_read(f->map.store->temp, slot_offset(chunk_map_get(&f->map, off >> CHUNK_BITS)) + (off & (CHUNK - 1)), p, n);
+}
+
+int block_thaw(struct block *b, const struct block_frozen *f, u64 size, struct error *e)
+{
+	struct overlay *o = overlay_find(b);
+	struct chunk_map map, old;
+	int rc;
+
+	if (!o)
+		return error_set(e, -EINVAL, "%.300s: it has no snapshot=on", b->spec);
+	size = f ? f->size : size;
+	if (size < o->base->size || size > SIZE_LIMIT)
+		return error_set(e, -EINVAL, "%.300s: it cannot have %llu bytes with snapshot=on", b->spec, (unsigned long long)size);
+	rc = f ? chunk_map_copy(&map, &f->map) : chunk_map_sibling(&map, &o->map, size);
+	if (rc)
+		return error_set(e, rc, "%.300s: the host is out of memory", b->spec);
+	rw_wrlock(&o->lock);
+	old = o->map;
+	o->map = map;
+	o->node.size = size;
+	rw_wrunlock(&o->lock);
+	chunk_map_free(&old);
+	return 0;
+}
+
+int block_thaw_put(struct block *b, u64 off, const void *p, u64 n)
+{
+	if (off > b->node->size || n > b->node->size - off)
+		return -EINVAL;
+	return p ? node_write(b->node, off, p, (size_t)n) : b->node->ops->zero(b->node, off, n, 0);
+}
+
+u64 block_thaw_base(const struct block *b)
+{
+	const struct overlay *o = overlay_find(b);
+
+	return o ? o->base->size : 0;
 }

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * qcow2 images, versions 2 and 3 (QEMU docs/interop/qcow2.txt, "the specification"). Left out: encryption, dirty bitmaps,
- * internal snapshots other than leaving their clusters alone.
+ * qcow2 images, versions 2 and 3 (QEMU docs/interop/qcow2.txt, "the specification"). Left out: encryption, dirty
+ * bitmaps.
  *
  * Order of writes. Data go to the file at once; tables that change stay in memory, and qcow2_write_out() brings them out:
  * refcounts, a flush, L2 tables, a flush, the L1 table, a flush, and only then refcounts that went down. So whatever
  * instant the host dies at, no entry points at a cluster that is not counted or not yet written, and what is
  * lost at worst is the use of some clusters. After a flush that failed this order is worth nothing: no more is written, and at the
- * end all tables go out once more, with the image marked dirty.
+ * end all tables go out once more, with the image marked dirty. Internal snapshots come and go by qcow2_change.c.
  */
 #ifndef HW_HOST_BLOCK_QCOW2_H
 #define HW_HOST_BLOCK_QCOW2_H
 
 #include "base/endian.h"
 #include "hw/host/block/impl.h"
+#include "hw/host/block/snapshots.h"
 
 /* The header (specification, "Header"); numbers are big-endian. */
 enum {
@@ -112,6 +113,7 @@ struct qcow2 {
 	u64 *rt;     /* host order */
 	u32 rt_dirty_from, rt_dirty_to;
 	u64 snapshots_offset;
+	u64 snapshots_len; /* bytes, once qcow2_snapshot.c has read them */
 	u32 nsnapshots;
 
 	struct qcow2_cache l2, refcounts;
@@ -126,6 +128,9 @@ struct qcow2 {
 	u64 last_entry;
 	u8 *last;
 };
+
+/* n as a qcow2 image; NULL: it is none. */
+struct qcow2 *qcow2_find(struct block_node *n);
 
 INLINE struct qcow2 *qcow2_of(struct block_node *n)
 {
@@ -174,6 +179,11 @@ int qcow2_broken(struct qcow2 *q, const char *what, u64 where);
 
 /* ---- qcow2_refcount.c: all under the lock for writing ---- */
 
+/* log2 of the counts in a block. */
+u32 qcow2_refcount_bits(const struct qcow2 *q);
+/* The i-th count of a block, as the file has it. */
+u64 qcow2_count_get(const struct qcow2 *q, const u8 *block, u64 i);
+void qcow2_count_set(const struct qcow2 *q, u8 *block, u64 i, u64 v);
 int qcow2_refcount_get(struct qcow2 *q, u64 cluster, u64 *count);
 /* Takes up to want free clusters in a row: *first, *got >= 1. Their refcounts are one. */
 int qcow2_alloc(struct qcow2 *q, u64 want, u64 *first, u64 *got);
@@ -225,7 +235,18 @@ int qcow2_discard(struct block_node *n, u64 off, u64 len);
 
 int qcow2_resize(struct block_node *n, u64 size, struct error *e);
 
+/* ---- qcow2_snapshot.c: what hw/host/block/snapshots.h says ---- */
+
+int qcow2_snapshot_at(struct qcow2 *q, u32 i, struct block_snapshot *out, struct error *e);
+int qcow2_snapshot_find(struct qcow2 *q, block_snapshot_wanted *wanted, const void *opaque, struct block_snapshot *out, struct error *e);
+int qcow2_snapshot_create(struct qcow2 *q, const char *name, u64 date, u64 clock, struct block_snapshot *out, struct error *e);
+int qcow2_snapshot_apply(struct qcow2 *q, const char *id, struct error *e);
+int qcow2_snapshot_delete(struct qcow2 *q, const char *id, struct error *e);
+
 /* ---- qcow2_check.c ---- */
+
+/* Whether two of n entries name one table: then work by the entry has no end. -EIO with a sentence that calls them what. */
+int qcow2_check_shared(struct qcow2 *q, const char *what, const u64 *entries, u32 n, struct error *e);
 
 /* Looks for tables or data past the end of the file. 0, or -EIO with a sentence. */
 int qcow2_check_truncated(struct qcow2 *q, struct error *e);

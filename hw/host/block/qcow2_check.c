@@ -45,8 +45,8 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Whether two of n entries name one table: then work by the entry has no end, and a write through one changes the other. */
-static int check_shared(struct qcow2 *q, const char *what, const u64 *entries, u32 n, struct error *e)
+/* A write through one of them would change the other, too. */
+int qcow2_check_shared(struct qcow2 *q, const char *what, const u64 *entries, u32 n, struct error *e)
 {
 	u64 *sorted = malloc(((size_t)n + 1) * sizeof *sorted);
 	u32 i, k = 0;
@@ -83,9 +83,9 @@ int qcow2_check_truncated(struct qcow2 *q, struct error *e)
 		if (at && at + q->cluster_size > ALIGN_UP(q->file_end, q->cluster_size))
 			return cut_off(q, "a table is", at, e);
 	}
-	rc = check_shared(q, "L1 table", q->l1, q->l1_size, e);
+	rc = qcow2_check_shared(q, "L1 table", q->l1, q->l1_size, e);
 	if (!rc && q->writable)
-		rc = check_shared(q, "refcount table", q->rt, q->rt_size, e);
+		rc = qcow2_check_shared(q, "refcount table", q->rt, q->rt_size, e);
 	if (rc)
 		return rc;
 	/* The tables of a whole image need no reading: the refcounts say how far it goes. */

@@ -417,6 +417,11 @@ static const struct block_node_ops qcow2_ops = {
 	"qcow2", qcow2_read, qcow2_write, qcow2_flush, qcow2_zero, qcow2_discard, qcow2_resize, qcow2_close, qcow2_hold,
 };
 
+struct qcow2 *qcow2_find(struct block_node *n)
+{
+	return n->ops == &qcow2_ops ? qcow2_of(n) : NULL;
+}
+
 int qcow2_open(struct block_node *file, bool readonly, block_backing_fn *backing, block_backing_fn *data, void *opaque,
 	       struct block_node **out, struct error *e)
 {

@@ -9,13 +9,12 @@
 
 #include "hw/host/block/qcow2.h"
 
-/* log2 of the counts in a block. */
-static u32 block_bits(const struct qcow2 *q)
+u32 qcow2_refcount_bits(const struct qcow2 *q)
 {
 	return q->cluster_bits + 3 - q->refcount_order;
 }
 
-static u64 count_get(const struct qcow2 *q, const u8 *block, u64 i)
+u64 qcow2_count_get(const struct qcow2 *q, const u8 *block, u64 i)
 {
 	switch (q->refcount_order) {
 	case 3:
@@ -34,7 +33,7 @@ static u64 count_get(const struct qcow2 *q, const u8 *block, u64 i)
 	}
 }
 
-static void count_set(const struct qcow2 *q, u8 *block, u64 i, u64 v)
+void qcow2_count_set(const struct qcow2 *q, u8 *block, u64 i, u64 v)
 {
 	switch (q->refcount_order) {
 	case 3:
@@ -61,7 +60,7 @@ static void count_set(const struct qcow2 *q, u8 *block, u64 i, u64 v)
 /* The block with cluster's count; *t is NULL when there is none: nothing there is in use. */
 static int block_get(struct qcow2 *q, u64 cluster, struct qcow2_table **t)
 {
-	u64 index = cluster >> block_bits(q), off;
+	u64 index = cluster >> qcow2_refcount_bits(q), off;
 
 	*t = NULL;
 	if (index >= q->rt_size || !(off = q->rt[index]))
@@ -75,7 +74,7 @@ static int block_get(struct qcow2 *q, u64 cluster, struct qcow2_table **t)
 
 static u64 in_block(const struct qcow2 *q, u64 cluster)
 {
-	return cluster & (BIT(block_bits(q)) - 1);
+	return cluster & (BIT(qcow2_refcount_bits(q)) - 1);
 }
 
 int qcow2_refcount_get(struct qcow2 *q, u64 cluster, u64 *count)
@@ -83,14 +82,14 @@ int qcow2_refcount_get(struct qcow2 *q, u64 cluster, u64 *count)
 	struct qcow2_table *t;
 	int rc = block_get(q, cluster, &t);
 
-	*count = !rc && t ? count_get(q, t->data, in_block(q, cluster)) : 0;
+	*count = !rc && t ? qcow2_count_get(q, t->data, in_block(q, cluster)) : 0;
 	return rc;
 }
 
 /* A table twice as large, at the first clusters that the old one does not cover, with a block to cover itself. */
 static int table_grow(struct qcow2 *q)
 {
-	u64 per = BIT(block_bits(q)), start = (u64)q->rt_size << block_bits(q);
+	u64 per = BIT(qcow2_refcount_bits(q)), start = (u64)q->rt_size << qcow2_refcount_bits(q);
 	u64 old_clusters = (u64)q->rt_size * 8 >> q->cluster_bits, old_offset = q->rt_offset;
 	u64 clusters = old_clusters * 2, blocks, i;
 	u64 *rt;
@@ -122,7 +121,7 @@ static int table_grow(struct qcow2 *q)
 
 		memset(bytes, 0, (size_t)q->cluster_size);
 		for (k = 0; k < per && i * per + k < clusters + blocks; k++)
-			count_set(q, bytes, k, 1);
+			qcow2_count_set(q, bytes, k, 1);
 		rt[q->rt_size + i] = at;
 		rc = node_write(q->file, at, bytes, (size_t)q->cluster_size);
 	}
@@ -166,9 +165,9 @@ static int block_new(struct qcow2 *q, u64 cluster)
 
 	if (rc)
 		return rc;
-	count_set(q, t->data, in_block(q, cluster), 1);
+	qcow2_count_set(q, t->data, in_block(q, cluster), 1);
 	qcow2_table_dirty(&q->refcounts, t);
-	qcow2_rt_set(q, (u32)(cluster >> block_bits(q)), cluster << q->cluster_bits);
+	qcow2_rt_set(q, (u32)(cluster >> qcow2_refcount_bits(q)), cluster << q->cluster_bits);
 	/* Its bytes come later; the file is long enough for it now, or reading it back would look like damage. */
 	q->file_end = MAX(q->file_end, (cluster + 1) << q->cluster_bits);
 	return 0;
@@ -180,7 +179,7 @@ static int block_new(struct qcow2 *q, u64 cluster)
 /* A free cluster, and its block of refcounts. */
 static int find_free(struct qcow2 *q, u64 limit, u64 *found, struct qcow2_table **t)
 {
-	u64 c = MAX(q->hint, 1), looked = 0, per = BIT(block_bits(q));
+	u64 c = MAX(q->hint, 1), looked = 0, per = BIT(qcow2_refcount_bits(q));
 
 	for (;;) {
 		u64 end = q->file_end >> q->cluster_bits, i;
@@ -192,8 +191,8 @@ static int find_free(struct qcow2 *q, u64 limit, u64 *found, struct qcow2_table 
 			return qcow2_broken(q, "clusters past the end are in use", c << q->cluster_bits);
 		if (c >= limit)
 			return -ENOSPC;
-		if (c >> block_bits(q) >= q->rt_size) {
-			c = (u64)q->rt_size << block_bits(q);
+		if (c >> qcow2_refcount_bits(q) >= q->rt_size) {
+			c = (u64)q->rt_size << qcow2_refcount_bits(q);
 			rc = table_grow(q);
 			if (rc)
 				return rc;
@@ -209,7 +208,7 @@ static int find_free(struct qcow2 *q, u64 limit, u64 *found, struct qcow2_table 
 			continue;
 		}
 		for (i = in_block(q, c); i < per && c < limit; i++, c++, looked++)
-			if (!count_get(q, (*t)->data, i)) {
+			if (!qcow2_count_get(q, (*t)->data, i)) {
 				*found = c;
 				return 0;
 			}
@@ -227,10 +226,10 @@ int qcow2_alloc(struct qcow2 *q, u64 want, u64 *first, u64 *got)
 	rc = find_free(q, limit, &c, &t);
 	if (rc)
 		return rc;
-	for (n = 0; n < want && c + n < limit && (c ^ (c + n)) >> block_bits(q) == 0; n++) {
-		if (count_get(q, t->data, in_block(q, c + n)))
+	for (n = 0; n < want && c + n < limit && (c ^ (c + n)) >> qcow2_refcount_bits(q) == 0; n++) {
+		if (qcow2_count_get(q, t->data, in_block(q, c + n)))
 			break;
-		count_set(q, t->data, in_block(q, c + n), 1);
+		qcow2_count_set(q, t->data, in_block(q, c + n), 1);
 	}
 	qcow2_table_dirty(&q->refcounts, t);
 	q->hint = c + n;
@@ -247,11 +246,11 @@ static int count_down(struct qcow2 *q, u64 cluster, u64 *left)
 
 	if (rc)
 		return rc;
-	count = t ? count_get(q, t->data, in_block(q, cluster)) : 0;
+	count = t ? qcow2_count_get(q, t->data, in_block(q, cluster)) : 0;
 	if (!count)
 		return qcow2_broken(q, "a cluster in use has no refcount", cluster << q->cluster_bits);
 	*left = count - 1;
-	count_set(q, t->data, in_block(q, cluster), *left);
+	qcow2_count_set(q, t->data, in_block(q, cluster), *left);
 	qcow2_table_dirty(&q->refcounts, t);
 	if (!*left)
 		q->hint = MIN(q->hint, cluster);
@@ -270,7 +269,7 @@ void qcow2_alloc_undo(struct qcow2 *q, u64 first, u64 n)
 /* A row behind everything in use, with the blocks that count it in front. */
 static int row_at_end(struct qcow2 *q, u64 want, u64 *first)
 {
-	u64 per = BIT(block_bits(q)), index, blocks, start, i;
+	u64 per = BIT(qcow2_refcount_bits(q)), index, blocks, start, i;
 	struct qcow2_table *t;
 	int rc;
 
@@ -285,7 +284,7 @@ static int row_at_end(struct qcow2 *q, u64 want, u64 *first)
 		if (rc)
 			return rc;
 	}
-	start = index << block_bits(q);
+	start = index << qcow2_refcount_bits(q);
 	if (q->file->fixed && (start + blocks + want) << q->cluster_bits > q->file->size)
 		return -ENOSPC;
 	for (i = 0; i < blocks; i++) {
@@ -295,7 +294,7 @@ static int row_at_end(struct qcow2 *q, u64 want, u64 *first)
 		if (rc)
 			return rc;
 		for (k = 0; k < per && i * per + k < blocks + want; k++)
-			count_set(q, t->data, k, 1);
+			qcow2_count_set(q, t->data, k, 1);
 		qcow2_table_dirty(&q->refcounts, t);
 		qcow2_rt_set(q, (u32)(index + i), (start + i) << q->cluster_bits);
 	}
@@ -366,7 +365,7 @@ int qcow2_free_pending(struct qcow2 *q)
 
 int qcow2_last_in_use(struct qcow2 *q, u64 *cluster)
 {
-	u64 per = BIT(block_bits(q)), i = q->rt_size, k;
+	u64 per = BIT(qcow2_refcount_bits(q)), i = q->rt_size, k;
 	u8 *p;
 	int rc;
 
@@ -380,8 +379,8 @@ int qcow2_last_in_use(struct qcow2 *q, u64 *cluster)
 		return -ENOMEM;
 	rc = node_read(q->file, q->rt[i], p, (size_t)q->cluster_size);
 	for (k = per; !rc && k--;)
-		if (count_get(q, p, k)) {
-			*cluster = (i << block_bits(q)) + k;
+		if (qcow2_count_get(q, p, k)) {
+			*cluster = (i << qcow2_refcount_bits(q)) + k;
 			break;
 		}
 	free(p);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "hw/host/block/block.h"
+#include "hw/host/block/frozen.h"
 #include "tests/suites.h"
 #include "tests/unit/qcow2_image.h"
 
@@ -593,6 +594,117 @@ START_TEST(survives_kill)
 }
 END_TEST
 
+/* What a frozen disk has, read through its extents; below: the image under it. */
+static void frozen_read(const struct block_frozen *f, const u8 *below, u64 nbelow, u8 *p)
+{
+	u64 off, len, size = block_frozen_size(f);
+
+	for (off = 0; off < size; off += len) {
+		enum block_frozen_kind kind = block_frozen_extent(f, off, &len);
+
+		ck_assert(len > 0 && len <= size - off);
+		memset(p + off, 0, (size_t)len);
+		if (kind == FROZEN_DATA)
+			ck_assert_int_eq(block_frozen_read(f, off, p + off, (size_t)len), 0);
+		else if (kind == FROZEN_BELOW && off < nbelow)
+			memcpy(p + off, below + off, (size_t)MIN(len, nbelow - off));
+	}
+}
+
+#define FROZEN 5
+#define FROZEN_MAX (3u << 20)
+
+/* Random writes, freezes, returns and growth: each frozen one keeps what the disk had, and so does the disk that goes back to it. */
+START_TEST(frozen)
+{
+	struct block_options o = { .format = "raw", .snapshot = true };
+	struct block_frozen *f[FROZEN] = { NULL };
+	u8 *shadow = calloc(FROZEN + 1, FROZEN_MAX), *p = malloc(FROZEN_MAX), *below = malloc(1 << 20);
+	u64 x = 9 + (u64)_i, i, off, len, k, size = 1 << 20, sizes[FROZEN];
+	struct block *b;
+
+	begin();
+	make_raw("a", 1 << 20);
+	b = open_it("a", "raw");
+	for (i = 0; i < 1 << 20; i++)
+		below[i] = (u8)(i >> 9 | 1);
+	ck_assert_int_eq(block_pwrite(b, 0, below, 1 << 20), 0);
+	ck_assert_ptr_null(block_freeze(b, NULL)); /* it has none */
+	block_close(b);
+	b = open_spec(at("a"), &o, NULL);
+	memcpy(shadow, below, 1 << 20);
+	for (i = 0; i < 400; i++) {
+		off = image_random(&x) % size;
+		len = image_random(&x) % (image_random(&x) % 2 ? 3000 : 300000) + 1;
+		len = MIN(len, size - off);
+		k = image_random(&x) % FROZEN;
+		switch (image_random(&x) % 8) {
+		case 0:
+			block_frozen_free(f[k]);
+			f[k] = block_freeze(b, NULL);
+			ck_assert_ptr_nonnull(f[k]);
+			sizes[k] = size;
+			memcpy(shadow + (k + 1) * FROZEN_MAX, shadow, (size_t)size);
+			break;
+		case 1:
+			if (image_random(&x) % 2)
+				break;
+			if (!f[k]) {
+				ck_assert_int_eq(block_thaw(b, NULL, 1 << 20, NULL), 0);
+				memcpy(shadow, below, 1 << 20);
+				size = 1 << 20;
+				break;
+			}
+			ck_assert_int_eq(block_thaw(b, f[k], 0, NULL), 0);
+			size = sizes[k];
+			memcpy(shadow, shadow + (k + 1) * FROZEN_MAX, (size_t)size);
+			break;
+		case 2:
+			if (size + 100 * 512 > FROZEN_MAX)
+				break;
+			memset(shadow + size, 0, 100 * 512);
+			size += 100 * 512;
+			ck_assert_int_eq(block_resize(b, size, NULL), 0);
+			break;
+		case 3:
+			ck_assert_int_eq(block_write_zeroes(b, off, len, 0), 0);
+			memset(shadow + off, 0, (size_t)len);
+			break;
+		default:
+			memset(shadow + off, (int)i, (size_t)len);
+			ck_assert_int_eq(block_pwrite(b, off, shadow + off, (size_t)len), 0);
+		}
+		if (i % 20)
+			continue;
+		ck_assert_uint_eq(block_size(b), size);
+		ck_assert_int_eq(block_pread(b, 0, p, (size_t)size), 0);
+		ck_assert(!memcmp(p, shadow, (size_t)size));
+		for (k = 0; k < FROZEN; k++)
+			if (f[k]) {
+				ck_assert_uint_eq(block_frozen_size(f[k]), sizes[k]);
+				frozen_read(f[k], below, 1 << 20, p);
+				ck_assert(!memcmp(p, shadow + (k + 1) * FROZEN_MAX, (size_t)sizes[k]));
+			}
+	}
+	ck_assert_int_eq(block_thaw(b, NULL, 1 << 19, NULL), -EINVAL); /* less than the image below */
+	block_close(b);
+	/* They outlive their disk, and another one may go on from them. */
+	b = open_spec(at("a"), &o, NULL);
+	for (k = 0; k < FROZEN; k++)
+		if (f[k]) {
+			ck_assert_int_eq(block_thaw(b, f[k], 0, NULL), 0);
+			block_frozen_free(f[k]);
+			ck_assert_int_eq(block_pread(b, 0, p, (size_t)sizes[k]), 0);
+			ck_assert(!memcmp(p, shadow + (k + 1) * FROZEN_MAX, (size_t)sizes[k]));
+		}
+	block_close(b);
+	free(shadow);
+	free(below);
+	free(p);
+	end();
+}
+END_TEST
+
 START_TEST(snapshot)
 {
 	struct block_options o = { .format = _i ? "qcow2" : "raw", .snapshot = true };
@@ -770,6 +882,7 @@ Suite *block_suite(void)
 	tcase_add_test(tc, cache_modes);
 	tcase_add_loop_test(tc, survives_kill, 0, 2);
 	tcase_add_loop_test(tc, snapshot, 0, 2);
+	tcase_add_loop_test(tc, frozen, 0, 6);
 	tcase_add_test(tc, guessed_raw);
 	tcase_add_loop_test(tc, cut_short, 0, 2);
 	tcase_add_test(tc, odd_sizes);
