@@ -217,7 +217,7 @@ has 'torn: what it says' torn.log 'base.snap is damaged: the sum of a page'
 # shellcheck disable=SC2086
 run itself $ram -kernel "$kernel" -initrd boot.gz -append "console=hvc0 quiet $brief work=0" -snapshot-dir auto -autosave 1,keep=2
 same itself tagless
-is 'by itself: at most two' "$([ -s auto/auto-1.snap ] && ls auto | grep -v -x -e auto-1.snap -e auto-2.snap)" ''
+is 'by itself: at most two' "$([ -s auto/auto-1.snap ] && find auto -type f ! -name auto-1.snap ! -name auto-2.snap)" ''
 for tag in auto/*.snap; do
 	tag=$(basename "$tag" .snap)
 	# shellcheck disable=SC2086
@@ -281,9 +281,9 @@ along() {
 	done
 }
 make_disks _on
-md5sum ?_on.raw >on.sums
+md5sum ./?_on.raw >on.sums
 along on
-is 'snapshot=on: the images are as they were' "$(md5sum ?_on.raw)" "$(cat on.sums)"
+is 'snapshot=on: the images are as they were' "$(md5sum ./?_on.raw)" "$(cat on.sums)"
 
 # as_plain SUFFIX: what is on qcow2 disks at the end, and that the images and the file system are clean.
 as_plain() {

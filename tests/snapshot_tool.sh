@@ -112,11 +112,11 @@ is 'diff: exit code' $code 1
 has 'diff: states' diff 'state x86 0 x86.rip: 0xffffffff'
 has 'diff: frames' diff 'frames differ, of'
 has 'diff: not all are shown' diff '-v shows all'
-lines=$(wc -l <diff)
+lines=$(wc -l <./diff)
 snap diff diff -v first.snap second.snap
 is 'diff -v: exit code' $code 1
 has 'diff -v: bytes' diff ': at 0x'
-is 'diff -v: it has more' "$([ "$(wc -l <diff)" -gt "$lines" ] && echo yes)" yes
+is 'diff -v: it has more' "$([ "$(wc -l <./diff)" -gt "$lines" ] && echo yes)" yes
 snap diff diff first.snap bad.snap
 is 'diff with a damaged one: exit code' $code 2
 snap diff diff first.snap nothing.snap
@@ -199,7 +199,7 @@ refused 'it has no picture' export first.snap --picture x
 refused 'is the snapshot itself' export first.snap --raw first.snap
 refused 'cannot be written' export first.snap --raw no/such/folder
 refused 'is damaged' export bad.snap --raw x
-is 'nothing was left of what was refused' "$(ls x 2>&1 | grep -c 'No such')" 1
+is 'nothing was left of what was refused' "$([ -e x ] || echo nothing)" nothing
 snap refused diff first.snap
 is 'diff of one file: exit code' $code 2
 finish
