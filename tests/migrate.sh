@@ -68,6 +68,7 @@ until_there() {
 begin() {
 	source=$1
 	rm -f mon
+	: >"$source.mon"
 	mkfifo mon
 	exec 3<>mon
 	# shellcheck disable=SC2046,SC2086

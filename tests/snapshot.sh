@@ -62,6 +62,7 @@ begin() {
 	name=$1 asked=0
 	shift
 	rm -f mon
+	: >"$name.mon"
 	mkfifo mon
 	exec 3<>mon
 	"$program" "$@" -serial "file:$name.out" -monitor stdio <mon >"$name.mon" 2>"$name.log" &
