@@ -111,13 +111,43 @@ static void pointer(struct vnc *v, const struct vnc_event *ev)
 	display_pointer(v->display, &pe);
 }
 
+static void note_key(struct vnc *v, const void *from, u32 code, bool down)
+{
+	struct viewer *c;
+
+	for (c = v->viewers; c && c != from; c = c->next)
+		;
+	if (c && down)
+		c->down[code / 8] |= (u8)(1u << (code % 8));
+	else if (c)
+		c->down[code / 8] &= (u8) ~(1u << (code % 8));
+}
+
 static void key(struct vnc *v, const struct vnc_event *ev)
 {
 	u32 ch, code = keymap_keysym(v->keymap, ev->keysym, &ch);
 
 	if (ev->xt && display_key_by_xt(ev->xt))
 		code = display_key_by_xt(ev->xt);
+	if (code < KEYS)
+		note_key(v, ev->from, code, ev->down);
 	display_key(v->display, code, ch, ev->down);
+}
+
+/* A viewer has gone: what it alone held is let go of. */
+static void let_go(struct vnc *v, const struct viewer *gone)
+{
+	const struct viewer *c;
+	u32 code;
+
+	for (code = 1; code < KEYS; code++) {
+		if (!(gone->down[code / 8] >> (code % 8) & 1))
+			continue;
+		for (c = v->viewers; c && !(c->down[code / 8] >> (code % 8) & 1); c = c->next)
+			;
+		if (!c)
+			display_key(v->display, code, 0, false);
+	}
 }
 
 static void reap(struct vnc *v)
@@ -133,9 +163,9 @@ static void reap(struct vnc *v)
 		*p = c->next;
 		v->nin -= c->in;
 		os_mutex_unlock(&v->lock);
+		let_go(v, c);
 		viewer_free(c);
 		v->nviewers--;
-		display_release_keys(v->display);
 	}
 	if (!v->viewers && v->listener) {
 		display_unlisten(v->listener);

@@ -6,6 +6,7 @@
 #define UI_VNC_IMPL_H
 
 #include "base/os_thread.h"
+#include "hw/host/display/keys.h"
 #include "hw/host/sockets.h"
 #include "ui/vnc.h"
 
@@ -68,6 +69,7 @@ struct viewer {
 	char peer[72]; /* where it comes from */
 	u8 from[8];    /* the same without what one sender can change: host, or network of IPv6 */
 	u64 since;     /* host time when it came */
+	u8 down[KEYS / 8]; /* keys that it holds */
 	/* ---- under the lock ---- */
 	bool stop, over;
 	bool in;      /* it has logged in, and has a place and a picture */

@@ -238,6 +238,40 @@ START_TEST(a_viewer)
 }
 END_TEST
 
+/* Who leaves lets go of its own keys, not of another's. */
+START_TEST(keys_of_two)
+{
+	struct rig *r;
+	u32 w, h;
+	int stays, goes;
+
+	if (!vnc_available())
+		return;
+	r = rig_new("none");
+	stays = join(r);
+	goes = join(r);
+	ck_assert(hello(stays, &w, &h) && hello(goes, &w, &h));
+	key(stays, 'a', true);
+	key(stays, 'd', true);
+	run(r, 100);
+	key(goes, 'b', true);
+	key(goes, 'd', true);
+	run(r, 100);
+	ck_assert_uint_eq(r->down, 4); /* d came twice */
+	close(goes);
+	run(r, 200);
+	ck_assert_uint_eq(r->down, 3);
+	ck_assert_uint_eq(r->last, KEY_B);
+	key(stays, 'd', false);
+	run(r, 100);
+	close(stays);
+	run(r, 200);
+	ck_assert_uint_eq(r->last, KEY_A);
+	ck_assert_uint_eq(r->down, 1);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(sizes)
 {
 	static u32 pixels[64 * 48];
@@ -637,6 +671,7 @@ Suite *vnc_suite(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_viewer);
+	tcase_add_test(t, keys_of_two);
 	tcase_add_test(t, sizes);
 	tcase_add_test(t, passwords);
 	tcase_add_test(t, hostile);
