@@ -196,6 +196,9 @@ INLINE bool mem_has(const struct mem *m, u64 mfn)
 	return mem_waits(m, mfn) || mem_frame(m, mfn);
 }
 
+/* The first number from mfn on at which the memory has a frame, or its limit: for walks of all, which pass over what is not there. */
+u64 mem_next(const struct mem *m, u64 mfn);
+
 /* The bytes of a frame for reading, or NULL. Do not keep the pointer across any write to guest memory. */
 INLINE const u8 *mem_ro(const struct mem *m, u64 mfn)
 {

@@ -206,12 +206,22 @@ const u8 *mem_page(const struct mem *m, u64 mfn, u8 page[PAGE_SIZE])
 	return page;
 }
 
+u64 mem_next(const struct mem *m, u64 mfn)
+{
+	while (mfn < m->limit && !mem_has(m, mfn)) {
+		u64 leaf = mfn / LEAF_FRAMES;
+
+		mfn = m->root[leaf] || late_in_leaf(m, leaf) ? mfn + 1 : (leaf + 1) * LEAF_FRAMES;
+	}
+	return MIN(mfn, m->limit);
+}
+
 u64 mem_count(const struct mem *m)
 {
 	u64 n = 0;
 	u64 i;
 
-	for (i = 0; i < m->limit; i++)
-		n += mem_has(m, i);
+	for (i = mem_next(m, 0); i < m->limit; i = mem_next(m, i + 1))
+		n++;
 	return n;
 }

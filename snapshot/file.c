@@ -32,8 +32,8 @@ static void write_memory(struct image_writer *w, struct snapshot *s)
 	u64 mfn;
 	int rc = image_write_memory_begin(w, s->suspended ? PSEUDO : RAM, m->limit, mem_count(m));
 
-	for (mfn = 0; mfn < m->limit && !rc; mfn++) {
-		bool same = changed && !(changed[mfn / 64] >> (mfn % 64) & 1) && mem_has(m, mfn);
+	for (mfn = mem_next(m, 0); mfn < m->limit && !rc; mfn = mem_next(m, mfn + 1)) {
+		bool same = changed && !(changed[mfn / 64] >> (mfn % 64) & 1);
 		const u8 *p = same ? NULL : mem_page(m, mfn, page);
 
 		if (same)

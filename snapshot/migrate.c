@@ -68,8 +68,8 @@ static int put(void *opaque, const void *p, size_t n)
 		limit = m->bandwidth;
 		os_mutex_unlock(&m->lock);
 		took = host_now() - t;
-		if (limit && took < k * 1000000000u / limit)
-			rc = channel_pause(m->channel, k * 1000000000u / limit - took);
+		if (limit && took < (u64)k * 1000000000u / limit)
+			rc = channel_pause(m->channel, (u64)k * 1000000000u / limit - took);
 		if (rc)
 			return rc;
 	}

@@ -118,28 +118,23 @@ static int on_frames(void *opaque, u64 mfn, u64 n, bool same, enum image_kind ki
 {
 	struct arrival *a = opaque;
 	struct mem *m = &a->s->mem;
-	u64 i;
+	u64 end = mfn + n, i;
 	int rc = 0;
 
-	/* The first image fills an empty memory. */
-	if (!a->begun && kind != IMAGE_DATA && !same) {
-		if (kind == IMAGE_ZERO && mem_add_zeros(m, mfn, n))
-			rc = -ENOMEM;
-		return rc ? error_set(e, rc, "%s: the host has no memory for its guest", a->name) : 0;
+	if (same) {
+		for (i = mfn; i < end && mem_has(m, i); i++)
+			;
+		return i == end ? 0 : error_set(e, -EINVAL, "%s: frame 0x%llx should be as before, and was not there", a->name,
+						(unsigned long long)i);
 	}
-	for (i = mfn; i < mfn + n && !rc; i++) {
-		if (same && !mem_frame(m, i))
-			return error_set(e, -EINVAL, "%s: frame 0x%llx should be as before, and was not there", a->name, (unsigned long long)i);
-		if (same)
-			continue;
-		if (kind == IMAGE_DATA)
-			rc = put_data(m, i, data + (i - mfn) * PAGE_SIZE);
-		else
+	if (kind != IMAGE_DATA)
+		for (i = mem_next(m, mfn); i < end; i = mem_next(m, i + 1))
 			mem_remove(m, i);
-		if (!rc && kind == IMAGE_ZERO)
-			rc = mem_add(m, i);
-	}
-	return rc ? error_set(e, rc, "%s: the host has no memory for its guest", a->name) : 0;
+	if (kind == IMAGE_ZERO)
+		rc = mem_add_zeros(m, mfn, n);
+	for (i = mfn; kind == IMAGE_DATA && i < end && !rc; i++)
+		rc = put_data(m, i, data + (i - mfn) * PAGE_SIZE);
+	return rc ? error_set(e, -ENOMEM, "%s: the host has no memory for its guest", a->name) : 0;
 }
 
 int snapshot_receive(struct snapshot *s, struct frame_pool *pool, const struct image_input *in, struct snapshot_part *part,

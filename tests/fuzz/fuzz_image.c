@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fuzzes the reader of snapshot files: the input is the file. As it is it seldom gets past the digest, so it is opened again with all
- * sums made right; then what it says of itself is all there is to check..
+ * sums made right; then what it says of itself is all there is to check.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/os_file.h"
+#include "snapshot/file.h"
+#include "snapshot/image_stream.h"
 #include "tests/unit/image_env.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -47,6 +49,40 @@ static void use(const u8 *p, size_t size, bool map)
 	image_close(img);
 }
 
+struct input {
+	const u8 *p;
+	size_t left;
+};
+
+static ssize_t get(void *opaque, void *p, size_t n)
+{
+	struct input *in = opaque;
+
+	n = MIN(n, in->left);
+	memcpy(p, in->p, n);
+	in->p += n;
+	in->left -= n;
+	return (ssize_t)n;
+}
+
+/* The same as a guest that comes. */
+static void receive(const u8 *p, size_t size)
+{
+	struct input x = { p, size };
+	struct image_input in = { get, &x, "input" };
+	struct snapshot_part part;
+	struct frame_pool pool;
+	struct snapshot s = { .suspended = false };
+	struct error e;
+
+	if (frame_pool_init(&pool))
+		return;
+	pool.limit = 1000;
+	if (!snapshot_receive(&s, &pool, &in, &part, &e))
+		snapshot_free(&s);
+	frame_pool_free(&pool);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	u8 *p = malloc(size + !size);
@@ -57,6 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	use(p, size, false);
 	image_mend(p, size);
 	use(p, size, size % 2);
+	receive(p, size);
 	free(p);
 	return 0;
 }
