@@ -19,7 +19,7 @@
 #define THROTTLE_START 20u   /* per cent, as QEMU's cpu-throttle-initial and -increment */
 #define THROTTLE_MORE 10u
 #define THROTTLE_MOST 99u
-#define AT_ONCE 20000000u    /* ns we wait for the end of a short round */
+#define AT_ONCE 20000000u    /* ns we wait for the end of the last round, before others are looked after */
 #define PIECE 262144u        /* bytes between looks at the bandwidth */
 
 struct migration {
@@ -324,7 +324,8 @@ bool migration_step(struct migration *m, const struct migrate_parameters *p)
 	/* The guest has the processor while a round is under way, a part of it when it is throttled. */
 	if (m->throttle && m->status == MIGRATE_ACTIVE)
 		channel_pause(m->channel, MIN(1000000u * m->throttle / (100 - m->throttle), 50000000u));
-	while (m->task && task_done(m->task, m->status == MIGRATE_DEVICE || m->last_dirty <= 16 * FEW_PAGES ? AT_ONCE : 0))
+	/* While the guest stands still nothing else is worth doing. */
+	while (m->task && task_done(m->task, m->status == MIGRATE_DEVICE ? AT_ONCE : 0))
 		round_ended(m, p);
 	return m->task != NULL;
 }

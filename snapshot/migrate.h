@@ -10,9 +10,9 @@
 
 #include "snapshot/file.h"
 
+/* QEMU's names of them. */
 enum migrate_status { MIGRATE_NONE, MIGRATE_SETUP, MIGRATE_ACTIVE, MIGRATE_DEVICE, MIGRATE_COMPLETED, MIGRATE_FAILED, MIGRATE_CANCELLED };
 
-/* QEMU's names of them. */
 struct migrate_parameters {
 	u64 max_bandwidth;  /* bytes a second; 0: as many as can be */
 	u64 downtime_limit; /* ms */
