@@ -44,7 +44,7 @@ struct snapshot;
 struct snapshot_disks;
 /*
  * What must be remembered of the images that the guest may write, flushed before, when what is in them does not go along: as their
- * files are now. 0, or -errno with a sentence: an image is no file whose changes could be noticed, or cannot be flushed, or what is
+ * files are now; what is no file is taken for the same there. 0, or -errno with a sentence: an image cannot be flushed, or what is
  * written to it is in no file (snapshot=on).
  */
 int guest_disks_note(struct guest *g, struct snapshot_disks *out, struct error *e);

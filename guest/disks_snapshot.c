@@ -60,6 +60,22 @@ static int note(const struct disk *d, struct snapshot_disk *out, struct error *e
 	return 0;
 }
 
+/* For a process that is given the same: what is no file cannot be told from another, and is taken for the same. */
+static int note_shared(const struct disk *d, struct snapshot_disk *out, struct error *e)
+{
+	struct os_stat st;
+	int rc;
+
+	if (look_at_file(node_str(d->node, "file", ""), &st))
+		return note(d, out, e);
+	rc = block_flush(d->block);
+	if (rc)
+		return error_set(e, rc, "disk %s: it cannot be flushed (%s)", d->node->name, strerror(-rc));
+	describe(d, out);
+	out->kind = SNAPSHOT_DISK_SHARED;
+	return 0;
+}
+
 int guest_disks_note(struct guest *g, struct snapshot_disks *out, struct error *e)
 {
 	struct disk *d;
@@ -71,7 +87,7 @@ int guest_disks_note(struct guest *g, struct snapshot_disks *out, struct error *
 		if (block_is_temporary(d->block))
 			return error_set(e, -ENOTSUP, "disk %s: what is written with snapshot=on is in no file, and would be lost: leave that "
 					 "out, or give readonly=on", d->node->name);
-		rc = note(d, &out->disk[out->n++], e);
+		rc = note_shared(d, &out->disk[out->n++], e);
 	}
 	return rc;
 }
@@ -228,6 +244,8 @@ static int disk_fits(const struct disk *d, const struct snapshot_disk *t, struct
 		if (t->bytes < block_thaw_base(d->block))
 			return error_set(e, -EINVAL, "disk %s was smaller than its image is now", t->id);
 		return file_fits(d, t, e);
+	case SNAPSHOT_DISK_SHARED:
+		return t->bytes == block_size(d->block) ? 0 : error_set(e, -EINVAL, "disk %s has another size than there", t->id);
 	case SNAPSHOT_DISK_INSIDE:
 		return inside_fits(d, t, e);
 	default:

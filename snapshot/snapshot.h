@@ -39,6 +39,7 @@ enum snapshot_disk_kind {
 	SNAPSHOT_DISK_NOTED = 0,   /* nothing: its image must be as it was */
 	SNAPSHOT_DISK_WRITTEN = 1, /* snapshot=on: what was written; the image below must be as it was */
 	SNAPSHOT_DISK_INSIDE = 2,  /* nothing: its image has a snapshot of its own, and is told apart by what follows */
+	SNAPSHOT_DISK_SHARED = 3,  /* nothing: it is no file, but a server's or a device, and both sides of a migration have it */
 };
 #define SNAPSHOT_DISKS 26u
 struct snapshot_disk {
