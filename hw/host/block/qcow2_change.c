@@ -378,13 +378,13 @@ static int write_header(struct work *w)
 	int rc;
 
 	stbe64(head, w->c->size);
-	stbe32(head + QH_CRYPT - QH_SIZE, 0);
-	stbe32(head + QH_L1_SIZE - QH_SIZE, w->c->l1_size);
-	stbe64(head + QH_L1_OFFSET - QH_SIZE, w->row[ROW_L1].n ? w->row[ROW_L1].first << w->q->cluster_bits : w->q->l1_offset);
-	stbe64(head + QH_RT_OFFSET - QH_SIZE, w->row[ROW_RT].first << w->q->cluster_bits);
-	stbe32(head + QH_RT_CLUSTERS - QH_SIZE, (u32)w->row[ROW_RT].n);
-	stbe32(head + QH_NB_SNAPSHOTS - QH_SIZE, w->c->nsnapshots);
-	stbe64(head + QH_SNAPSHOTS_OFFSET - QH_SIZE, w->row[ROW_SNAPSHOTS].first << w->q->cluster_bits);
+	stbe32(head + (QH_CRYPT - QH_SIZE), 0);
+	stbe32(head + (QH_L1_SIZE - QH_SIZE), w->c->l1_size);
+	stbe64(head + (QH_L1_OFFSET - QH_SIZE), w->row[ROW_L1].n ? w->row[ROW_L1].first << w->q->cluster_bits : w->q->l1_offset);
+	stbe64(head + (QH_RT_OFFSET - QH_SIZE), w->row[ROW_RT].first << w->q->cluster_bits);
+	stbe32(head + (QH_RT_CLUSTERS - QH_SIZE), (u32)w->row[ROW_RT].n);
+	stbe32(head + (QH_NB_SNAPSHOTS - QH_SIZE), w->c->nsnapshots);
+	stbe64(head + (QH_SNAPSHOTS_OFFSET - QH_SIZE), w->row[ROW_SNAPSHOTS].first << w->q->cluster_bits);
 	rc = node_write(w->q->file, QH_SIZE, head, sizeof head);
 	if (!rc)
 		rc = qcow2_sync(w->q);
