@@ -276,7 +276,7 @@ START_TEST(crash)
 	u32 round, k, at, done, tries;
 
 	album_open(&a, (u32)_i, 500 + (u64)_i);
-	for (round = 0; round < (shapes[_i].cluster_bits > 16 ? 4 : 10); round++) {
+	for (round = 0; round < (shapes[_i].cluster_bits > 16 ? 2 : 4); round++) {
 		struct mem_file *disk;
 		u64 nbefore;
 		u8 *before;
