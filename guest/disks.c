@@ -128,12 +128,8 @@ int guest_disks_leave(struct guest *g, struct error *e)
 
 		if (!d || !d->block)
 			continue;
-		if (block_is_temporary(d->block))
-			rc = error_set(e, -EINVAL, "disk %s has snapshot=on: what was written to it is here alone, and cannot go along",
-				       d->node->name);
-		else
-			rc = block_leave(d->block);
-		if (rc && !*e->text)
+		rc = block_leave(d->block);
+		if (rc)
 			error_set(e, rc, "disk %s cannot be written out (%s)", d->node->name, os_strerror(-rc));
 	}
 	if (rc)

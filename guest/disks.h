@@ -49,8 +49,8 @@ struct snapshot_disks;
  */
 int guest_disks_note(struct guest *g, struct snapshot_disks *out, struct error *e);
 /*
- * Another process is to have the guest: its images are written out, and free for others. 0, or -errno with a sentence: a disk is no
- * image that two can share, or cannot be written; then they are as before.
+ * Another process is to have the guest, whose disks were noted: its images are written out, and free for others. 0, or -errno with a
+ * sentence: one cannot be written; then they are as before.
  */
 int guest_disks_leave(struct guest *g, struct error *e);
 /* The guest stays after all. */

@@ -89,7 +89,6 @@ struct mem {
 	struct mem_late {
 		struct mem_source *source; /* has the pages that wait, see mmu/late.h; NULL: none do */
 		u64 *waits;                /* a bit for each frame */
-		u64 left;
 	} late;
 	u64 limit; /* frame numbers are below this */
 	u32 *dirty; /* frame numbers written since mem_clear_dirty(), each once */
@@ -163,6 +162,12 @@ int mem_become(struct mem *dst, struct mem *src);
 /* Empties the dirty list. Frames written from now on are put on it again. */
 void mem_clear_dirty(struct mem *m);
 
+/* True when the frame waits for the source. */
+INLINE bool mem_waits_late(const struct mem *m, u64 mfn)
+{
+	return m->late.source && m->late.waits[mfn / 64] >> (mfn % 64) & 1;
+}
+
 /*
  * True when the frame is there, and its bytes will be made or read when somebody first looks at it: see struct mem_series and
  * mmu/late.h.
@@ -171,7 +176,7 @@ INLINE bool mem_waits(const struct mem *m, u64 mfn)
 {
 	u64 leaf = mfn / LEAF_FRAMES;
 
-	if (m->late.source && m->late.waits[mfn / 64] >> (mfn % 64) & 1)
+	if (mem_waits_late(m, mfn))
 		return true;
 	return leaf - m->series.leaf < m->series.end - m->series.leaf && !m->root[leaf];
 }

@@ -96,11 +96,6 @@ void mem_source_put(struct mem_source *s)
 		s->ops->free(s);
 }
 
-static bool waits(const struct mem_late *t, u64 mfn)
-{
-	return t->source && t->waits[mfn / 64] >> (mfn % 64) & 1;
-}
-
 static size_t words(const struct mem *m)
 {
 	return (size_t)m->limit / 64; /* a memory has whole leaves */
@@ -118,7 +113,6 @@ int mem_add_late(struct mem *m, u64 mfn, u64 n, struct mem_source *s)
 		t->source = s;
 		s->refs++;
 	}
-	t->left += n;
 	for (; n; mfn++, n--) {
 		t->waits[mfn / 64] |= BIT(mfn % 64);
 		mem_look_written(m, mfn);
@@ -151,7 +145,6 @@ int late_fork(struct mem *dst, const struct mem *src)
 	if (!dst->late.waits)
 		return -ENOMEM;
 	memcpy(dst->late.waits, src->late.waits, words(src) * sizeof *dst->late.waits);
-	dst->late.left = src->late.left;
 	dst->late.source = src->late.source;
 	dst->late.source->refs++;
 	return 0;
@@ -180,7 +173,6 @@ static struct frame *source_make(struct mem *m, u64 mfn)
 		f = frame_get(m->pool->zero);
 	}
 	m->late.waits[mfn / 64] &= ~BIT(mfn % 64);
-	m->late.left--;
 	l->frames[mfn % LEAF_FRAMES] = f;
 	return f;
 }
@@ -192,14 +184,14 @@ struct frame *mem_frame_late(const struct mem *m, u64 mfn)
 {
 	if (!mem_waits(m, mfn))
 		return NULL;
-	return waits(&m->late, mfn) ? source_make((struct mem *)m, mfn) : series_make(m, mfn);
+	return mem_waits_late(m, mfn) ? source_make((struct mem *)m, mfn) : series_make(m, mfn);
 }
 
 const u8 *mem_page(const struct mem *m, u64 mfn, u8 page[PAGE_SIZE])
 {
 	if (!mem_waits(m, mfn))
 		return mem_ro(m, mfn);
-	if (!waits(&m->late, mfn))
+	if (!mem_waits_late(m, mfn))
 		series_fill(page, series_at(m, mfn), m->series.word);
 	else if (m->late.source->ops->read(m->late.source, mfn, page) != LATE_DATA)
 		return m->pool->zero->data;

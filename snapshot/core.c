@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/endian.h"
 #include "base/state_view.h"
+#include "snapshot/file.h"
 #include "vm/domain.h"
 
 #define PN_XNUM 0xffffu
@@ -308,7 +309,7 @@ static int find_kind(struct core *c)
 	struct state_view *about = NULL;
 	u64 kind = 0, is32 = 0, efer = 0;
 	u8 *data = NULL;
-	int rc = view_chunk(c, "about", &about, &data);
+	int rc = view_chunk(c, SNAPSHOT_ABOUT, &about, &data);
 
 	if (!rc && (!state_view_int(about, "about", 0, "kind", 0, NULL, &kind) || !state_view_int(about, "about", 0, "is32", 0, NULL, &is32)))
 		rc = error_set(c->e, -EINVAL, "%.200s: it does not say what its guest is", image_path(c->img));
@@ -324,10 +325,10 @@ int export_elf(struct image *img, const char *path, struct error *e)
 {
 	struct core c = { .img = img, .e = e, .f = { .path = path } };
 	u8 *data = NULL;
-	int rc = view_chunk(&c, "state", &c.state, &data);
+	int rc = view_chunk(&c, SNAPSHOT_STATE, &c.state, &data);
 
 	rc = rc ? rc : find_kind(&c);
-	rc = rc ? rc : image_memory(img, "ram", &c.ram, e);
+	rc = rc ? rc : image_memory(img, SNAPSHOT_RAM, &c.ram, e);
 	rc = rc ? rc : put_notes(&c);
 	rc = rc ? rc : image_rows(c.ram, add_row, &c);
 	rc = rc ? rc : core_map_find(c.ram, c.state, c.pv, c.is32, &c.map, &c.maps, e);

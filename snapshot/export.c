@@ -10,6 +10,7 @@
 
 #include "base/os.h"
 #include "base/os_file.h"
+#include "snapshot/file.h"
 
 /* ---- a file ------------------------------------------------------------------------------------------------------ */
 
@@ -82,7 +83,7 @@ int export_raw(struct image *img, const char *path, struct error *e)
 	struct export_file f;
 	struct image_extent x;
 	u64 mfn = 0, end = 0;
-	int rc = image_memory(img, "ram", &ram, e);
+	int rc = image_memory(img, SNAPSHOT_RAM, &ram, e);
 
 	rc = rc ? rc : export_begin(&f, img, path, e);
 	if (rc)

@@ -30,7 +30,7 @@ static void write_memory(struct image_writer *w, struct snapshot *s)
 	u8 page[PAGE_SIZE];
 	u32 told = 0;
 	u64 mfn;
-	int rc = image_write_memory_begin(w, s->suspended ? PSEUDO : RAM, m->limit, mem_count(m));
+	int rc = image_write_memory_begin(w, s->suspended ? PSEUDO : SNAPSHOT_RAM, m->limit, mem_count(m));
 
 	for (mfn = mem_next(m, 0); mfn < m->limit && !rc; mfn = mem_next(m, mfn + 1)) {
 		bool same = changed && !(changed[mfn / 64] >> (mfn % 64) & 1);
@@ -86,10 +86,10 @@ int snapshot_write_all(struct snapshot *s, struct image_writer *w, bool states, 
 		buf_free(&about);
 		return error_set(e, -ENOMEM, "the host has no memory to write a snapshot");
 	}
-	image_write_chunk(w, ABOUT, 0, IMAGE_MANDATORY, about.p, about.len);
+	image_write_chunk(w, SNAPSHOT_ABOUT, 0, IMAGE_MANDATORY, about.p, about.len);
 	buf_free(&about);
 	if (states)
-		image_write_chunk(w, s->suspended ? SUSPENDED : STATE, 0, IMAGE_MANDATORY, s->state.p, s->state.len);
+		image_write_chunk(w, s->suspended ? SUSPENDED : SNAPSHOT_STATE, 0, IMAGE_MANDATORY, s->state.p, s->state.len);
 	write_picture(w, s);
 	write_memory(w, s);
 	rc = snapshot_disks_write(s, w, e);
@@ -167,7 +167,7 @@ static int read_about(struct image *img, struct snapshot_about *a, struct snapsh
 {
 	u8 *data;
 	size_t len;
-	int rc = image_chunk(img, ABOUT, 0, &data, &len, e);
+	int rc = image_chunk(img, SNAPSHOT_ABOUT, 0, &data, &len, e);
 
 	if (rc == -ENOENT)
 		return error_set(e, -EINVAL, "%s: this is no snapshot of a guest", image_path(img));
@@ -180,7 +180,7 @@ static int read_about(struct image *img, struct snapshot_about *a, struct snapsh
 
 static int open_file(const char *path, struct image **img, struct error *e)
 {
-	static const char *const known[] = { ABOUT, STATE, SUSPENDED };
+	static const char *const known[] = { SNAPSHOT_ABOUT, SNAPSHOT_STATE, SUSPENDED };
 	int rc = image_open(path, NULL, img, e);
 
 	if (rc)
@@ -191,37 +191,41 @@ static int open_file(const char *path, struct image **img, struct error *e)
 	return rc;
 }
 
-static int look(const char *path, struct snapshot_about *about, struct snapshot_disks *disks, struct error *e)
+static int open_about(const char *path, struct image **img, struct snapshot_about *about, struct snapshot_disks *disks, struct error *e)
 {
-	struct image *img;
-	int rc = open_file(path, &img, e);
+	int rc = open_file(path, img, e);
 
 	if (rc)
 		return rc;
-	rc = read_about(img, about, disks, e);
-	image_close(img);
+	rc = read_about(*img, about, disks, e);
+	if (rc)
+		image_close(*img);
 	return rc;
 }
 
-int snapshot_look(const char *path, struct snapshot_about *about, struct error *e)
+int snapshot_open(const char *path, struct image **img, struct snapshot_about *about, struct error *e)
 {
 	struct snapshot_disks disks;
 
-	return look(path, about, &disks, e);
+	return open_about(path, img, about, &disks, e);
 }
 
 int snapshot_look_disks(const char *path, struct snapshot_disks *disks, struct error *e)
 {
 	struct snapshot_about about;
+	struct image *img;
+	int rc = open_about(path, &img, &about, disks, e);
 
-	return look(path, &about, disks, e);
+	if (!rc)
+		image_close(img);
+	return rc;
 }
 
 /* The memory waits in the file, which is img's no more, in any case. */
 static int read_memory(struct snapshot *s, struct frame_pool *pool, struct image *img, struct error *e)
 {
 	struct image_memory *im;
-	int rc = image_memory(img, s->suspended ? PSEUDO : RAM, &im, e);
+	int rc = image_memory(img, s->suspended ? PSEUDO : SNAPSHOT_RAM, &im, e);
 
 	if (!rc && (s->suspended ? image_memory_limit(im) > PSEUDO_MAX : image_memory_limit(im) != s->about.frames))
 		rc = error_set(e, -EINVAL, "%s: its memory is not as large as it says", image_path(img));
@@ -237,7 +241,7 @@ static int read_state(struct snapshot *s, struct image *img, struct error *e)
 {
 	u8 *state;
 	size_t len;
-	int rc = image_chunk(img, STATE, 0, &state, &len, e);
+	int rc = image_chunk(img, SNAPSHOT_STATE, 0, &state, &len, e);
 
 	s->suspended = rc == -ENOENT;
 	if (s->suspended)
@@ -282,17 +286,12 @@ int snapshot_read(struct snapshot *s, struct frame_pool *pool, const char *path,
 	int rc;
 
 	memset(s, 0, sizeof *s);
-	rc = open_file(path, &img, e);
+	rc = open_about(path, &img, &s->about, &s->disks, e);
 	if (rc)
 		return rc;
-	if (verify == SNAPSHOT_VERIFY || image_packed(img))
-		rc = image_verify(img, e);
-	if (!rc)
-		rc = read_about(img, &s->about, &s->disks, e);
-	if (!rc)
-		rc = read_state(s, img, e);
-	/* All of its pages are looked at when it comes back, and none may turn out to be lost then. */
-	if (!rc && s->suspended && verify != SNAPSHOT_VERIFY && !image_packed(img))
+	rc = read_state(s, img, e);
+	/* Of one that suspended itself all pages are looked at when it comes back, and none may turn out to be lost then. */
+	if (!rc && (verify == SNAPSHOT_VERIFY || image_packed(img) || s->suspended))
 		rc = image_verify(img, e);
 	if (!rc)
 		rc = read_memory(s, pool, img, e);

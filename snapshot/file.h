@@ -8,6 +8,10 @@
 #include "snapshot/image.h"
 #include "snapshot/snapshot.h"
 
+/* Chunks: struct snapshot_about and struct snapshot_disks, the domain's states; and the memory. */
+#define SNAPSHOT_ABOUT "about"
+#define SNAPSHOT_STATE "state"
+#define SNAPSHOT_RAM "ram"
 #define SNAPSHOT_PICTURE "picture" /* the chunk with the picture of the screen, a PNG; it may be missing */
 
 /*
@@ -48,9 +52,9 @@ enum snapshot_verify {
 	SNAPSHOT_VERIFY,
 	SNAPSHOT_VERIFY_PACKED, /* a file whose pages are not packed only as they are looked at: for a quick start */
 };
-/* Only what the file says of its guest. 0, or -errno with a sentence. */
-int snapshot_look(const char *path, struct snapshot_about *about, struct error *e);
-/* Only what it says of disks. */
+/* Opens a file and reads what it says of its guest. 0, or -errno with a sentence: then it is not open. */
+int snapshot_open(const char *path, struct image **img, struct snapshot_about *about, struct error *e);
+/* Only what it says of disks. 0, or -errno with a sentence. */
 int snapshot_look_disks(const char *path, struct snapshot_disks *disks, struct error *e);
 /*
  * Opens a file: its memory waits there (mmu/late.h), and is made of pool's frames; its pages are compared with their sums when they

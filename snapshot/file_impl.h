@@ -7,10 +7,7 @@
 
 #include "snapshot/file.h"
 
-#define ABOUT "about" /* chunks: struct snapshot_about and struct snapshot_disks, the domain's states */
-#define STATE "state"
-#define PART "part"   /* of an image that is one of several: struct snapshot_part */
-#define RAM "ram"     /* the memory */
+#define PART "part" /* a chunk of an image that is one of several: struct snapshot_part */
 /* Of a guest that has suspended itself: its form, and its pages. */
 #define SUSPENDED "pv"
 #define PSEUDO "pseudo"

@@ -123,23 +123,34 @@ void image_find_digest(const struct image *img, u8 *out)
 	blake2b_end(&h, out);
 }
 
-/* The tail, and the index that it leads to. */
-static int load_index(struct image *img, struct error *e)
+/* The last TAIL_BYTES, and of them the digest. */
+static int load_tail(struct image *img, u8 *tail, struct error *e)
 {
-	struct record r = { .name = "index", .kind = RECORD_INDEX };
-	u8 tail[TAIL_BYTES], digest[IMAGE_DIGEST], head[RECORD_BYTES];
-	u64 end = img->size - TAIL_BYTES, n;
 	int rc;
 
 	if (img->size < HEAD_BYTES + RECORD_BYTES + TAIL_BYTES)
 		return truncated(img, img->size, e);
-	rc = image_read(img, end, tail, sizeof tail, e);
+	rc = image_read(img, img->size - TAIL_BYTES, tail, TAIL_BYTES, e);
 	if (rc)
 		return rc;
 	if (memcmp(tail, IMAGE_TAIL_MAGIC, 8))
 		return truncated(img, img->size, e);
 	if (ld32(tail + TAIL_CRC) != crc32c(0, tail, TAIL_CRC) || ld32(tail + TAIL_ZERO))
 		return image_damaged(img, e, "the sum of its end is wrong");
+	memcpy(img->digest, tail + TAIL_DIGEST, sizeof img->digest);
+	return 0;
+}
+
+/* The tail, and the index that it leads to. */
+static int load_index(struct image *img, struct error *e)
+{
+	struct record r = { .name = "index", .kind = RECORD_INDEX };
+	u8 tail[TAIL_BYTES], digest[IMAGE_DIGEST], head[RECORD_BYTES];
+	u64 end = img->size - TAIL_BYTES, n;
+	int rc = load_tail(img, tail, e);
+
+	if (rc)
+		return rc;
 	img->index_at = ld64(tail + TAIL_INDEX);
 	if (img->index_at < HEAD_BYTES || img->index_at > end - RECORD_BYTES)
 		return image_damaged(img, e, "its index would be at byte %" PRIu64 " of %" PRIu64, img->index_at, img->size);
@@ -153,7 +164,6 @@ static int load_index(struct image *img, struct error *e)
 	rc = image_read(img, img->index_at, img->index, img->index_len, e);
 	if (rc)
 		return rc;
-	memcpy(img->digest, tail + TAIL_DIGEST, sizeof img->digest);
 	image_find_digest(img, digest);
 	if (memcmp(digest, img->digest, sizeof digest))
 		return image_damaged(img, e, "its index does not fit its digest");
@@ -272,14 +282,10 @@ int image_digests(const char *path, u8 *digest, u8 *parent, struct error *e)
 		rc = error_set(e, -EINVAL, "%.200s is no file, and a snapshot is one: give the name of one", path);
 	else
 		img.size = st.size, rc = check_head(&img, e);
-	if (!rc && img.size < HEAD_BYTES + TAIL_BYTES)
-		rc = truncated(&img, img.size, e);
 	if (!rc)
-		rc = image_read(&img, img.size - TAIL_BYTES, tail, sizeof tail, e);
-	if (!rc && (memcmp(tail, IMAGE_TAIL_MAGIC, 8) || ld32(tail + TAIL_CRC) != crc32c(0, tail, TAIL_CRC)))
-		rc = truncated(&img, img.size, e);
+		rc = load_tail(&img, tail, e);
 	if (!rc) {
-		memcpy(digest, tail + TAIL_DIGEST, IMAGE_DIGEST);
+		memcpy(digest, img.digest, IMAGE_DIGEST);
 		memcpy(parent, img.head + HEAD_PARENT, IMAGE_DIGEST);
 		rc = ld64(img.head + HEAD_MANDATORY) & FEATURE_PARENT ? 1 : 0;
 	}

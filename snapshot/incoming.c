@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/endian.h"
-#include "base/os_thread.h"
 #include "base/task.h"
 #include "hw/host/channel.h"
 #include "snapshot/image_stream.h"
@@ -22,25 +21,12 @@ struct incoming {
 	struct snapshot_part part;
 	const char *why; /* of the answer; NULL: the guest is here */
 	bool answering;
-	struct os_mutex lock;
-	u64 bytes; /* of both threads */
 };
-
-static ssize_t count_bytes(void *opaque, void *p, size_t n)
-{
-	struct incoming *in = opaque;
-	ssize_t got = channel_read(in->channel, p, n);
-
-	os_mutex_lock(&in->lock);
-	in->bytes += got > 0 ? (u64)got : 0;
-	os_mutex_unlock(&in->lock);
-	return got;
-}
 
 static int receive(void *opaque, struct error *e)
 {
 	struct incoming *in = opaque;
-	struct image_input from = { count_bytes, in, in->uri };
+	struct image_input from = { channel_read, in->channel, in->uri };
 	int rc = channel_wait(in->channel, e);
 
 	return rc ? rc : snapshot_receive(&in->s, in->pool, &from, &in->part, e);
@@ -78,7 +64,6 @@ int incoming_begin(const char *uri, struct frame_pool *pool, struct incoming **o
 		free(in);
 		return error_set(e, rc, "%.200s: the host is out of memory", uri);
 	}
-	os_mutex_init(&in->lock);
 	in->pool = pool;
 	rc = channel_open(uri, CHANNEL_IN, &in->channel, e);
 	if (!rc) {
@@ -95,16 +80,6 @@ int incoming_begin(const char *uri, struct frame_pool *pool, struct incoming **o
 bool incoming_done(struct incoming *in, u64 ns)
 {
 	return !in->task || task_done(in->task, ns);
-}
-
-u64 incoming_bytes(struct incoming *in)
-{
-	u64 n;
-
-	os_mutex_lock(&in->lock);
-	n = in->bytes;
-	os_mutex_unlock(&in->lock);
-	return n;
 }
 
 int incoming_take(struct incoming *in, struct snapshot *s, bool *paused, struct error *e)
@@ -145,7 +120,6 @@ int incoming_free(struct incoming *in, struct error *e)
 		rc = error_set(e, -ENOMEM, "%.200s: the host is out of memory", in->uri);
 	}
 	channel_close(in->channel, NULL);
-	os_mutex_destroy(&in->lock);
 	free(in->uri);
 	free(in);
 	return rc;

@@ -61,8 +61,6 @@ struct incoming;
 int incoming_begin(const char *uri, struct frame_pool *pool, struct incoming **out, struct error *e);
 /* Waits at most ns. True when it is here, or cannot come. */
 bool incoming_done(struct incoming *in, u64 ns);
-/* Bytes so far. */
-u64 incoming_bytes(struct incoming *in);
 /* The guest. 0; paused: it does not run yet; or -errno with a sentence. */
 int incoming_take(struct incoming *in, struct snapshot *s, bool *paused, struct error *e);
 /*

@@ -63,11 +63,11 @@ static int on_chunk(void *opaque, const struct image_chunk_info *c, const u8 *da
 	struct arrival *a = opaque;
 	struct error why = { "" };
 
-	if (!strcmp(c->type, ABOUT)) {
+	if (!strcmp(c->type, SNAPSHOT_ABOUT)) {
 		a->has_about = true;
 		return snapshot_parse_about(a->name, data, c->len, &a->s->about, &a->s->disks, e);
 	}
-	if (!strcmp(c->type, STATE)) {
+	if (!strcmp(c->type, SNAPSHOT_STATE)) {
 		a->has_state = true;
 		buf_free(&a->s->state);
 		buf_put(&a->s->state, data, c->len);
@@ -93,7 +93,7 @@ static int on_memory(void *opaque, const char *name, u64 limit, struct error *e)
 {
 	struct arrival *a = opaque;
 
-	if (strcmp(name, RAM) || !a->has_about || limit != a->s->about.frames || (a->limit && limit != a->limit))
+	if (strcmp(name, SNAPSHOT_RAM) || !a->has_about || limit != a->s->about.frames || (a->limit && limit != a->limit))
 		return error_set(e, -EINVAL, "%s: its memory \"%s\" is not what it says before", a->name, name);
 	a->has_memory = true;
 	if (a->limit)

@@ -216,11 +216,6 @@ static void say_loaded(const struct guest *g, struct report_loading *loading)
 	}
 }
 
-static enum image_codec snapshot_codec(const struct run *r)
-{
-	return r->o.snapshot_codec_given ? r->o.snapshot_codec : image_codec_best();
-}
-
 static void tell_autosave(void *opaque, struct buf *out)
 {
 	const struct run *r = opaque;
@@ -231,7 +226,7 @@ static void tell_autosave(void *opaque, struct buf *out)
 /* 0, or -errno with a sentence. */
 static int begin_autosave(struct run *r, struct error *e)
 {
-	struct autosave_setup s = { &r->guest, r->snapshots, r->o.autosave_ns, r->o.autosave_keep, snapshot_codec(r), on_log_line, r };
+	struct autosave_setup s = { &r->guest, r->snapshots, r->o.autosave_ns, r->o.autosave_keep, r->o.snapshot_codec, on_log_line, r };
 
 	monitors_set_autosave(r->monitors, tell_autosave, r);
 	if (!r->o.autosave_ns)
@@ -244,7 +239,7 @@ static int begin_autosave(struct run *r, struct error *e)
 static int open_monitors(struct run *r, struct error *e)
 {
 	struct monitors_env env = { &r->host, &r->guest, r->signals, on_quit_word, on_restart_word, on_load_word, r->snapshots,
-				    snapshot_codec(r), r };
+				    r->o.snapshot_codec, r };
 	const char *spec;
 	u32 i;
 	int rc = 0;
@@ -311,7 +306,7 @@ static int open_screen(struct run *r, struct error *e)
 
 	if (!rc && !r->screen)
 		rc = screen_open(&r->guest, on_quit_key, r, &r->screen, e);
-	if (!rc && r->screen && screen_set_snapshots(r->screen, r->snapshots, snapshot_codec(r), on_load_word, r))
+	if (!rc && r->screen && screen_set_snapshots(r->screen, r->snapshots, r->o.snapshot_codec, on_load_word, r))
 		rc = error_set(e, -ENOMEM, "the host is out of memory");
 	if (r->screen)
 		monitors_set_screen(r->monitors, screen_words(), r->screen);

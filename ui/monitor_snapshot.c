@@ -362,7 +362,6 @@ static bool has_picture(const struct image *img)
 
 static void show(struct mon *m, const char *tag)
 {
-	u8 digest[IMAGE_DIGEST_BYTES], parent[IMAGE_DIGEST_BYTES];
 	struct snapshot_about about;
 	struct error e = { "" };
 	struct image *img;
@@ -371,12 +370,12 @@ static void show(struct mon *m, const char *tag)
 
 	if (!tag_path(m, tag, path, sizeof path))
 		return;
-	if (snapshot_look(path, &about, &e) || image_open(path, NULL, &img, &e)) {
+	if (snapshot_open(path, &img, &about, &e)) {
 		mon_printf(m, "%-20s %s\n", tag, e.text);
 		return;
 	}
-	if (image_digests(path, digest, parent, &e) == 1)
-		snapshots_find(m->all->env.snapshots, parent, false, of, sizeof of);
+	if (image_parent(img))
+		snapshots_find(m->all->env.snapshots, image_digest(image_parent(img)), false, of, sizeof of);
 	t = (time_t)about.date;
 	strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", localtime(&t));
 	mon_printf(m, "%-20s %8.1f MiB %s %6" PRIu64 ".%03" PRIu64 " s %15" PRIu64 " %-7s %s\n", tag, (double)image_size(img) / 1048576, date,

@@ -254,7 +254,6 @@ static int opt_snapshot_compress(struct options *o, const struct option_row *row
 		return error_set(e, -EINVAL, "-snapshot-compress %s: this build has no %s: build it with that, or choose another way to pack",
 				 value, image_codec_library(c));
 	o->snapshot_codec = c;
-	o->snapshot_codec_given = true;
 	return 0;
 }
 
@@ -538,7 +537,7 @@ int options_parse(struct options *o, int argc, char **argv, FILE *out, struct er
 {
 	int i, rc;
 
-	*o = (struct options){ .out = out, .idle_sleep = true };
+	*o = (struct options){ .out = out, .idle_sleep = true, .snapshot_codec = image_codec_best() };
 	o->tree = node_new("");
 	o->guest = node_new("guest");
 	if (!o->tree || !o->guest || defaults(o))

@@ -29,8 +29,7 @@ struct options {
 	bool daemonize;
 	char *pidfile;      /* NULL: none */
 	char *loadvm;       /* a tag; NULL: none */
-	enum image_codec snapshot_codec;
-	bool snapshot_codec_given;
+	enum image_codec snapshot_codec; /* how snapshots are packed */
 	char *incoming;     /* as it was given; NULL: none */
 	char *snapshot_dir; /* NULL: the default */
 	u64 autosave_ns;    /* host time from one snapshot to the next; 0: none */

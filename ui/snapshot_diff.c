@@ -75,7 +75,7 @@ static void on_difference(void *opaque, const struct state_difference *x)
 	struct diff *d = opaque;
 	u64 same = 0;
 
-	if (!strcmp(d->chunk, "about") && !strcmp(x->where, "about.date"))
+	if (!strcmp(d->chunk, SNAPSHOT_ABOUT) && !strcmp(x->where, "about.date"))
 		return;
 	d->differs = true;
 	fprintf(d->out, "%s %s %u", d->chunk, x->item, x->instance);
@@ -144,7 +144,7 @@ static int compare_chunk(struct diff *d, const struct image_chunk_info *c, struc
 		rc = 0;
 	} else if (!rc) {
 		d->chunk = c->type;
-		if (!strcmp(c->type, "about") || !strcmp(c->type, "state"))
+		if (!strcmp(c->type, SNAPSHOT_ABOUT) || !strcmp(c->type, SNAPSHOT_STATE))
 			rc = compare_states(d, a, na, b, nb, e);
 		else
 			rc = compare_bytes(d, a, na, b, nb);

@@ -236,9 +236,9 @@ int snapshot_info(const struct snapshot_args *a)
 	for (i = 0; i < a->files; i++) {
 		struct snapshot_about about;
 		struct error e = { "" };
-		struct image *img = NULL;
+		struct image *img;
 
-		if (snapshot_look(a->file[i], &about, &e) || image_open(a->file[i], NULL, &img, &e)) {
+		if (snapshot_open(a->file[i], &img, &about, &e)) {
 			msg_error("%s", e.text);
 			code = 1;
 			continue;

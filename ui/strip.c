@@ -146,11 +146,8 @@ static int read_one(void *opaque, struct error *e)
 	struct image *img;
 	u8 *data;
 	size_t len;
-	int rc = snapshot_look(r->path, &r->about, e);
+	int rc = snapshot_open(r->path, &img, &r->about, e);
 
-	if (rc)
-		return rc;
-	rc = image_open(r->path, NULL, &img, e);
 	if (rc)
 		return rc;
 	if (!image_chunk(img, SNAPSHOT_PICTURE, 0, &data, &len, NULL)) {

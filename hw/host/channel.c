@@ -8,8 +8,7 @@
 
 #include "base/os.h"
 #include "base/os_socket.h"
-#include "hw/host/net/impl.h"
-#include "hw/host/sockets.h"
+#include "hw/host/net/stream.h"
 
 struct channel {
 	char *spec;
@@ -55,25 +54,19 @@ static int await(struct channel *c, int fd, short events)
 
 static int begin_listen(struct channel *c, struct error *e)
 {
-	int one = 1, rc = 0;
+	int one = 1, rc = net_clear_stale(c->spec, &c->addr, SOCK_STREAM, e);
 
-	if (c->addr.ss.ss_family == AF_UNIX) {
-		rc = socket_clear_stale(c->spec, (const struct sockaddr_un *)&c->addr.ss, SOCK_STREAM, e);
-		if (rc)
-			return rc;
-	}
+	if (rc)
+		return rc;
 	c->listener = os_socket(c->addr.ss.ss_family, SOCK_STREAM, 0);
 	if (c->listener < 0)
-		return error_set(e, -errno, "%.200s: no socket to be had (%s)", c->spec, os_strerror(errno));
+		return net_bind_error(c->spec, &c->addr, -errno, e);
 	os_prepare(c->listener);
 	os_setsockopt(c->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (c->addr.ss.ss_family == AF_UNIX)
-		rc = socket_bind_file(c->listener, (const struct sockaddr_un *)&c->addr.ss, &c->file);
-	else if (os_bind(c->listener, (const struct sockaddr *)&c->addr.ss, c->addr.len))
-		rc = -errno;
+	rc = net_bind(c->listener, &c->addr, &c->file);
 	if (!rc && os_listen(c->listener, 1))
 		rc = -errno;
-	return rc ? error_set(e, rc, "%.200s: cannot wait for a guest there (%s): choose another address", c->spec, os_strerror(-rc)) : 0;
+	return rc ? net_bind_error(c->spec, &c->addr, rc, e) : 0;
 }
 
 static int no_connection(const struct channel *c, int rc, struct error *e)
