@@ -21,9 +21,7 @@ fi
 rm -rf "$dir/tree"
 mkdir -p "$dir/tree/lib" "$dir/tree/mnt"
 cp "$here/disk.d/init" "$dir/tree/"
-for m in lib/crc16 crypto/crc32c_generic fs/mbcache fs/jbd2/jbd2 fs/ext4/ext4 drivers/block/xen-blkfront; do
-	[ ! -f "$modules/$m.ko" ] || cp "$modules/$m.ko" "$dir/tree/lib/"
-done
+kernel_modules "$kernel" "$dir/tree/lib/" lib/crc16 crypto/crc32c_generic fs/mbcache fs/jbd2/jbd2 fs/ext4/ext4 drivers/block/xen-blkfront
 make_initrd "$busybox" "$dir/tree" "$dir/initrd.gz"
 
 # run NAME DO OPTIONS...: a guest to its end.

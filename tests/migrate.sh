@@ -7,20 +7,18 @@ program=$1 kernel=$2 dir=$3 suite=migrate
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/checks.sh"
 . "$here/../script/setup.sh"
+. "$here/monitored.sh"
+patience=2400
 busybox=${BUSYBOX:-/bin/busybox}
 rm -rf "$dir"
 mkdir -p "$dir/tree/lib" "$dir/tree/mnt"
 dir=$(cd "$dir" && pwd)
-version=$(basename "$kernel" | sed 's/^vmlinuz-//')
-modules=$(cd "$(dirname "$kernel")/.." && pwd)/lib/modules/$version/kernel
 cp "$here/disk.d/init" "$dir/tree/"
-for m in lib/crc16 crypto/crc32c_generic fs/mbcache fs/jbd2/jbd2 fs/ext4/ext4 drivers/block/xen-blkfront; do
-	[ ! -f "$modules/$m.ko" ] || cp "$modules/$m.ko" "$dir/tree/lib/"
-done
+kernel_modules "$kernel" "$dir/tree/lib/" lib/crc16 crypto/crc32c_generic fs/mbcache fs/jbd2/jbd2 fs/ext4/ext4 drivers/block/xen-blkfront
 make_initrd "$busybox" "$dir/tree" "$dir/initrd.gz"
 cd "$dir" || exit 1
-here_pid='' there_pid=''
-trap 'exec 3>&-; kill $here_pid $there_pid 2>/dev/null' EXIT
+there_pid=
+trap 'exec 3>&-; kill $pid $there_pid 2>/dev/null' EXIT
 
 common="-M xenpv -name gone -m 200 -smp 2 -icount sleep=off -timeout 900 -stats"
 append="console=hvc0 quiet $brief do=write"
@@ -31,22 +29,19 @@ disks() {
 for s in 0 1; do
 	truncate -s 16M a$s.raw b$s.raw c$s.raw d$s.raw
 done
-state() {
-	sed -n -e '/^instructions:/p' -e '/^guest time:/p' -e '/^state hash:/p' "$1.log" >"$1.state"
-}
 # shellcheck disable=SC2046,SC2086
 "$program" $common $(disks 0) -kernel "$kernel" -initrd initrd.gz -append "$append" -serial file:plain.out \
 	</dev/null >plain.log 2>&1
 is 'plain: exit code' $? 0
-state plain
+measured plain.log >plain.state
 all=$(sed -n 's/^instructions: *//p' plain.state)
 
 # there NAME URI OPTIONS...: waits for a guest in another process.
 there() {
-	name=$1 uri=$2
+	to=$1 uri=$2
 	shift 2
 	# shellcheck disable=SC2046,SC2086
-	"$program" $common $(disks 1) "$@" -incoming "$uri" -serial "file:$name.out" </dev/null >"$name.log" 2>&1 &
+	"$program" $common $(disks 1) "$@" -incoming "$uri" -serial "file:$to.out" </dev/null >"$to.log" 2>&1 &
 	there_pid=$!
 }
 # there_ended: its exit code is in rc.
@@ -64,64 +59,27 @@ until_there() {
 		sleep 0.05
 	done
 }
-# begin NAME: the guest, with a monitor that is written to by 3 and answers in NAME.mon.
-begin() {
-	source=$1
-	rm -f mon
-	: >"$source.mon"
-	mkfifo mon
-	exec 3<>mon
+# go NAME: the guest that is to go.
+go() {
 	# shellcheck disable=SC2046,SC2086
-	"$program" $common $(disks 1) -kernel "$kernel" -initrd initrd.gz -append "$append" \
-		-serial "file:$source.out" -monitor stdio <mon >"$source.mon" 2>"$source.log" &
-	here_pid=$!
-}
-say() {
-	echo "$1" >&3
-}
-answers() {
-	tr -d '\r' <"$source.mon" | grep -c -- "$1"
-}
-# answer N TEXT: waits until the monitor has said TEXT in N lines.
-answer() {
-	waited=0
-	while [ "$(answers "$2")" -lt "$1" ]; do
-		waited=$((waited + 1))
-		if [ $waited -gt 2400 ] || ! kill -0 $here_pid 2>/dev/null; then
-			fail "$source: the monitor does not say '$2'"
-			return 1
-		fi
-		sleep 0.05
-	done
+	begin "$1" $common $(disks 1) -kernel "$kernel" -initrd initrd.gz -append "$append"
 }
 # status TEXT: asks until the migration's status is that.
 status() {
 	waited=0
-	until tr -d '\r' <"$source.mon" | grep 'Migration status' | tail -n 1 | grep -q -- "$1"; do
+	until tr -d '\r' <"$name.mon" | grep 'Migration status' | tail -n 1 | grep -q -- "$1"; do
 		waited=$((waited + 1))
-		if [ $waited -gt 1200 ] || ! kill -0 $here_pid 2>/dev/null; then
-			fail "$source: the migration is never '$1'"
+		if [ $waited -gt 1200 ] || ! kill -0 $pid 2>/dev/null; then
+			fail "$name: the migration is never '$1'"
 			return 1
 		fi
 		say 'info migrate'
 		sleep 0.05
 	done
 }
-asked=0
-after() {
-	while kill -0 $here_pid 2>/dev/null; do
-		asked=$((asked + 1))
-		say 'info status'
-		answer $asked ' instructions' || return
-		at=$(tr -d '\r' <"$source.mon" | sed -n 's/^.* s, \([0-9]*\) instructions/\1/p' | tail -n 1)
-		[ "$at" -lt "$1" ] || return 0
-		sleep 0.02
-	done
-	fail "$source: it ended before $1 instructions"
-}
 
 # All that can break, in one guest, which then goes for good while it writes to its disks.
-begin first
+go first
 after $((all / 3))
 say 'migrate unix:nobody.sock'
 answer 1 'nobody can be reached there'
@@ -168,13 +126,13 @@ there second unix:go.sock
 until_there go.sock
 after $((all * 8 / 10))
 say 'migrate unix:go.sock'
-wait $here_pid
+wait $pid
 is 'migrated: exit code here' $? 0
-here_pid=
+pid=
 exec 3>&-
 there_ended
 is 'migrated: exit code there' $rc 0
-state second
+measured second.log >second.state
 is 'migrated: instructions, time and state are those of the run without a break' "$(cat second.state)" "$(cat plain.state)"
 for d in a b c; do
 	is "migrated: disk $d" "$(md5sum <${d}1.raw)" "$(md5sum <${d}0.raw)"
@@ -188,19 +146,18 @@ make_initrd "$busybox" "$here/boot.d" initrd.gz
 # shellcheck disable=SC2086
 "$program" $common -kernel "$kernel" -initrd initrd.gz -append "$append" -serial null </dev/null >quiet.log 2>&1
 is 'quiet: exit code' $? 0
-state quiet
+measured quiet.log >quiet.state
 all=$(sed -n 's/^instructions: *//p' quiet.state)
-asked=0
-begin third
+go third
 after $((all / 2))
 say 'migrate exec:cat >gone.img'
-wait $here_pid
+wait $pid
 is 'to a file: exit code here' $? 0
-here_pid=
+pid=
 there fourth 'exec:cat gone.img'
 there_ended
 is 'from a file: exit code' $rc 0
-state fourth
+measured fourth.log >fourth.state
 is 'from a file: instructions, time and state are those of the run without a break' "$(cat fourth.state)" "$(cat quiet.state)"
 size=$(wc -c <gone.img)
 for n in 0 1 127 128 1000 $((size / 2)) $((size - 1)); do

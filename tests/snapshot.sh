@@ -8,21 +8,16 @@ program=$1 kernel=$2 dir=$3 suite=snapshot
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/checks.sh"
 . "$here/../script/setup.sh"
+. "$here/monitored.sh"
 busybox=${BUSYBOX:-/bin/busybox}
 rm -rf "$dir"
 mkdir -p "$dir/tree/lib" "$dir/tree/mnt"
 dir=$(cd "$dir" && pwd)
-version=$(basename "$kernel" | sed 's/^vmlinuz-//')
-modules=$(cd "$(dirname "$kernel")/.." && pwd)/lib/modules/$version/kernel
 cp "$here/disk.d/init" "$dir/tree/"
-for m in lib/crc16 crypto/crc32c_generic fs/mbcache fs/jbd2/jbd2 fs/ext4/ext4 drivers/block/xen-blkfront; do
-	[ ! -f "$modules/$m.ko" ] || cp "$modules/$m.ko" "$dir/tree/lib/"
-done
+kernel_modules "$kernel" "$dir/tree/lib/" lib/crc16 crypto/crc32c_generic fs/mbcache fs/jbd2/jbd2 fs/ext4/ext4 drivers/block/xen-blkfront
 make_initrd "$busybox" "$dir/tree" "$dir/initrd.gz"
 make_initrd "$busybox" "$here/boot.d" "$dir/boot.gz"
 cd "$dir" || exit 1
-pid=
-trap 'exec 3>&-; [ -z "$pid" ] || kill "$pid" 2>/dev/null' EXIT
 
 # options DISKS: of every guest here; DISKS is a suffix of its disks' names.
 options() {
@@ -48,7 +43,7 @@ run() {
 }
 # What must be the same. A guest that was saved has said a part of it before: the end counts.
 state() {
-	sed -n -e '/^instructions:/p' -e '/^guest time:/p' -e '/^state hash:/p' "$1.log" >"$1.state"
+	measured "$1.log" >"$1.state"
 	tr -d '\r' <"$1.out" | grep -a '^MARK' | tail -n 3 >"$1.marks"
 }
 same() {
@@ -57,20 +52,6 @@ same() {
 	is "$1: and so is what it said" "$(cat "$1.marks")" "$(cat "$2.marks")"
 }
 
-# begin NAME OPTIONS...: a guest with a monitor that is written to by 3 and answers in NAME.mon.
-begin() {
-	name=$1 asked=0
-	shift
-	rm -f mon
-	: >"$name.mon"
-	mkfifo mon
-	exec 3<>mon
-	"$program" "$@" -serial "file:$name.out" -monitor stdio <mon >"$name.mon" 2>"$name.log" &
-	pid=$!
-}
-say() {
-	echo "$1" >&3
-}
 # ended: with a note of its exit code.
 ended() {
 	wait $pid
@@ -79,30 +60,6 @@ ended() {
 	exec 3>&-
 	sed 's/^(paravane) //' "$name.mon" >>"$name.log"
 	state "$name"
-}
-# answer N TEXT: waits until the monitor has said TEXT in N lines.
-answer() {
-	waited=0
-	while [ "$(tr -d '\r' <"$name.mon" | grep -c -- "$2")" -lt "$1" ]; do
-		waited=$((waited + 1))
-		if [ $waited -gt 6000 ] || ! kill -0 $pid 2>/dev/null; then
-			fail "$name: the monitor does not say '$2'"
-			return 1
-		fi
-		sleep 0.05
-	done
-}
-# after N: waits until the guest has run this many instructions.
-after() {
-	while kill -0 $pid 2>/dev/null; do
-		asked=$((asked + 1))
-		say 'info status'
-		answer $asked ' instructions' || return
-		at=$(tr -d '\r' <"$name.mon" | sed -n 's/^.* s, \([0-9]*\) instructions/\1/p' | tail -n 1)
-		[ "$at" -lt "$1" ] || return 0
-		sleep 0.02
-	done
-	fail "$name: it ended before $1 instructions"
 }
 
 from_kernel="-kernel $kernel -initrd $dir/initrd.gz"

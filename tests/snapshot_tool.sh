@@ -7,60 +7,34 @@ program=$1 kernel=$2 dir=$3 suite=snapshot_tool
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/checks.sh"
 . "$here/../script/setup.sh"
+. "$here/monitored.sh"
 rm -rf "$dir"
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 make_initrd "${BUSYBOX:-/bin/busybox}" "$here/boot.d" "$dir/boot.gz"
 cd "$dir" || exit 1
-pid=
-trap 'exec 3>&-; [ -z "$pid" ] || kill "$pid" 2>/dev/null' EXIT
-
-# answer N TEXT: waits until the monitor has said TEXT in N lines.
-answer() {
-	waited=0
-	while [ "$(tr -d '\r' <mon.out | grep -c -- "$2")" -lt "$1" ]; do
-		waited=$((waited + 1))
-		if [ $waited -gt 6000 ] || ! kill -0 $pid 2>/dev/null; then
-			fail "the monitor does not say '$2'"
-			return 1
-		fi
-		sleep 0.05
-	done
-}
-# status: sets $at to the instructions of now.
-asked=0
-status() {
-	asked=$((asked + 1))
-	echo 'info status' >&3
-	answer $asked ' instructions' || return
-	at=$(tr -d '\r' <mon.out | sed -n 's/^.* s, \([0-9]*\) instructions/\1/p' | tail -n 1)
-}
 
 # A guest that is saved in the middle of its boot, later, and there twice.
-mkfifo mon
-exec 3<>mon
-"$program" -name looked-at -m 200 -smp 3 -kernel "$kernel" -initrd boot.gz -append "console=hvc0 quiet $brief work=0" -icount sleep=off \
-	-timeout 900 -snapshot-dir . -serial file:out -monitor stdio <mon >mon.out 2>log &
-pid=$!
-at=0
-while [ "$at" -lt 700000000 ]; do status || break; done
-echo 'savevm first' >&3
+begin looked -name looked-at -m 200 -smp 3 -kernel "$kernel" -initrd boot.gz -append "console=hvc0 quiet $brief work=0" -icount sleep=off \
+	-timeout 900 -snapshot-dir .
+after 700000000
+say 'savevm first'
 before=$at
-while [ "$at" -lt $((before + 200000000)) ]; do status || break; done
-echo 'stop' >&3
-status
-echo 'savevm second' >&3
-echo 'savevm third' >&3
+after $((before + 200000000))
+say 'stop'
+count
+say 'savevm second'
+say 'savevm third'
 # What is at an address, as the monitor says it.
-echo 'info registers' >&3
+say 'info registers'
 # shellcheck disable=SC2016
-echo 'x /2xg $rsp' >&3
-echo 'x /8xb $rip' >&3
-echo 'quit' >&3
+say 'x /2xg $rsp'
+say 'x /8xb $rip'
+say 'quit'
 wait $pid
 is 'the guest: exit code' $? 0
 pid=
-tr -d '\r' <mon.out >said
+tr -d '\r' <looked.mon >said
 
 # snap NAME OPTIONS...: exit code in $code, both outputs in NAME.
 snap() {

@@ -8,44 +8,26 @@ program=$1 kernel=$2 dir=$3 suite=suspend
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/checks.sh"
 . "$here/../script/setup.sh"
+. "$here/monitored.sh"
 busybox=${BUSYBOX:-/bin/busybox}
 guests=$(dirname "$program")/tests/guests
 rm -rf "$dir"
 mkdir -p "$dir/tree/modules"
 dir=$(cd "$dir" && pwd)
-version=$(basename "$kernel" | sed 's/^vmlinuz-//')
-modules=$(cd "$(dirname "$kernel")/.." && pwd)/lib/modules/$version/kernel
 cp "$here/suspend.d/init" "$dir/tree/"
-for m in drivers/block/xen-blkfront drivers/net/xen-netfront; do
-	[ ! -f "$modules/$m.ko" ] || cp "$modules/$m.ko" "$dir/tree/modules/"
-done
+kernel_modules "$kernel" "$dir/tree/modules/" drivers/block/xen-blkfront drivers/net/xen-netfront
 make_initrd "$busybox" "$dir/tree" "$dir/initrd.gz"
 cd "$dir" || exit 1
-pid='' server=''
+server=''
 trap 'exec 3>&-; [ -z "$pid" ] || kill "$pid" 2>/dev/null; [ -z "$server" ] || kill "$server" 2>/dev/null' EXIT
 
-# begin NAME OPTIONS...: a guest with a monitor that is written to by 3 and answers in NAME.mon.
-begin() {
+common="-M xenpv -icount sleep=off -timeout 900 -stats"
+# start NAME OPTIONS...: a guest with a monitor.
+start() {
 	name=$1
 	shift
-	rm -f mon
-	mkfifo mon
-	: >"$name.out"
-	exec 3<>mon
-	"$program" -M xenpv -icount sleep=off -timeout 900 -stats "$@" -serial "file:$name.out" -monitor stdio <mon >"$name.mon" 2>"$name.log" &
-	pid=$!
-}
-# told N TEXT FILE: waits until TEXT is in N lines of a file.
-told() {
-	waited=0
-	while [ "$(tr -d '\r' <"$3" 2>/dev/null | grep -c -- "$2")" -lt "$1" ]; do
-		waited=$((waited + 1))
-		if [ $waited -gt 6000 ] || ! kill -0 $pid 2>/dev/null; then
-			fail "$name: no '$2' in $3"
-			return 1
-		fi
-		sleep 0.05
-	done
+	# shellcheck disable=SC2086
+	begin "$name" $common "$@"
 }
 ended() {
 	wait $pid
@@ -57,9 +39,10 @@ ended() {
 run() {
 	name=$1
 	shift
-	"$program" -M xenpv -icount sleep=off -timeout 900 -stats "$@" -serial "file:$name.out" </dev/null >"$name.log" 2>&1
+	# shellcheck disable=SC2086
+	"$program" $common "$@" -serial "file:$name.out" </dev/null >"$name.log" 2>&1
 	is "$name: exit code" $? 0
-	sed -n -e '/^instructions:/p' -e '/^guest time:/p' -e '/^state hash:/p' "$name.log" >"$name.state"
+	measured "$name.log" >"$name.state"
 }
 # marked NAME WHAT: what the guest said of it last.
 marked() {
@@ -84,9 +67,9 @@ first() {
 for cpus in 1 2; do
 	options="-name saved -m 160 -smp $cpus"
 	# shellcheck disable=SC2086
-	begin saved$cpus $options -kernel "$kernel" -initrd initrd.gz -append "console=hvc0 quiet $brief" -drive file=a.raw,format=raw
-	told 1 'MARK ready' saved$cpus.out
-	echo "save -s $cpus.snap" >&3
+	start saved$cpus $options -kernel "$kernel" -initrd initrd.gz -append "console=hvc0 quiet $brief" -drive file=a.raw,format=raw
+	answer 1 'MARK ready' saved$cpus.out
+	say "save -s $cpus.snap"
 	ended 0
 	[ -s $cpus.snap ] || fail "there is no $cpus.snap"
 	for again in 1 2 3; do
@@ -102,39 +85,39 @@ done
 
 # One that goes on, since its file cannot be written; with -c; and comes back in the place of the one that runs.
 # shellcheck disable=SC2086
-begin goes_on $options -kernel "$kernel" -initrd initrd.gz -append "console=hvc0 quiet $brief times=4" -drive file=a.raw,format=raw
-told 1 'MARK ready' goes_on.out
-echo 'save -s nosuch/x.snap' >&3
-told 1 'MARK back 1' goes_on.out
-told 1 'nosuch/x.snap.*the guest goes on' goes_on.mon
+start goes_on $options -kernel "$kernel" -initrd initrd.gz -append "console=hvc0 quiet $brief times=4" -drive file=a.raw,format=raw
+answer 1 'MARK ready' goes_on.out
+say 'save -s nosuch/x.snap'
+answer 1 'MARK back 1' goes_on.out
+answer 1 'nosuch/x.snap.*the guest goes on' goes_on.mon
 looks_well goes_on "$(first a.raw)" vbd-51712:Connected 0-1
 whole=$(marked goes_on memory)
-echo 'save -c -s on.snap' >&3
-told 1 'MARK back 2' goes_on.out
+say 'save -c -s on.snap'
+answer 1 'MARK back 2' goes_on.out
 looks_well goes_on "$(first a.raw)" vbd-51712:Connected 0-1
-echo 'restore on.snap' >&3
-told 2 'MARK back 2' goes_on.out
+say 'restore on.snap'
+answer 2 'MARK back 2' goes_on.out
 looks_well goes_on "$(first a.raw)" vbd-51712:Connected 0-1
 # In place.
-echo 'system_suspend' >&3
+say 'system_suspend'
 for _ in 1 2 3 4 5 6 7 8 9 10; do
-	echo 'info status' >&3
+	say 'info status'
 	sleep 0.2
 done
-told 1 suspended goes_on.mon && echo 'system_wakeup' >&3
-told 1 'MARK back 3' goes_on.out
+answer 1 suspended goes_on.mon && say 'system_wakeup'
+answer 1 'MARK back 3' goes_on.out
 looks_well goes_on "$(first a.raw)" vbd-51712:Connected 0-1
 is 'goes_on: its memory' "$(marked goes_on memory)" "$whole"
 # Saved when it has given back some of its memory, and has suspended itself already; it ends.
-echo 'balloon 120' >&3
+say 'balloon 120'
 for n in $(seq 200); do
-	echo 'info balloon' >&3
-	told "$n" '^balloon: actual\|) balloon: actual' goes_on.mon
+	say 'info balloon'
+	answer "$n" '^balloon: actual\|) balloon: actual' goes_on.mon
 	! grep -q 'actual=120 ' goes_on.mon || break
 	sleep 0.1
 done
-echo 'system_suspend' >&3
-echo 'save -s last.snap' >&3
+say 'system_suspend'
+say 'save -s last.snap'
 ended 0
 # shellcheck disable=SC2086
 run last $options -incoming file:last.snap -drive file=a.raw,format=raw
@@ -175,11 +158,11 @@ END
 	while [ ! -s port ]; do sleep 0.05; done
 	card='-netdev user,id=n0 -device xen-net-device,netdev=n0'
 	# shellcheck disable=SC2086
-	begin net $options $card -kernel "$kernel" -initrd initrd.gz -append "console=hvc0 quiet $brief tcp=10.0.2.2:$(cat port)" \
+	start net $options $card -kernel "$kernel" -initrd initrd.gz -append "console=hvc0 quiet $brief tcp=10.0.2.2:$(cat port)" \
 		-drive file=a.raw,format=raw
-	told 1 'MARK ready' net.out
+	answer 1 'MARK ready' net.out
 	is 'net: a connection' "$(marked net tcp)" 'you said hello before'
-	echo 'save -s net.snap' >&3
+	say 'save -s net.snap'
 	ended 0
 	# shellcheck disable=SC2086
 	run netback $options $card -incoming file:net.snap -drive file=a.raw,format=raw
@@ -192,11 +175,11 @@ fi
 for g in suspend compat/suspend32; do
 	[ -f "$guests/$g.elf" ] || continue
 	base=$(basename $g)
-	begin "$base" -m 32 -smp 3 -kernel "$guests/$g.elf"
-	echo "save -s $base.0.snap" >&3
+	start "$base" -m 32 -smp 3 -kernel "$guests/$g.elf"
+	say "save -s $base.0.snap"
 	ended 0
-	begin "$base.0" -m 32 -smp 3 -incoming "file:$base.0.snap"
-	echo "save -s $base.1.snap" >&3
+	start "$base.0" -m 32 -smp 3 -incoming "file:$base.0.snap"
+	say "save -s $base.1.snap"
 	ended 0
 	run "$base.1" -m 32 -smp 3 -incoming "file:$base.1.snap"
 	has "$base: its checks" "$base.1.out" ' failed 0'
